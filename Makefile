@@ -22,7 +22,7 @@ help:  ## list the targets
 # The first python that is new enough and can make environments. Not `command -v` alone: a version manager's shim may
 # exist for a python that does not run.
 define find_python
-	for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11); do \
+	python=; for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11); do \
 		if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 		then python=$$candidate; break; fi; \
 	done; \

@@ -1,0 +1,171 @@
+"""A cluster with token authentication refuses whoever has no token, or another one."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.cluster
+
+START_LIMIT_S = 40
+CLIENT_LIMIT_S = 30
+CLIENT = """
+import sys, ray
+ray.init(address=sys.argv[1], log_to_driver=False, configure_logging=False)
+print("answer", ray.get(ray.remote(lambda: 6 * 7).remote()), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A running head node: where it is, the token it asks for, and a home without a token file."""
+
+    address: str
+    token: str
+    home: Path
+
+    def connect(self, **auth: str) -> subprocess.CompletedProcess[str]:
+        """Run one task as a separate process that has only the given authentication variables."""
+        return subprocess.run(
+            [sys.executable, "-c", CLIENT, self.address],
+            env=environment(self.home, **auth),
+            capture_output=True,
+            text=True,
+            timeout=CLIENT_LIMIT_S,
+            check=False,
+        )
+
+
+def environment(home: Path, **extra: str) -> dict[str, str]:
+    """This process's environment without its Ray settings, on loopback only, in a home of its own."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return {
+        **ours,
+        "HOME": str(home),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the one switch that makes Ray listen on loopback only
+        "RAY_NUM_REDIS_GET_RETRIES": "3",  # a refused client asks again every second, 20 times by default
+        **extra,
+    }
+
+
+def free_ports(count: int) -> list[int]:
+    """As many distinct ports as asked, free a moment ago."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [s.getsockname()[1] for s in sockets]
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Ids of the processes that name this folder on their command line: ours, and nobody else's."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:  # it ended while we looked
+                continue
+            if os.fsencode(folder) in command:
+                found.append(int(entry.name))
+    return found
+
+
+def end_all(folder: Path) -> None:
+    """Kill every process of this folder, and wait until none is left. Never `ray stop`: others use Ray here too."""
+    deadline = time.monotonic() + 10
+    while (left := processes_of(folder)) and time.monotonic() < deadline:
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Head]:
+    """One small head node on loopback, in token mode, with ports and a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="lt-", dir="/tmp"))
+    home = folder / "home"
+    home.mkdir()
+    port, client_port = free_ports(2)
+    token = secrets.token_hex(32)
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
+    command += [f"--ray-client-server-port={client_port}", f"--temp-dir={folder}", "--include-dashboard=false"]
+    command += ["--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats"]
+    command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
+    log = folder / "start.log"
+    try:
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                command,
+                env=environment(home, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_LIMIT_S
+        while "Ray runtime started" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield Head(f"127.0.0.1:{port}", token, home)
+    finally:
+        end_all(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_right_token_is_let_in(head: Head) -> None:
+    """Whoever has the cluster's token runs tasks on it."""
+    result = head.connect(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=head.token)
+    assert "answer 42" in result.stdout, result.stderr
+
+
+def test_the_right_token_is_let_in_from_a_file(head: Head, tmp_path: Path) -> None:
+    """The token may come from a file, as cluster.yaml hands it out."""
+    file = tmp_path / "auth_token"
+    file.write_text(head.token)
+    result = head.connect(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(file))
+    assert "answer 42" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        pytest.param({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}, id="wrong token"),
+        pytest.param({"RAY_AUTH_MODE": "token"}, id="token mode, no token"),
+        pytest.param({"RAY_AUTH_MODE": "disabled"}, id="authentication off"),
+        pytest.param({}, id="nothing set"),
+    ],
+)
+def test_others_are_refused(head: Head, auth: dict[str, str]) -> None:
+    """Without the token nothing runs, and the message says that it is about authentication."""
+    result = head.connect(**auth)
+    assert result.returncode != 0
+    assert "answer" not in result.stdout
+    assert "AuthenticationError" in result.stderr, result.stderr
+
+
+def test_it_listens_on_loopback_only(head: Head) -> None:
+    """Nothing outside this machine can even try: the head's port is open on 127.0.0.1 and nowhere else."""
+    port = f"{int(head.address.split(':')[1]):04X}"
+    listening = []
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for row in table.read_text().splitlines()[1:]:
+            _, local, _, state, *_ = row.split()
+            host, _, its_port = local.partition(":")
+            if its_port == port and state == "0A":  # 0A is LISTEN
+                listening.append(host)
+    assert listening
+    assert all(host.endswith("0100007F") for host in listening), listening

@@ -1,0 +1,51 @@
+"""What all tests share. Nothing here imports torch or ray unless a test asks for it."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+# Before anything imports torch: the machine's cores belong to the tests that run trials side by side.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Simulated recordings go to a folder of this test session, never to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENT_TUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def ray_local() -> Iterator[None]:
+    """One small Ray for the whole session: two slots, loopback only, with a token nobody else knows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback only; read when ray is imported
+        import ray
+
+        ray.init(
+            num_cpus=2,
+            num_gpus=0,
+            object_store_memory=200 * 2**20,
+            include_dashboard=False,
+            log_to_driver=False,
+            configure_logging=False,
+        )
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium; the test skips where there is none."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    pytest.skip(f"no Chromium on PATH (looked for {', '.join(BROWSERS)})")
