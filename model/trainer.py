@@ -1,0 +1,129 @@
+"""The trainer: epochs in, per-seed metrics out; state in, state out."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from model.config import check_config, parse_config
+from model.gpu import watch_gpu
+from model.recording import as_mapping, from_mapping, load_recording
+from model.seed_group import SeedGroup
+
+Metrics = Mapping[str, Sequence[float | None]]
+
+
+class LatentEvolutionTrainer:
+    """Trains the latent-evolution model for several seeds side by side.
+
+    A seed gets the same initial weights and the same batches whoever its companions are.
+
+    Args:
+        config: Flat mapping of hyperparameters, see `TrainingConfig`.
+        recording: A specification for `load_recording`, or an already loaded mapping with "voltages".
+        seeds: S different numbers; every result is in this order.
+        state: Per seed, what `state` returned; for all seeds or for none, all after the same epoch.
+        clock: Seconds that only rise.
+
+    Raises:
+        ValueError: The configuration, the recording, the seeds or the state do not fit; the message says where.
+
+    Example:
+        >>> trainer = LatentEvolutionTrainer({"latent_dims": 16}, recording, seeds=[1, 12])   # epoch 0
+        >>> for metrics in trainer.train(3): print(metrics["validation_loss"])               # epochs 1, 2, 3
+        >>> saved = trainer.state()                                                          # after epoch 3
+        >>> list(LatentEvolutionTrainer(config, recording, [1, 12], saved).train(2))         # epochs 4, 5
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        recording: Mapping[str, Any],
+        seeds: Sequence[int],
+        state: Mapping[int, Any] | None = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        parsed = parse_config(config)
+        loaded = from_mapping(recording) if "voltages" in recording else load_recording(recording)
+        self._clock = clock
+        self._group: SeedGroup | None = SeedGroup(parsed, loaded, seeds, state)
+        self._gpu = watch_gpu(self._group.device)
+
+    @staticmethod
+    def prepare_recording(recording: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Load and check a recording once, so that trials can share it.
+
+        Raises:
+            ValueError: The specification or the data breaks a rule.
+            OSError: The file cannot be read.
+        """
+        return as_mapping(load_recording(recording))
+
+    @staticmethod
+    def check_config(config: Mapping[str, Any]) -> Mapping[str, str]:
+        """Say what is wrong with each mistaken key; empty when the configuration is fine."""
+        return check_config(config)
+
+    def train(self, epochs: int) -> Iterator[Metrics]:
+        """Train and report after every epoch.
+
+        Args:
+            epochs: How many more.
+
+        Yields:
+            Metric name to one number per seed:
+
+            - `train_loss`, `reconstruction_loss`: mean squared errors, mean over the epoch's batches;
+            - `validation_loss`: one-step prediction error over the split, with the averaged weights when EMA is on;
+            - `test_loss`: the same on the test split, in the last epoch of the call only;
+            - `grad_norm`: before clipping, mean over steps; `learning_rate`: of the last step;
+            - `seconds`: wall-clock of training and validation, which all seeds share, so the same for each;
+            - `samples_per_second`: of one seed;
+            - `gpu_utilisation` (percent), `gpu_memory_mib`, `gpu_power_w`: None where there is nothing to ask.
+
+            From the epoch in which a seed meets a non-finite loss or gradient, its losses and gradient norm are NaN.
+
+        Raises:
+            RuntimeError: The trainer is closed.
+        """
+        for remaining in range(epochs, 0, -1):
+            group = self._require_group()
+            started = self._clock()
+            metrics: dict[str, Sequence[float | None]] = dict(group.train_epoch())
+            seconds = self._clock() - started
+            if remaining == 1:
+                metrics["test_loss"] = group.evaluate("test").tolist()
+            gpu = self._gpu.take()
+            shared = {
+                "learning_rate": group.learning_rate,
+                "seconds": seconds,
+                "samples_per_second": group.samples_per_epoch / seconds if seconds > 0 else None,
+                "gpu_utilisation": gpu.utilisation_percent,
+                "gpu_memory_mib": gpu.memory_mib,
+                "gpu_power_w": gpu.power_w,
+            }
+            yield metrics | {name: [value] * len(group.seeds) for name, value in shared.items()}
+
+    def state(self) -> Mapping[int, Any]:
+        """Copy what each seed needs to continue exactly; call it before, between or after epochs.
+
+        Returns:
+            Seed to nested dicts of numbers and CPU tensors that share no memory with each other or the trainer.
+            `torch.load(weights_only=True)` reads what `torch.save` makes of it.
+        """
+        return self._require_group().state()
+
+    def baseline(self) -> Mapping[str, float]:
+        """Losses of the constant model `x[t+1] = x[t]` on each split."""
+        return self._require_group().baseline()
+
+    def close(self) -> None:
+        """Free the memory; idempotent."""
+        if self._group is not None:
+            self._group = None
+            self._gpu.close()
+
+    def _require_group(self) -> SeedGroup:
+        if self._group is None:
+            raise RuntimeError("this trainer is closed")
+        return self._group
