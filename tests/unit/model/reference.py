@@ -1,6 +1,7 @@
 """The published model for one seed in plain PyTorch: nn.Linear, BatchNorm1d, torch.optim. What ours must agree with."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Reference(nn.Module):
 
     def _build(self, widths: list[int]) -> nn.Sequential:
         modules: list[nn.Module] = []
-        for fan_in, fan_out in zip(widths[:-2], widths[1:-1], strict=True):
+        for fan_in, fan_out in pairwise(widths[:-1]):
             modules.append(nn.Linear(fan_in, fan_out))
             if self.config.use_batch_norm:
                 modules.append(nn.BatchNorm1d(fan_out))

@@ -1,5 +1,7 @@
 """One optimisation step against the plain reference, in float64 so that only real differences show."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -52,7 +54,7 @@ class Bench:
         return [Reference(self.network).load(shaped(row)) for row in range(len(SEEDS))]
 
 
-def train_reference(bench, reference, batches, row):
+def train_reference(bench: Bench, reference: Reference, batches: list[StepInputs], row: int) -> torch.Tensor:
     """Train one seed the plain way; return its losses and gradient norms."""
     optimizer, history = build_optimizer(reference), []
     for inputs in batches:
@@ -92,7 +94,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("settings", CASES.values(), ids=CASES.keys())
-def test_agrees_with_plain_pytorch(settings):
+def test_agrees_with_plain_pytorch(settings: dict[str, object]) -> None:
     """Losses, gradient norms, parameters, running statistics and evaluation equal the plain model's, seed by seed."""
     bench = Bench(learning_rate=0.01, **settings)
     references = bench.references()
@@ -116,7 +118,7 @@ def test_agrees_with_plain_pytorch(settings):
 
 
 @pytest.mark.parametrize("use_batch_norm", [True, False])
-def test_alone_and_in_company(use_batch_norm):
+def test_alone_and_in_company(use_batch_norm: bool) -> None:
     """A seed trained alone ends where it ends among others."""
     together = Bench(use_batch_norm=use_batch_norm)
     batches = [together.draw() for _ in range(5)]
@@ -132,7 +134,7 @@ def test_alone_and_in_company(use_batch_norm):
 
 
 @pytest.mark.parametrize("use_batch_norm", [True, False])
-def test_overfits_one_batch(use_batch_norm):
+def test_overfits_one_batch(use_batch_norm: bool) -> None:
     """A hundredfold lower loss on one batch seen again and again."""
     bench = Bench(use_batch_norm=use_batch_norm, latent_dims=16, hidden_units=32, batch_size=8)
     inputs = bench.draw(rate=3e-3)
@@ -145,7 +147,7 @@ def test_overfits_one_batch(use_batch_norm):
 
 
 @pytest.mark.parametrize("clipping", [None, 0.1])
-def test_a_failed_seed_is_alone_with_it(clipping):
+def test_a_failed_seed_is_alone_with_it(clipping: float | None) -> None:
     """Companions of a seed with NaN weights end bit for bit where they end beside a healthy one."""
     healthy, broken = Bench(gradient_clipping=clipping), Bench(gradient_clipping=clipping)
     broken.tensors.parameters[1, 0] = torch.nan
@@ -159,7 +161,7 @@ def test_a_failed_seed_is_alone_with_it(clipping):
         assert torch.equal(broken.tensors.running[row], healthy.tensors.running[row])
 
 
-def test_a_failed_seed_keeps_finite_weights():
+def test_a_failed_seed_keeps_finite_weights() -> None:
     """A seed that overflows gets no gradient from that step on: its last finite weights can be inspected."""
     bench = Bench(use_batch_norm=False)
     bench.step.run(bench.draw())
@@ -170,7 +172,7 @@ def test_a_failed_seed_keeps_finite_weights():
     assert torch.isfinite(bench.tensors.parameters).all()
 
 
-def test_moving_average():
+def test_moving_average() -> None:
     """The average follows the update rule of an exponential moving average with a growing decay."""
     bench = Bench(ema=0.6)
     expected = bench.tensors.parameters.clone()
@@ -184,7 +186,7 @@ def test_moving_average():
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
-def test_learning_rate_schedule(schedule):
+def test_learning_rate_schedule(schedule: str) -> None:
     """Warm-up and cosine give the rates of torch's LinearLR followed by CosineAnnealingLR, and then stay."""
     config = TrainingConfig(
         learning_rate=0.3, schedule=schedule, warmup_fraction=0.2, epochs=5, final_learning_rate_fraction=0.1
@@ -208,14 +210,14 @@ class RefuseToWait(TorchDispatchMode):
 
     WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique")
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.name().split("::")[1].split(".")[0]
         assert name not in self.WAITS, f"{name} waits for the device"
         return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_no_step_waits_for_the_device(optimizer):
+def test_no_step_waits_for_the_device(optimizer: str) -> None:
     """Nothing in a step reads a value back, with every option on."""
     bench = Bench(optimizer=optimizer, l1=1e-4, gradient_clipping=1.0, ema=0.9, use_stimulus=True)
     inputs = bench.draw()
