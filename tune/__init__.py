@@ -1,0 +1,1 @@
+"""Hyperparameter search in which a trial's result is a distribution over seeds."""

@@ -1,0 +1,245 @@
+"""YAML files whose every mistake is reported at once, with its path and line."""
+
+import re
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, Tag, ValidationError
+from pydantic_core import ErrorDetails
+
+from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
+
+Key = str | int
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BYTES = 1_000_000
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that reads `1e-4` as a number, as YAML 1.2 does (YAML 1.1 reads a string)."""
+
+
+_Loader.yaml_implicit_resolvers = dict(yaml.SafeLoader.yaml_implicit_resolvers)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+@dataclass
+class Document:
+    """A mapping read from a file, and where each of its values stands.
+
+    Attributes:
+        source: The file, for messages.
+        value: The mapping.
+        lines: 1-based line by path.
+        mistakes: What was already found wrong while reading.
+    """
+
+    source: str
+    value: dict[str, Any]
+    lines: dict[tuple[Key, ...], int] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def mistake(self, path: Sequence[Key], message: str) -> Mistake:
+        """Returns a mistake at a path, with the line of the nearest value that stands in the file."""
+        keys = tuple(path)
+        nearest = next((keys[:end] for end in range(len(keys), 0, -1) if keys[:end] in self.lines), None)
+        return Mistake(".".join(map(str, keys)), message, self.lines[nearest] if nearest is not None else None)
+
+
+def read(path: Path) -> Document:
+    """Reads a YAML file that holds one mapping.
+
+    Raises:
+        UserMistake: If the file cannot be read or is not YAML.
+        FileMistakes: If it does not hold a mapping.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserMistake(f"{path}: {path.stat().st_size:,} bytes is no study file; at most {MAX_BYTES:,} are read")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserMistake(f"{path}: no such file; give the path of a YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserMistake(f"{path}: cannot be read: {error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Document:
+    """Reads YAML text that holds one mapping; `source` names it in messages."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        document = Document(source, {})
+        if node is not None:
+            document.lines, document.mistakes = _locate(node)
+            document.value = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise FileMistakes(source, [Mistake("", f"not YAML: {error.problem or error.context}", line)]) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise FileMistakes(source, [Mistake("", f"not YAML: {error}")]) from None
+    finally:
+        loader.dispose()
+    if not isinstance(document.value, dict):
+        kind = type(document.value).__name__
+        raise FileMistakes(source, [Mistake("", f"a mapping of keys to values is needed, got a {kind}", 1)])
+    return document
+
+
+def assign(document: Document, path: str, value: Any) -> None:
+    """Sets the value at a dotted path, as `--set path=value` does; lists are entered by index.
+
+    Intermediate mappings that are missing are made. A path that leads through a plain value is recorded as a mistake.
+    """
+    keys: list[Key] = [int(key) if key.isdigit() else key for key in path.split(".")]
+    target: Any = document.value
+    for depth, key in enumerate(keys[:-1]):
+        if isinstance(target, dict):
+            target = target.setdefault(str(key), {})
+        elif isinstance(target, list) and isinstance(key, int) and key < len(target):
+            target = target[key]
+        else:
+            where = ".".join(map(str, keys[:depth])) or "the file"
+            document.mistakes.append(Mistake(path, f"cannot be set: {where} has no entry '{key}'"))
+            return
+    last = keys[-1]
+    if isinstance(target, dict):
+        target[str(last)] = value
+    elif isinstance(target, list) and isinstance(last, int) and last < len(target):
+        target[last] = value
+    else:
+        where = ".".join(map(str, keys[:-1])) or "the file"
+        document.mistakes.append(Mistake(path, f"cannot be set: {where} has no entry '{last}'"))
+        return
+    gone = tuple(keys)
+    document.lines = {at: line for at, line in document.lines.items() if at[: len(gone)] != gone}
+
+
+def assign_text(document: Document, assignment: str) -> None:
+    """Applies one `path=value` of the command line; the value is YAML."""
+    path, equals, text = assignment.partition("=")
+    if not equals or not path.strip():
+        raise UserMistake(f"--set {assignment}: write path=value, for example --set search.trials=48")
+    try:
+        # _Loader derives from SafeLoader: it builds plain values only.
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise UserMistake(f"--set {assignment}: the value is not YAML: {error}") from None
+    assign(document, path.strip(), value)
+
+
+def validate(model: type[Model], document: Document) -> tuple[Model | None, list[Mistake]]:
+    """Builds the model from a document.
+
+    Returns:
+        The model, or None; and every mistake, those of reading included.
+    """
+    try:
+        return model.model_validate(document.value), list(document.mistakes)
+    except ValidationError as error:
+        found = [_translate(model, document, detail) for detail in error.errors(include_url=False)]
+        return None, [*document.mistakes, *found]
+
+
+def dump(value: Mapping[str, Any]) -> str:
+    """Returns YAML in the order given, lists of plain values on one line."""
+    return yaml.dump(dict(value), Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes short sequences of plain values in flow style, as people do."""
+
+
+def _represent_list(dumper: yaml.SafeDumper, data: Sequence[Any]) -> yaml.Node:
+    plain = not any(isinstance(item, list | dict) for item in data)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
+
+
+_Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(tuple, _represent_list)
+
+
+def _locate(root: yaml.Node) -> tuple[dict[tuple[Key, ...], int], list[Mistake]]:
+    """Returns the line of every value, and keys that stand twice."""
+    lines: dict[tuple[Key, ...], int] = {}
+    mistakes: list[Mistake] = []
+
+    def walk(node: yaml.Node, path: tuple[Key, ...]) -> None:
+        for key, line, child in _children(node):
+            at = (*path, key)
+            if at in lines and isinstance(node, yaml.MappingNode):
+                where = ".".join(map(str, at))
+                mistakes.append(Mistake(where, f"stands twice, first on line {lines[at]}; keep one", line))
+            lines[at] = line
+            walk(child, at)
+
+    walk(root, ())
+    return lines, mistakes
+
+
+def _children(node: yaml.Node) -> Iterator[tuple[Key, int, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                yield str(key.value), key.start_mark.line + 1, value
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield index, item.start_mark.line + 1, item
+
+
+def _translate(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Mistake:
+    path = _real_path(document.value, detail["loc"])
+    kind, got = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return document.mistake(path, f"unknown key{did_you_mean(str(path[-1]), _fields(model, detail['loc'][:-1]))}")
+    if kind == "missing":
+        return document.mistake(path, "is missing, and has no default")
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if kind == "value_error":
+        return document.mistake(path, message)
+    return document.mistake(path, f"{message}, got {_shown(got)}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text}" if len(text) <= 60 else f"{type(value).__name__} {text[:57]}..."
+
+
+def _real_path(value: Any, loc: Sequence[Key]) -> tuple[Key, ...]:
+    """Drops from pydantic's location the names of union members, which stand in no file."""
+    path: list[Key] = []
+    for index, key in enumerate(loc):
+        if isinstance(value, Mapping) and (key in value or index == len(loc) - 1):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            continue
+        path.append(key)
+    return tuple(path)
+
+
+def _fields(annotation: Any, loc: Sequence[Hashable]) -> list[str]:
+    """Returns the keys that are allowed at a location of a model."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not loc:
+            return [info.alias or name for name, info in annotation.model_fields.items()]
+        for name, info in annotation.model_fields.items():
+            if (info.alias or name) == loc[0]:
+                return _fields(info.annotation, loc[1:])
+        return []
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _fields(arguments[0], loc)
+    if origin in (list, tuple) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return _fields(arguments[-1], loc[1:])
+    if loc:
+        arguments = tuple(argument for argument in arguments if Tag(str(loc[0])) in get_args(argument))
+    return sorted({name for argument in arguments for name in _fields(argument, ())})

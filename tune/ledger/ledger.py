@@ -1,0 +1,356 @@
+"""The ledger: opens a study's folder, replays its decisions, and writes new ones."""
+
+import os
+import platform
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pyarrow as pa
+
+from tune import document
+from tune.errors import StudyConflict, UserMistake
+from tune.ledger.checkpoints import CheckpointStore
+from tune.ledger.curves import CurveStore
+from tune.ledger.database import Database
+from tune.ledger.files import write_atomically
+from tune.ledger.lease import Lease, is_alive
+from tune.ledger.records import Decision, Kind, Session, Trial
+from tune.study import Study, build_study, dump_study
+
+Clock = Callable[[], float]
+
+
+class Ledger:
+    """One study's memory. Make one with `open` to work on the study, with `read` to look at it.
+
+    How its state evolves: `open` → [`decide(start)` → `record` … `saved` → `decide(reach)` → `decide(promote)` …] →
+    `close`. After each of these calls everything said so far is durable.
+
+    Attributes:
+        study: The study.
+        folder: Its folder.
+        trials: Trial by number.
+        decisions: Everything decided so far, in order.
+        sessions: Every process that worked on the study, in order.
+        checkpoints: Where trainers put their state.
+        redone: Seed-epochs that were trained again after a process was killed.
+        spent: Seed-epochs trained, each counted once.
+    """
+
+    def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
+        self.study, self.folder = study, folder
+        self.trials: list[Trial] = []
+        self.decisions: list[Decision] = []
+        self.sessions: list[Session] = []
+        self.checkpoints = CheckpointStore(folder / "checkpoints")
+        self.redone = self.spent = 0
+        self._database, self._clock = database, clock
+        self._curves = CurveStore(folder / "curves", writable=writable)
+        self._lease: Lease | None = None
+        self._values: dict[tuple[int, int], list[float]] = {}
+        self._done: dict[int, dict[int, int]] = {}
+        for decision in database.decisions():
+            self._apply(decision)
+        for table in self._curves.tables():
+            self._take(table)
+        self._baseline: dict[str, float] | None = database.note("baseline")
+
+    @classmethod
+    def open(cls, study: Study, folder: Path, *, clock: Clock, detail: Mapping[str, Any] | None = None) -> Self:
+        """Opens a study to work on it, making the folder when it is not there.
+
+        Args:
+            study: The study; it must be the one that the folder holds.
+            folder: The study folder.
+            clock: Seconds since the epoch.
+            detail: What to remember of this process, such as its driver.
+
+        Raises:
+            StudyConflict: If the folder holds another study.
+            StudyBusy: If a live process works on it.
+            UserMistake: If the folder cannot be written or the database not opened.
+        """
+        _refuse_other(study, folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
+        database = Database(study.storage.database, folder, study.name, create=True)
+        lease = Lease(database, clock)
+        try:
+            if not (folder / "study.yaml").exists():
+                text = dump_study(study).encode()
+                write_atomically(folder / "study.yaml", lambda file: file.write(text))
+            ledger = cls(study, folder, database, clock, writable=True)
+            ledger._lease = lease
+            ledger._reconcile()
+            ledger.decide("open", detail={**_process(), **(detail or {})})
+        except BaseException:
+            lease.release()
+            database.close()
+            raise
+        return ledger
+
+    @classmethod
+    def read(cls, folder: Path, *, clock: Clock) -> Self:
+        """Opens a study to look at it; nothing is written, and a process may work on it meanwhile.
+
+        Raises:
+            UserMistake: If the folder holds no study.
+        """
+        study = stored_study(folder)
+        return cls(
+            study, folder, Database(study.storage.database, folder, study.name, create=False), clock, writable=False
+        )
+
+    @property
+    def baseline(self) -> Mapping[str, float] | None:
+        """The constant model's losses; None until a trainer has said them."""
+        return self._baseline
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether another process has taken the study over."""
+        return self._lease is not None and self._lease.lost.is_set()
+
+    @property
+    def live(self) -> bool:
+        """Whether a process works on the study now."""
+        holder = self._database.note("lease")
+        return holder is not None and is_alive(holder, self._clock())
+
+    @property
+    def in_flight(self) -> frozenset[int]:
+        """The trials that the live process is training, as it last said."""
+        return frozenset(self._database.note("in_flight") or ()) if self.live else frozenset()
+
+    def elapsed_s(self) -> float:
+        """Returns how long processes have worked on the study, in seconds."""
+        return sum((session.closed if session.ended else self._clock()) - session.opened for session in self.sessions)
+
+    def done(self, trial: int) -> Mapping[int, int]:
+        """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there."""
+        if trial not in self._done:
+            self._done[trial] = {
+                seed: max((epoch for epoch in epochs if epoch <= len(self._values.get((trial, seed), ()))), default=0)
+                for seed, epochs in self.checkpoints.epochs(trial).items()
+            }
+        return self._done[trial]
+
+    def dead(self, trial: int) -> frozenset[int]:
+        """Returns the seeds of a trial whose loss has become non-finite."""
+        values = {seed: self._values.get((trial, seed)) for seed in self.study.seeds}
+        return frozenset(seed for seed, curve in values.items() if curve and not isfinite(curve[-1]))
+
+    def trained(self, trial: int) -> dict[int, int]:
+        """Returns by seed the epochs that have been trained, whether or not a checkpoint holds them yet."""
+        return {seed: len(self._values.get((trial, seed), ())) for seed in self.study.seeds}
+
+    def losses(self, trial: int, rung: int) -> dict[int, float]:
+        """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""
+        epoch = self.study.rungs[rung].epochs
+        curves = {seed: self._values.get((trial, seed), []) for seed in self.study.rung_seeds(rung)}
+        return {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in curves.items()}
+
+    def curve(self, trial: int, seed: int) -> Sequence[float]:
+        """Returns the scored metric of one run by epoch."""
+        return self._values.get((trial, seed), ())
+
+    def curves(self) -> pa.Table:
+        """Returns every row of every curve: trial, seed, epoch and the trainer's metrics (null: unknown)."""
+        return self._curves.table()
+
+    def decide(
+        self,
+        kind: Kind,
+        trial: int | None = None,
+        rung: int | None = None,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> Decision:
+        """Writes a decision after everything that it rests on, and returns it."""
+        self._curves.sync()
+        decision = Decision(kind, trial, rung, reason, detail or {}, self._clock())
+        self._database.append(len(self.decisions), decision)
+        self._apply(decision)
+        self._mirror(decision)
+        return decision
+
+    def record(
+        self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]
+    ) -> None:
+        """Writes one epoch of some seeds of a trial.
+
+        Args:
+            trial: Its number.
+            seeds: Which seeds.
+            epoch: 1-based.
+            metrics: By name, one value per seed.
+
+        Raises:
+            ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
+        """
+        scored = self.study.score.metric
+        if scored not in metrics:
+            raise ValueError(f"the trainer yields no '{scored}', which the study scores; it yields {sorted(metrics)}")
+        uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
+        if uneven:
+            raise ValueError(f"metric '{uneven[0]}' has {len(metrics[uneven[0]])} values for {len(seeds)} seeds")
+        for seed, value in zip(seeds, metrics[scored], strict=True):
+            self._take_value(trial, seed, epoch, value)
+        self._curves.append(trial, seeds, epoch, metrics)
+
+    def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
+        """Takes note that a checkpoint of these seeds at this epoch is durable; earlier ones are removed."""
+        self._curves.sync()
+        self._done[trial] = {**self.done(trial), **dict.fromkeys(seeds, epoch)}
+        self.checkpoints.prune(trial, self._done[trial])
+
+    def set_baseline(self, baseline: Mapping[str, float]) -> None:
+        """Remembers the constant model's losses; the first trainer to say them is believed."""
+        if self._baseline is None:
+            self._baseline = {name: float(value) for name, value in baseline.items()}
+            self._database.set_note("baseline", self._baseline)
+
+    def set_in_flight(self, trials: Sequence[int]) -> None:
+        """Says which trials are being trained, for those who look at the study from elsewhere."""
+        self._database.set_note("in_flight", sorted(trials))
+
+    def close(self, ended: Literal["finished", "interrupted", "stopped"], reason: str = "") -> None:
+        """Ends this process's work on the study."""
+        if self._lease is not None:
+            if not self.lease_lost:
+                self.decide("close", reason=reason, detail={"ended": ended})
+                self.set_in_flight(())
+            self._lease.release()
+            self._lease = None
+            self._curves.close()
+        self._database.close()
+
+    def _apply(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+        if decision.kind == "open":
+            self.sessions.append(Session(decision.time, decision.time, "", decision.detail))
+        elif decision.kind == "close":
+            ended = str(decision.detail["ended"])
+            self.sessions[-1] = replace(self.sessions[-1], closed=decision.time, ended=ended)
+        elif decision.kind == "start":
+            assert decision.trial == len(self.trials), "trial numbers count up"
+            parameters = decision.detail["parameters"]
+            self.trials.append(Trial(decision.trial, parameters, reason=decision.reason, started=decision.time))
+        else:
+            assert decision.trial is not None
+            self.trials[decision.trial].apply(decision)
+
+    def _mirror(self, decision: Decision) -> None:
+        """Shows a decision in the Optuna trial."""
+        if decision.trial is None:
+            return
+        trial = self.trials[decision.trial]
+        if decision.kind == "start":
+            self._database.add_trial(trial, self.study.space)
+        elif decision.kind == "reach":
+            assert decision.rung is not None
+            baseline = (self._baseline or {}).get(self.study.score.metric)
+            self._database.report(trial, self.study.rungs[decision.rung].epochs, baseline)
+        if trial.confirmed or trial.ended:
+            self._database.finish(trial)
+
+    def _reconcile(self) -> None:
+        """Repairs what a killed process left between two writes."""
+        if self.sessions and not self.sessions[-1].ended:
+            holder = self._lease.last_holder if self._lease else None
+            latest = max(holder["beat"] if holder else 0.0, self.decisions[-1].time)
+            lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=latest)
+            self._database.append(len(self.decisions), lost)
+            self._apply(lost)
+        for trial in self.trials[self._database.trial_count() :]:
+            self._database.add_trial(trial, self.study.space)
+        closed = self._database.finished_trials()
+        for trial in self.trials:
+            if (trial.confirmed or trial.ended) and trial.number not in closed:
+                if trial.last is not None:
+                    baseline = (self._baseline or {}).get(self.study.score.metric)
+                    self._database.report(trial, self.study.rungs[trial.last.rung].epochs, baseline)
+                self._database.finish(trial)
+
+    def _take(self, table: pa.Table) -> None:
+        columns = [table[name].to_pylist() for name in ("trial", "seed", "epoch")]
+        metric = self.study.score.metric
+        values = table[metric].to_pylist() if metric in table.column_names else [None] * table.num_rows
+        for trial, seed, epoch, value in zip(*columns, values, strict=True):
+            self._take_value(trial, seed, epoch, value)
+
+    def _take_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
+        curve = self._values.setdefault((trial, seed), [])
+        number = nan if value is None else float(value)
+        if epoch == len(curve) + 1:
+            curve.append(number)
+            self.spent += 1
+        elif 1 <= epoch <= len(curve):
+            curve[epoch - 1] = number
+            self.redone += 1
+        else:
+            raise ValueError(
+                f"trial {trial} seed {seed}: epoch {epoch} follows epoch {len(curve)}; none may be left out"
+            )
+
+
+def stored_study(folder: Path) -> Study:
+    """Returns the study that a folder holds.
+
+    Raises:
+        UserMistake: If it holds none.
+    """
+    file = folder / "study.yaml"
+    if not file.is_file():
+        raise UserMistake(f"{folder}: no study there (study.yaml is missing); give a folder that `run` made")
+    return build_study(document.read(file))
+
+
+def _refuse_other(study: Study, folder: Path) -> None:
+    if not (folder / "study.yaml").exists():
+        return
+    old = dict(_flat(stored_study(folder).model_dump(mode="json", by_alias=True)))
+    new = dict(_flat(study.model_dump(mode="json", by_alias=True)))
+    different = [path for path in (old | new) if old.get(path) != new.get(path)]
+    if different:
+        shown = [f"  {path}: there {old.get(path)!r}, asked for {new.get(path)!r}" for path in different]
+        raise StudyConflict(
+            "\n".join(
+                [
+                    f"{folder}: holds another study of the name '{study.name}'",
+                    *shown,
+                    "give this one another name (--set name=...), or another folder (--results DIR)",
+                ]
+            )
+        )
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
+def _process() -> dict[str, Any]:
+    packages = ("latent-tune", "optuna", "ray", "torch")
+    known = {package: _version(package) for package in packages}
+    return {"host": socket.gethostname(), "pid": os.getpid(), "python": platform.python_version(), "packages": known}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except ImportError:
+        return None

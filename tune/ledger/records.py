@@ -1,0 +1,154 @@
+"""Decisions, and what they add up to: sessions and trials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf, nan
+from typing import Any, Literal
+
+Kind = Literal["open", "close", "start", "reach", "promote", "attempt", "fail", "stop"]
+State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
+STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
+"""running: in training now; waiting: unfinished, to be continued; paused: at a rung, may yet be promoted;
+confirmed: went the full ladder; stopped: early, for good; failed: died."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of the study's history.
+
+    Attributes:
+        kind: open, close: a process began or ended its work on the study; start: a new trial; reach: a trial stands at
+            a rung; promote: it may climb to `rung`; attempt: it died and is tried again; fail: it died for good; stop:
+            it is not promoted any more.
+        trial: Its number; None for open and close.
+        rung: Index of the rung that the decision is about.
+        reason: For people.
+        detail: Plain values; what depends on the kind is said in `Trial.apply` and `Session`.
+        time: Seconds since the epoch.
+    """
+
+    kind: Kind
+    trial: int | None = None
+    rung: int | None = None
+    reason: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    time: float = 0.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """One process's work on the study.
+
+    Attributes:
+        opened, closed: Seconds since the epoch; `closed` is the last heartbeat when the process was killed.
+        ended: finished, interrupted, stopped, or lost when the process was killed; "" while it works.
+        detail: driver, host, pid, versions.
+    """
+
+    opened: float
+    closed: float
+    ended: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A trial's result at a rung.
+
+    Attributes:
+        rung: Index of the rung.
+        score: Lower is better; inf when a seed is not finite and there is no baseline.
+        losses: Loss by seed, nan where it is not finite.
+        confirmed: Whether this is the last rung.
+    """
+
+    rung: int
+    score: float
+    losses: Mapping[int, float]
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One death of a trial: its cause in one line, the log that has the rest, when."""
+
+    cause: str
+    log: str
+    time: float
+
+
+@dataclass
+class Trial:
+    """One configuration, as its decisions left it.
+
+    Attributes:
+        number: Its identity for ever.
+        parameters: Value by name.
+        rung: Index of the rung it heads for or stands at.
+        reached: Result by rung index.
+        attempts: Its deaths.
+        ended: Why it trains no more, None while it may.
+        reason: Of the latest decision.
+        started: Seconds since the epoch.
+    """
+
+    number: int
+    parameters: Mapping[str, Any]
+    rung: int = 0
+    reached: dict[int, Reached] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    ended: Literal["stopped", "failed"] | None = None
+    reason: str = ""
+    started: float = 0.0
+
+    @property
+    def last(self) -> Reached | None:
+        """The result at the highest rung reached."""
+        return self.reached[max(self.reached)] if self.reached else None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it went the full ladder."""
+        return self.last is not None and self.last.confirmed
+
+    @property
+    def open(self) -> bool:
+        """Whether it heads for a rung."""
+        return self.ended is None and self.rung not in self.reached
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands at a rung below the last."""
+        return self.ended is None and self.rung in self.reached and not self.confirmed
+
+    def state(self, in_flight: bool) -> State:
+        """Returns the state; whether an open trial is being trained only the driver knows."""
+        if self.ended is not None:
+            return self.ended
+        if self.confirmed:
+            return "confirmed"
+        if self.paused:
+            return "paused"
+        return "running" if in_flight else "waiting"
+
+    def apply(self, decision: Decision) -> None:
+        """Takes over one decision about this trial (`start` is what made it)."""
+        self.reason = decision.reason
+        if decision.kind == "reach":
+            assert decision.rung is not None
+            score, losses = decision.detail["score"], decision.detail["losses"]
+            self.reached[decision.rung] = Reached(
+                rung=decision.rung,
+                score=inf if score is None else float(score),
+                losses={int(seed): nan if loss is None else float(loss) for seed, loss in losses.items()},
+                confirmed=bool(decision.detail["confirmed"]),
+            )
+        elif decision.kind == "promote":
+            assert decision.rung is not None
+            self.rung = decision.rung
+        elif decision.kind == "attempt":
+            self.attempts.append(Attempt(decision.reason, str(decision.detail.get("log", "")), decision.time))
+        elif decision.kind == "fail":
+            self.ended = "failed"
+        elif decision.kind == "stop":
+            self.ended = "stopped"

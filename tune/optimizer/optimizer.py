@@ -1,0 +1,222 @@
+"""What to run next, what to stop: every decision is a function of the ledger and the study."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+from tune.errors import StudyStopped
+from tune.ledger import Ledger, Trial
+from tune.optimizer.suggest import suggest
+from tune.rungs import Rung, cost, next_step, ordinal, promotable, ranked
+from tune.scoring import has_failed, score
+
+_DOOMED_AFTER = 3
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a driver is to train: these seeds of a trial, together, from one epoch to another.
+
+    Attributes:
+        trial: Its number.
+        configuration: The study's fixed values overlaid with the trial's parameters.
+        seeds: Which seeds.
+        from_epoch: Epochs that each of them has done.
+        to_epoch: Epochs that each of them is to have done.
+    """
+
+    trial: int
+    configuration: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    from_epoch: int
+    to_epoch: int
+
+
+class Optimizer:
+    """Decides; the driver acts; the ledger remembers.
+
+    How its state evolves: `next_work()` hands out work and counts its trial as in flight; the driver trains, putting
+    curves and checkpoints into the ledger; `complete(work)` (or `failed`, or `released` when it was cut short) takes
+    it back. When `next_work()` is None and nothing is in flight, the study is over: `finish()`.
+
+    Args:
+        ledger: The study's memory.
+        elapsed_s: How long the study has been worked on, in seconds; for its wall-clock budget.
+    """
+
+    def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float]) -> None:
+        self.study, self.ledger = ledger.study, ledger
+        self._elapsed_s = elapsed_s
+        self._in_flight: set[int] = set()
+
+    @property
+    def in_flight(self) -> frozenset[int]:
+        """The trials that a driver is training."""
+        return frozenset(self._in_flight)
+
+    def next_work(self) -> Work | None:
+        """Returns work for one free slot: unfinished, else promoted, else new; None when there is none now.
+
+        Raises:
+            StudyStopped: If the first trials all died of one cause.
+        """
+        self._stop_if_doomed()
+        for choose in (self._unfinished, self._promotion, self._new, self._last_resort):
+            trial = choose()
+            while trial is not None:
+                work = self._work(trial)
+                if work is not None:
+                    self._in_flight.add(trial.number)
+                    self.ledger.set_in_flight(sorted(self._in_flight))
+                    return work
+                self._reach(trial)  # it stood at its rung when the last process was killed
+                trial = choose()
+        return None
+
+    def complete(self, work: Work) -> None:
+        """Takes back work whose curves and checkpoint are in the ledger."""
+        self.released(work)
+        trial = self.ledger.trials[work.trial]
+        if self._work(trial) is None:
+            self._reach(trial)
+
+    def released(self, work: Work) -> None:
+        """Takes back work that was cut short; what its checkpoint holds is kept."""
+        self._in_flight.discard(work.trial)
+        self.ledger.set_in_flight(sorted(self._in_flight))
+
+    def failed(self, work: Work, cause: str, log: str = "") -> None:
+        """Takes back work that died.
+
+        Args:
+            work: What was trained.
+            cause: One line; trials that die of one cause have the same.
+            log: Where the rest can be read.
+        """
+        self.released(work)
+        trial = self.ledger.trials[work.trial]
+        self.ledger.decide("attempt", work.trial, trial.rung, cause, {"log": log})
+        if len(trial.attempts) > self.study.resources.retries:
+            self.ledger.decide("fail", work.trial, trial.rung, f"died {len(trial.attempts)} times, last of: {cause}")
+
+    def finish(self) -> None:
+        """Closes the trials that are not promoted any more."""
+        for trial in self.ledger.trials:
+            if trial.paused:
+                place, count = self._place(trial)
+                reason = f"stopped at rung {trial.rung}: {ordinal(place)} of {count} there{self._failures(trial)}"
+                self.ledger.decide("stop", trial.number, trial.rung, reason)
+
+    def _work(self, trial: Trial) -> Work | None:
+        """Returns what the trial must train next towards its rung; None when it is there."""
+        done, dead = self.ledger.done(trial.number), self.ledger.dead(trial.number)
+        step = next_step(self.study.rungs[trial.rung], self.study.seeds, done, dead)
+        if step is None:
+            return None
+        configuration = {**self.study.fixed, **trial.parameters}
+        return Work(trial.number, configuration, step.seeds, step.from_epoch, step.to_epoch)
+
+    def _reach(self, trial: Trial) -> None:
+        rule, rung = self.study.score, trial.rung
+        baseline = (self.ledger.baseline or {}).get(rule.metric, inf)
+        losses = self.ledger.losses(trial.number, rung)
+        value = score(list(losses.values()), baseline, rule)
+        confirmed = rung == len(self.study.rungs) - 1
+        failed = sum(has_failed(loss, baseline) for loss in losses.values())
+        detail = {
+            "score": value if isfinite(value) else None,
+            "losses": {str(seed): loss if isfinite(loss) else None for seed, loss in losses.items()},
+            "confirmed": confirmed,
+        }
+        verb = "confirmed" if confirmed else f"reached rung {rung}"
+        spread = f", {failed} of {len(losses)} seeds failed" if failed else ""
+        self.ledger.decide("reach", trial.number, rung, f"{verb} with score {value:.6g}{spread}", detail)
+
+    def _unfinished(self) -> Trial | None:
+        return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
+
+    def _promotion(self) -> Trial | None:
+        """Promotes the best trial that has earned it, from the highest rung down."""
+        for rung in reversed(range(len(self.study.rungs) - 1)):
+            scores = self._scores(rung)
+            promoted = [trial.number for trial in self.ledger.trials if trial.rung > rung]
+            for number in promotable(scores, promoted, self.study.search.reduction_factor):
+                if self._affordable(self._climb(self.ledger.trials[number], rung + 1)):
+                    place = ranked(scores).index(number) + 1
+                    return self._promote(number, rung + 1, f"{ordinal(place)} of {len(scores)} at rung {rung}")
+        return None
+
+    def _new(self) -> Trial | None:
+        if len(self.ledger.trials) >= self.study.trials or not self._affordable(cost(self.study.rungs[0])):
+            return None
+        suggestion = suggest(self.study, self.ledger.trials)
+        if suggestion is None:
+            return None
+        parameters, reason = suggestion
+        self.ledger.decide("start", len(self.ledger.trials), 0, reason, {"parameters": parameters})
+        return self.ledger.trials[-1]
+
+    def _last_resort(self) -> Trial | None:
+        """When nothing else is left and no trial is confirmed, sends the best one up: a study ends with a winner."""
+        if self._in_flight or self._out_of_time() or any(trial.confirmed for trial in self.ledger.trials):
+            return None
+        for rung in reversed(range(len(self.study.rungs) - 1)):
+            for number in ranked(self._scores(rung)):
+                trial = self.ledger.trials[number]
+                if trial.rung == rung and self._affordable(self._climb(trial, rung + 1), reserve=False):
+                    return self._promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
+        return None
+
+    def _promote(self, number: int, rung: int, why: str) -> Trial:
+        self.ledger.decide("promote", number, rung, f"promoted to rung {rung}: {why}")
+        return self.ledger.trials[number]
+
+    def _scores(self, rung: int) -> dict[int, float]:
+        """Returns the score of every trial that reached a rung and has not died since."""
+        alive = [trial for trial in self.ledger.trials if trial.ended != "failed" and rung in trial.reached]
+        return {trial.number: trial.reached[rung].score for trial in alive}
+
+    def _place(self, trial: Trial) -> tuple[int, int]:
+        order = ranked(self._scores(trial.rung))
+        return order.index(trial.number) + 1, len(order)
+
+    def _failures(self, trial: Trial) -> str:
+        losses = trial.reached[trial.rung].losses.values()
+        baseline = (self.ledger.baseline or {}).get(self.study.score.metric, inf)
+        failed = sum(has_failed(loss, baseline) for loss in losses)
+        return f", {failed} of {len(losses)} seeds failed" if failed else ""
+
+    def _climb(self, trial: Trial, rung: int) -> int:
+        """Returns the seed-epochs that a trial still costs up to a rung."""
+        return cost(self.study.rungs[rung], self.ledger.trained(trial.number), self.study.seeds)
+
+    def _affordable(self, seed_epochs: int, *, reserve: bool = True) -> bool:
+        """Says whether the budget has room; until a trial is confirmed, one climb of the full ladder is kept back."""
+        if self._out_of_time():
+            return False
+        budget = self.study.budget.seed_epochs
+        if budget is None:
+            return True
+        open_trials = [trial for trial in self.ledger.trials if trial.open]
+        promised = sum(self._climb(trial, trial.rung) for trial in open_trials)
+        kept = self._to_confirm_one() if reserve else 0
+        return self.ledger.spent + promised + seed_epochs + kept <= budget
+
+    def _to_confirm_one(self) -> int:
+        if any(trial.confirmed for trial in self.ledger.trials):
+            return 0
+        top: Rung = self.study.top
+        return cost(top) - cost(self.study.rungs[0]) if len(self.study.rungs) > 1 else 0
+
+    def _out_of_time(self) -> bool:
+        limit = self.study.budget.wall_clock
+        return limit is not None and self._elapsed_s() >= limit
+
+    def _stop_if_doomed(self) -> None:
+        first = self.ledger.trials[:_DOOMED_AFTER]
+        causes = {trial.attempts[-1].cause for trial in first if trial.ended == "failed" and trial.attempts}
+        if len(first) == _DOOMED_AFTER and len(causes) == 1 and all(trial.ended == "failed" for trial in first):
+            attempt = first[0].attempts[-1]
+            log = f" (log: {attempt.log})" if attempt.log else ""
+            raise StudyStopped(f"the first {_DOOMED_AFTER} trials all died of one cause: {attempt.cause}{log}")

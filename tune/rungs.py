@@ -1,0 +1,80 @@
+"""The ladder and the promotion rule: pure functions.
+
+A rung is so many epochs on so many seeds. A trial climbs rung by rung; at each it is compared with the others that
+reached the same rung, and the best `1 / reduction_factor` of them may climb on (asynchronous successive halving,
+promotion type: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Rung(BaseModel):
+    """A stopping point of the ladder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: Annotated[int, Field(strict=True, ge=1)] = Field(description="epochs trained by each seed")
+    seeds: Annotated[int, Field(strict=True, ge=1)] = Field(description="how many of the study's seeds, from the first")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a trial must train next: these seeds, together, from one epoch to another."""
+
+    seeds: tuple[int, ...]
+    from_epoch: int
+    to_epoch: int
+
+
+def cost(rung: Rung, done: Mapping[int, int] | None = None, seeds: Sequence[int] = ()) -> int:
+    """Returns the seed-epochs that remain to reach `rung`, given epochs `done` by each of `seeds`."""
+    done = done or {}
+    trained = sum(min(done.get(seed, 0), rung.epochs) for seed in seeds[: rung.seeds])
+    return rung.epochs * rung.seeds - trained
+
+
+def next_step(rung: Rung, seeds: Sequence[int], done: Mapping[int, int], dead: Collection[int] = ()) -> Step | None:
+    """Returns the next step of a trial towards `rung`; None when it is there.
+
+    The seeds that are furthest behind train first, up to where the next ones stand; so seeds that join at a
+    promotion catch up from epoch 0 and from there on all train together.
+
+    Args:
+        rung: The rung aimed at.
+        seeds: The study's seeds in the order in which they are used.
+        done: Epochs trained so far, by seed; a seed that is missing has trained none.
+        dead: Seeds that ended with a non-finite loss; they train no more.
+    """
+    alive = [seed for seed in seeds[: rung.seeds] if seed not in dead]
+    levels = sorted({min(done.get(seed, 0), rung.epochs) for seed in alive} | {rung.epochs})
+    if len(levels) < 2:  # every living seed stands at the rung
+        return None
+    behind = tuple(seed for seed in alive if done.get(seed, 0) == levels[0])
+    return Step(behind, levels[0], levels[1])
+
+
+def ranked(scores: Mapping[int, float]) -> list[int]:
+    """Returns trial numbers, best score first; equal scores keep the older trial first."""
+    return sorted(scores, key=lambda number: (scores[number], number))
+
+
+def promotable(scores: Mapping[int, float], promoted: Collection[int], reduction_factor: float) -> list[int]:
+    """Returns the trials at one rung that have earned promotion, best first.
+
+    Args:
+        scores: Score by trial number of every trial that reached the rung, promoted ones included.
+        promoted: Those that were promoted from it already.
+        reduction_factor: One in so many is promoted.
+    """
+    best = ranked(scores)[: int(len(scores) / reduction_factor)]
+    return [number for number in best if number not in promoted]
+
+
+def ordinal(place: int) -> str:
+    """Returns 1st, 2nd, 3rd, 4th and so on."""
+    suffix = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{suffix}"

@@ -1,0 +1,143 @@
+"""Search-space parameters: log-uniform, uniform, int, choice.
+
+Each is written in a study file as a mapping with one key that names its kind:
+`{log_uniform: [1.0e-4, 1.0e-2]}`, `{uniform: [0, 1]}`, `{int: [4, 64], log: true}`, `{choice: [16, 64, 256]}`.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from math import isfinite
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
+
+Scalar = StrictBool | StrictInt | float | StrictStr | None
+"""A configuration value."""
+
+Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class _Parameter(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _check_bounds(low: float, high: float) -> None:
+    if not (isfinite(low) and isfinite(high)):
+        raise ValueError(f"bounds must be finite, got [{low}, {high}]")
+    if low >= high:
+        raise ValueError(f"low must be below high, got [{low:g}, {high:g}]; swap the two, or use choice for one value")
+
+
+class LogUniform(_Parameter):
+    """A positive float, uniform in its logarithm."""
+
+    log_uniform: Bounds = Field(description="[low, high], both positive")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_bounds(*self.log_uniform)
+        if self.log_uniform[0] <= 0:
+            raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.log_uniform[0]:g}")
+        return self
+
+    @property
+    def values(self) -> None:
+        """Not countable."""
+        return
+
+
+class Uniform(_Parameter):
+    """A float, uniform."""
+
+    uniform: Bounds = Field(description="[low, high]")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_bounds(*self.uniform)
+        return self
+
+    @property
+    def values(self) -> None:
+        """Not countable."""
+        return
+
+
+class IntRange(_Parameter):
+    """An integer, both ends included."""
+
+    int_: Annotated[list[StrictInt], Field(min_length=2, max_length=2)] = Field(
+        alias="int", description="[low, high], both included"
+    )
+    log: bool = Field(default=False, description="uniform in the logarithm")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_bounds(*self.int_)
+        if self.log and self.int_[0] < 1:
+            raise ValueError(f"low must be at least 1 on a logarithmic scale, got {self.int_[0]}")
+        return self
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """Every value, ascending."""
+        return tuple(range(self.int_[0], self.int_[1] + 1))
+
+
+class Choice(_Parameter):
+    """One of a list of values."""
+
+    choice: Annotated[list[Scalar], Field(min_length=1)] = Field(description="the values")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        seen = [(type(value), value) for value in self.choice]
+        twice = [value for index, (_, value) in enumerate(seen) if seen[index] in seen[:index]]
+        if twice:
+            raise ValueError(f"each value once, got {twice[0]!r} twice")
+        return self
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """Every value, in the order given."""
+        return tuple(self.choice)
+
+
+KINDS = ("log_uniform", "uniform", "int", "choice")
+
+
+def _kind(value: Any) -> str | None:
+    """Names the union member; in brackets, so that the name is never taken for a key of the file."""
+    if isinstance(value, Mapping):
+        return next((f"<{kind}>" for kind in KINDS if kind in value), None)
+    return next((f"<{kind}>" for kind in KINDS if hasattr(value, kind) or hasattr(value, kind + "_")), None)
+
+
+Parameter = Annotated[
+    Annotated[LogUniform, Tag("<log_uniform>")]
+    | Annotated[Uniform, Tag("<uniform>")]
+    | Annotated[IntRange, Tag("<int>")]
+    | Annotated[Choice, Tag("<choice>")],
+    Discriminator(
+        _kind,
+        custom_error_type="parameter_kind",
+        custom_error_message="a parameter is one of {log_uniform: [low, high]}, {uniform: [low, high]}, "
+        "{int: [low, high]}, {choice: [values]}",
+    ),
+]
+
+
+def size(space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> int | None:
+    """Returns how many configurations the space holds; None when it holds a continuous parameter."""
+    total = 1
+    for parameter in space.values():
+        if parameter.values is None:
+            return None
+        total *= len(parameter.values)
+    return total
+
+
+def grid(space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> Iterator[dict[str, Scalar]]:
+    """Yields every configuration of a countable space; the last parameter varies fastest."""
+    axes = [parameter.values or () for parameter in space.values()]
+    for values in product(*axes):
+        yield dict(zip(space, values, strict=True))

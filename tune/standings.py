@@ -1,0 +1,131 @@
+"""How the trials of a study stand: what every view shows, from the ledger alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, isfinite
+
+from tune.ledger import Ledger, Trial
+from tune.ledger.records import State
+from tune.scoring import SeedSummary, has_failed, summarize
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One trial, at the highest rung that it reached.
+
+    Attributes:
+        trial: The trial.
+        state: running, waiting, paused, confirmed, stopped or failed.
+        rung: Index of the highest rung reached; None before the first.
+        epochs: Epochs of each seed at that rung; 0 before the first.
+        score: Lower is better; inf before the first rung, or when nothing finite can be said.
+        losses: Scored metric by seed at that rung; nan where training diverged.
+        summary: Of the losses; None before the first rung.
+        seed_epochs: Epochs trained so far, summed over seeds.
+    """
+
+    trial: Trial
+    state: State
+    rung: int | None
+    epochs: int
+    score: float
+    losses: Mapping[int, float]
+    summary: SeedSummary | None
+    seed_epochs: int
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+
+@dataclass(frozen=True)
+class Lucky:
+    """A trial that a one-seed sweep would have preferred to the incumbent, and that fails on other seeds.
+
+    Attributes:
+        standing: The trial.
+        seed: The seed that flatters it most.
+        loss: Its loss with that seed.
+        incumbent_loss: The incumbent's with the same seed after as many epochs.
+        failed: The seeds on which it fails.
+    """
+
+    standing: Standing
+    seed: int
+    loss: float
+    incumbent_loss: float
+    failed: tuple[int, ...]
+
+
+def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
+    """Returns every trial, best first.
+
+    Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
+    of each lower rung by score, then those that reached none; trials that died come last.
+
+    Args:
+        ledger: The study.
+        in_flight: The trials being trained.
+    """
+    baseline = scored_baseline(ledger)
+    return sorted((_standing(ledger, trial, baseline, in_flight) for trial in ledger.trials), key=_order)
+
+
+def incumbent(ranked: list[Standing]) -> Standing | None:
+    """Returns the best trial so far; it is the winner only if it is confirmed."""
+    return next((standing for standing in ranked if standing.rung is not None and standing.state != "failed"), None)
+
+
+def lucky(ledger: Ledger, ranked: list[Standing]) -> list[Lucky]:
+    """Returns the trials that look better than the incumbent on one seed and fail on others, most flattered first.
+
+    A trial is compared with the incumbent on the same seed at the same rung.
+    """
+    best = incumbent(ranked)
+    if best is None:
+        return []
+    baseline = scored_baseline(ledger)
+    found = [_luck(standing, best, baseline) for standing in ranked if standing.rung is not None]
+    return sorted((luck for luck in found if luck), key=lambda luck: luck.loss - luck.incumbent_loss)
+
+
+def scored_baseline(ledger: Ledger) -> float:
+    """Returns the constant model's loss in the scored metric; inf when no trainer has said one."""
+    return (ledger.baseline or {}).get(ledger.study.score.metric, inf)
+
+
+def _standing(ledger: Ledger, trial: Trial, baseline: float, in_flight: frozenset[int]) -> Standing:
+    last = trial.last
+    return Standing(
+        trial=trial,
+        state=trial.state(trial.number in in_flight),
+        rung=last.rung if last else None,
+        epochs=ledger.study.rungs[last.rung].epochs if last else 0,
+        score=last.score if last else inf,
+        losses=last.losses if last else {},
+        summary=summarize(list(last.losses.values()), baseline) if last else None,
+        seed_epochs=sum(ledger.trained(trial.number).values()),
+    )
+
+
+def _order(standing: Standing) -> tuple[bool, int, float, int]:
+    rung = -1 if standing.rung is None else standing.rung
+    return standing.state == "failed", -rung, standing.score, standing.number
+
+
+def _luck(standing: Standing, best: Standing, baseline: float) -> Lucky | None:
+    assert standing.rung is not None
+    reference = best.trial.reached.get(standing.rung)
+    failed = tuple(seed for seed, loss in standing.losses.items() if has_failed(loss, baseline))
+    if reference is None or standing is best or not failed:
+        return None
+    better = {
+        seed: loss - reference.losses[seed]
+        for seed, loss in standing.losses.items()
+        if seed not in failed and isfinite(reference.losses.get(seed, inf)) and loss < reference.losses[seed]
+    }
+    if not better:
+        return None
+    seed = min(better, key=lambda seed: better[seed])
+    return Lucky(standing, seed, standing.losses[seed], reference.losses[seed], failed)

@@ -1,0 +1,243 @@
+"""The study file: typed, validated, every mistake reported at once with its path and line."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from tune import document
+from tune.document import Document
+from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
+from tune.rungs import Rung, cost
+from tune.scoring import ScoreRule
+from tune.space import Parameter, Scalar, size
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+TRAINER = "model.trainer:LatentEvolutionTrainer"
+BUNDLED = Path(__file__).resolve().parent.parent / "search_spaces"
+"""Where the studies that come with the package lie, in a checkout and in an installation alike."""
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)\s*(d|h|min|s))")
+_SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
+
+
+def parse_duration(value: Any) -> Any:
+    """Returns seconds for `30min`, `1h 30min`, `90s`, `2d` or a number of seconds; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    parts = _DURATION.findall(value)
+    if not parts or _DURATION.sub("", value).strip():
+        raise ValueError(f"a duration is written like 90s, 30min, 2h or 1h 30min, got {value!r}")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Search(_Section):
+    """How configurations are chosen."""
+
+    method: Literal["tpe", "random", "grid"] = Field(default="tpe", description="how the next configuration is chosen")
+    trials: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="how many trials; null: 24, or the whole grid"
+    )
+    seed: Annotated[int, Field(strict=True, ge=0)] = Field(default=0, description="of the search, not of the training")
+    reduction_factor: Annotated[float, Field(gt=1)] = Field(
+        default=3.0, description="one trial in so many climbs from each rung to the next"
+    )
+
+
+class Budget(_Section):
+    """Where the study ends, whichever comes first; trials in flight finish their rung."""
+
+    seed_epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="epochs trained, summed over seeds and trials"
+    )
+    wall_clock: Annotated[float, Field(gt=0), BeforeValidator(parse_duration)] | None = Field(
+        default=None,
+        description="seconds, or like 30min; time while no process works on the study is not counted",
+        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
+    )
+
+
+class Resources(_Section):
+    """What one trial occupies."""
+
+    cpus_per_trial: Annotated[float, Field(gt=0)] = Field(default=1, description="cores; below 1 shares a core")
+    gpus_per_trial: Annotated[float, Field(ge=0)] = Field(default=0, description="GPUs; below 1 shares a GPU")
+    retries: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=1, description="how often a trial that died is tried again"
+    )
+
+
+class Storage(_Section):
+    """Where the study is kept."""
+
+    database: str | None = Field(
+        default=None, description="SQLAlchemy URL of the Optuna study; null: study.db in the study folder"
+    )
+    checkpoints: Literal["every_rung", "every_epoch"] | Annotated[int, Field(strict=True, ge=1)] = Field(
+        default="every_rung", description="when a trial's state is saved; a number: every so many epochs, and at rungs"
+    )
+
+
+class Study(_Section):
+    """One search: a space, a recording, a budget."""
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(
+        description="a-z, 0-9 and '-'; also the name of the study folder"
+    )
+    trainer: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = Field(
+        default=TRAINER, description="what trains, as package.module:Class"
+    )
+    recording: dict[str, Any] = Field(
+        default_factory=lambda: {"simulate": {}}, description="handed to the trainer as it stands"
+    )
+    fixed: dict[str, Scalar] = Field(default_factory=dict, description="configuration values shared by all trials")
+    space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(description="the parameters that are searched")
+    search: Search = Field(default_factory=Search)
+    seeds: Annotated[list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1)] = Field(
+        description="repeats, in the order in which they are used"
+    )
+    rungs: Annotated[list[Rung], Field(min_length=1)] = Field(description="the ladder; the last rung is 'confirmed'")
+    score: ScoreRule = Field(default_factory=ScoreRule)
+    budget: Budget = Field(default_factory=Budget)
+    resources: Resources = Field(default_factory=Resources)
+    storage: Storage = Field(default_factory=Storage)
+
+    @property
+    def trials(self) -> int:
+        """How many trials the study asks for."""
+        count = size(self.space)
+        if self.search.method == "grid" and count is not None:
+            return min(self.search.trials or count, count)
+        return self.search.trials or 24
+
+    @property
+    def top(self) -> Rung:
+        """The last rung: a trial that reached it is confirmed."""
+        return self.rungs[-1]
+
+    def rung_seeds(self, rung: int) -> tuple[int, ...]:
+        """The seeds that a trial has at a rung."""
+        return tuple(self.seeds[: self.rungs[rung].seeds])
+
+
+def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
+    """Returns what pydantic's types cannot say: path and message of each mistake between fields."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    twice = [seed for index, seed in enumerate(study.seeds) if seed in study.seeds[:index]]
+    if twice:
+        found.append((("seeds",), f"each seed once, got {twice[0]} twice; a repeated seed is no independent repeat"))
+    found += [
+        (("rungs", index, "seeds"), f"{rung.seeds} seeds asked for, but `seeds` lists {len(study.seeds)}")
+        for index, rung in enumerate(study.rungs)
+        if rung.seeds > len(study.seeds)
+    ]
+    for index, (lower, upper) in enumerate(zip(study.rungs, study.rungs[1:], strict=False), start=1):
+        if upper.epochs < lower.epochs or upper.seeds < lower.seeds or upper == lower:
+            steps = f"{upper.epochs} epochs x {upper.seeds} seeds after {lower.epochs} x {lower.seeds}"
+            found.append((("rungs", index), f"the ladder must rise: {steps}"))
+    found += [
+        (("space", key), "is also under `fixed`; keep one of the two") for key in study.space if key in study.fixed
+    ]
+    if study.search.method == "grid":
+        found += [
+            (("space", key), "a grid needs countable parameters: use choice or int")
+            for key, parameter in study.space.items()
+            if parameter.values is None
+        ]
+    full = cost(study.top)
+    if study.budget.seed_epochs is not None and study.budget.seed_epochs < full:
+        found.append(
+            (
+                ("budget", "seed_epochs"),
+                f"{study.budget.seed_epochs} cannot confirm one trial: the full ladder costs {full} seed-epochs",
+            )
+        )
+    return found
+
+
+def find(path: str) -> Path:
+    """Returns the study file: the path itself, or the study of that name that comes with the package.
+
+    Raises:
+        UserMistake: If there is neither.
+    """
+    given = Path(path)
+    if given.is_file():
+        return given
+    stem = given.name.removesuffix(".yaml")
+    bundled = BUNDLED / f"{stem}.yaml"
+    if given.parent in (Path(), Path("search_spaces")) and NAME.fullmatch(stem) and bundled.is_file():
+        return bundled
+    names = sorted(file.stem for file in BUNDLED.glob("*.yaml"))
+    raise UserMistake(
+        f"{path}: no such file, and no study of that name comes with the package{did_you_mean(stem, names)}"
+    )
+
+
+def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Reads and checks a study file.
+
+    A file may hold variants under `scales`, each a mapping of dotted paths to values; `scale=small` among the
+    overrides (or the key `scale` in the file) applies one before the other overrides.
+
+    Args:
+        path: The YAML file.
+        overrides: `path=value` as given to `--set`, applied in order.
+
+    Raises:
+        UserMistake: If the file cannot be read.
+        FileMistakes: With every mistake found.
+    """
+    file = document.read(path)
+    _choose_scale(file, overrides)
+    for override in overrides:
+        if not override.startswith("scale="):
+            document.assign_text(file, override)
+    return build_study(file)
+
+
+def build_study(file: Document) -> Study:
+    """Returns the study of a document.
+
+    Raises:
+        FileMistakes: With every mistake found.
+    """
+    study, mistakes = document.validate(Study, file)
+    if study is not None:
+        mistakes += [file.mistake(path, message) for path, message in mistakes_of(study)]
+    if mistakes or study is None:
+        raise FileMistakes(file.source, mistakes)
+    return study
+
+
+def dump_study(study: Study) -> str:
+    """Returns the study as YAML, every default filled in."""
+    return document.dump(study.model_dump(mode="json", by_alias=True))
+
+
+def _choose_scale(file: Document, overrides: Sequence[str]) -> None:
+    scales = file.value.pop("scales", None)
+    chosen = file.value.pop("scale", None)
+    asked = [override.partition("=")[2] for override in overrides if override.startswith("scale=")]
+    name = asked[-1] if asked else chosen
+    if scales is not None and not (
+        isinstance(scales, dict) and all(isinstance(changes, dict) for changes in scales.values())
+    ):
+        file.mistakes.append(
+            file.mistake(("scales",), "must map each scale's name to a mapping of dotted paths to values")
+        )
+        return
+    if name is None:
+        return
+    if name not in (scales or {}):
+        message = f"no scale '{name}' in this file{did_you_mean(str(name), list(scales or {})) if scales else ''}"
+        file.mistakes.append(Mistake("scale", message))
+        return
+    for path, value in (scales or {})[name].items():
+        document.assign(file, path, value)

@@ -1,0 +1,134 @@
+"""The seam: what a trainer is, and how one is found by `module:Class`."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from inspect import getattr_static
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from tune.errors import Mistake, RecordingMistake, UserMistake
+
+
+class Trainer(Protocol):
+    """Trains some seeds of one configuration side by side.
+
+    How its state evolves: `Trainer(config, recording, seeds, None)` → `train(3)` yields epochs 1, 2, 3 → `state()` →
+    `Trainer(config, recording, seeds, that state)` → `train(2)` yields epochs 4, 5, the same as if never stopped.
+
+    Args:
+        config: One flat mapping: the study's fixed values overlaid with the trial's parameters.
+        recording: The study's recording as it stands; or what `prepare_recording` made of it, where there is one.
+        seeds: Which repeats.
+        state: By seed, what `state()` returned; None to begin at epoch 0.
+
+    A class may also have these static methods, which the tuner uses when they are there:
+
+    - `prepare_recording(recording) -> Mapping`: called once per node before anything trains; what it returns (NumPy
+      arrays in a mapping, say) is shared by all trials of the node without a copy. ValueError and OSError are the
+      user's mistakes.
+    - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        recording: Mapping[str, Any],
+        seeds: Sequence[int],
+        state: Mapping[int, Any] | None = None,
+    ) -> None: ...
+
+    def train(self, epochs: int) -> Iterator[Mapping[str, Sequence[float | None]]]:
+        """Yields one mapping per epoch; each value has one number per seed, in the order of `seeds`."""
+        ...
+
+    def state(self) -> Mapping[int, Any]:
+        """Returns, per seed, enough to continue exactly; asked for between two epochs."""
+        ...
+
+    def baseline(self) -> Mapping[str, float]:
+        """Returns losses of the constant model; a loss at or above it is a failed seed."""
+        ...
+
+    def close(self) -> None:
+        """Frees what is held."""
+        ...
+
+
+TrainerClass = Callable[..., Trainer]
+
+
+def load_trainer(name: str) -> TrainerClass:
+    """Imports a trainer class; the working directory is importable.
+
+    Args:
+        name: `package.module:Class`.
+
+    Raises:
+        UserMistake: If it cannot be imported or is no trainer.
+    """
+    return cast("TrainerClass", _load(name, "trainer", ("train", "state", "baseline", "close")))
+
+
+def load_function(name: str) -> Callable[..., Any]:
+    """Imports a function by `package.module:function`."""
+    return cast("Callable[..., Any]", _load(name, "function", ()))
+
+
+def _load(name: str, what: str, methods: Sequence[str]) -> object:
+    module, _, attribute = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = getattr(import_module(module), attribute)
+    except AttributeError:
+        raise UserMistake(f"{what}: module '{module}' has no '{attribute}' (got {name!r})") from None
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise UserMistake(
+            f"{what}: '{module}' cannot be imported from {here}: {cause}; write package.module:Class, got {name!r}"
+        ) from error
+    missing = [method for method in methods if not callable(getattr(found, method, None))]
+    if missing:
+        raise UserMistake(f"{what}: {name} is no trainer, it lacks {', '.join(missing)}; see tune.trainer.Trainer")
+    return cast("object", found)
+
+
+def prepare_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the recording as the trainer wants it shared.
+
+    Raises:
+        RecordingMistake: If the trainer says that the recording cannot be used.
+    """
+    prepare = _hook(trainer, "prepare_recording")
+    if prepare is None:
+        return recording
+    try:
+        return cast("Mapping[str, Any]", prepare(recording))
+    except (ValueError, OSError) as error:
+        raise RecordingMistake(str(error)) from error
+
+
+def config_mistakes(trainer: TrainerClass, config: Mapping[str, Any], section: Mapping[str, str]) -> list[Mistake]:
+    """Returns what the trainer has against a configuration.
+
+    Args:
+        trainer: The class.
+        config: One flat mapping.
+        section: By key, where the user wrote it, such as `fixed` or `space`.
+    """
+    check = _hook(trainer, "check_config")
+    if check is None:
+        return []
+    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in check(config).items()]
+
+
+def _hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:
+    try:
+        static = getattr_static(trainer, name)
+    except AttributeError:
+        return None
+    return (
+        cast("Callable[..., Any]", getattr(trainer, name)) if isinstance(static, staticmethod | classmethod) else None
+    )
