@@ -1,0 +1,39 @@
+"""The one exception that a wrong recording raises, and how its lines are worded."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+
+
+class RecordingError(ValueError):
+    """A mistake in a recording or in its description; nothing was loaded.
+
+    The message has one line per mistake. Each line starts with where it is, such as
+    ``recording.split.test:``, and says the rule, the value got, and what is allowed.
+    """
+
+
+def in_lines(error: ValidationError, root: str, known: Sequence[str]) -> list[str]:
+    """Turn pydantic's findings into one line each: path, rule, value got, nearest known key.
+
+    Args:
+        error: what validation raised.
+        root: path of the validated mapping, such as ``recording.simulate``.
+        known: the keys that the mapping may have.
+    """
+    lines = []
+    for found in error.errors(include_url=False):
+        path = ".".join([root, *(str(part) for part in found["loc"])])
+        if found["type"] == "extra_forbidden":
+            lines.append(f"{path}: unknown key{_did_you_mean(str(found['loc'][-1]), known)}")
+        else:
+            lines.append(f"{path}: {found['msg'][0].lower()}{found['msg'][1:]}, got {found['input']!r}")
+    return lines
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the closest known word, else the list of what is allowed."""
+    known = sorted(known)
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; allowed are {', '.join(known)}"
