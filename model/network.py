@@ -126,7 +126,7 @@ class Network:
 
         Returns:
             Decoded voltages `[S, B, 2, N]`: prediction of t+1, then reconstruction of t; and the batch's moments
-            per normalised layer, `[G, S, H]` each.
+            per normalised layer.
         """
         moments: Moments = {}
         z = self._apply("encoder", parameters, x, _TrainingNorm(1, moments))
@@ -168,7 +168,7 @@ class Network:
         return h
 
 
-Moments = dict[str, Tensor]
+Moments = dict[str, tuple[Tensor, ...]]  # layer and kind to one [S, 1, H] per group
 Norm = Callable[[str, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -199,8 +199,8 @@ class _TrainingNorm:
             momentum=1.0,  # the "running" statistics handed in become the batch's own
             eps=BATCH_NORM_EPSILON,
         )
-        self.moments[f"{layer}.mean"] = mean.view(self.groups, seeds, units)
-        self.moments[f"{layer}.variance"] = variance.view(self.groups, seeds, units)
+        self.moments[f"{layer}.mean"] = mean.view(self.groups, seeds, 1, units).unbind(0)
+        self.moments[f"{layer}.variance"] = variance.view(self.groups, seeds, 1, units).unbind(0)
         return y.view(rows, seeds, units).transpose(0, 1)
 
 

@@ -143,5 +143,5 @@ class TrainingStep:
         for group in range(2 if moments else 0):
             names = [name for name, moment in moments.items() if len(moment) > group]
             old = [self._running[name] for name in names]
-            new = [moments[name][group].unsqueeze(1) for name in names]
+            new = [moments[name][group] for name in names]
             torch._foreach_lerp_(old, new, BATCH_NORM_MOMENTUM)  # one call for all layers

@@ -1,0 +1,264 @@
+"""The trainer through its contract: epochs in, per-seed metrics out; state in, state out."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model.trainer import LatentEvolutionTrainer
+
+torch.set_num_threads(1)
+
+ROWS, NEURONS, STIMULI = 400, 9, 2
+SPLIT = {"train": [10, 210], "validation": [220, 300], "test": [310, 390]}
+SMALL = {"latent_dims": 4, "hidden_units": 8, "hidden_layers": 2, "batch_size": 16, "device": "cpu"}
+SEEDS = [1, 12, 123]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "batch norm": {},
+    "no batch norm": {"use_batch_norm": False},
+    "average": {"ema": 0.9},
+    "cosine": {"schedule": "cosine", "epochs": 5, "warmup_fraction": 0.3},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
+    "sgd": {"optimizer": "sgd", "gradient_clipping": 0.1},
+    "stimulus": {"use_stimulus": True, "l1": 1e-4},
+}
+
+
+def make_recording(**changes: Any) -> dict[str, Any]:
+    """Sine waves of different speeds, a little noise."""
+    source = np.random.default_rng(0)
+    angles = np.arange(ROWS)[:, None] * np.linspace(0.1, 0.5, NEURONS)
+    voltages = np.sin(angles) + 0.05 * source.standard_normal((ROWS, NEURONS))
+    stimulus = source.standard_normal((ROWS, STIMULI)).astype(np.float32)
+    loaded = {"voltages": voltages.astype(np.float32), "stimulus": stimulus, "split": SPLIT, "source": "sines"}
+    return {**loaded, **changes}
+
+
+def build(seeds: list[int] = SEEDS, state: Mapping[int, Any] | None = None, **settings: Any) -> LatentEvolutionTrainer:
+    return LatentEvolutionTrainer({**SMALL, **settings}, make_recording(), seeds, state)
+
+
+def through_a_file(state: Mapping[int, Any]) -> Any:
+    file = BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def compared(metrics: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The metrics that do not depend on the clock."""
+    return {name: list(value) for name, value in metrics.items() if name not in {"seconds", "samples_per_second"}}
+
+
+def assert_same(left: Any, right: Any) -> None:
+    """Bit for bit, through all nesting."""
+    if isinstance(left, torch.Tensor):
+        assert torch.equal(left, right)
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys()
+        for key in left:
+            assert_same(left[key], right[key])
+    else:
+        assert left == right
+
+
+@pytest.mark.parametrize("settings", OPTIONS.values(), ids=OPTIONS.keys())
+def test_continuing_equals_never_stopping(settings: dict[str, Any]) -> None:
+    """Training 2 epochs, saving, loading and training 3 more gives bit for bit what 5 epochs give."""
+    whole, first = build(**settings), build(**settings)
+    expected = [compared(metrics) for metrics in whole.train(5)]
+    list(first.train(2))
+    second = build(state=through_a_file(first.state()), **settings)
+    assert [compared(metrics) for metrics in second.train(3)] == expected[2:]
+    assert_same(second.state(), whole.state())
+
+
+def test_state_between_two_epochs() -> None:
+    """A state taken while `train` is under way continues as if taken at the end of a shorter call."""
+    whole = build()
+    epochs = whole.train(3)
+    next(epochs)
+    saved = through_a_file(whole.state())
+    rest = [compared(metrics) for metrics in epochs]
+    assert {seed: one["epoch"] for seed, one in saved.items()} == dict.fromkeys(SEEDS, 1)
+    assert [compared(metrics) for metrics in build(state=saved).train(2)] == rest
+
+
+def test_state_owns_its_memory() -> None:
+    """Training on does not change a state, and one seed's file does not hold the other seeds."""
+    trainer = build(latent_dims=64, hidden_units=64)
+    list(trainer.train(1))
+    state = trainer.state()
+    copy = through_a_file(state)
+    list(trainer.train(1))
+    assert_same(state, copy)
+    one, three = BytesIO(), BytesIO()
+    torch.save(state[1], one)
+    torch.save(state, three)
+    assert one.tell() < 0.4 * three.tell()
+
+
+@pytest.mark.parametrize("use_batch_norm", [True, False])
+def test_company_does_not_matter(use_batch_norm: bool) -> None:
+    """A seed's curves agree to float32 tolerance whether it trains alone, among others, or in another place."""
+    together = [dict(metrics) for metrics in build(use_batch_norm=use_batch_norm).train(3)]
+    swapped = [dict(metrics) for metrics in build([123, 7, 1], use_batch_norm=use_batch_norm).train(3)]
+    alone = [dict(metrics) for metrics in build([123], use_batch_norm=use_batch_norm).train(3)]
+    for a, b, c in zip(together, swapped, alone, strict=True):
+        for name in ("train_loss", "reconstruction_loss", "validation_loss", "grad_norm"):
+            assert a[name][2] == pytest.approx(c[name][0], rel=1e-4)
+            assert b[name][0] == pytest.approx(c[name][0], rel=1e-4)
+
+
+def test_seeds_differ_and_the_global_generator_is_left_alone() -> None:
+    """Each seed has weights and batches of its own, and PyTorch's and NumPy's global generators do not move."""
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002  # the global one is the point
+    (metrics,) = build().train(1)
+    assert len(set(metrics["train_loss"])) == len(SEEDS)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002  # as above
+
+
+def test_metrics() -> None:
+    """Every epoch gives one number per seed for each metric; only the last epoch of a call has a test loss."""
+    ticks = count()
+    trainer = LatentEvolutionTrainer(SMALL, make_recording(), SEEDS, clock=lambda: 2.0 * next(ticks))
+    first, last = trainer.train(2)
+    assert "test_loss" not in first
+    assert set(last) == set(first) | {"test_loss"}
+    assert set(first) == {
+        *("train_loss", "reconstruction_loss", "validation_loss", "grad_norm", "learning_rate"),
+        *("seconds", "samples_per_second", "gpu_utilisation", "gpu_memory_mib", "gpu_power_w"),
+    }
+    assert all(len(values) == len(SEEDS) for values in last.values())
+    assert first["seconds"] == [2.0] * 3
+    assert first["samples_per_second"] == [200 // 16 * 16 / 2] * 3
+    assert first["learning_rate"] == [1e-3] * 3
+    assert first["gpu_utilisation"] == first["gpu_memory_mib"] == first["gpu_power_w"] == [None] * 3
+
+
+def test_learns() -> None:
+    """The losses fall, on seen and unseen rows."""
+    epochs = list(build(learning_rate=0.01, use_batch_norm=False, hidden_units=32, latent_dims=8).train(25))
+    for name in ("train_loss", "reconstruction_loss", "validation_loss"):
+        assert max(epochs[-1][name]) < 0.3 * min(epochs[0][name])
+
+
+def test_baseline() -> None:
+    """The baseline is the mean squared difference of neighbouring rows inside each split."""
+    recording = make_recording()
+    baseline = build().baseline()
+    assert list(baseline) == ["train_loss", "validation_loss", "test_loss"]
+    for name, (first, last) in SPLIT.items():
+        rows = recording["voltages"][first:last].astype(float)
+        assert baseline[f"{name}_loss"] == pytest.approx(np.mean((rows[1:] - rows[:-1]) ** 2), rel=1e-6)
+
+
+def test_losses_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation row by row gives the loss of evaluation in one piece."""
+    trainer = build()
+    (whole,), baseline = trainer.train(1), trainer.baseline()
+    monkeypatch.setattr("model.evaluate.CHUNK_ELEMENTS", {"cpu": 1})
+    (pieces,) = build().train(1)
+    assert pieces["validation_loss"] == pytest.approx(whole["validation_loss"], rel=1e-5)
+    assert pieces["test_loss"] == pytest.approx(whole["test_loss"], rel=1e-5)
+    assert trainer.baseline() == pytest.approx(baseline, rel=1e-5)
+
+
+def test_training_stays_inside_its_split() -> None:
+    """Values outside the train and validation splits change nothing that is computed from those."""
+    recording = make_recording()
+    changed = recording["voltages"].copy()
+    for first, last in ((0, 10), (210, 220), (300, ROWS)):
+        changed[first:last] = 1e6
+    (expected,) = build().train(1)
+    (metrics,) = LatentEvolutionTrainer(SMALL, {**recording, "voltages": changed}, SEEDS).train(1)
+    assert metrics["train_loss"] == expected["train_loss"]
+    assert metrics["validation_loss"] == expected["validation_loss"]
+
+
+def test_a_failed_seed_is_reported_and_stays_failed() -> None:
+    """From the epoch of the failure on, a seed's losses are NaN, also after a resume; companions go on bit for bit."""
+    healthy = build()
+    list(healthy.train(1))
+    state = healthy.state()
+    broken_state = through_a_file(state)
+    broken_state[12]["parameters"]["evolver.1.weight"][0, 0] = torch.nan
+    expected = [compared(metrics) for metrics in build(state=state).train(3)]
+    broken = build(state=broken_state)
+    metrics = [compared(one) for one in broken.train(2)]
+    mended = through_a_file(broken.state())
+    mended[12]["parameters"] = state[12]["parameters"]
+    metrics += [compared(one) for one in build(state=mended).train(1)]
+    for one, healthy_one in zip(metrics, expected, strict=True):
+        for name in {"train_loss", "reconstruction_loss", "validation_loss", "test_loss", "grad_norm"} & set(one):
+            assert np.isnan(one[name][1])
+            if name in healthy_one:
+                assert (one[name][0], one[name][2]) == (healthy_one[name][0], healthy_one[name][2])
+    assert {seed: one["failed"] for seed, one in broken.state().items()} == {1: False, 12: True, 123: False}
+
+
+def test_closing() -> None:
+    """A closed trainer says so; closing twice is fine."""
+    trainer = build()
+    trainer.close()
+    trainer.close()
+    with pytest.raises(RuntimeError, match="this trainer is closed"):
+        trainer.state()
+    with pytest.raises(RuntimeError, match="this trainer is closed"):
+        next(iter(trainer.train(1)))
+
+
+def test_a_read_only_recording_is_fine() -> None:
+    """A shared, read-only array is used as it stands, without a warning."""
+    recording = make_recording()
+    recording["voltages"].setflags(write=False)
+    assert len(list(LatentEvolutionTrainer(SMALL, recording, [1]).train(1))) == 1
+
+
+MISTAKES: dict[str, tuple[dict[str, Any], list[int], str]] = {
+    "configuration": ({"learning_rat": 1.0}, [1], r"learning_rat: unknown parameter: did you mean 'learning_rate'\?"),
+    "large batch": ({"batch_size": 201}, [1], "batch_size: must be at most the 200 training rows, got 201"),
+    "repeated seeds": ({}, [1, 1], r"seeds: must be at least one number and all different, got \[1, 1\]"),
+    "no seeds": ({}, [], r"seeds: must be at least one number and all different, got \[\]"),
+}
+
+
+@pytest.mark.parametrize(("settings", "seeds", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistakes(settings: dict[str, Any], seeds: list[int], message: str) -> None:
+    """What does not fit together is refused before anything is trained, in one clear message."""
+    with pytest.raises(ValueError, match=message):
+        build(seeds, **settings)
+
+
+def test_missing_stimulus() -> None:
+    """A configuration that wants the stimulus needs a recording that has one."""
+    with pytest.raises(ValueError, match="use_stimulus: is true, but the recording sines has no stimulus"):
+        LatentEvolutionTrainer({**SMALL, "use_stimulus": True}, make_recording(stimulus=None), [1])
+
+
+def test_states_that_do_not_fit() -> None:
+    """A state of too few seeds, of mixed epochs, of another model or another optimizer is refused."""
+    trainer = build([1, 12])
+    early = trainer.state()
+    list(trainer.train(1))
+    late = trainer.state()
+    with pytest.raises(ValueError, match=r"state: has no seed \[123\]; continue all seeds or none"):
+        build(SEEDS, late)
+    with pytest.raises(ValueError, match=r"same number of epochs, got \{1: 0, 12: 1\}"):
+        build([1, 12], {1: early[1], 12: late[12]})
+    with pytest.raises(ValueError, match=r"encoder.2.weight has shape \(8, 4\), this configuration needs \(8, 5\)"):
+        build([1, 12], late, latent_dims=5)
+    with pytest.raises(ValueError, match="state: is of another optimizer or another choice of EMA"):
+        build([1, 12], late, optimizer="sgd")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_without_a_gpu() -> None:
+    """Asking for CUDA where there is none is a mistake with a cure."""
+    with pytest.raises(ValueError, match="device: is cuda, but PyTorch finds no usable GPU; use auto or cpu"):
+        build(device="cuda")
