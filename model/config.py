@@ -118,7 +118,12 @@ def _describe(mistake: ErrorDetails) -> str:
         allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         near = get_close_matches(str(value), allowed.split(", "), n=1)
         return f"must be one of {allowed}; got {value!r}" + (f": did you mean {near[0]!r}?" if near else "")
-    expected = {"int_type": "a whole number", "float_type": "a number", "bool_type": "true or false"}.get(kind)
+    expected = {
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "bool_type": "true or false",
+        "finite_number": "a finite number",
+    }.get(kind)
     if expected is not None:
         return f"must be {expected}, got {value!r}" + _explain_text_number(kind, value)
     limits = {

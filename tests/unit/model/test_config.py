@@ -17,8 +17,8 @@ MESSAGES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"zebra": "unknown parameter; known are " + ", ".join(TrainingConfig.model_fields)},
     ),
     "text for a number": (
-        {"learning_rate": "1e-4"},
-        {"learning_rate": "must be a number, got '1e-4', which is text (YAML needs a decimal point: 1.0e-04)"},
+        {"learning_rate": "1e-5"},
+        {"learning_rate": "must be a number, got '1e-5', which is text (YAML needs a decimal point: 1.0e-05)"},
     ),
     "words for a number": ({"l1": "much"}, {"l1": "must be a number, got 'much'"}),
     "fraction for a count": ({"batch_size": 16.5}, {"batch_size": "must be a whole number, got 16.5"}),
@@ -28,7 +28,7 @@ MESSAGES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "too few": ({"latent_dims": 0}, {"latent_dims": "must be at least 1, got 0"}),
     "too high": ({"warmup_fraction": 1.5}, {"warmup_fraction": "must be at most 1, got 1.5"}),
     "just too high": ({"ema": 1.0}, {"ema": "must be less than 1, got 1.0"}),
-    "infinite": ({"l1": float("inf")}, {"l1": "Input should be a finite number, got inf"}),
+    "infinite": ({"l1": float("inf")}, {"l1": "must be a finite number, got inf"}),
     "misspelt choice": (
         {"activation": "rleu"},
         {"activation": "must be one of relu, gelu, tanh, silu, elu; got 'rleu': did you mean 'relu'?"},
