@@ -29,8 +29,8 @@ from torch.nn import functional
 from model.config import TrainingConfig
 from model.generators import derive_generator
 from model.layout import Layout
+from model.norm import EvaluationNorm, Moments, Norm, TrainingNorm
 
-BATCH_NORM_EPSILON = 1e-5
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "gelu": functional.gelu,
@@ -116,7 +116,7 @@ class Network:
                 view.fill_(1.0)
         return flat, running
 
-    def forward(self, parameters: Mapping[str, Tensor], x: Tensor, stimulus: Tensor | None) -> tuple[Tensor, "Moments"]:
+    def forward(self, parameters: Mapping[str, Tensor], x: Tensor, stimulus: Tensor | None) -> tuple[Tensor, Moments]:
         """Predict and reconstruct in training mode.
 
         Args:
@@ -129,10 +129,10 @@ class Network:
             per normalised layer.
         """
         moments: Moments = {}
-        z = self._apply("encoder", parameters, x, _TrainingNorm(1, moments))
-        step = self._apply("evolver", parameters, _join(z, stimulus), _TrainingNorm(1, moments))
+        z = self._apply("encoder", parameters, x, TrainingNorm(1, moments))
+        step = self._apply("evolver", parameters, _join(z, stimulus), TrainingNorm(1, moments))
         both = torch.stack((z + step, z), dim=2).flatten(1, 2)
-        decoded = self._apply("decoder", parameters, both, _TrainingNorm(2, moments))
+        decoded = self._apply("decoder", parameters, both, TrainingNorm(2, moments))
         return decoded.view(len(x), -1, 2, self.neurons), moments
 
     def predict(
@@ -149,12 +149,12 @@ class Network:
         Returns:
             `[S, R, N]`.
         """
-        norm = _EvaluationNorm(running)
+        norm = EvaluationNorm(running)
         z = self._apply("encoder", parameters, x, norm)
         z = z + self._apply("evolver", parameters, _join(z, stimulus), norm)
         return self._apply("decoder", parameters, z, norm)
 
-    def _apply(self, part: str, parameters: Mapping[str, Tensor], h: Tensor, norm: "Norm") -> Tensor:
+    def _apply(self, part: str, parameters: Mapping[str, Tensor], h: Tensor, norm: Norm) -> Tensor:
         """Run one part over `[S, R, in]`."""
         activate = ACTIVATIONS[self.config.activation]
         last = len(self.widths[part]) - 2
@@ -166,53 +166,6 @@ class Network:
                     h = norm(layer, h, parameters[f"{layer}.scale"], parameters[f"{layer}.shift"])
                 h = activate(h)
         return h
-
-
-Moments = dict[str, tuple[Tensor, ...]]  # layer and kind to one [S, 1, H] per group
-Norm = Callable[[str, Tensor, Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class _TrainingNorm:
-    """Normalise with the batch's own statistics, per seed and group, and keep them in `moments`.
-
-    Rows are ordered `(b, g)`, so seed, group and unit together are the channels of one ordinary batch norm over B.
-
-    Source: Ioffe & Szegedy 2015, "Batch Normalization", algorithm 1; the variance kept is the unbiased one.
-    """
-
-    groups: int
-    moments: Moments
-
-    def __call__(self, layer: str, h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        seeds, rows, units = h.shape
-        channels = self.groups * seeds * units
-        samples = h.transpose(0, 1).reshape(rows // self.groups, channels)
-        mean, variance = h.new_zeros(2, channels).unbind(0)
-        y = functional.batch_norm(
-            samples,
-            mean,
-            variance,
-            scale.expand(-1, self.groups, -1).transpose(0, 1).reshape(channels),
-            shift.expand(-1, self.groups, -1).transpose(0, 1).reshape(channels),
-            training=True,
-            momentum=1.0,  # the "running" statistics handed in become the batch's own
-            eps=BATCH_NORM_EPSILON,
-        )
-        self.moments[f"{layer}.mean"] = mean.view(self.groups, seeds, 1, units).unbind(0)
-        self.moments[f"{layer}.variance"] = variance.view(self.groups, seeds, 1, units).unbind(0)
-        return y.view(rows, seeds, units).transpose(0, 1)
-
-
-@dataclass(frozen=True)
-class _EvaluationNorm:
-    """Normalise with the running statistics: one scale and one shift per unit."""
-
-    running: Mapping[str, Tensor]
-
-    def __call__(self, layer: str, h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        factor = scale * torch.rsqrt(self.running[f"{layer}.variance"] + BATCH_NORM_EPSILON)
-        return torch.addcmul(shift - self.running[f"{layer}.mean"] * factor, h, factor)
 
 
 def _join(z: Tensor, stimulus: Tensor | None) -> Tensor:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from model.config import TrainingConfig
-from model.network import Moments, Network
+from model.network import Network
+from model.norm import Moments
 from model.optim import SeedOptimizer
 
 BATCH_NORM_MOMENTUM = 0.1  # torch.nn.BatchNorm1d's default

@@ -87,22 +87,7 @@ class LatentEvolutionTrainer:
             RuntimeError: The trainer is closed.
         """
         for remaining in range(epochs, 0, -1):
-            group = self._require_group()
-            started = self._clock()
-            metrics: dict[str, Sequence[float | None]] = dict(group.train_epoch())
-            seconds = self._clock() - started
-            if remaining == 1:
-                metrics["test_loss"] = group.evaluate("test").tolist()
-            gpu = self._gpu.take()
-            shared = {
-                "learning_rate": group.learning_rate,
-                "seconds": seconds,
-                "samples_per_second": group.samples_per_epoch / seconds if seconds > 0 else None,
-                "gpu_utilisation": gpu.utilisation_percent,
-                "gpu_memory_mib": gpu.memory_mib,
-                "gpu_power_w": gpu.power_w,
-            }
-            yield metrics | {name: [value] * len(group.seeds) for name, value in shared.items()}
+            yield self._train_one_epoch(last=remaining == 1)
 
     def state(self) -> Mapping[int, Any]:
         """Copy what each seed needs to continue exactly; call it before, between or after epochs.
@@ -122,6 +107,24 @@ class LatentEvolutionTrainer:
         if self._group is not None:
             self._group = None
             self._gpu.close()
+
+    def _train_one_epoch(self, *, last: bool) -> Metrics:
+        group = self._require_group()
+        started = self._clock()
+        metrics: dict[str, Sequence[float | None]] = dict(group.train_epoch())
+        seconds = self._clock() - started
+        if last:
+            metrics["test_loss"] = group.evaluate("test").tolist()
+        gpu = self._gpu.take()
+        shared = {
+            "learning_rate": group.learning_rate,
+            "seconds": seconds,
+            "samples_per_second": group.samples_per_epoch / seconds if seconds > 0 else None,
+            "gpu_utilisation": gpu.utilisation_percent,
+            "gpu_memory_mib": gpu.memory_mib,
+            "gpu_power_w": gpu.power_w,
+        }
+        return metrics | {name: [value] * len(group.seeds) for name, value in shared.items()}
 
     def _require_group(self) -> SeedGroup:
         if self._group is None:

@@ -10,7 +10,7 @@ from model.config import TrainingConfig
 from model.evaluate import prediction_loss
 from model.network import Network
 from model.optim import SeedOptimizer
-from model.schedule import averaging_weight_at, learning_rate_at
+from model.schedule import averaging_weight_at
 from model.step import SeedTensors, StepInputs, TrainingStep
 from tests.unit.model.reference import Reference, build_optimizer
 
@@ -181,28 +181,6 @@ def test_moving_average() -> None:
         bench.step.run(bench.draw(averaging=weight))
         expected = (1 - weight) * expected + weight * bench.tensors.parameters
     torch.testing.assert_close(bench.tensors.evaluated()[0], expected)
-    assert averaging_weight_at(0.6, 0) == pytest.approx(0.9)
-    assert averaging_weight_at(0.6, 1000) == pytest.approx(0.4)
-
-
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
-def test_learning_rate_schedule(schedule: str) -> None:
-    """Warm-up and cosine give the rates of torch's LinearLR followed by CosineAnnealingLR, and then stay."""
-    config = TrainingConfig(
-        learning_rate=0.3, schedule=schedule, warmup_fraction=0.2, epochs=5, final_learning_rate_fraction=0.1
-    )
-    ours = [learning_rate_at(config, step, 10) for step in range(55)]
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.3)
-    lr = torch.optim.lr_scheduler
-    warmup = lr.LinearLR(optimizer, start_factor=1 / 10, total_iters=9)
-    after = lr.CosineAnnealingLR(optimizer, 40, eta_min=0.03) if schedule == "cosine" else lr.ConstantLR(optimizer, 1.0)
-    schedule_of_torch, theirs = lr.SequentialLR(optimizer, [warmup, after], milestones=[10]), []
-    for _ in range(51):
-        theirs.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule_of_torch.step()
-    assert ours[:51] == pytest.approx(theirs)
-    assert ours[51:] == pytest.approx([theirs[-1]] * 4)
 
 
 class RefuseToWait(TorchDispatchMode):

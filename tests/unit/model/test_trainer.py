@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from io import BytesIO
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,6 +219,22 @@ def test_a_read_only_recording_is_fine() -> None:
     recording = make_recording()
     recording["voltages"].setflags(write=False)
     assert len(list(LatentEvolutionTrainer(SMALL, recording, [1]).train(1))) == 1
+
+
+def test_a_specification_and_the_prepared_recording_train_alike(tmp_path: Path) -> None:
+    """A recording given by its path equals the one loaded once and handed over."""
+    np.save(tmp_path / "sines.npy", make_recording()["voltages"])
+    specification = {"path": str(tmp_path / "sines.npy"), "split": SPLIT}
+    prepared = LatentEvolutionTrainer.prepare_recording(specification)
+    (first,) = LatentEvolutionTrainer(SMALL, specification, SEEDS).train(1)
+    (second,) = LatentEvolutionTrainer(SMALL, prepared, SEEDS).train(1)
+    assert first["test_loss"] == second["test_loss"] == next(build().train(1))["test_loss"]
+
+
+def test_check_config() -> None:
+    """The trainer answers for its parameters before anything is started."""
+    assert LatentEvolutionTrainer.check_config(SMALL) == {}
+    assert LatentEvolutionTrainer.check_config({"epochs": 0}) == {"epochs": "must be at least 1, got 0"}
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], list[int], str]] = {
