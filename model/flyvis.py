@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.sparse import csr_matrix
 
-from model.arrays import CHUNK_BYTES, RowWriter
+from model.arrays import RowWriter
 from model.cache import find_or_build, fsync
 from model.connectome import MAX_EXTENT, unroll
 from model.mistakes import RecordingError, in_lines
@@ -40,6 +40,9 @@ _BIAS_MEAN, _BIAS_SD = 0.5, 0.05
 _SETTLE_FRAMES = 100
 """Frames simulated and thrown away first: 2 s, forty time constants, so that no transient is recorded."""
 
+_CHUNK_BYTES = 4 << 20
+"""Memory for one chunk of drive: larger ones fall out of the processor's cache."""
+
 _FORMAT = 1
 """Raise it whenever the same parameters would give other numbers: cached recordings are then made again."""
 
@@ -50,7 +53,7 @@ class Simulation(BaseModel):
     The recording has ``steps`` rows, ``stride`` frames of 20 ms apart.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     extent: int = Field(1, ge=1, le=MAX_EXTENT, description="grid radius, columns; 8 is the published size")
     steps: int = Field(16_000, ge=2, le=10_000_000, description="rows T; the published recording has 64,000")
@@ -79,7 +82,7 @@ class Simulation(BaseModel):
 
 
 def simulate(
-    parameters: Simulation, chunk_bytes: int = CHUNK_BYTES
+    parameters: Simulation, chunk_bytes: int = _CHUNK_BYTES
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Simulate, handing over the recording in chunks of rows.
 
@@ -179,10 +182,10 @@ def write_recording(out: Path, *, extent: int = 1, steps: int = 16_000, seed: in
         parameters = Simulation(extent=extent, steps=steps, seed=seed)
     except ValidationError as error:
         raise RecordingError("\n".join(in_lines(error, "simulate", [*Simulation.model_fields]))) from error
-    out = out if out.suffix == ".npy" else out.with_name(out.name + ".npy")
-    stimulus = out.with_name(f"{out.stem}-stimulus.npy")
     if out.is_dir():
         raise IsADirectoryError(f"{out} is a folder; name a file in it, such as {out / 'recording.npy'}")
+    out = out if out.suffix == ".npy" else out.with_name(out.name + ".npy")
+    stimulus = out.with_name(f"{out.stem}-stimulus.npy")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", suffix=".tmp", dir=out.parent) as work:
             parts = {Path(work) / "voltages.npy": out, Path(work) / "stimulus.npy": stimulus}

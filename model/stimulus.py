@@ -7,10 +7,10 @@
   of ``1 / f^2``, the scale invariance of natural images (Field 1987, J. Opt. Soc. Am. A 4:2379; Ruderman &
   Bialek 1994, Phys. Rev. Lett. 73:814). The band ends where a fly's optics do (Land 1997, Annu. Rev.
   Entomol. 42:147: the acceptance angle is near the spacing of the columns).
-- ``X`` is the gaze. Movies of nature owe their temporal spectrum mostly to images that move at varied speeds
-  (Dong & Atick 1995, Network 6:345): here forward motion whose course and speed wander below a top speed, so that
-  no column sees a frequency above top speed x band end = 5 Hz by motion. Motion that persists is what a model can learn
-  to predict; what wanders, it cannot.
+- ``X`` is how far the image has moved past the eye. Movies of nature owe their temporal spectrum mostly to
+  images that move at varied speeds (Dong & Atick 1995, Network 6:345): here forward motion whose course and speed
+  wander below a top speed, so that no column sees a frequency above top speed x band end = 5 Hz by motion.
+  Motion that persists is what a model can learn to predict; what wanders, it cannot.
 - ``c`` and ``l`` are Ornstein-Uhlenbeck processes: contrast and luminance change as the gaze passes
   from sky to foliage (van Hateren 1997, Vision Res. 37:3407; Frazor & Geisler 2006, Vision Res. 46:1585).
 
@@ -102,14 +102,14 @@ class Scene:
         velocity[:, 0] += _FORWARD_COLUMNS_PER_S
         speed = np.linalg.norm(velocity, axis=1, keepdims=True)
         velocity *= _TOP_SPEED_COLUMNS_PER_S / np.hypot(speed, _TOP_SPEED_COLUMNS_PER_S)
-        self._gaze = np.cumsum(velocity * FRAME_S, axis=0)  # [T, 2]
+        self._passed = np.cumsum(velocity * FRAME_S, axis=0)  # [T, 2]
         log_contrast = ornstein_uhlenbeck(contrast, frames, statistics.contrast_time_constant_s)
         self._gain = statistics.contrast * np.exp(statistics.contrast_sigma * log_contrast)  # [T]
         self._luminance = statistics.luminance * ornstein_uhlenbeck(luminance, frames, _LUMINANCE_TIME_CONSTANT_S)
 
     def light(self, start: int, stop: int) -> NDArray[np.float32]:
         """Light in frames ``start`` to ``stop - 1`` at every column, ``[stop - start, C]`` float32."""
-        shift = self._gaze[start:stop] @ self._wave  # [t, W]
+        shift = self._passed[start:stop] @ self._wave  # [t, W]
         # cos(phase - shift), summed over waves. einsum, not BLAS: a row's value must not depend on how many are asked.
         image = np.einsum("tw,cw->tc", np.cos(shift), self._cos) + np.einsum("tw,cw->tc", np.sin(shift), self._sin)
         image *= np.sqrt(2 / _WAVES)
