@@ -31,6 +31,7 @@ def ray_local() -> Iterator[None]:
         import ray
 
         ray.init(
+            address="local",  # never a cluster that happens to run on this machine
             num_cpus=2,
             num_gpus=0,
             object_store_memory=200 * 2**20,

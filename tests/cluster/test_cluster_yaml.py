@@ -60,6 +60,13 @@ def test_the_token_is_a_file_and_not_in_this_one(cluster: dict[str, Any]) -> Non
     assert "RAY_AUTH_TOKEN=" not in (ROOT / "cluster.yaml").read_text()
 
 
+def test_the_head_knows_its_address_and_how_to_start_workers(cluster: dict[str, Any]) -> None:
+    """The head is told its address, and uses the autoscaler that does start workers of a local provider."""
+    (start,) = (command for command in cluster["head_start_ray_commands"] if " start " in command)
+    assert "--node-ip-address=$RAY_CLOUD_INSTANCE_ID" in start.split()
+    assert "RAY_enable_autoscaler_v2=0" in start.split()
+
+
 def test_it_brings_what_the_nodes_install_from(cluster: dict[str, Any]) -> None:
     """Everything that it copies exists here, and the nodes install the pinned versions."""
     here = [local for local in cluster["file_mounts"].values() if not local.startswith("~")]
