@@ -45,6 +45,11 @@ class LogUniform(_Parameter):
         """Not countable."""
         return
 
+    @property
+    def extremes(self) -> tuple[float, ...]:
+        """Both ends."""
+        return tuple(self.log_uniform)
+
 
 class Uniform(_Parameter):
     """A float, uniform."""
@@ -60,6 +65,11 @@ class Uniform(_Parameter):
     def values(self) -> None:
         """Not countable."""
         return
+
+    @property
+    def extremes(self) -> tuple[float, ...]:
+        """Both ends."""
+        return tuple(self.uniform)
 
 
 class IntRange(_Parameter):
@@ -82,6 +92,11 @@ class IntRange(_Parameter):
         """Every value, ascending."""
         return tuple(range(self.int_[0], self.int_[1] + 1))
 
+    @property
+    def extremes(self) -> tuple[int, ...]:
+        """Both ends."""
+        return tuple(self.int_)
+
 
 class Choice(_Parameter):
     """One of a list of values."""
@@ -100,6 +115,11 @@ class Choice(_Parameter):
     def values(self) -> tuple[Scalar, ...]:
         """Every value, in the order given."""
         return tuple(self.choice)
+
+    @property
+    def extremes(self) -> tuple[Scalar, ...]:
+        """Every value."""
+        return self.values
 
 
 KINDS = ("log_uniform", "uniform", "int", "choice")

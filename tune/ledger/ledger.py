@@ -75,7 +75,7 @@ class Ledger:
             StudyBusy: If a live process works on it.
             UserMistake: If the folder cannot be written or the database not opened.
         """
-        _refuse_other(study, folder)
+        refuse_other(study, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".probe-{os.getpid()}"
@@ -120,6 +120,11 @@ class Ledger:
     def lease_lost(self) -> bool:
         """Whether another process has taken the study over."""
         return self._lease is not None and self._lease.lost.is_set()
+
+    @property
+    def open_here(self) -> bool:
+        """Whether this process works on the study."""
+        return self._lease is not None
 
     @property
     def live(self) -> bool:
@@ -316,7 +321,8 @@ def stored_study(folder: Path) -> Study:
     return build_study(document.read(file))
 
 
-def _refuse_other(study: Study, folder: Path) -> None:
+def refuse_other(study: Study, folder: Path) -> None:
+    """Raises StudyConflict, with the differences, if a folder holds another study than this one."""
     if not (folder / "study.yaml").exists():
         return
     old = dict(_flat(stored_study(folder).model_dump(mode="json", by_alias=True)))

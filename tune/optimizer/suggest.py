@@ -46,7 +46,8 @@ def suggest(study: Study, trials: Sequence[Trial]) -> tuple[dict[str, Any], str]
             next((point for point in grid(study.space) if point not in tried), parameters) if total else parameters
         )
     scored = sum(1 for trial in trials if trial.reached)
-    return parameters, "random" if study.search.method == "random" else f"TPE on {scored} scored trials"
+    by_chance = study.search.method == "random" or scored < _startup(study)
+    return parameters, "drawn at random" if by_chance else f"suggested by TPE from {scored} scored trials"
 
 
 def derived_seed(*parts: int) -> int:
@@ -58,8 +59,12 @@ def _sampler(study: Study, number: int, attempt: int) -> BaseSampler:
     seed = derived_seed(study.search.seed, number, attempt)
     if study.search.method == "random":
         return RandomSampler(seed=seed)
-    startup = min(10, max(1, study.trials // 3))
-    return TPESampler(seed=seed, multivariate=True, n_startup_trials=startup, warn_independent_sampling=False)
+    return TPESampler(seed=seed, multivariate=True, n_startup_trials=_startup(study))
+
+
+def _startup(study: Study) -> int:
+    """Returns how many trials TPE wants to have seen before it is asked; a short study cannot spend ten on chance."""
+    return min(10, max(1, study.trials // 3))
 
 
 def _ask(study: Study, trials: Sequence[Trial], sampler: BaseSampler) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Stand-ins that are real classes with rules of their own."""

@@ -1,0 +1,92 @@
+"""Tiny trainers that keep the whole contract of `tune.trainer.Trainer`."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from math import nan
+from pathlib import Path
+from random import Random
+from typing import Any
+
+
+class Quadratic:
+    """Loss falls towards `(x - 0.3)^2 + 0.1`, with noise of its own for each seed; the baseline is 1.
+
+    Configuration: `x`; `fragile` makes odd seeds diverge to twice the baseline; `dies_at` gives an epoch at which the
+    loss of every odd seed becomes nan; `sleep_s` is spent per epoch.
+    Every epoch trained leaves a line in the file named by `QUADRATIC_LOG`, so that tests can count what was repeated.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        recording: Mapping[str, Any],
+        seeds: Sequence[int],
+        state: Mapping[int, Any] | None = None,
+    ) -> None:
+        self.config, self.recording, self.seeds = dict(config), dict(recording), list(seeds)
+        loaded = state or {}
+        self.epochs = {seed: int(loaded.get(seed, {}).get("epoch", 0)) for seed in seeds}
+        self.carried = {seed: float(loaded.get(seed, {}).get("carried", 0.0)) for seed in seeds}
+
+    def train(self, epochs: int) -> Iterator[dict[str, list[float]]]:
+        for _ in range(epochs):
+            if "sleep_s" in self.config:
+                time.sleep(self.config["sleep_s"])
+            losses = [self._epoch(seed) for seed in self.seeds]
+            yield {"validation_loss": losses, "train_loss": [loss / 2 for loss in losses]}
+
+    def state(self) -> dict[int, Any]:
+        return {seed: {"epoch": self.epochs[seed], "carried": self.carried[seed]} for seed in self.seeds}
+
+    def baseline(self) -> dict[str, float]:
+        return {"validation_loss": 1.0}
+
+    def close(self) -> None:
+        self.seeds = []
+
+    def _epoch(self, seed: int) -> float:
+        self.epochs[seed] += 1
+        epoch, x = self.epochs[seed], float(self.config["x"])
+        # Depends on the whole past, so that a resume from the wrong state shows.
+        self.carried[seed] = 0.5 * self.carried[seed] + Random(f"{seed} {epoch}").gauss(0, 0.01)  # noqa: S311
+        if log := os.environ.get("QUADRATIC_LOG"):
+            with Path(log).open("a") as file:
+                file.write(f"{x!r} {seed} {epoch}\n")
+        if self.config.get("dies_at", epoch + 1) <= epoch and seed % 2:
+            return nan
+        if self.config.get("fragile") and seed % 2:
+            return 2.0
+        return (x - 0.3) ** 2 + 0.1 + 0.5 / epoch + self.carried[seed]
+
+
+class Broken(Quadratic):
+    """Cannot even begin."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("no such file or directory: 'weights.bin'")
+
+
+class Killed(Quadratic):
+    """Kills its own process, as a machine out of memory does, the first time that `x` is above one half."""
+
+    def _epoch(self, seed: int) -> float:
+        mark = Path(os.environ["KILLED_MARK"])
+        if self.config["x"] > 0.5 and self.epochs[seed] == 1 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), 9)
+        return super()._epoch(seed)
+
+
+class Choosy(Quadratic):
+    """Has both hooks: it checks its configuration and prepares its recording."""
+
+    @staticmethod
+    def check_config(config: Mapping[str, Any]) -> dict[str, str]:
+        return {key: "unknown key" for key in config if key not in ("x", "fragile", "sleep_s")}
+
+    @staticmethod
+    def prepare_recording(recording: Mapping[str, Any]) -> dict[str, Any]:
+        if "simulate" not in recording:
+            raise ValueError(f"recording: unknown keys {sorted(recording)}")
+        return {"prepared": True}

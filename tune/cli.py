@@ -1,0 +1,222 @@
+"""The command line: parse, call, print.
+
+Exit codes: 0 done; 2 the user's mistake; 130 interrupted, with the command that continues printed last; 1 the rest.
+Nothing heavy is imported before it is needed, so that `--help` answers at once.
+"""
+
+import argparse
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tune.errors import LatentTuneError, UserMistake
+
+_OVERVIEW = """\
+Hyperparameter search that can be trusted: every trial is trained on several seeds, early stopping works on their
+distribution, and nothing computed is ever lost.
+
+  latent-tune run search_spaces/quickstart.yaml     search, and say which setting to use
+  latent-tune resume results/quickstart             continue after Ctrl-C, a crash or a reboot
+  latent-tune train results/quickstart/best.yaml    train the winner again
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except LatentTuneError as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"latent-tune: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of a pipe has left, as `head` does.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the last resort of a program: say it in one line, with the way to the rest
+        if options.debug:
+            traceback.print_exc()
+        print(f"latent-tune: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="latent-tune", description=_OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--debug", action="store_true", help="show a traceback with every error")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.set_defaults(command=command)
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        return sub
+
+    run = add("run", _run, "search a study file's space; a study that exists is continued")
+    run.add_argument("study", metavar="STUDY.yaml", help="a file, or the name of a study that comes with the package")
+    _add_results(run)
+    _add_set(run)
+    _add_driver(run)
+    resume = add("resume", _resume, "continue an interrupted study, from its folder alone")
+    _add_folder(resume)
+    _add_driver(resume)
+    status = add("status", _status, "say how a study stands")
+    _add_folder(status)
+    status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
+    report = add("report", _report, "write report.md and best.yaml again")
+    _add_folder(report)
+    tensorboard = add("tensorboard", _tensorboard, "open a study in TensorBoard, on this machine only")
+    _add_folder(tensorboard)
+    tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006)")
+    compare = add("compare", _compare, "set trials of a study side by side")
+    _add_folder(compare)
+    compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
+    train = add("train", _train, "train one configuration, without a search")
+    train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
+    _add_results(train)
+    _add_set(train)
+    simulate = add("simulate", _simulate, "write the built-in recording of the fly visual system")
+    simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
+    simulate.add_argument("--extent", type=int, help="radius of the hexagonal eye in columns, 1 to 15")
+    simulate.add_argument("--steps", type=int, help="rows")
+    simulate.add_argument("--seed", type=int, help="of stimulus and noise")
+    return parser
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="STUDY_FOLDER", type=Path, help="such as results/quickstart")
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="default: results")
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        metavar="path=value",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a value of the file, such as search.trials=48 or scale=small; may be repeated",
+    )
+
+
+def _add_driver(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--driver", choices=("ray", "inline"), help="ray: on all cores or a cluster; inline: in this process"
+    )
+    parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster (default: start Ray here)")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from tune.study import find, read_study
+    from tune.work import work_on
+
+    study = read_study(find(options.study), options.overrides)
+    return work_on(study, options.results / study.name, options.driver or "ray", options.address)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from tune.ledger.ledger import stored_study
+    from tune.work import last_driver, work_on
+
+    study = stored_study(options.folder)
+    return work_on(study, options.folder, options.driver or last_driver(options.folder), options.address)
+
+
+def _status(options: argparse.Namespace) -> int:
+    import json
+    import time
+
+    from rich.console import Console
+
+    from tune.ledger import Ledger
+    from tune.report.status import print_status, status
+
+    ledger = Ledger.read(options.folder, clock=time.time)
+    if options.json:
+        print(json.dumps(status(ledger), indent=2, allow_nan=False))
+    else:
+        print_status(ledger, Console())
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    import time
+
+    from tune.ledger import Ledger
+    from tune.report.page import write_best, write_report
+
+    ledger = Ledger.read(options.folder, clock=time.time)
+    for path in (write_report(ledger), write_best(ledger)):
+        if path is not None:
+            print(path)
+    return 0
+
+
+def _tensorboard(options: argparse.Namespace) -> int:
+    import subprocess
+    import time
+
+    from tune.callbacks.tensorboard import TensorBoard
+    from tune.ledger import Ledger
+
+    ledger = Ledger.read(options.folder, clock=time.time)
+    if not ledger.live:  # a process that works on the study writes them itself
+        TensorBoard(ledger).close()
+    print(f"TensorBoard on http://127.0.0.1:{options.port}/#hparams (Ctrl-C stops it)", flush=True)
+    place = ("--logdir", str(options.folder / "tensorboard"), "--host", "127.0.0.1", "--port", str(options.port))
+    try:
+        done = subprocess.run([sys.executable, "-m", "tensorboard.main", *place], check=False)
+    except KeyboardInterrupt:
+        return 0
+    return done.returncode
+
+
+def _compare(options: argparse.Namespace) -> int:
+    import time
+
+    from rich.console import Console
+
+    from tune.ledger import Ledger
+    from tune.report.compare import print_comparison
+
+    print_comparison(Ledger.read(options.folder, clock=time.time), options.trials, Console())
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from tune.stopping import StopRequest
+    from tune.training import train
+
+    again = f"continue with: latent-tune train {shlex.quote(str(options.config))}"
+    with StopRequest(again) as should_stop:
+        train(options.config, options.results, options.overrides, should_stop, Console())
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from tune.trainer import load_function
+
+    asked = {name: getattr(options, name) for name in ("extent", "steps", "seed")}
+    write = load_function("model.flyvis:write_recording")
+    try:
+        print(write(options.out, **{name: value for name, value in asked.items() if value is not None}))
+    except (ValueError, OSError) as error:
+        raise UserMistake(f"simulate: {error}") from error
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

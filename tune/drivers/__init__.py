@@ -1,0 +1,5 @@
+"""Who executes: a driver takes work from the optimizer until there is none, and puts what comes of it in the ledger."""
+
+from tune.drivers.job import Job
+
+__all__ = ["Job"]

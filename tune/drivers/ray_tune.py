@@ -1,0 +1,260 @@
+"""The Ray driver: Ray Tune is the muscle, the ledger stays the truth.
+
+Each unit of work is one trial of Ray's: Tune starts it on a free slot (in an actor that is reused from one to the
+next), and it ends when its last epoch is in the ledger. A promoted trial comes back as a new unit, which loads its
+checkpoint like any trial of an interrupted study; so there is one way to continue, and nothing of Tune's own state is
+ever needed again. A fresh `Tuner` is made per process.
+"""
+
+import logging
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+# Set before Ray is imported, because it reads them then.
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_RESULT_BUFFER_LENGTH", "1")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# The command line stops gracefully by itself; Tune's handler would end the run before trials are saved.
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+# Ray lets in whoever reaches its ports unless it is told to want a token. One's own cluster brings one (in the
+# environment or in Ray's file); a Ray that is started for this study alone gets one that dies with it.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+_TOKEN_FILE = Path.home() / ".ray" / "auth_token"
+if not ({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or _TOKEN_FILE.exists()):
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+import ray
+from ray import tune as ray_tune
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from tune.drivers.job import Job, Manner, Report, Unit, cause_of
+from tune.errors import UserMistake
+from tune.optimizer import Work
+from tune.study import Study
+from tune.trainer import load_trainer
+
+_REPORT_EVERY_S = 1.0
+
+
+class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
+    """Trains one unit of work after another in one actor."""
+
+    def setup(self, config: dict[str, Any], recording: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - Ray's
+        """Ray calls this once per actor; the recording is the node's shared copy."""
+        assert recording is not None
+        self._recording = recording
+        self._unit: Unit | None = None
+        self._reports: Iterator[Report] = iter(())
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
+        """Ray calls this when the actor is given another unit."""
+        self.cleanup()
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Trains for about a second, or one epoch if that takes longer."""
+        work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
+        reports: list[Report] = []
+        baseline: Mapping[str, float] = {}
+        death: tuple[str, str] | None = None
+        try:
+            if self._unit is None:
+                self._unit = self._begin(work)
+                self._reports = self._unit.reports()
+            baseline = dict(self._unit.baseline())
+            began = time.monotonic()
+            for report in self._reports:
+                reports.append(report)
+                if report.epoch == work.to_epoch or time.monotonic() - began >= _REPORT_EVERY_S:
+                    break
+        except Exception as error:  # noqa: BLE001 - told as a dead trial, so that the actor lives on
+            death = cause_of(error)
+        return {"reports": [asdict(report) for report in reports], "baseline_losses": [baseline], "death": death}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - state goes to the study folder
+        """Ray calls this when a trial is paused, which is how a study stops gracefully."""
+        if self._unit is not None:
+            self._unit.save()
+        return {}
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing to do: a unit loads its own state from the study folder."""
+
+    def cleanup(self) -> None:
+        """Frees the unit."""
+        if self._unit is not None:
+            self._unit.close()
+        self._unit, self._reports = None, iter(())
+
+    def _begin(self, work: Work) -> Unit:
+        for place in self.config["paths"]:
+            if place not in sys.path:
+                sys.path.append(place)
+        return Unit(load_trainer(self.config["trainer"]), self._recording, work, Manner(**self.config["manner"]))
+
+
+class _Unstored:
+    """Tune pickles what it is given into its experiment folder, and copies it; over a ledger neither means anything."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no types
+    """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
+
+    def __init__(self, job: Job, settings: Mapping[str, Any], slots: int) -> None:
+        super().__init__(metric="training_iteration", mode="max")
+        self._job, self._settings, self._slots = job, settings, slots
+        self.works: dict[str, Work] = {}
+        self.failure: Exception | None = None
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Returns the configuration of the next unit, None for not now, FINISHED when the study is over."""
+        optimizer = self._job.optimizer
+        if self.failure is not None or self._job.should_stop():
+            return str(Searcher.FINISHED)
+        if len(optimizer.in_flight) >= self._slots:
+            return None
+        try:
+            work = optimizer.next_work()
+        except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
+            self.failure = error
+            return str(Searcher.FINISHED)
+        if work is None:
+            return None if optimizer.in_flight else str(Searcher.FINISHED)
+        self.works[trial_id] = work
+        return {**self._settings, "work": {**asdict(work), "seeds": list(work.seeds)}}
+
+    def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing to do: the scheduler has put the result into the ledger."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the ledger has it."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore: a new searcher is made over the ledger."""
+
+
+class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray ships no types
+    """Puts results into the ledger and tells Tune what became of the trial."""
+
+    def __init__(self, job: Job, searcher: LedgerSearcher) -> None:
+        super().__init__()
+        self._job, self._searcher = job, searcher
+
+    def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
+        """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
+        job, work = self._job, self._searcher.works[trial.trial_id]
+        try:
+            reports = [Report(**report) for report in result["reports"]]
+            if reports:
+                job.take(work, reports, result["baseline_losses"][0])
+            if result["death"] is not None:
+                job.died(work, *result["death"])
+        except Exception as error:  # noqa: BLE001 - a ledger that cannot be written ends the study, in order
+            self._searcher.failure = error
+            return str(TrialScheduler.STOP)
+        if work.trial not in job.optimizer.in_flight:
+            return str(TrialScheduler.STOP)
+        if self._searcher.failure is not None or job.should_stop():
+            job.optimizer.released(work)
+            return str(TrialScheduler.PAUSE)
+        return str(TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:  # noqa: ARG002 - Ray's signature
+        """Takes note of an actor that died without a word, killed for memory for example."""
+        work = self._searcher.works[trial.trial_id]
+        if work.trial in self._job.optimizer.in_flight:
+            error = trial.get_error() or RuntimeError("the actor died")
+            self._job.died(work, *cause_of(getattr(error, "cause", None) or error))
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
+        """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go."""
+        trials = tune_controller.get_live_trials()
+        for trial in [trial for trial in trials if trial.status == RayTrial.PAUSED]:
+            tune_controller.stop_trial(trial)
+        return next((trial for trial in trials if trial.status == RayTrial.PENDING), None)
+
+
+def drive(job: Job, address: str | None = None) -> None:
+    """Works until the study has no work left or is asked to stop.
+
+    Args:
+        job: The study.
+        address: Of a running Ray cluster; None starts Ray on this machine for as long as the study runs.
+
+    Raises:
+        UserMistake: If the cluster cannot be reached, or has no room for one trial.
+        StudyStopped: If the study cannot go on.
+    """
+    study, folder = job.optimizer.study, job.optimizer.ledger.folder
+    began_here = not ray.is_initialized()
+    if began_here:
+        _connect(address)
+    scratch = folder.resolve() / ".ray"
+    try:
+        slots = _slots(study)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
+        searcher = LedgerSearcher(job, _settings(study, folder), slots)
+        resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
+        trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
+        ray_tune.Tuner(
+            ray_tune.with_resources(trainable, resources),
+            tune_config=ray_tune.TuneConfig(
+                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
+            ),
+            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if began_here:
+            ray.shutdown()
+    if searcher.failure is not None:
+        raise searcher.failure
+
+
+def _settings(study: Study, folder: Path) -> dict[str, Any]:
+    return {"trainer": study.trainer, "manner": asdict(Manner.of(study, folder)), "paths": [str(Path.cwd())]}
+
+
+def _connect(address: str | None) -> None:
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+    try:
+        if address is not None:
+            ray.init(address=address, **options)
+            return
+        ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = address or "this machine"
+        first = str(error).splitlines()[0]
+        raise UserMistake(f"--address: Ray on {where} cannot be used: {first}; start one with `ray start`") from error
+
+
+def _slots(study: Study) -> int:
+    """Returns how many trials fit on the cluster at once."""
+    have = ray.cluster_resources()
+    asked = {"CPU": study.resources.cpus_per_trial, "GPU": study.resources.gpus_per_trial}
+    slots = min(int(have.get(name, 0) / amount) for name, amount in asked.items() if amount)
+    if slots < 1:
+        wants = " and ".join(f"{amount:g} {name}" for name, amount in asked.items() if amount)
+        has = ", ".join(f"{have.get(name, 0):g} {name}" for name in asked)
+        raise UserMistake(
+            f"resources: one trial asks for {wants}, the cluster has {has}; lower resources.cpus_per_trial or "
+            "resources.gpus_per_trial, or give --address of a larger cluster"
+        )
+    return slots

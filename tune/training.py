@@ -1,0 +1,203 @@
+"""One training, no tuner: what `latent-tune train` does.
+
+The training file is what a study writes as `best.yaml`:
+
+    name: quickstart-trial-17
+    trainer: model.trainer:LatentEvolutionTrainer
+    recording: {simulate: {extent: 1}}
+    config: {learning_rate: 0.001, batch_size: 256, latent_dims: 32, use_batch_norm: false}
+    seeds: [1, 12, 123]
+    epochs: 27
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from math import inf, isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tune import document
+from tune.drivers.job import Manner, Report, Unit
+from tune.errors import FileMistakes, Interrupted, StudyConflict, UserMistake
+from tune.ledger import CheckpointStore
+from tune.ledger.curves import CurveStore
+from tune.ledger.files import write_atomically
+from tune.optimizer import Work
+from tune.scoring import has_failed, summarize
+from tune.space import Scalar
+from tune.study import NAME, TRAINER
+from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
+
+_TRIAL = 0  # a training is stored like the only trial of a study
+
+
+class Training(BaseModel):
+    """One configuration, trained with all the seeds given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(description="also the name of the output folder")
+    trainer: str = TRAINER
+    recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
+    config: dict[str, Scalar]
+    seeds: Annotated[list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1)]
+    epochs: Annotated[int, Field(strict=True, ge=1)]
+    metric: str = Field(default="validation_loss", description="the loss by which a seed fails")
+    threads: Annotated[int, Field(strict=True, ge=1)] = 1
+
+
+def train(path: Path, results: Path, overrides: list[str], should_stop: Callable[[], bool], console: Console) -> None:
+    """Trains what a file says; asked twice, it continues or shows what is there.
+
+    Writes `training.yaml`, `curves/`, `checkpoints/` and `metrics.json` into `results/<name>`.
+
+    Args:
+        path: The training file.
+        results: Where the output folder is made.
+        overrides: `path=value`, as for a study.
+        should_stop: Asked between epochs.
+        console: Where progress and the result are shown.
+
+    Raises:
+        UserMistake: If the file or the recording cannot be used, or the folder holds another training.
+        Interrupted: If it was asked to stop; running it again continues.
+    """
+    training, trainer = _read(path, overrides)
+    folder = results / training.name
+    _claim(folder, training)
+    recording = prepare_recording(trainer, training.recording)
+    store = CheckpointStore(folder / "checkpoints")
+    done = _done(store, training)
+    if done < training.epochs:
+        done = _run(training, trainer, recording, folder, done, should_stop, console)
+    if done < training.epochs:
+        raise Interrupted(f"stopped after epoch {done} of {training.epochs}; continue with: latent-tune train {path}")
+    _show(folder, training, console)
+
+
+def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
+    file = document.read(path)
+    for override in overrides:
+        document.assign_text(file, override)
+    training, mistakes = document.validate(Training, file)
+    if training is not None and len(set(training.seeds)) < len(training.seeds):
+        mistakes.append(file.mistake(("seeds",), f"each seed once, got {training.seeds}"))
+    if training is None or mistakes:
+        raise FileMistakes(path, mistakes)
+    trainer = load_trainer(training.trainer)
+    against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))
+    if against:
+        raise FileMistakes(path, [file.mistake(mistake.path.split("."), mistake.message) for mistake in against])
+    return training, trainer
+
+
+def _claim(folder: Path, training: Training) -> None:
+    file = folder / "training.yaml"
+    text = document.dump(training.model_dump(mode="json"))
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        raise StudyConflict(
+            f"{folder}: holds another training of this name; give this one another (--set name=...) or another "
+            "folder (--results DIR)"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, lambda out: out.write(text.encode()))
+    except OSError as error:
+        raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
+
+
+def _done(store: CheckpointStore, training: Training) -> int:
+    """Returns the last epoch at which every seed has a checkpoint."""
+    epochs = store.epochs(_TRIAL)
+    common = set.intersection(*(set(epochs.get(seed, ())) for seed in training.seeds))
+    return max(common, default=0)
+
+
+def _run(
+    training: Training,
+    trainer: TrainerClass,
+    recording: Mapping[str, Any],
+    folder: Path,
+    done: int,
+    should_stop: Callable[[], bool],
+    console: Console,
+) -> int:
+    store, curves = CheckpointStore(folder / "checkpoints"), CurveStore(folder / "curves", writable=True)
+    work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
+    unit = Unit(trainer, recording, work, Manner(str(store.folder), None, training.threads))
+    _write_json(folder / "baseline.json", unit.baseline())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    try:
+        with bar:
+            task = bar.add_task("epochs", total=training.epochs, completed=done)
+            for report in unit.reports():
+                done = report.epoch
+                curves.append(_TRIAL, work.seeds, report.epoch, report.metrics)
+                bar.update(task, completed=done, description=_now(report, training))
+                if should_stop() and done < training.epochs:
+                    unit.save()
+                    break
+        curves.sync()
+    finally:
+        unit.close()
+        curves.close()
+    store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
+    return done
+
+
+def _now(report: Report, training: Training) -> str:
+    losses = [loss for loss in report.metrics.get(training.metric, ()) if loss is not None and isfinite(loss)]
+    mean = f"{sum(losses) / len(losses):.5f}" if losses else "–"
+    return f"epoch {report.epoch}, {training.metric} {mean} over {len(losses)} of {len(training.seeds)} seeds"
+
+
+def _show(folder: Path, training: Training, console: Console) -> None:
+    """Prints the last epoch of every seed, and writes it as metrics.json."""
+    baseline = json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
+    rows = [row for row in CurveStore(folder / "curves", writable=False).table().to_pylist()]
+    last = {row["seed"]: row for row in rows if row["epoch"] == training.epochs}
+    losses = {seed: _number(row.get(training.metric)) for seed, row in last.items()}
+    limit = float(baseline.get(training.metric, inf))
+    summary = summarize([losses[seed] for seed in training.seeds], limit)
+    metrics = {
+        "epochs": training.epochs,
+        "baseline": baseline,
+        "seeds": {str(seed): _finite(last[seed]) for seed in training.seeds},
+        "failed_seeds": [seed for seed in training.seeds if has_failed(losses[seed], limit)],
+        "summary": _finite(vars(summary)),
+    }
+    _write_json(folder / "metrics.json", metrics)
+    shown = [
+        name for name in ("train_loss", "validation_loss", "test_loss") if any(name in row for row in last.values())
+    ]
+    table = Table(title=f"{training.name}: {training.epochs} epochs")
+    for heading in ("seed", *shown, ""):
+        table.add_column(heading, justify="right")
+    for seed in training.seeds:
+        values = [f"{_number(last[seed].get(name)):.6f}" for name in shown]
+        table.add_row(str(seed), *values, "[red]failed[/red]" if has_failed(losses[seed], limit) else "")
+    console.print(table)
+    console.print(
+        f"{training.metric} {summary.mean:.6f} ± {summary.sd:.6f} over the seeds that did not fail, "
+        f"{summary.failed} of {summary.seeds} failed, baseline {limit:.6f}, reproducibility {summary.reproducibility:.3f}"
+    )
+    console.print(f"curves, checkpoints and metrics.json are in {folder}")
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in values.items()}
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_atomically(path, lambda file: file.write(text.encode()))

@@ -1,0 +1,177 @@
+"""Working on a study from its file to its report: everything that `run` and `resume` share."""
+
+import logging
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tune.callbacks.progress import Progress
+from tune.callbacks.tensorboard import TensorBoard
+from tune.drivers import Job
+from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy
+from tune.ledger import Ledger
+from tune.ledger.ledger import refuse_other
+from tune.optimizer import Optimizer
+from tune.report.page import write_best, write_report
+from tune.report.tables import print_summary
+from tune.stopping import StopRequest
+from tune.study import Study
+from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
+
+log = logging.getLogger("latent-tune")
+
+
+def work_on(study: Study, folder: Path, driver: str, address: str | None = None) -> int:
+    """Works on a study until it is finished or asked to stop, and prints what came of it.
+
+    Everything that can be wrong with the study is found before anything is written.
+
+    Args:
+        study: The study.
+        folder: Its folder; made when it is not there, continued when it is.
+        driver: ray or inline.
+        address: Of a Ray cluster.
+
+    Returns:
+        0.
+
+    Raises:
+        UserMistake: If the study, its trainer, its recording or its folder cannot be used.
+        Interrupted: If it was asked to stop.
+        StudyStopped: If it cannot go on.
+    """
+    console = Console()
+    trainer = load_trainer(study.trainer)
+    _check_configurations(study, trainer)
+    refuse_other(study, folder)
+    recording = prepare_recording(trainer, study.recording)
+    again = f"continue with: latent-tune resume {shlex.quote(str(folder))}"
+    with StopRequest(again) as should_stop:
+        ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver})
+        handler = _log_to(folder / "latent-tune.log")
+        try:
+            job = Job(
+                Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
+            )
+            _drive(job, driver, address, console)
+            if ledger.lease_lost:
+                raise StudyBusy(f"{folder}: another process took this study over; this one stopped")
+            if should_stop():
+                ledger.close("interrupted")
+                raise Interrupted(f"interrupted, nothing is lost\n{again}")
+            job.optimizer.finish()
+            ledger.close("finished")
+        except LatentTuneError as error:
+            _close(ledger, str(error))
+            raise
+        except BaseException as error:
+            log.exception("the study stopped")
+            _close(ledger, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            log.removeHandler(handler)
+            handler.close()
+        _present(Ledger.read(folder, clock=time.time), console)
+    return 0
+
+
+def last_driver(folder: Path) -> str:
+    """Returns the driver that worked on a study last."""
+    sessions = Ledger.read(folder, clock=time.time).sessions
+    return str(sessions[-1].detail.get("driver", "ray")) if sessions else "ray"
+
+
+def _drive(job: Job, driver: str, address: str | None, console: Console) -> None:
+    ledger = job.optimizer.ledger
+    _announce(ledger, console)
+    progress = Progress(ledger, lambda: job.optimizer.in_flight, console, time.time)
+    board = TensorBoard(ledger)
+    seen = len(ledger.decisions)
+
+    def watch() -> None:
+        nonlocal seen
+        for decision in ledger.decisions[seen:]:
+            log.info("trial %s: %s: %s", decision.trial, decision.kind, decision.reason)
+        seen = len(ledger.decisions)
+        for refresh in (progress.refresh, board.refresh):
+            _harmless(refresh)
+
+    job.watch = watch
+    progress.start()
+    try:
+        if driver == "inline":
+            from tune.drivers.inline import drive as drive_inline
+
+            drive_inline(job)
+        else:
+            from tune.drivers.ray_tune import drive as drive_ray
+
+            drive_ray(job, address)
+    finally:
+        watch()
+        progress.stop()
+        _harmless(board.close)
+
+
+def _announce(ledger: Ledger, console: Console) -> None:
+    before = ledger.sessions[:-1]
+    study = f"study {ledger.study.name} in {ledger.folder}"
+    if not before:
+        console.print(
+            f"{study}: {ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each", highlight=False
+        )
+        return
+    unfinished = sum(trial.open for trial in ledger.trials)
+    console.print(
+        f"{study}: continuing with {len(ledger.trials)} of {ledger.study.trials} trials, {unfinished} of them unfinished; "
+        f"the last process {before[-1].ended or 'was lost'}; {ledger.redone} seed-epochs redone so far",
+        highlight=False,
+    )
+
+
+def _present(ledger: Ledger, console: Console) -> None:
+    report, best = write_report(ledger), write_best(ledger)
+    print_summary(ledger, console)
+    console.print(f"report: {report}", highlight=False, soft_wrap=True)
+    if best is not None:
+        console.print(f"train the winner again: latent-tune train {best}", highlight=False, soft_wrap=True)
+    ledger.close("finished")
+
+
+def _check_configurations(study: Study, trainer: TrainerClass) -> None:
+    """Asks the trainer about every value of every parameter (the ends of a range), one varied at a time."""
+    section = {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
+    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
+    base = {**study.fixed, **{name: values[0] for name, values in extremes.items()}}
+    tried = [base] + [{**base, name: value} for name, values in extremes.items() for value in values[1:]]
+    found: dict[Mistake, None] = {}
+    for config in tried:
+        found |= dict.fromkeys(config_mistakes(trainer, config, section))
+    if found:
+        raise FileMistakes(f"study {study.name}", list(found))
+
+
+def _harmless(call: Callable[[], None]) -> None:
+    """A view that fails is said once in the log; it never ends a study."""
+    try:
+        call()
+    except Exception:
+        log.exception("a view failed; the study goes on")
+
+
+def _close(ledger: Ledger, reason: str) -> None:
+    if ledger.open_here:
+        ledger.close("stopped", reason)
+
+
+def _log_to(path: Path) -> logging.Handler:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    return handler
