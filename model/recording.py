@@ -82,6 +82,7 @@ def load_recording(spec: Mapping[str, Any]) -> Recording:
         check_bounds(split, checked.simulate.steps)
         folder = simulated(checked.simulate)
         voltages, stimulus = (_map(folder / f"{name}.npy") for name in ("voltages", "stimulus"))
+        _check_values(voltages, "simulate", "the simulation", allow_constant=checked.allow_constant)
         settings = ", ".join(f"{key} {value}" for key, value in checked.simulate.model_dump().items())
         return Recording(voltages, stimulus, Split(**split), f"simulated fly visual system: {settings}")
     voltage_source, stimulus_source = open_sources(checked)

@@ -17,10 +17,10 @@
 Heavy tails, and why they are kept. Within a patch a natural image is near Gaussian; across patches its
 local standard deviation varies widely, about log-normally, so that the whole has nearly exponential
 tails (Ruderman & Bialek 1994). ``exp(sigma * c)`` is that modulation: long quiet stretches, rare strong
-ones. A network trained on few thousand frames has met few strong stretches; statistics that it
-estimated from small batches fit the quiet ones, and held-out data contains strong ones of its
-own. That is where small-batch batch norm breaks on some seeds and not on others, with a good training
-loss, as it did in the published sweep. Gratings of steady contrast have no tails and hide it.
+ones, each as long as a scene lasts before the eye. A network trained on a few minutes has met a few dozen
+scenes; statistics that it estimated from small batches fit the quiet ones, and held-out rows contain strong ones
+of their own. That is where small-batch batch norm breaks on some seeds and not on others, with a good training
+loss, as it did in the published sweep. Steady contrast has no tails and hides it.
 
 Letters: T frames of 20 ms, C columns, W waves.
 """

@@ -216,6 +216,14 @@ def test_a_table_without_the_named_stimulus_is_refused(tmp_path: Path) -> None:
     assert mistakes(spec) == ["recording.stimulus_columns: x.parquet has no numeric column light"]
 
 
+def test_a_simulation_in_which_nothing_happens_is_refused() -> None:
+    """The built-in recording is checked like any other: without noise and light its neurons come to rest."""
+    still = {"steps": 64, "noise": 0, "contrast": 0, "luminance": 0}
+    (line,) = mistakes({"simulate": still})
+    assert line.startswith("recording.simulate: the simulation has ")
+    assert "neurons that never change" in line
+
+
 def test_constant_neurons_are_named_and_may_be_allowed() -> None:
     """Neurons that never change are refused with their count and first numbers, unless the study accepts them."""
     array = data(64, 9)
