@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 # Two test suites at once would fight for the same cores, so -j changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-cluster test-browser chromium lint lock clean
+.PHONY: help setup demo test test-fast test-cluster test-browser chromium lint schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -82,6 +82,10 @@ lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 
 # Nothing is taken over from the present lock or environment. Lines that only torch's GPU builds add are dropped: torch
 # pins them itself, and on a machine without a GPU they must not be asked for.
+schema: $(STAMP)  ## write the JSON Schema of study files from the models
+	$(BIN)/python -c 'import json; from tune.study import json_schema; print(json.dumps(json_schema(), indent=1))' \
+		> search_spaces/study.schema.json
+
 lock:  ## resolve pyproject.toml afresh and rewrite constraints.txt
 	@set -e; $(find_python); \
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \

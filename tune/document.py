@@ -73,7 +73,10 @@ def read(path: Path) -> Document:
 
 def parse(text: str, source: str) -> Document:
     """Reads YAML text that holds one mapping; `source` names it in messages."""
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        raise FileMistakes(source, [Mistake("", f"not YAML: {' '.join(str(error).split())}")]) from None
     try:
         node = loader.get_single_node()
         document = Document(source, {})
@@ -174,9 +177,10 @@ def _locate(root: yaml.Node) -> tuple[dict[tuple[Key, ...], int], list[Mistake]]
     def walk(node: yaml.Node, path: tuple[Key, ...]) -> None:
         for key, line, child in _children(node):
             at = (*path, key)
-            if at in lines and isinstance(node, yaml.MappingNode):
+            if at in lines:
                 where = ".".join(map(str, at))
                 mistakes.append(Mistake(where, f"stands twice, first on line {lines[at]}; keep one", line))
+                continue
             lines[at] = line
             walk(child, at)
 
@@ -216,6 +220,8 @@ def _real_path(value: Any, loc: Sequence[Key]) -> tuple[Key, ...]:
     """Drops from pydantic's location the names of union members, which stand in no file."""
     path: list[Key] = []
     for index, key in enumerate(loc):
+        if isinstance(key, str) and key.startswith("<"):
+            continue
         if isinstance(value, Mapping) and (key in value or index == len(loc) - 1):
             value = value.get(key)
         elif isinstance(value, list) and isinstance(key, int) and key < len(value):

@@ -37,7 +37,7 @@ class LogUniform(_Parameter):
     def _ordered(self) -> Self:
         _check_bounds(*self.log_uniform)
         if self.log_uniform[0] <= 0:
-            raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.log_uniform[0]:g}")
+            raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.log_uniform[0]:g}; use uniform")
         return self
 
     @property

@@ -221,6 +221,19 @@ def dump_study(study: Study) -> str:
     return document.dump(study.model_dump(mode="json", by_alias=True))
 
 
+def json_schema() -> dict[str, Any]:
+    """Returns the JSON Schema of a study file, from the same models, for editors to complete and check by."""
+    schema = Study.model_json_schema(by_alias=True)
+    schema["title"] = "latent-tune study"
+    schema["properties"]["scale"] = {"type": "string", "description": "which of `scales` to apply"}
+    schema["properties"]["scales"] = {
+        "type": "object",
+        "description": "variants: by name, dotted paths and the values they replace; chosen with --set scale=NAME",
+        "additionalProperties": {"type": "object"},
+    }
+    return schema
+
+
 def _choose_scale(file: Document, overrides: Sequence[str]) -> None:
     scales = file.value.pop("scales", None)
     chosen = file.value.pop("scale", None)

@@ -74,7 +74,10 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     store = CheckpointStore(folder / "checkpoints")
     done = _done(store, training)
     if done < training.epochs:
-        done = _run(training, trainer, recording, folder, done, should_stop, console)
+        work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
+        unit = Unit(trainer, recording, work, Manner(str(store.folder), None, training.threads))
+        done = _run(unit, training, folder, should_stop, console)
+        store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
     if done < training.epochs:
         raise Interrupted(f"stopped after epoch {done} of {training.epochs}; continue with: latent-tune train {path}")
     _show(folder, training, console)
@@ -118,18 +121,9 @@ def _done(store: CheckpointStore, training: Training) -> int:
     return max(common, default=0)
 
 
-def _run(
-    training: Training,
-    trainer: TrainerClass,
-    recording: Mapping[str, Any],
-    folder: Path,
-    done: int,
-    should_stop: Callable[[], bool],
-    console: Console,
-) -> int:
-    store, curves = CheckpointStore(folder / "checkpoints"), CurveStore(folder / "curves", writable=True)
-    work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
-    unit = Unit(trainer, recording, work, Manner(str(store.folder), None, training.threads))
+def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[], bool], console: Console) -> int:
+    curves = CurveStore(folder / "curves", writable=True)
+    done = unit.work.from_epoch
     _write_json(folder / "baseline.json", unit.baseline())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
@@ -138,7 +132,7 @@ def _run(
             task = bar.add_task("epochs", total=training.epochs, completed=done)
             for report in unit.reports():
                 done = report.epoch
-                curves.append(_TRIAL, work.seeds, report.epoch, report.metrics)
+                curves.append(_TRIAL, unit.work.seeds, report.epoch, report.metrics)
                 bar.update(task, completed=done, description=_now(report, training))
                 if should_stop() and done < training.epochs:
                     unit.save()
@@ -147,7 +141,6 @@ def _run(
     finally:
         unit.close()
         curves.close()
-    store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
     return done
 
 
@@ -160,7 +153,7 @@ def _now(report: Report, training: Training) -> str:
 def _show(folder: Path, training: Training, console: Console) -> None:
     """Prints the last epoch of every seed, and writes it as metrics.json."""
     baseline = json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
-    rows = [row for row in CurveStore(folder / "curves", writable=False).table().to_pylist()]
+    rows = CurveStore(folder / "curves", writable=False).table().to_pylist()
     last = {row["seed"]: row for row in rows if row["epoch"] == training.epochs}
     losses = {seed: _number(row.get(training.metric)) for seed, row in last.items()}
     limit = float(baseline.get(training.metric, inf))
@@ -173,9 +166,8 @@ def _show(folder: Path, training: Training, console: Console) -> None:
         "summary": _finite(vars(summary)),
     }
     _write_json(folder / "metrics.json", metrics)
-    shown = [
-        name for name in ("train_loss", "validation_loss", "test_loss") if any(name in row for row in last.values())
-    ]
+    known = {name for row in last.values() for name in row}
+    shown = [name for name in ("train_loss", "validation_loss", "test_loss") if name in known]
     table = Table(title=f"{training.name}: {training.epochs} epochs")
     for heading in ("seed", *shown, ""):
         table.add_column(heading, justify="right")
@@ -184,8 +176,9 @@ def _show(folder: Path, training: Training, console: Console) -> None:
         table.add_row(str(seed), *values, "[red]failed[/red]" if has_failed(losses[seed], limit) else "")
     console.print(table)
     console.print(
-        f"{training.metric} {summary.mean:.6f} ± {summary.sd:.6f} over the seeds that did not fail, "
-        f"{summary.failed} of {summary.seeds} failed, baseline {limit:.6f}, reproducibility {summary.reproducibility:.3f}"
+        f"{training.metric} {summary.mean:.6f} ± {summary.sd:.6f} over the seeds that did not fail; "
+        f"{summary.failed} of {summary.seeds} failed; baseline {limit:.6f}; "
+        f"reproducibility {summary.reproducibility:.3f}"
     )
     console.print(f"curves, checkpoints and metrics.json are in {folder}")
 

@@ -58,25 +58,29 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
                 Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
             )
             _drive(job, driver, address, console)
-            if ledger.lease_lost:
-                raise StudyBusy(f"{folder}: another process took this study over; this one stopped")
-            if should_stop():
-                ledger.close("interrupted")
-                raise Interrupted(f"interrupted, nothing is lost\n{again}")
+            _refuse_unfinished(ledger, should_stop, again)
             job.optimizer.finish()
             ledger.close("finished")
-        except LatentTuneError as error:
-            _close(ledger, str(error))
+        except Interrupted:
+            ledger.close("interrupted")
             raise
         except BaseException as error:
-            log.exception("the study stopped")
-            _close(ledger, f"{type(error).__name__}: {error}")
+            if not isinstance(error, LatentTuneError):
+                log.exception("the study stopped")
+            ledger.close("stopped", f"{type(error).__name__}: {error}")
             raise
         finally:
             log.removeHandler(handler)
             handler.close()
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
+
+
+def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool], again: str) -> None:
+    if ledger.lease_lost:
+        raise StudyBusy(f"{ledger.folder}: another process took this study over; this one stopped")
+    if should_stop():
+        raise Interrupted(f"interrupted, nothing is lost\n{again}")
 
 
 def last_driver(folder: Path) -> str:
@@ -119,18 +123,16 @@ def _drive(job: Job, driver: str, address: str | None, console: Console) -> None
 
 def _announce(ledger: Ledger, console: Console) -> None:
     before = ledger.sessions[:-1]
-    study = f"study {ledger.study.name} in {ledger.folder}"
-    if not before:
-        console.print(
-            f"{study}: {ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each", highlight=False
+    text = f"study {ledger.study.name} in {ledger.folder}: "
+    if before:
+        unfinished = sum(trial.open for trial in ledger.trials)
+        text += (
+            f"continuing with {len(ledger.trials)} of {ledger.study.trials} trials, {unfinished} of them unfinished; "
+            f"the last process was {before[-1].ended}"
         )
-        return
-    unfinished = sum(trial.open for trial in ledger.trials)
-    console.print(
-        f"{study}: continuing with {len(ledger.trials)} of {ledger.study.trials} trials, {unfinished} of them unfinished; "
-        f"the last process {before[-1].ended or 'was lost'}; {ledger.redone} seed-epochs redone so far",
-        highlight=False,
-    )
+    else:
+        text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _present(ledger: Ledger, console: Console) -> None:
@@ -161,11 +163,6 @@ def _harmless(call: Callable[[], None]) -> None:
         call()
     except Exception:
         log.exception("a view failed; the study goes on")
-
-
-def _close(ledger: Ledger, reason: str) -> None:
-    if ledger.open_here:
-        ledger.close("stopped", reason)
 
 
 def _log_to(path: Path) -> logging.Handler:

@@ -122,11 +122,6 @@ class Ledger:
         return self._lease is not None and self._lease.lost.is_set()
 
     @property
-    def open_here(self) -> bool:
-        """Whether this process works on the study."""
-        return self._lease is not None
-
-    @property
     def live(self) -> bool:
         """Whether a process works on the study now."""
         holder = self._database.note("lease")

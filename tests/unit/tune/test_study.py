@@ -1,0 +1,198 @@
+"""The study file: what is allowed, and what each mistake says."""
+
+import json
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tune import document
+from tune.errors import FileMistakes, UserMistake
+from tune.study import BUNDLED, Study, build_study, dump_study, find, json_schema, read_study
+
+GOOD = """
+name: good
+space:
+  x: {uniform: [0, 1]}
+  n: {int: [1, 64], log: true}
+  b: {choice: [true, false]}
+seeds: [1, 2, 3]
+rungs: [{epochs: 2, seeds: 2}, {epochs: 6, seeds: 3}]
+"""
+
+
+def study_of(text: str) -> Study:
+    return build_study(document.parse(dedent(text), "study.yaml"))
+
+
+def changed(**changes: Any) -> str:
+    return yaml.safe_dump({**yaml.safe_load(GOOD), **changes}, sort_keys=False)
+
+
+def test_everything_but_four_keys_has_a_default() -> None:
+    """Name, space, seeds and rungs are enough."""
+    study = study_of(GOOD)
+    assert study.trainer == "model.trainer:LatentEvolutionTrainer"
+    assert (study.search.method, study.trials, study.score.metric) == ("tpe", 24, "validation_loss")
+    assert study.rung_seeds(0) == (1, 2)
+
+
+def test_a_study_survives_being_written_and_read() -> None:
+    """What `study.yaml` holds is the study, every default filled in."""
+    study = study_of(changed(budget={"wall_clock": "1h 30min"}, fixed={"lr": 1e-5, "name": "no", "nothing": None}))
+    assert study.budget.wall_clock == 5400
+    assert study_of(dump_study(study)) == study
+
+
+def test_scientific_notation_without_a_point_is_a_number() -> None:
+    """`1e-4` is read as YAML 1.2 reads it; YAML 1.1 would make it a string."""
+    assert study_of(GOOD.replace("{uniform: [0, 1]}", "{log_uniform: [1e-4, 1e-2]}")).space["x"].extremes == (
+        1e-4,
+        1e-2,
+    )
+
+
+def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
+    """A file with many mistakes is mended once."""
+    text = """\
+        name: Batch Norm
+        space:
+          learning_rate: {log_uniform: [1e-2, 1e-4]}
+          batch_size: {choise: [16]}
+          latent_dims: {int: [4, 64.5], logg: true}
+          nothing: {choice: []}
+          twice: {choice: [1, 2, 1]}
+        serach: {}
+        search: {metod: tpe, trials: two}
+        seeds: [1, -1]
+        rungs: [{epochs: 3, seeds: 2, x: 1}]
+        budget: {wall_clock: 30mn}
+        budget: {wall_clock: 30mn}
+        """
+    with pytest.raises(FileMistakes) as caught:
+        study_of(text)
+    assert str(caught.value) == dedent(
+        """\
+        study.yaml: 14 mistakes
+          line 13: budget: stands twice, first on line 12; keep one
+          line 1: name: String should match pattern '^[a-z0-9][a-z0-9-]{0,62}$', got str 'Batch Norm'
+          line 3: space.learning_rate: low must be below high, got [0.01, 0.0001]; swap the two, or use choice for one value
+          line 4: space.batch_size: a parameter is one of {log_uniform: [low, high]}, {uniform: [low, high]}, {int: [low, high]}, {choice: [values]}, got dict {'choise': [16]}
+          line 5: space.latent_dims.int.1: must be a valid integer, got float 64.5
+          line 5: space.latent_dims.logg: unknown key; did you mean 'log'?
+          line 6: space.nothing.choice: List should have at least 1 item after validation, not 0, got list []
+          line 7: space.twice: each value once, got 1 twice
+          line 9: search.trials: must be a valid integer, got str 'two'
+          line 9: search.metod: unknown key; did you mean 'method'?
+          line 10: seeds.1: must be greater than or equal to 0, got int -1
+          line 11: rungs.0.x: unknown key; allowed: epochs, seeds
+          line 13: budget.wall_clock: a duration is written like 90s, 30min, 2h or 1h 30min, got '30mn'
+          line 8: serach: unknown key; did you mean 'search'?"""  # noqa: E501 - the text as the user sees it
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space": {}}, "space: Dictionary should have at least 1 item after validation, not 0, got dict {}"),
+        ({"seeds": [1, 2, 1]}, "seeds: each seed once, got 1 twice; a repeated seed is no independent repeat"),
+        ({"rungs": [{"epochs": 3, "seeds": 4}]}, "rungs.0.seeds: 4 seeds asked for, but `seeds` lists 3"),
+        (
+            {"rungs": [{"epochs": 3, "seeds": 3}, {"epochs": 9, "seeds": 2}]},
+            "rungs.1: the ladder must rise: 9 epochs x 2 seeds after 3 x 3",
+        ),
+        ({"fixed": {"x": 1}}, "space.x: is also under `fixed`; keep one of the two"),
+        ({"search": {"method": "grid"}}, "space.x: a grid needs countable parameters: use choice or int"),
+        (
+            {"budget": {"seed_epochs": 17}},
+            "budget.seed_epochs: 17 cannot confirm one trial: the full ladder costs 18 seed-epochs",
+        ),
+        ({"name": "../escape"}, "name: String should match pattern '^[a-z0-9][a-z0-9-]{0,62}$', got str '../escape'"),
+        (
+            {"trainer": "os.system"},
+            r"trainer: String should match pattern '^[A-Za-z_][\w.]*:[A-Za-z_]\w*$', got str 'os.system'",
+        ),
+        (
+            {"space": {"x": {"log_uniform": [0, 1]}}},
+            "space.x: low must be above 0 on a logarithmic scale, got 0; use uniform",
+        ),
+        ({"space": {"x": {"uniform": [0, float("inf")]}}}, "space.x: bounds must be finite, got [0.0, inf]"),
+    ],
+)
+def test_mistakes_between_fields(changes: dict[str, Any], message: str) -> None:
+    """What types cannot say is said in words."""
+    with pytest.raises(FileMistakes) as caught:
+        study_of(changed(**changes))
+    assert [str(mistake).partition(": ")[2] for mistake in caught.value.mistakes] == [message]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1, 2", "line 1: not YAML: expected ',' or ']', but got '<stream end>'"),
+        ("- a list", "line 1: a mapping of keys to values is needed, got a list"),
+        ("", "name: is missing, and has no default"),
+        ("x: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
+        ("\x00", "not YAML"),
+    ],
+)
+def test_what_is_no_study_at_all(text: str, message: str) -> None:
+    """Files that hold no mapping, or try to run code, are refused in one line."""
+    with pytest.raises(FileMistakes) as caught:
+        build_study(document.parse(text, "study.yaml"))
+    assert message in str(caught.value)
+
+
+def test_overrides_replace_values_and_enter_lists(tmp_path: Path) -> None:
+    """`--set path=value` reaches every value; its text is YAML."""
+    file = tmp_path / "good.yaml"
+    file.write_text(GOOD)
+    study = read_study(file, ["search.trials=7", "rungs.1.epochs=8", "fixed.width=32", "space.x={choice: [1, 2]}"])
+    assert (study.trials, study.top.epochs, study.fixed) == (7, 8, {"width": 32})
+    assert study.space["x"].extremes == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("search.trials", "--set search.trials: write path=value, for example --set search.trials=48"),
+        ("search.trails=7", "search.trails: unknown key; did you mean 'trials'?"),
+        ("name.x=7", "name.x: cannot be set: name has no entry 'x'"),
+        ("rungs.5.epochs=7", "rungs.5.epochs: cannot be set: rungs has no entry '5'"),
+        ("x={", "--set x={: the value is not YAML"),
+        ("scale=big", "scale: no scale 'big' in this file"),
+    ],
+)
+def test_mistaken_overrides(tmp_path: Path, override: str, message: str) -> None:
+    """A mistaken override names itself, not a line of the file."""
+    file = tmp_path / "good.yaml"
+    file.write_text(GOOD)
+    with pytest.raises(UserMistake) as caught:
+        read_study(file, [override])
+    assert message in str(caught.value)
+    assert "line" not in str(caught.value).partition("mistake")[2]
+
+
+def test_the_name_of_a_bundled_study_is_enough() -> None:
+    """`run quickstart` works from any folder; an unknown name says what there is."""
+    assert find("quickstart") == find("search_spaces/quickstart.yaml").resolve() == BUNDLED / "quickstart.yaml"
+    with pytest.raises(UserMistake, match="did you mean 'quickstart'"):
+        find("quickstrat.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_bundled_studies_are_sound_at_every_scale(path: Path) -> None:
+    """Each study that comes along is valid, named like its file, and matches the JSON Schema."""
+    raw = yaml.safe_load(path.read_text())
+    jsonschema.validate(raw, json_schema())
+    assert read_study(path).name == path.stem
+    for scale in raw.get("scales", {}):
+        assert read_study(path, [f"scale={scale}"]).name == f"{path.stem}-{scale}"
+
+
+def test_the_schema_in_the_repository_is_the_models() -> None:
+    """Editors check against the same rules as the program; `make schema` writes the file."""
+    assert json.loads((BUNDLED / "study.schema.json").read_text()) == json_schema()

@@ -1,0 +1,209 @@
+"""The results of a study: one model of the data, from which the terminal's tables and the report are made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tune.ledger import Ledger
+from tune.ledger.records import State
+from tune.rungs import cost
+from tune.scoring import SeedSummary, has_failed
+from tune.standings import Lucky, Standing, incumbent, lucky, scored_baseline, standings
+from tune.study import Study
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is said of a study.
+
+    Attributes:
+        ledger: The study's memory.
+        ranked: Every trial, best first.
+        best: The best trial so far, the winner if it is confirmed; None before any trial reached a rung.
+        lucky: Trials that one seed flatters and that fail on others.
+        baseline: The constant model's loss in the scored metric; inf when unknown.
+        seconds: By trial, see `trial_seconds`.
+        test_losses: Of the best trial, by seed, at its rung; empty when the trainer tells none.
+    """
+
+    ledger: Ledger
+    ranked: Sequence[Standing]
+    best: Standing | None
+    lucky: Sequence[Lucky]
+    baseline: float
+    seconds: Mapping[int, float]
+    test_losses: Mapping[int, float]
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.ledger.study
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The parameters that can take more than one value."""
+        return varying(self.study)
+
+    @property
+    def runner_up(self) -> Standing | None:
+        """The second of the confirmed trials, when the best is confirmed."""
+        confirmed = [standing for standing in self.ranked if standing.state == "confirmed"]
+        return confirmed[1] if len(confirmed) > 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the leaderboard.
+
+    Attributes:
+        number: The trial.
+        state: running, waiting, paused, confirmed, stopped or failed.
+        rung: Index of the highest rung reached; None before the first.
+        parameters: The varying ones.
+        score: Lower is better; inf where nothing finite can be said.
+        summary: Of the losses at that rung; None before the first.
+        epochs: Of each seed at that rung.
+        seconds: Spent on the trial, see `trial_seconds`; nan when the trainer tells none.
+    """
+
+    number: int
+    state: State
+    rung: int | None
+    parameters: Mapping[str, Any]
+    score: float
+    summary: SeedSummary | None
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One cause of death: which trials died of it, how often, and where the latest log lies."""
+
+    cause: str
+    deaths: int
+    trials: tuple[int, ...]
+    log: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the study cost.
+
+    Attributes:
+        spent: Seed-epochs trained, each counted once.
+        redone: Seed-epochs that had to be trained again.
+        seconds: Wall clock while processes worked on the study.
+        sessions: How many processes did.
+        interruptions: How many of them were interrupted or killed.
+        full: Seed-epochs of the same trials, had each gone the full ladder.
+    """
+
+    spent: int
+    redone: int
+    seconds: float
+    sessions: int
+    interruptions: int
+    full: int
+
+    @property
+    def saved(self) -> float:
+        """Share of the full cost that early stopping saved, in [0, 1]."""
+        return 1 - self.spent / self.full if self.full else 0.0
+
+
+def gather(ledger: Ledger) -> Results:
+    """Reads everything that is said of a study; the curves are read once."""
+    ranked = standings(ledger, ledger.in_flight)
+    best = incumbent(ranked)
+    curves = ledger.curves()
+    return Results(
+        ledger=ledger,
+        ranked=ranked,
+        best=best,
+        lucky=lucky(ledger, ranked),
+        baseline=scored_baseline(ledger),
+        seconds=trial_seconds(curves),
+        test_losses=_test_losses(curves, best) if best else {},
+    )
+
+
+def varying(study: Study) -> tuple[str, ...]:
+    """Returns the parameters that can take more than one value."""
+    return tuple(
+        name for name, parameter in study.space.items() if parameter.values is None or len(parameter.values) > 1
+    )
+
+
+def leaderboard(results: Results) -> list[Row]:
+    """Returns every trial, best first; those of higher rungs before those of lower ones."""
+    return [
+        Row(
+            number=standing.number,
+            state=standing.state,
+            rung=standing.rung,
+            parameters={name: standing.trial.parameters.get(name) for name in results.varying},
+            score=standing.score,
+            summary=standing.summary,
+            epochs=standing.epochs,
+            seconds=results.seconds.get(standing.number, nan),
+        )
+        for standing in results.ranked
+    ]
+
+
+def trial_seconds(curves: pa.Table) -> dict[int, float]:
+    """Returns the wall seconds spent on each trial, evaluation included; empty when the trainer tells none.
+
+    Seeds that train together share an epoch's seconds, so equal values of one trial and epoch are counted once; seeds
+    that caught up later have seconds of their own and are added. Work that was trained again counts once.
+    """
+    if "seconds" not in curves.column_names:
+        return {}
+    apart = curves.select(["trial", "epoch", "seconds"]).group_by(["trial", "epoch", "seconds"]).aggregate([])
+    summed = apart.group_by("trial").aggregate([("seconds", "sum")])
+    pairs = zip(summed["trial"].to_pylist(), summed["seconds_sum"].to_pylist(), strict=True)
+    return {trial: seconds for trial, seconds in pairs if seconds is not None}
+
+
+def failures(ledger: Ledger) -> list[Failure]:
+    """Returns why trials died, the most frequent cause first."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for trial in ledger.trials:
+        for attempt in trial.attempts:
+            found.setdefault(attempt.cause, []).append((trial.number, attempt.log))
+    rows = [
+        Failure(cause, len(deaths), tuple(sorted({number for number, _ in deaths})), deaths[-1][1])
+        for cause, deaths in found.items()
+    ]
+    return sorted(rows, key=lambda row: (-row.deaths, row.cause))
+
+
+def cost_of(ledger: Ledger) -> Cost:
+    """Returns what the study cost so far."""
+    return Cost(
+        spent=ledger.spent,
+        redone=ledger.redone,
+        seconds=ledger.elapsed_s(),
+        sessions=len(ledger.sessions),
+        interruptions=sum(session.ended in ("interrupted", "lost") for session in ledger.sessions),
+        full=len(ledger.trials) * cost(ledger.study.top),
+    )
+
+
+def failed_seeds(losses: Mapping[int, float], baseline: float = inf) -> tuple[int, ...]:
+    """Returns the seeds that failed."""
+    return tuple(seed for seed, loss in losses.items() if has_failed(loss, baseline))
+
+
+def _test_losses(curves: pa.Table, best: Standing) -> dict[int, float]:
+    if "test_loss" not in curves.column_names:
+        return {}
+    here = (pc.field("trial") == best.number) & (pc.field("epoch") == best.epochs)
+    rows = curves.filter(here).select(["seed", "test_loss"]).to_pylist()
+    found = {row["seed"]: row["test_loss"] for row in rows if row["test_loss"] is not None}
+    return {seed: found.get(seed, nan) for seed in best.losses} if found else {}

@@ -1,0 +1,103 @@
+"""What the results say, in sentences, the same in the terminal and in the report."""
+
+from math import isfinite
+
+from tune.report import wording
+from tune.report.compare import tied
+from tune.report.results import Cost, Results, failed_seeds
+from tune.standings import Lucky, Standing
+
+
+def answer(results: Results) -> list[str]:
+    """Returns the answer: which setting, what to expect of it and what it beats, what one seed would have said."""
+    best = results.best
+    if best is None:
+        return ["No trial has reached a rung yet, so there is nothing to recommend."]
+    return [_which(results, best), _expect(results, best), _beats(results, best)]
+
+
+def luck_sentence(results: Results, luck: Lucky) -> str:
+    """Returns what a sweep with one seed would have made of a trial."""
+    standing = luck.standing
+    chosen = {name: standing.trial.parameters.get(name) for name in results.varying}
+    seeds = wording.listed([str(seed) for seed in luck.failed])
+    return (
+        f"Trial {standing.number} ({wording.setting(chosen)}): a sweep with seed {luck.seed} alone would have preferred "
+        f"it ({wording.number(luck.loss)} against {wording.number(luck.incumbent_loss)} after "
+        f"{wording.count(standing.epochs, 'epoch')}), but it fails on seed{'s' if len(luck.failed) > 1 else ''} {seeds}."
+    )
+
+
+def cost_sentences(cost: Cost) -> list[str]:
+    """Returns what the study cost and what early stopping saved."""
+    redone = f" ({cost.redone:,} trained again after interruptions)" if cost.redone else ""
+    ended = f", {cost.interruptions} of which interrupted or lost" if cost.interruptions else ""
+    lines = [
+        f"Cost: {wording.count(cost.spent, 'seed-epoch')}{redone} in {wording.duration(cost.seconds)} over "
+        f"{wording.count(cost.sessions, 'session')}{ended}."
+    ]
+    if cost.spent < cost.full:
+        lines.append(
+            f"Early stopping saved {wording.percent(cost.saved, 0)}: training every trial to the end on every seed "
+            f"would have cost {wording.count(cost.full, 'seed-epoch')}."
+        )
+    return lines
+
+
+def failure_phrase(best: Standing) -> str:
+    """Returns how often a trial fails, with the interval."""
+    summary = best.summary
+    assert summary is not None
+    return (
+        f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed "
+        f"(failure rate {wording.percent(summary.failure_rate, 0)}, 95 % interval "
+        f"{wording.interval(summary.failure_interval)})"
+    )
+
+
+def _which(results: Results, best: Standing) -> str:
+    chosen = wording.setting({name: best.trial.parameters.get(name) for name in results.varying})
+    if best.state == "confirmed":
+        return f"Use {chosen}: trial {best.number}, the best of {_of_confirmed(results)} by score ({wording.number(best.score)})."
+    return (
+        f"No trial was confirmed on the full ladder. The best so far, after {wording.count(best.epochs, 'epoch')} on "
+        f"{wording.count(len(best.losses), 'seed')}, is trial {best.number}: {chosen} "
+        f"(score {wording.number(best.score)}); take it as provisional."
+    )
+
+
+def _of_confirmed(results: Results) -> str:
+    confirmed = sum(standing.state == "confirmed" for standing in results.ranked)
+    return wording.count(confirmed, "confirmed trial") if confirmed > 1 else "one confirmed trial"
+
+
+def _expect(results: Results, best: Standing) -> str:
+    summary, metric = best.summary, results.study.score.metric
+    assert summary is not None
+    survivors = summary.seeds - summary.failed
+    if not survivors:
+        return f"Every one of its seeds failed: {failure_phrase(best)}."
+    loss = f"Expect {metric} {wording.spread(summary.mean, summary.sd)} over {wording.count(survivors, 'seed')}"
+    gain = f", {wording.percent(summary.improvement)} below the constant model" if isfinite(results.baseline) else ""
+    tests = [loss for loss in results.test_losses.values() if isfinite(loss)]
+    test = f" (test loss {wording.number(sum(tests) / len(tests))} on average)" if tests else ""
+    steady = wording.fixed(summary.reproducibility)
+    return f"{loss}{gain}{test}; {failure_phrase(best)}, reproducibility {steady}."
+
+
+def _beats(results: Results, best: Standing) -> str:
+    runner, close = results.runner_up, tied(results)
+    if runner is None:
+        against = "No other trial was confirmed, so there is no runner-up to compare it with"
+    elif close:
+        names = wording.listed([str(standing.number) for standing in close])
+        against = f"Within the noise of its seeds it is tied with trial{'s' if len(close) > 1 else ''} {names}"
+    elif runner.summary is not None and runner.summary.failed > (best.summary.failed if best.summary else 0):
+        failed = wording.listed([str(seed) for seed in failed_seeds(runner.losses, results.baseline)])
+        against = f"It beats the runner-up, trial {runner.number}, which fails on seed {failed}"
+    else:
+        against = f"It beats the runner-up, trial {runner.number}, by more than the noise of its seeds"
+    if not results.lucky:
+        return f"{against}; no trial that fails on some seed looked better on another."
+    luckiest = results.lucky[0]
+    return f"{against}; a sweep with seed {luckiest.seed} alone would have preferred trial {luckiest.standing.number}."

@@ -1,0 +1,138 @@
+"""The state of a study at this moment, for people and, as JSON, for programs (`docs/status.md` says every key)."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, Literal
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from tune.ledger import Decision, Ledger
+from tune.ledger.records import STATES
+from tune.report import wording
+from tune.report.results import failed_seeds, varying
+from tune.standings import Standing, incumbent, scored_baseline, standings
+
+StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
+
+_LATEST = 8
+
+
+def status(ledger: Ledger) -> dict[str, Any]:
+    """Returns the study's state as plain values; what is not finite is None, so it is JSON on every reader."""
+    ranked = standings(ledger, ledger.in_flight)
+    best = incumbent(ranked)
+    counts = Counter(standing.state for standing in ranked)
+    said = {
+        "study": ledger.study.name,
+        "folder": str(ledger.folder),
+        "state": study_state(ledger),
+        "trials": {state: counts[state] for state in STATES},
+        "planned_trials": ledger.study.trials,
+        "incumbent": None if best is None else _incumbent(best, scored_baseline(ledger)),
+        "baseline": dict(ledger.baseline) if ledger.baseline is not None else None,
+        "seed_epochs_spent": ledger.spent,
+        "seed_epochs_redone": ledger.redone,
+        "seconds": ledger.elapsed_s(),
+        "sessions": [session.ended for session in ledger.sessions],
+        "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
+    }
+    plain: dict[str, Any] = _plain(said)
+    return plain
+
+
+def study_state(ledger: Ledger) -> StudyState:
+    """Returns running while a process works on the study, otherwise how the last one ended; lost: it was killed."""
+    if ledger.live:
+        return "running"
+    ended = ledger.sessions[-1].ended if ledger.sessions else ""
+    for state in ("interrupted", "finished", "stopped"):
+        if ended == state:
+            return state
+    return "lost"
+
+
+def print_status(ledger: Ledger, console: Console) -> None:
+    """Prints the study's state: trials by state, the best so far, which trials wait or run, the latest decisions."""
+    ranked = standings(ledger, ledger.in_flight)
+    counts = Counter(standing.state for standing in ranked)
+    states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "none yet"
+    redone = f" ({ledger.redone:,} trained again)" if ledger.redone else ""
+    spent = wording.count(ledger.spent, "seed-epoch")
+    lines = [
+        f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})",
+        f"trials    {len(ranked)} of {ledger.study.trials}: {states}",
+        f"trained   {spent}{redone} in {wording.duration(ledger.elapsed_s())}",
+        *_best(ledger, ranked),
+        *_unfinished(ledger, ranked),
+    ]
+    decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
+    if decisions:
+        lines += ["", "latest decisions"]
+    texts = [Text(line) for line in lines] + [_decision(decision) for decision in decisions]
+    console.print(Group(*texts), highlight=False)
+
+
+def _incumbent(best: Standing, baseline: float) -> dict[str, Any]:
+    summary = best.summary
+    assert summary is not None
+    return {
+        "number": best.number,
+        "parameters": dict(best.trial.parameters),
+        "score": best.score,
+        "confirmed": best.state == "confirmed",
+        "rung": best.rung,
+        "epochs": best.epochs,
+        "losses": {str(seed): loss for seed, loss in best.losses.items()},
+        "failed_seeds": list(failed_seeds(best.losses, baseline)),
+        "failure_rate": summary.failure_rate,
+        "failure_interval": list(summary.failure_interval),
+        "mean": summary.mean,
+        "sd": summary.sd,
+        "cv": summary.cv,
+        "reproducibility": summary.reproducibility,
+        "improvement": summary.improvement,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _best(ledger: Ledger, ranked: list[Standing]) -> list[str]:
+    best = incumbent(ranked)
+    if best is None or best.summary is None:
+        return ["best      none yet: no trial has reached a rung"]
+    sure = "confirmed" if best.state == "confirmed" else "provisional"
+    parameters = {name: best.trial.parameters.get(name) for name in varying(ledger.study)}
+    summary = best.summary
+    return [
+        f"best      trial {best.number}, {sure}: {wording.setting(parameters)}",
+        f"          score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}, "
+        f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed, after {wording.count(best.epochs, 'epoch')}",
+    ]
+
+
+def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[str]:
+    lines = []
+    for state in ("running", "waiting"):
+        open_trials = sorted((standing.trial for standing in ranked if standing.state == state), key=lambda t: t.number)
+        shown = [
+            f"{trial.number} (to {ledger.study.rungs[trial.rung].epochs} epochs, "
+            f"at {min((ledger.trained(trial.number)[seed] for seed in ledger.study.rung_seeds(trial.rung)), default=0)})"
+            for trial in open_trials
+        ]
+        if shown:
+            lines.append(f"{state:<9} trial{'s' if len(shown) > 1 else ''} {', '.join(shown)}")
+    return lines
+
+
+def _decision(decision: Decision) -> Text:
+    at = datetime.fromtimestamp(decision.time, tz=UTC).astimezone().strftime("%H:%M:%S")
+    said = decision.reason if decision.kind != "start" else f"started: {decision.reason}"
+    return Text(f"{at}  trial {decision.trial} {said}")

@@ -1,0 +1,154 @@
+"""The results in the terminal: plain when piped, 80 columns suffice."""
+
+from math import isfinite
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from tune.ledger import Ledger
+from tune.report import wording
+from tune.report.results import Failure, Results, Row, cost_of, failures, gather, leaderboard
+from tune.report.sentences import answer, cost_sentences, luck_sentence
+
+_MOST_ROWS = 40
+_DROPPED_FIRST = ("state", "epochs", "seconds", "CV")
+"""When the terminal is narrow; the caption and the other columns still say it."""
+
+
+def print_summary(ledger: Ledger, console: Console) -> None:
+    """Prints what a study found: leaderboard, winner, lucky trials, failures and cost."""
+    results = gather(ledger)
+    rows = leaderboard(results)
+    if rows:
+        console.print(fitting_leaderboard(results, rows, console))
+        _lines(console, _captions(results, rows))
+    _lines(console, ["", *answer(results)])
+    if results.best is not None:
+        console.print()
+        console.print(seeds_table(results))
+    if results.lucky:
+        _lines(console, ["", *(luck_sentence(results, luck) for luck in results.lucky)])
+    found = failures(ledger)
+    if found:
+        console.print()
+        console.print(failure_table(found))
+    _lines(console, ["", *cost_sentences(cost_of(ledger))])
+
+
+def fitting_leaderboard(results: Results, rows: list[Row], console: Console) -> Table:
+    """Returns the leaderboard with as many columns as the console has room for."""
+    dropped = {"state"} if all(row.state in ("confirmed", "stopped") for row in rows) else set()
+    for together in (False, True):
+        left_out = set(dropped)
+        for name in ("", *_DROPPED_FIRST):
+            left_out.add(name)
+            table = _leaderboard(results, rows[:_MOST_ROWS], left_out, together=together)
+            if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
+                return table
+    return table
+
+
+def seeds_table(results: Results) -> Table:
+    """Returns the best trial's loss by seed, against the baseline."""
+    best = results.best
+    assert best is not None
+    table = Table(box=box.SIMPLE_HEAD, title=f"Trial {best.number} by seed", title_justify="left", title_style="bold")
+    for name in ("seed", results.study.score.metric, "vs baseline", *(("test_loss",) if results.test_losses else ())):
+        table.add_column(name, justify="right")
+    for seed, loss in best.losses.items():
+        failed = not isfinite(loss) or loss >= results.baseline
+        gain = wording.percent(1 - loss / results.baseline) if isfinite(results.baseline) else wording.UNKNOWN
+        test = [wording.number(results.test_losses.get(seed))] if results.test_losses else []
+        cells = [str(seed), wording.number(loss), "failed" if failed else gain, *test]
+        table.add_row(*cells, style="red" if failed else None)
+    return table
+
+
+def failure_table(found: list[Failure]) -> Table:
+    """Returns why trials died."""
+    table = Table(box=box.SIMPLE_HEAD, title="Trials that died", title_justify="left", title_style="bold")
+    table.add_column("cause", overflow="fold")
+    table.add_column("deaths", justify="right")
+    table.add_column("trials", overflow="fold")
+    table.add_column("log", overflow="fold")
+    for failure in found:
+        trials = " ".join(map(str, failure.trials))
+        table.add_row(Text(failure.cause), str(failure.deaths), trials, Text(failure.log))
+    return table
+
+
+def _leaderboard(results: Results, rows: list[Row], left_out: set[str], *, together: bool) -> Table:
+    """Builds the leaderboard; `together` puts all parameters into one column that may wrap."""
+    table = Table(
+        box=box.SIMPLE_HEAD, title="Leaderboard", title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
+    )
+    parameters = ("setting",) if together else results.varying
+    columns = ["trial", *parameters, "score", "mean ± sd", "CV", "failed", "R", "rung", "epochs", "seconds", "state"]
+    shown = [name for name in columns if name not in left_out]
+    for name in shown:
+        left = name == "state" or (together and name == "setting")
+        heading = name.replace("_", "\n") if name in parameters else name
+        table.add_column(
+            heading,
+            justify="left" if left else "right",
+            no_wrap=name != "setting",
+            overflow="fold",
+            max_width=24 if name == "setting" else None,
+            vertical="bottom",
+        )
+    for index, row in enumerate(rows):
+        if index and (row.rung, row.state == "failed") != (rows[index - 1].rung, rows[index - 1].state == "failed"):
+            table.add_section()
+        cells = _cells(results, row, together=together)
+        table.add_row(*(cells[name] for name in shown), style=_style(results, row))
+    return table
+
+
+def _cells(results: Results, row: Row, *, together: bool) -> dict[str, RenderableType]:
+    summary = row.summary
+    values = {name: Text(wording.value(value)) for name, value in row.parameters.items()}
+    top = len(results.study.rungs) - 1
+    cells: dict[str, RenderableType] = {
+        "trial": str(row.number),
+        **({"setting": Text(wording.setting(row.parameters))} if together else values),
+        "score": wording.number(row.score) if summary else wording.UNKNOWN,
+        "mean ± sd": wording.spread(summary.mean, summary.sd) if summary else wording.UNKNOWN,
+        "CV": wording.percent(summary.cv) if summary else wording.UNKNOWN,
+        "failed": Text(f"{summary.failed}/{summary.seeds}", style="red" if summary.failed else "")
+        if summary
+        else wording.UNKNOWN,
+        "R": wording.fixed(summary.reproducibility) if summary else wording.UNKNOWN,
+        "rung": wording.UNKNOWN if row.rung is None else "top" if row.rung == top else str(row.rung),
+        "epochs": str(row.epochs),
+        "seconds": wording.number(row.seconds, 3),
+        "state": row.state,
+    }
+    return cells
+
+
+def _style(results: Results, row: Row) -> str | None:
+    if results.best is not None and row.number == results.best.number:
+        return "bold"
+    return None if row.state == "confirmed" else "dim"
+
+
+def _captions(results: Results, rows: list[Row]) -> list[str]:
+    metric, rungs = results.study.score.metric, results.study.rungs
+    ladder = ", ".join(
+        f"{'top' if index == len(rungs) - 1 else index}: {rung.epochs} epochs x {wording.count(rung.seeds, 'seed')}"
+        for index, rung in enumerate(rungs)
+    )
+    more = len(rows) - _MOST_ROWS
+    return [
+        *([f"... and {wording.count(more, 'more trial')}, all in report.md"] if more > 0 else []),
+        f"{metric}, lower is better; mean, sd and CV over the seeds that did not fail; R: reproducibility.",
+        f"Trials of different rungs are not comparable. Rungs: {ladder}.",
+    ]
+
+
+def _lines(console: Console, lines: list[str]) -> None:
+    """Prints prose: wrapped at the console's width, nothing in it taken for markup."""
+    console.print(Group(*(Text(line) for line in lines)), highlight=False)

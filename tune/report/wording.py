@@ -1,0 +1,77 @@
+"""How numbers, durations and parameters are written for people, the same in the terminal and in the report."""
+
+from collections.abc import Mapping
+from math import floor, isfinite, isnan, log10
+from typing import Any
+
+UNKNOWN = "–"
+_MOST_DECIMALS = 8
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Returns a number with so many significant digits; a dash where there is none."""
+    if value is None or isnan(value):
+        return UNKNOWN
+    return f"{value:.{digits}g}" if isfinite(value) else "inf"
+
+
+def fixed(value: float, digits: int = 2) -> str:
+    """Returns a number with so many decimals; a dash where there is none."""
+    return f"{value:.{digits}f}" if isfinite(value) else UNKNOWN
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """Returns a fraction as a percentage; a dash where there is none."""
+    return f"{100 * fraction:.{digits}f} %" if isfinite(fraction) else UNKNOWN
+
+
+def interval(bounds: tuple[float, float]) -> str:
+    """Returns the interval of a proportion in whole percent."""
+    return f"{100 * bounds[0]:.0f} to {100 * bounds[1]:.0f} %"
+
+
+def spread(mean: float, sd: float, join: str = " ± ") -> str:
+    """Returns mean ± sd, both to the second significant digit of the sd."""
+    if not (isfinite(mean) and isfinite(sd)) or sd <= 0:
+        return number(mean)
+    decimals = max(0, 1 - floor(log10(sd)))
+    if decimals > _MOST_DECIMALS:
+        return f"{mean:.4g}{join}{sd:.2g}"
+    return f"{mean:.{decimals}f}{join}{sd:.{decimals}f}"
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration in its two leading units."""
+    if not isfinite(seconds):
+        return UNKNOWN
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours:02d} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def value(given: Any) -> str:
+    """Returns a parameter's value as it is written in a study file, floats with three digits."""
+    if given is None or isinstance(given, bool):
+        return {None: "null", True: "true", False: "false"}[given]
+    return f"{given:.3g}" if isinstance(given, float) else str(given)
+
+
+def setting(parameters: Mapping[str, Any]) -> str:
+    """Returns parameters in one line: `learning_rate 0.001, batch_size 64`."""
+    return ", ".join(f"{name} {value(given)}" for name, given in parameters.items())
+
+
+def count(number_of: int, noun: str) -> str:
+    """Returns `1 seed`, `3 seeds`, `1,200 seed-epochs`."""
+    return f"{number_of:,} {noun}{'' if number_of == 1 else 's'}"
+
+
+def listed(items: list[str]) -> str:
+    """Returns `a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(items[:-1]), items[-1]) if part) if items else ""
