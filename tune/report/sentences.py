@@ -20,11 +20,10 @@ def luck_sentence(results: Results, luck: Lucky) -> str:
     """Returns what a sweep with one seed would have made of a trial."""
     standing = luck.standing
     chosen = {name: standing.trial.parameters.get(name) for name in results.varying}
-    seeds = wording.listed([str(seed) for seed in luck.failed])
     return (
-        f"Trial {standing.number} ({wording.setting(chosen)}): a sweep with seed {luck.seed} alone would have preferred "
-        f"it ({wording.number(luck.loss)} against {wording.number(luck.incumbent_loss)} after "
-        f"{wording.count(standing.epochs, 'epoch')}), but it fails on seed{'s' if len(luck.failed) > 1 else ''} {seeds}."
+        f"Trial {standing.number} ({wording.setting(chosen)}): a sweep with seed {luck.seed} alone would have "
+        f"preferred it ({wording.number(luck.loss)} against {wording.number(luck.incumbent_loss)} after "
+        f"{wording.count(standing.epochs, 'epoch')}), but it fails on {wording.seeds(luck.failed)}."
     )
 
 
@@ -32,10 +31,8 @@ def cost_sentences(cost: Cost) -> list[str]:
     """Returns what the study cost and what early stopping saved."""
     redone = f" ({cost.redone:,} trained again after interruptions)" if cost.redone else ""
     ended = f", {cost.interruptions} of which interrupted or lost" if cost.interruptions else ""
-    lines = [
-        f"Cost: {wording.count(cost.spent, 'seed-epoch')}{redone} in {wording.duration(cost.seconds)} over "
-        f"{wording.count(cost.sessions, 'session')}{ended}."
-    ]
+    spent = f"{wording.count(cost.spent, 'seed-epoch')}{redone} in {wording.duration(cost.seconds)}"
+    lines = [f"{spent} over {wording.count(cost.sessions, 'session')}{ended}."]
     if cost.spent < cost.full:
         lines.append(
             f"Early stopping saved {wording.percent(cost.saved, 0)}: training every trial to the end on every seed "
@@ -58,17 +55,14 @@ def failure_phrase(best: Standing) -> str:
 def _which(results: Results, best: Standing) -> str:
     chosen = wording.setting({name: best.trial.parameters.get(name) for name in results.varying})
     if best.state == "confirmed":
-        return f"Use {chosen}: trial {best.number}, the best of {_of_confirmed(results)} by score ({wording.number(best.score)})."
+        confirmed = sum(standing.state == "confirmed" for standing in results.ranked)
+        place = f"the best of {confirmed} confirmed trials" if confirmed > 1 else "the only confirmed trial"
+        return f"Use {chosen}: trial {best.number}, {place} (score {wording.number(best.score)})."
     return (
         f"No trial was confirmed on the full ladder. The best so far, after {wording.count(best.epochs, 'epoch')} on "
         f"{wording.count(len(best.losses), 'seed')}, is trial {best.number}: {chosen} "
         f"(score {wording.number(best.score)}); take it as provisional."
     )
-
-
-def _of_confirmed(results: Results) -> str:
-    confirmed = sum(standing.state == "confirmed" for standing in results.ranked)
-    return wording.count(confirmed, "confirmed trial") if confirmed > 1 else "one confirmed trial"
 
 
 def _expect(results: Results, best: Standing) -> str:
@@ -93,8 +87,8 @@ def _beats(results: Results, best: Standing) -> str:
         names = wording.listed([str(standing.number) for standing in close])
         against = f"Within the noise of its seeds it is tied with trial{'s' if len(close) > 1 else ''} {names}"
     elif runner.summary is not None and runner.summary.failed > (best.summary.failed if best.summary else 0):
-        failed = wording.listed([str(seed) for seed in failed_seeds(runner.losses, results.baseline)])
-        against = f"It beats the runner-up, trial {runner.number}, which fails on seed {failed}"
+        failed = wording.seeds(failed_seeds(runner.losses, results.baseline))
+        against = f"It beats the runner-up, trial {runner.number}, which fails on {failed}"
     else:
         against = f"It beats the runner-up, trial {runner.number}, by more than the noise of its seeds"
     if not results.lucky:

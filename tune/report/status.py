@@ -8,7 +8,7 @@ from typing import Any, Literal
 from rich.console import Console, Group
 from rich.text import Text
 
-from tune.ledger import Decision, Ledger
+from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import STATES
 from tune.report import wording
 from tune.report.results import failed_seeds, varying
@@ -111,10 +111,11 @@ def _best(ledger: Ledger, ranked: list[Standing]) -> list[str]:
     sure = "confirmed" if best.state == "confirmed" else "provisional"
     parameters = {name: best.trial.parameters.get(name) for name in varying(ledger.study)}
     summary = best.summary
+    failed = f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed"
+    loss = f"score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}"
     return [
         f"best      trial {best.number}, {sure}: {wording.setting(parameters)}",
-        f"          score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}, "
-        f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed, after {wording.count(best.epochs, 'epoch')}",
+        f"          {loss}, {failed}, after {wording.count(best.epochs, 'epoch')}",
     ]
 
 
@@ -122,14 +123,16 @@ def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[str]:
     lines = []
     for state in ("running", "waiting"):
         open_trials = sorted((standing.trial for standing in ranked if standing.state == state), key=lambda t: t.number)
-        shown = [
-            f"{trial.number} (to {ledger.study.rungs[trial.rung].epochs} epochs, "
-            f"at {min((ledger.trained(trial.number)[seed] for seed in ledger.study.rung_seeds(trial.rung)), default=0)})"
-            for trial in open_trials
-        ]
+        shown = [f"{trial.number} ({_headway(ledger, trial)})" for trial in open_trials]
         if shown:
             lines.append(f"{state:<9} trial{'s' if len(shown) > 1 else ''} {', '.join(shown)}")
     return lines
+
+
+def _headway(ledger: Ledger, trial: Trial) -> str:
+    trained, seeds = ledger.trained(trial.number), ledger.study.rung_seeds(trial.rung)
+    whole = ledger.study.rungs[trial.rung].epochs * len(seeds)
+    return f"{sum(trained[seed] for seed in seeds)} of {whole} seed-epochs to rung {trial.rung}"
 
 
 def _decision(decision: Decision) -> Text:

@@ -1,5 +1,6 @@
 """The results in the terminal: plain when piped, 80 columns suffice."""
 
+from dataclasses import dataclass
 from math import isfinite
 
 from rich import box
@@ -12,10 +13,20 @@ from tune.ledger import Ledger
 from tune.report import wording
 from tune.report.results import Failure, Results, Row, cost_of, failures, gather, leaderboard
 from tune.report.sentences import answer, cost_sentences, luck_sentence
+from tune.scoring import SeedSummary
 
 _MOST_ROWS = 40
 _DROPPED_FIRST = ("state", "epochs", "seconds", "CV")
 """When the terminal is narrow; the caption and the other columns still say it."""
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How the leaderboard is made to fit: columns left out, columns close together, parameters in one column."""
+
+    left_out: frozenset[str]
+    tight: bool
+    together: bool
 
 
 def print_summary(ledger: Ledger, console: Console) -> None:
@@ -35,19 +46,21 @@ def print_summary(ledger: Ledger, console: Console) -> None:
     if found:
         console.print()
         console.print(failure_table(found))
-    _lines(console, ["", *cost_sentences(cost_of(ledger))])
+    _lines(console, ["", f"Cost: {' '.join(cost_sentences(cost_of(ledger)))}"])
 
 
 def fitting_leaderboard(results: Results, rows: list[Row], console: Console) -> Table:
     """Returns the leaderboard with as many columns as the console has room for."""
-    dropped = {"state"} if all(row.state in ("confirmed", "stopped") for row in rows) else set()
+    needless = {"state"} if all(row.state in ("confirmed", "stopped") for row in rows) else set()
     for together in (False, True):
-        left_out = set(dropped)
+        left_out = set(needless)
         for name in ("", *_DROPPED_FIRST):
             left_out.add(name)
-            table = _leaderboard(results, rows[:_MOST_ROWS], left_out, together=together)
-            if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
-                return table
+            for tight in (False, True):
+                fit = _Fit(frozenset(left_out), tight, together)
+                table = _leaderboard(results, rows[:_MOST_ROWS], fit)
+                if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
+                    return table
     return table
 
 
@@ -55,7 +68,7 @@ def seeds_table(results: Results) -> Table:
     """Returns the best trial's loss by seed, against the baseline."""
     best = results.best
     assert best is not None
-    table = Table(box=box.SIMPLE_HEAD, title=f"Trial {best.number} by seed", title_justify="left", title_style="bold")
+    table = _table(f"Trial {best.number} by seed")
     for name in ("seed", results.study.score.metric, "vs baseline", *(("test_loss",) if results.test_losses else ())):
         table.add_column(name, justify="right")
     for seed, loss in best.losses.items():
@@ -69,7 +82,7 @@ def seeds_table(results: Results) -> Table:
 
 def failure_table(found: list[Failure]) -> Table:
     """Returns why trials died."""
-    table = Table(box=box.SIMPLE_HEAD, title="Trials that died", title_justify="left", title_style="bold")
+    table = _table("Trials that died")
     table.add_column("cause", overflow="fold")
     table.add_column("deaths", justify="right")
     table.add_column("trials", overflow="fold")
@@ -80,53 +93,56 @@ def failure_table(found: list[Failure]) -> Table:
     return table
 
 
-def _leaderboard(results: Results, rows: list[Row], left_out: set[str], *, together: bool) -> Table:
-    """Builds the leaderboard; `together` puts all parameters into one column that may wrap."""
-    table = Table(
-        box=box.SIMPLE_HEAD, title="Leaderboard", title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
-    )
-    parameters = ("setting",) if together else results.varying
+def _table(title: str, gap: int = 1) -> Table:
+    heading = Text(title, style="bold")
+    return Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", padding=(0, gap, 0, 0))
+
+
+def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
+    table = _table("Leaderboard", 0 if fit.tight else 1)
+    parameters = ("setting",) if fit.together else results.varying
     columns = ["trial", *parameters, "score", "mean ± sd", "CV", "failed", "R", "rung", "epochs", "seconds", "state"]
-    shown = [name for name in columns if name not in left_out]
+    shown = [name for name in columns if name not in fit.left_out]
     for name in shown:
-        left = name == "state" or (together and name == "setting")
-        heading = name.replace("_", "\n") if name in parameters else name
         table.add_column(
-            heading,
-            justify="left" if left else "right",
+            name.replace("_", "\n") if name in parameters else name,
+            justify="left" if name in ("state", "setting") else "right",
             no_wrap=name != "setting",
-            overflow="fold",
             max_width=24 if name == "setting" else None,
             vertical="bottom",
         )
     for index, row in enumerate(rows):
         if index and (row.rung, row.state == "failed") != (rows[index - 1].rung, rows[index - 1].state == "failed"):
             table.add_section()
-        cells = _cells(results, row, together=together)
+        cells = _cells(results, row, fit)
         table.add_row(*(cells[name] for name in shown), style=_style(results, row))
     return table
 
 
-def _cells(results: Results, row: Row, *, together: bool) -> dict[str, RenderableType]:
-    summary = row.summary
+def _cells(results: Results, row: Row, fit: _Fit) -> dict[str, RenderableType]:
     values = {name: Text(wording.value(value)) for name, value in row.parameters.items()}
     top = len(results.study.rungs) - 1
-    cells: dict[str, RenderableType] = {
+    return {
+        **({"setting": Text(wording.setting(row.parameters))} if fit.together else values),
+        **_seen(row.score, row.summary, "±" if fit.tight else " ± "),
         "trial": str(row.number),
-        **({"setting": Text(wording.setting(row.parameters))} if together else values),
-        "score": wording.number(row.score) if summary else wording.UNKNOWN,
-        "mean ± sd": wording.spread(summary.mean, summary.sd) if summary else wording.UNKNOWN,
-        "CV": wording.percent(summary.cv) if summary else wording.UNKNOWN,
-        "failed": Text(f"{summary.failed}/{summary.seeds}", style="red" if summary.failed else "")
-        if summary
-        else wording.UNKNOWN,
-        "R": wording.fixed(summary.reproducibility) if summary else wording.UNKNOWN,
         "rung": wording.UNKNOWN if row.rung is None else "top" if row.rung == top else str(row.rung),
         "epochs": str(row.epochs),
         "seconds": wording.number(row.seconds, 3),
         "state": row.state,
     }
-    return cells
+
+
+def _seen(score: float, summary: SeedSummary | None, join: str) -> dict[str, RenderableType]:
+    if summary is None:
+        return dict.fromkeys(("score", "mean ± sd", "CV", "failed", "R"), wording.UNKNOWN)
+    return {
+        "score": wording.number(score),
+        "mean ± sd": wording.spread(summary.mean, summary.sd, join),
+        "CV": wording.percent(summary.cv),
+        "failed": Text(f"{summary.failed}/{summary.seeds}", style="red" if summary.failed else ""),
+        "R": wording.fixed(summary.reproducibility),
+    }
 
 
 def _style(results: Results, row: Row) -> str | None:

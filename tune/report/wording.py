@@ -1,10 +1,10 @@
 """How numbers, durations and parameters are written for people, the same in the terminal and in the report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import floor, isfinite, isnan, log10
 from typing import Any
 
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
 _MOST_DECIMALS = 8
 
 
@@ -70,6 +70,11 @@ def setting(parameters: Mapping[str, Any]) -> str:
 def count(number_of: int, noun: str) -> str:
     """Returns `1 seed`, `3 seeds`, `1,200 seed-epochs`."""
     return f"{number_of:,} {noun}{'' if number_of == 1 else 's'}"
+
+
+def seeds(chosen: Sequence[int]) -> str:
+    """Returns `seed 12`, `seeds 12 and 1234`."""
+    return f"seed{'' if len(chosen) == 1 else 's'} {listed([str(seed) for seed in chosen])}"
 
 
 def listed(items: list[str]) -> str:

@@ -1,0 +1,57 @@
+"""How much of a study is still to come: an estimate, from what the ladder will ask for and the rate so far."""
+
+from collections import deque
+from math import inf
+
+from tune.ledger import Ledger
+from tune.rungs import cost
+
+_WINDOW_S = 60.0
+
+
+class Pace:
+    """The rate of the last minute, in seed-epochs per second."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def add(self, now: float, spent: int) -> None:
+        """Takes note of the seed-epochs trained so far."""
+        self._seen.append((now, spent))
+        while len(self._seen) > 2 and self._seen[1][0] < now - _WINDOW_S:
+            self._seen.popleft()
+
+    def rate(self) -> float | None:
+        """Returns the rate; None before anything was trained."""
+        if len(self._seen) < 2:
+            return None
+        (begun, first), (now, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (now - begun) if now > begun and last > first else None
+
+
+def remaining_seed_epochs(ledger: Ledger) -> int:
+    """Returns the seed-epochs that are still to be trained.
+
+    Of the trials planned, one in `reduction_factor` is taken to climb from each rung to the next, at least one to the
+    top; what the open trials have already trained is taken off; a budget caps the sum.
+    """
+    study, expected, total = ledger.study, ledger.study.trials, 0
+    for index, rung in enumerate(study.rungs):
+        entered = sum(trial.rung >= index for trial in ledger.trials)
+        step = cost(rung) - (cost(study.rungs[index - 1]) if index else 0)
+        total += max(0, expected - entered) * step
+        expected = max(1, int(expected / study.search.reduction_factor))
+    for trial in ledger.trials:
+        if trial.open:
+            total += cost(study.rungs[trial.rung], ledger.trained(trial.number), study.seeds)
+    budget = study.budget.seed_epochs
+    return total if budget is None else min(total, max(0, budget - ledger.spent))
+
+
+def remaining_seconds(ledger: Ledger, rate: float | None) -> float | None:
+    """Returns the seconds left at a rate, at most what the wall-clock budget leaves; None while the rate is unknown."""
+    if rate is None:
+        return None
+    limit = ledger.study.budget.wall_clock
+    left = inf if limit is None else max(0.0, limit - ledger.elapsed_s())
+    return min(remaining_seed_epochs(ledger) / rate, left)

@@ -1,0 +1,188 @@
+"""The study in TensorBoard: one row per trial in HParams, curves per seed."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from tune.callbacks.event_file import append_events
+from tune.callbacks.hparams import experiment, session_end, session_start
+from tune.ledger import Decision, Ledger, Trial
+from tune.ledger.records import Reached
+from tune.ledger.tail import CurveTail
+from tune.scoring import has_failed, summarize
+from tune.standings import scored_baseline
+
+_KEY = ("trial", "seed", "epoch")
+_GROUPS = {
+    "grad_norm": "optimisation/grad_norm",
+    "learning_rate": "optimisation/learning_rate",
+    "seconds": "speed/seconds_per_epoch",
+    "samples_per_second": "speed/samples_per_second",
+}
+
+
+def tag_of(metric: str) -> str:
+    """Returns the tag under which a curve column is shown: `loss/validation` for `validation_loss`."""
+    if metric.endswith("_loss"):
+        return f"loss/{metric.removesuffix('_loss')}"
+    if metric.startswith("gpu_"):
+        return f"gpu/{metric.removeprefix('gpu_')}"
+    return _GROUPS.get(metric, f"metric/{metric}")
+
+
+class TensorBoard:
+    """Keeps `tensorboard/` in step with the ledger: an experiment at its root, a run per trial and seed.
+
+    How its state evolves: made → the folder is emptied → `refresh()` appends what the ledger has that is not there yet
+    → `close()`. Everything is made from the ledger, so resuming a study never writes a step twice.
+
+    A loss that is not finite is drawn as NaN in its curve. In HParams, which averages, it is left out of the losses
+    and counts in the failure rate. A trial's status is unknown while it trains, because TensorBoard believes the first
+    status that it reads: success when it is confirmed or stopped, failure when it died, running when it is unfinished
+    as the process ends.
+
+    Args:
+        folder: The study folder.
+        ledger: The study's memory.
+    """
+
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
+        self.folder, self._ledger = folder / "tensorboard", ledger
+        self._tail = CurveTail(folder / "curves")
+        self._told = 0
+        self._ended: set[int] = set()
+        self._epochs: dict[tuple[int, int], int] = {}
+        self._tests: dict[tuple[int, int], float] = {}
+        self._seconds: dict[int, set[tuple[int, float]]] = defaultdict(set)
+        self._events: dict[Path, list[Event]] = defaultdict(list)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        created = ledger.decisions[0].time if ledger.decisions else 0.0
+        self._put(self.folder, created, 0, experiment(ledger.study, self._metrics(), created))
+        self._write()
+
+    def refresh(self) -> None:
+        """Appends what is new."""
+        decisions = self._ledger.decisions[self._told :]  # before the rows: what these rest on is then among them
+        self._told += len(decisions)
+        for row in self._rows():
+            self._take_row(row)
+        for decision in decisions:
+            self._take_decision(decision)
+        self._write()
+
+    def close(self) -> None:
+        """Appends what is new, and says of unfinished trials that they are."""
+        self.refresh()
+        for trial in self._ledger.trials:
+            self._end(trial, "unfinished", self._ledger.decisions[-1].time)
+        self._write()
+
+    def _metrics(self) -> dict[str, str]:
+        scored = self._ledger.study.score.metric
+        losses = {"validation loss" if scored == "validation_loss" else scored: "trial/loss"}
+        if scored != "test_loss":
+            losses["test loss"] = "trial/test_loss"
+        names = ("failure_rate", "reproducibility", "epochs", "seconds")
+        return {"score": "trial/score", **losses, **{name.replace("_", " "): f"trial/{name}" for name in names}}
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        known = len(self._ledger.trials)  # a ledger that is only read may be behind the curves
+        for table in self._tail.read():
+            yield from (row for row in table.to_pylist() if row["trial"] < known)
+
+    def _take_row(self, row: dict[str, Any]) -> None:
+        trial, run = self._ledger.trials[row["trial"]], (row["trial"], row["seed"])
+        if row["epoch"] <= self._epochs.get(run, 0):  # trained again after a kill, with the same result
+            return
+        self._session(trial, row["seed"])
+        self._epochs[run] = row["epoch"]
+        seconds = row.get("seconds")
+        if seconds is not None:
+            self._seconds[trial.number].add((row["epoch"], seconds))
+        if row.get("test_loss") is not None:
+            self._tests[run] = row["test_loss"]
+        values = [
+            Summary.Value(tag=tag_of(name), simple_value=value)
+            for name, value in row.items()
+            if name not in _KEY and value is not None
+        ]
+        self._put(self._run(*run), self._time(trial), row["epoch"], Summary(value=values))
+
+    def _take_decision(self, decision: Decision) -> None:
+        if decision.trial is None:
+            return
+        trial = self._ledger.trials[decision.trial]
+        if decision.kind in ("start", "promote"):
+            for seed in self._ledger.study.rung_seeds(decision.rung or 0):
+                self._session(trial, seed)
+        elif decision.kind == "reach" and decision.rung is not None:
+            self._take_result(trial, trial.reached[decision.rung], decision.time)
+        elif decision.kind == "stop":
+            self._end(trial, "stopped", decision.time)
+        elif decision.kind == "fail":
+            self._end(trial, "failed", decision.time)
+
+    def _take_result(self, trial: Trial, reached: Reached, time: float) -> None:
+        baseline = scored_baseline(self._ledger)
+        summary = summarize(list(reached.losses.values()), baseline)
+        epochs = self._ledger.study.rungs[reached.rung].epochs
+        seconds = sum(part for _, part in self._seconds[trial.number]) or nan
+        for seed, loss in reached.losses.items():
+            shown = {
+                "score": reached.score,
+                "loss": loss,
+                "test_loss": self._tests.get((trial.number, seed), nan),
+                "failure_rate": float(has_failed(loss, baseline)),
+                "reproducibility": summary.reproducibility,
+                "epochs": float(epochs),
+                "seconds": seconds,
+            }
+            values = [
+                Summary.Value(tag=f"trial/{name}", simple_value=value)
+                for name, value in shown.items()
+                if isfinite(value)
+            ]
+            self._put(self._run(trial.number, seed), time, epochs, Summary(value=values))
+        if reached.confirmed:
+            self._end(trial, "confirmed", time)
+
+    def _session(self, trial: Trial, seed: int) -> None:
+        run = (trial.number, seed)
+        if run not in self._epochs:
+            self._epochs[run] = 0
+            begin = session_start(self._ledger.study, trial.parameters, _group(trial.number), trial.started)
+            self._put(self._run(*run), trial.started, 0, begin)
+
+    def _end(self, trial: Trial, status: str, time: float) -> None:
+        if trial.number in self._ended:
+            return
+        self._ended.add(trial.number)
+        for number, seed in self._epochs:
+            if number == trial.number:
+                self._put(self._run(number, seed), time, self._epochs[number, seed], session_end(status, time))
+
+    def _time(self, trial: Trial) -> float:
+        """Returns about when the trial's latest row was made: rows have no time, but seconds."""
+        return trial.started + sum(part for _, part in self._seconds[trial.number])
+
+    def _run(self, trial: int, seed: int) -> Path:
+        return self.folder / _group(trial) / f"seed-{seed}"
+
+    def _put(self, run: Path, time: float, step: int, summary: Summary) -> None:
+        self._events[run].append(Event(wall_time=time, step=step, summary=summary))
+
+    def _write(self) -> None:
+        for run, events in self._events.items():
+            append_events(run, events)
+        self._events.clear()
+
+
+def _group(trial: int) -> str:
+    return f"trial-{trial:04d}"
