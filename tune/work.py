@@ -93,7 +93,7 @@ def _drive(job: Job, driver: str, address: str | None, console: Console) -> None
     ledger = job.optimizer.ledger
     _announce(ledger, console)
     progress = Progress(ledger, lambda: job.optimizer.in_flight, console, time.time)
-    board = TensorBoard(ledger)
+    board = TensorBoard(ledger.folder, ledger)
     seen = len(ledger.decisions)
 
     def watch() -> None:
@@ -112,6 +112,9 @@ def _drive(job: Job, driver: str, address: str | None, console: Console) -> None
 
             drive_inline(job)
         else:
+            from tune.drivers.ray_environment import set_environment
+
+            set_environment(address)
             from tune.drivers.ray_tune import drive as drive_ray
 
             drive_ray(job, address)

@@ -6,9 +6,7 @@ checkpoint like any trial of an interrupted study; so there is one way to contin
 ever needed again. A fresh `Tuner` is made per process.
 """
 
-import logging
 import os
-import secrets
 import shutil
 import sys
 import time
@@ -16,20 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
-
-# Set before Ray is imported, because it reads them then.
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_RESULT_BUFFER_LENGTH", "1")
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# The command line stops gracefully by itself; Tune's handler would end the run before trials are saved.
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-# Ray lets in whoever reaches its ports unless it is told to want a token. One's own cluster brings one (in the
-# environment or in Ray's file); a Ray that is started for this study alone gets one that dies with it.
-os.environ.setdefault("RAY_AUTH_MODE", "token")
-_TOKEN_FILE = Path.home() / ".ray" / "auth_token"
-if not ({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or _TOKEN_FILE.exists()):
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 import ray
 from ray import tune as ray_tune
@@ -233,16 +217,16 @@ def _settings(study: Study, folder: Path) -> dict[str, Any]:
 
 
 def _connect(address: str | None) -> None:
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+    here = {"include_dashboard": False} if address is None else {}
     try:
-        if address is not None:
-            ray.init(address=address, **options)
-            return
-        ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = address or "this machine"
-        first = str(error).splitlines()[0]
-        raise UserMistake(f"--address: Ray on {where} cannot be used: {first}; start one with `ray start`") from error
+        # "local", because without an address Ray would join whatever cluster it finds running on this machine.
+        ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserMistake(
+            f"--address: Ray on {address or 'this machine'} cannot be used: {first}; start one with `ray start`, "
+            "see docs/cluster.md"
+        ) from error
 
 
 def _slots(study: Study) -> int:
