@@ -2,13 +2,14 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -16,12 +17,13 @@ from tune.callbacks.forecast import Pace, remaining_seconds, remaining_seed_epoc
 from tune.callbacks.strip import strip
 from tune.ledger import Decision, Ledger
 from tune.ledger.records import STATES
+from tune.rungs import Rung
 from tune.space import Parameter
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
 _UNKNOWN = "\N{EN DASH}"
 _LEAST_S = 0.25
-_STRIP = 60
+_WIDTH = 80
 _NEWEST = 6
 _PACED = 100
 """The standings are worked out again after this many times what it took: at most 1 % of a core."""
@@ -32,7 +34,7 @@ class _Snapshot:
     """What the view shows; drawn again as time passes, taken again when there is news."""
 
     counts: Counter[str]
-    rungs: tuple[int, ...]
+    reached: tuple[int, ...]
     spent: int
     redone: int
     rate: float | None
@@ -114,14 +116,7 @@ class Progress:
         self._shown += len(new)
         for decision in new:
             if decision.trial is not None:
-                self.note(self._said(decision))
-
-    def _said(self, decision: Decision) -> str:
-        """Returns a decision in one line."""
-        if decision.kind != "start":
-            verb = "died: " if decision.kind == "attempt" else "failed: " if decision.kind == "fail" else ""
-            return f"trial {decision.trial} {verb}{decision.reason}"
-        return f"trial {decision.trial} started: {_setting(decision.detail['parameters'])} ({decision.reason})"
+                self.note(_said(decision))
 
     def _take(self) -> None:
         """Takes a snapshot; in the thread that writes the ledger, so that nothing changes meanwhile."""
@@ -132,14 +127,14 @@ class Progress:
         reached = Counter(rung for trial in ledger.trials for rung in trial.reached)
         self._snapshot = _Snapshot(
             counts=Counter(trial.state(trial.number in running) for trial in ledger.trials),
-            rungs=tuple(reached[rung] for rung in range(len(ledger.study.rungs))),
+            reached=tuple(reached[rung] for rung in range(len(ledger.study.rungs))),
             spent=ledger.spent,
             redone=ledger.redone,
             rate=rate,
             left_s=remaining_seconds(ledger, rate),
             share=ledger.spent / (ledger.spent + remaining) if remaining else 1.0,
             best=self._best,
-            newest=tuple(decision for decision in ledger.decisions[-3 * _NEWEST :] if decision.trial is not None),
+            newest=tuple(decision for decision in ledger.decisions[-_NEWEST:] if decision.trial is not None),
         )
         self._taken_at = now
 
@@ -156,30 +151,33 @@ class Progress:
         shown = self._snapshot
         assert shown is not None
         elapsed = self._ledger.elapsed_s()
-        left = (
-            _UNKNOWN if shown.left_s is None else _clock_time(max(0.0, shown.left_s - (self._clock() - self._taken_at)))
-        )
+        left = _UNKNOWN
+        if shown.left_s is not None:
+            left = "about " + _clock_time(max(0.0, shown.left_s - (self._clock() - self._taken_at)))
         study = self._ledger.study
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="bold", no_wrap=True)
-        grid.add_column(overflow="ellipsis", no_wrap=True)
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="bold", no_wrap=True, min_width=8)
+        grid.add_column()
         rate = _UNKNOWN if shown.rate is None else f"{shown.rate:.3g} seed-epochs/s"
         redone = f" ({shown.redone:,} trained again)" if shown.redone else ""
         states = ", ".join(f"{shown.counts[state]} {state}" for state in STATES if shown.counts[state])
-        rungs = ",  ".join(
-            f"{rung.epochs} x {rung.seeds}: {count}" for rung, count in zip(study.rungs, shown.rungs, strict=True)
-        )
-        grid.add_row(study.name, f"{_clock_time(elapsed)} elapsed, {left} left")
-        grid.add_row("trials", f"{shown.counts.total()} of {study.trials}: {states}")
-        grid.add_row("rungs", f"{rungs}   (epochs x seeds: trials there)")
+        grid.add_row("done", ProgressBar(total=1.0, completed=shown.share, width=self._width()))
+        grid.add_row("trials", f"{shown.counts.total()} of {study.trials}: {states or 'none yet'}")
+        grid.add_row("rungs", _rungs(study.rungs, shown.reached))
         grid.add_row("trained", f"{shown.spent:,} seed-epochs{redone}, {rate}")
         for name, line in self._best_lines(shown.best):
             grid.add_row(name, line)
         grid.add_row()
-        for decision in shown.newest[-_NEWEST:]:
+        for decision in shown.newest:
             at = datetime.fromtimestamp(decision.time, tz=UTC).astimezone().strftime("%H:%M:%S")
-            grid.add_row(Text(at, style="dim"), Text(self._said(decision)))
-        return grid
+            grid.add_row(Text(at, style="dim"), Text(_said(decision), no_wrap=True, overflow="ellipsis"))
+        share = f"  {100 * shown.share:.0f}%" if shown.rate is not None else ""
+        title = Text.assemble((study.name, "bold"), f"{share}  {_clock_time(elapsed)} elapsed, {left} left")
+        return Group(title, grid)
+
+    def _width(self) -> int:
+        """Returns how wide the second column may be."""
+        return min(_WIDTH, self._console.width) - 10
 
     def _best_lines(self, best: Standing | None) -> list[tuple[str, Text]]:
         if best is None or best.summary is None:
@@ -188,12 +186,8 @@ class Progress:
         names = [name for name, parameter in self._ledger.study.space.items() if _varies(parameter)]
         sure = "confirmed" if best.state == "confirmed" else f"provisional, at rung {best.rung}"
         failed = f"{summary.failed} of {summary.seeds} seeds failed"
-        marks = strip(
-            list(best.losses.values()),
-            scored_baseline(self._ledger),
-            max(8, min(_STRIP, options.max_width - 14)),
-            ascii_only=options.ascii_only,
-        )
+        baseline = scored_baseline(self._ledger)
+        marks = strip(list(best.losses.values()), baseline, self._width(), ascii_only=options.ascii_only)
         return [
             ("best", Text(f"trial {best.number} ({sure}): score {best.score:.4g}, mean {summary.mean:.4g}, {failed}")),
             ("", Text(_setting({name: best.trial.parameters.get(name) for name in names}))),
@@ -201,14 +195,32 @@ class Progress:
         ]
 
 
+def _rungs(rungs: Sequence[Rung], reached: Sequence[int]) -> str:
+    """Returns how many trials reached each rung."""
+    steps = [f"{rung.epochs} x {rung.seeds}: {count}" for rung, count in zip(rungs, reached, strict=True)]
+    return f"{',  '.join(steps)}   (epochs x seeds: trials that reached it)"
+
+
+def _said(decision: Decision) -> str:
+    """Returns a decision in one line."""
+    if decision.kind == "start":
+        return f"trial {decision.trial} started: {_setting(decision.detail['parameters'])} ({decision.reason})"
+    verb = {"attempt": "died: ", "fail": "failed: "}.get(decision.kind, "")
+    return f"trial {decision.trial} {verb}{decision.reason}"
+
+
 def _varies(parameter: Parameter) -> bool:
     return parameter.values is None or len(parameter.values) > 1
 
 
 def _setting(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in parameters.items()
-    )
+    return ", ".join(f"{name} {_value(value)}" for name, value in parameters.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _clock_time(seconds: float) -> str:

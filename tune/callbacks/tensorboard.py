@@ -48,13 +48,12 @@ class TensorBoard:
     as the process ends.
 
     Args:
-        folder: The study folder.
         ledger: The study's memory.
     """
 
-    def __init__(self, folder: Path, ledger: Ledger) -> None:
-        self.folder, self._ledger = folder / "tensorboard", ledger
-        self._tail = CurveTail(folder / "curves")
+    def __init__(self, ledger: Ledger) -> None:
+        self.folder, self._ledger = ledger.folder / "tensorboard", ledger
+        self._tail = CurveTail(ledger.folder / "curves")
         self._told = 0
         self._ended: set[int] = set()
         self._epochs: dict[tuple[int, int], int] = {}

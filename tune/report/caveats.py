@@ -3,7 +3,7 @@
 from math import log
 
 from tune.report import wording
-from tune.report.compare import tied
+from tune.report.pairs import tied
 from tune.report.results import Results
 from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform
 
@@ -86,7 +86,7 @@ def _ties(results: Results) -> list[str]:
     return [
         (
             f"The winner is tied with trial{'s' if len(close) > 1 else ''} {names}: over the seeds that they share, "
-            "the 95 % interval of the difference holds zero."
+            "the 95% interval of the difference holds zero."
         )
     ]
 
@@ -98,7 +98,7 @@ def _seeds(results: Results) -> list[str]:
         return []
     seeds = wording.count(best.summary.seeds, "seed")
     high = wording.percent(best.summary.failure_interval[1], 0)
-    return [f"The answer rests on {seeds}: the failure rate could be as high as {high} (95 % interval)."]
+    return [f"The answer rests on {seeds}: the failure rate could be as high as {high} (95% interval)."]
 
 
 def _baseline(results: Results) -> list[str]:

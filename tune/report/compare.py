@@ -2,40 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan, sqrt
-from statistics import fmean, stdev
+from math import isfinite, nan
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from tune.errors import UserMistake
 from tune.ledger import Ledger, Trial
-from tune.report.results import Results, failed_seeds, trial_seconds
-from tune.standings import Standing, scored_baseline
-
-_CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The paired difference of two trials over the seeds that neither fails.
-
-    Attributes:
-        seeds: Those seeds.
-        mean: Of second minus first; positive: the first is better. nan without a shared seed.
-        interval: 95 % t interval of the mean; nan with fewer than two seeds.
-    """
-
-    seeds: tuple[int, ...]
-    mean: float
-    interval: tuple[float, float]
-
-    @property
-    def holds_up(self) -> bool:
-        """Whether the interval leaves out zero."""
-        low, high = self.interval
-        return low > 0 or high < 0
+from tune.report import wording
+from tune.report.pairs import Difference, paired
+from tune.report.results import failed_seeds, trial_seconds
+from tune.report.tables import plain_table
+from tune.standings import scored_baseline
 
 
 @dataclass(frozen=True)
@@ -99,40 +82,61 @@ def compare_trials(ledger: Ledger, numbers: Sequence[int]) -> Comparison:
     )
 
 
-def paired(first: Mapping[int, float], second: Mapping[int, float], baseline: float) -> Difference:
-    """Returns the difference of two trials' losses over the seeds that both have and neither fails.
+def print_comparison(ledger: Ledger, numbers: Sequence[int], console: Console) -> None:
+    """Prints trials side by side, and how each differs from the first.
 
-    Source: the paired t interval, Student 1908, "The probable error of a mean", Biometrika 6, 1-25.
+    Raises:
+        UserMistake: If a trial does not exist, or fewer than two different ones are given.
     """
-    failed = {*failed_seeds(first, baseline), *failed_seeds(second, baseline)}
-    seeds = tuple(seed for seed in first if seed in second and seed not in failed)
-    gaps = [second[seed] - first[seed] for seed in seeds]
-    if len(gaps) < 2:
-        return Difference(seeds, gaps[0] if gaps else nan, (nan, nan))
-    from scipy.stats import t
+    comparison = compare_trials(ledger, numbers)
+    sides = comparison.sides
+    console.print(_side_by_side(comparison, ledger.study.seeds))
+    console.print()
+    for side in sides[1:]:
+        console.print(Text(_difference_sentence(sides[0], side)), highlight=False)
+    for side in sides:
+        last, baseline = side.trial.last, scored_baseline(ledger)
+        failed = failed_seeds(last.losses, baseline) if last is not None else ()
+        if failed:
+            console.print(Text(f"trial {side.trial.number} fails on {wording.seeds(failed)}."), highlight=False)
 
-    half = float(t.ppf(0.5 + _CONFIDENCE / 2, len(gaps) - 1)) * stdev(gaps) / sqrt(len(gaps))
-    mean = fmean(gaps)
-    return Difference(seeds, mean, (mean - half, mean + half))
+
+def _side_by_side(comparison: Comparison, seeds: Sequence[int]) -> Table:
+    sides = comparison.sides
+    table = plain_table("Side by side")
+    table.add_column("", overflow="fold")
+    for side in sides:
+        table.add_column(f"trial {side.trial.number}", justify="right", overflow="fold")
+
+    def add_by_seed(label: str, values: Sequence[Mapping[int, float]]) -> None:
+        table.add_section()
+        for seed in seeds:
+            if any(seed in by_seed for by_seed in values):
+                table.add_row(Text(f"{label}, seed {seed}"), *(wording.number(one.get(seed)) for one in values))
+
+    for name, values in comparison.differing.items():
+        table.add_row(Text(name), *(Text(wording.value(value)) for value in values))
+    for epoch in sorted({epoch for side in sides for epoch in side.losses}):
+        add_by_seed(f"{comparison.metric}, epoch {epoch}", [side.losses.get(epoch, {}) for side in sides])
+    add_by_seed("mean gradient norm", [side.gradient_norms for side in sides])
+    table.add_row("seconds", *(wording.seconds(side.seconds) for side in sides))
+    return table
 
 
-def tied(results: Results) -> list[Standing]:
-    """Returns the confirmed trials that the winner does not beat by more than the noise of its seeds.
-
-    They fail on no more seeds than the winner, and the interval of the paired difference holds zero.
-    """
-    best = results.best
-    if best is None or best.state != "confirmed" or best.summary is None:
-        return []
-    return [
-        other
-        for other in results.ranked
-        if other is not best
-        and other.state == "confirmed"
-        and other.summary is not None
-        and other.summary.failed <= best.summary.failed
-        and not paired(best.losses, other.losses, results.baseline).holds_up
-    ]
+def _difference_sentence(first: Side, second: Side) -> str:
+    names = f"trial {second.trial.number} minus trial {first.trial.number}"
+    if second.against_first is None:
+        return f"{names}: they have no rung in common."
+    gap = second.against_first
+    if not gap.seeds:
+        return f"{names}: there is no seed on which neither fails."
+    over = f"over {wording.count(len(gap.seeds), 'seed')} at rung {second.rung}"
+    if len(gap.seeds) < 2:
+        return f"{names}: {gap.mean:+.4g} {over}; one seed says nothing about how sure this is."
+    low, high = gap.interval
+    better = (second if gap.mean < 0 else first).trial.number
+    verdict = f"trial {better} is better" if gap.holds_up else "the difference is within the noise of the seeds"
+    return f"{names}: {gap.mean:+.4g} {over} (95% interval {low:+.4g} to {high:+.4g}): {verdict}."
 
 
 def _side(ledger: Ledger, trial: Trial, first: Trial, curves: pa.Table, seconds: float) -> Side:

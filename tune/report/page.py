@@ -1,7 +1,7 @@
 """The report of a study, `report.md`, and its winner to train again, `best.yaml`."""
 
 from collections.abc import Sequence
-from math import isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 
 from tune import document
@@ -10,6 +10,7 @@ from tune.ledger.files import write_atomically
 from tune.report import wording
 from tune.report.caveats import caveats
 from tune.report.markdown import code_block, escape, table
+from tune.report.pairs import mean_interval
 from tune.report.results import Results, cost_of, failed_seeds, failures, gather, leaderboard
 from tune.report.sentences import answer, cost_sentences, luck_sentence
 from tune.study import dump_study
@@ -86,7 +87,7 @@ def _leaderboard(results: Results) -> list[str]:
             mean, steady = wording.spread(summary.mean, summary.sd), wording.fixed(summary.reproducibility)
             seen = [wording.number(row.score), mean, wording.percent(summary.cv), failed, steady, rung]
         parameters = [wording.value(value) for value in row.parameters.values()]
-        time = wording.number(row.seconds, 3)
+        time = wording.seconds(row.seconds)
         cells.append([str(row.number), *parameters, *seen, str(row.epochs), time, row.state])
     more = len(rows) - _MOST_ROWS
     return [
@@ -133,11 +134,12 @@ def _reproducibility(results: Results) -> list[str]:
     if best is None or best.summary is None:
         return []
     summary = best.summary
+    low, high = mean_interval(summary.mean, summary.sd, summary.seeds - summary.failed)
     rows = [
         ["failure rate", f"{wording.percent(summary.failure_rate, 0)}"],
-        ["95 % interval of the failure rate (Wilson)", wording.interval(summary.failure_interval)],
+        ["95% interval of the failure rate (Wilson)", wording.interval(summary.failure_interval)],
         ["mean ± sd over the seeds that did not fail", wording.spread(summary.mean, summary.sd)],
-        ["95 % interval of that mean (t)", _mean_interval(results)],
+        ["95% interval of that mean (t)", f"{wording.number(low)} to {wording.number(high)}"],
         ["CV", wording.percent(summary.cv)],
         ["mean over all seeds", wording.number(summary.mean_all)],
         ["reproducibility, (1 - failure rate) x (1 - CV)", wording.fixed(summary.reproducibility, 3)],
@@ -147,19 +149,6 @@ def _reproducibility(results: Results) -> list[str]:
     rows += [[f"test loss, seed {seed}", wording.number(loss)] for seed, loss in tests.items()]
     heading = f"trial {best.number}"
     return ["## Reproducibility", "", *table([heading, "value"], rows, left=(heading,))]
-
-
-def _mean_interval(results: Results) -> str:
-    assert results.best is not None
-    summary = results.best.summary
-    assert summary is not None
-    alive = summary.seeds - summary.failed
-    if alive < 2:
-        return wording.UNKNOWN
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, alive - 1)) * summary.sd / sqrt(alive)
-    return f"{wording.number(summary.mean - half)} to {wording.number(summary.mean + half)}"
 
 
 def _lucky(results: Results) -> list[str]:

@@ -3,7 +3,7 @@
 from math import isfinite
 
 from tune.report import wording
-from tune.report.compare import tied
+from tune.report.pairs import tied
 from tune.report.results import Cost, Results, failed_seeds
 from tune.standings import Lucky, Standing
 
@@ -47,7 +47,7 @@ def failure_phrase(best: Standing) -> str:
     assert summary is not None
     return (
         f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed "
-        f"(failure rate {wording.percent(summary.failure_rate, 0)}, 95 % interval "
+        f"(failure rate {wording.percent(summary.failure_rate, 0)}, 95% interval "
         f"{wording.interval(summary.failure_interval)})"
     )
 

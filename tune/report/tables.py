@@ -35,7 +35,7 @@ def print_summary(ledger: Ledger, console: Console) -> None:
     rows = leaderboard(results)
     if rows:
         console.print(fitting_leaderboard(results, rows, console))
-        _lines(console, _captions(results, rows))
+        _lines(console, ["", *_captions(results, rows)])
     _lines(console, ["", *answer(results)])
     if results.best is not None:
         console.print()
@@ -68,7 +68,7 @@ def seeds_table(results: Results) -> Table:
     """Returns the best trial's loss by seed, against the baseline."""
     best = results.best
     assert best is not None
-    table = _table(f"Trial {best.number} by seed")
+    table = plain_table(f"Trial {best.number} by seed")
     for name in ("seed", results.study.score.metric, "vs baseline", *(("test_loss",) if results.test_losses else ())):
         table.add_column(name, justify="right")
     for seed, loss in best.losses.items():
@@ -82,7 +82,7 @@ def seeds_table(results: Results) -> Table:
 
 def failure_table(found: list[Failure]) -> Table:
     """Returns why trials died."""
-    table = _table("Trials that died")
+    table = plain_table("Trials that died")
     table.add_column("cause", overflow="fold")
     table.add_column("deaths", justify="right")
     table.add_column("trials", overflow="fold")
@@ -93,13 +93,14 @@ def failure_table(found: list[Failure]) -> Table:
     return table
 
 
-def _table(title: str, gap: int = 1) -> Table:
+def plain_table(title: str, gap: int = 1) -> Table:
+    """Returns an empty table without lines between columns."""
     heading = Text(title, style="bold")
-    return Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", padding=(0, gap, 0, 0))
+    return Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", padding=(0, gap, 0, 0), show_edge=False)
 
 
 def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
-    table = _table("Leaderboard", 0 if fit.tight else 1)
+    table = plain_table("Leaderboard", 0 if fit.tight else 1)
     parameters = ("setting",) if fit.together else results.varying
     columns = ["trial", *parameters, "score", "mean ± sd", "CV", "failed", "R", "rung", "epochs", "seconds", "state"]
     shown = [name for name in columns if name not in fit.left_out]
@@ -128,7 +129,7 @@ def _cells(results: Results, row: Row, fit: _Fit) -> dict[str, RenderableType]:
         "trial": str(row.number),
         "rung": wording.UNKNOWN if row.rung is None else "top" if row.rung == top else str(row.rung),
         "epochs": str(row.epochs),
-        "seconds": wording.number(row.seconds, 3),
+        "seconds": wording.seconds(row.seconds),
         "state": row.state,
     }
 

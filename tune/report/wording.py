@@ -22,12 +22,12 @@ def fixed(value: float, digits: int = 2) -> str:
 
 def percent(fraction: float, digits: int = 1) -> str:
     """Returns a fraction as a percentage; a dash where there is none."""
-    return f"{100 * fraction:.{digits}f} %" if isfinite(fraction) else UNKNOWN
+    return f"{100 * fraction:.{digits}f}%" if isfinite(fraction) else UNKNOWN
 
 
 def interval(bounds: tuple[float, float]) -> str:
     """Returns the interval of a proportion in whole percent."""
-    return f"{100 * bounds[0]:.0f} to {100 * bounds[1]:.0f} %"
+    return f"{100 * bounds[0]:.0f} to {100 * bounds[1]:.0f}%"
 
 
 def spread(mean: float, sd: float, join: str = " ± ") -> str:
@@ -40,19 +40,24 @@ def spread(mean: float, sd: float, join: str = " ± ") -> str:
     return f"{mean:.{decimals}f}{join}{sd:.{decimals}f}"
 
 
-def duration(seconds: float) -> str:
+def duration(length_s: float) -> str:
     """Returns a duration in its two leading units."""
-    if not isfinite(seconds):
+    if not isfinite(length_s):
         return UNKNOWN
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    whole = round(seconds)
+    if length_s < 10:
+        return f"{length_s:.2g} s"
+    whole = round(length_s)
     days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
     if days:
         return f"{days} d {hours:02d} h"
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def seconds(given: float) -> str:
+    """Returns seconds for a column: three digits, and never in powers of ten."""
+    return f"{given:.0f}" if isfinite(given) and given >= 100 else number(given, 3)
 
 
 def value(given: Any) -> str:
