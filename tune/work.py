@@ -93,7 +93,7 @@ def _drive(job: Job, driver: str, address: str | None, console: Console) -> None
     ledger = job.optimizer.ledger
     _announce(ledger, console)
     progress = Progress(ledger, lambda: job.optimizer.in_flight, console, time.time)
-    board = TensorBoard(ledger.folder, ledger)
+    board = TensorBoard(ledger)
     seen = len(ledger.decisions)
 
     def watch() -> None:
