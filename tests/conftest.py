@@ -1,7 +1,6 @@
 """What all tests share. Nothing here imports torch or ray unless a test asks for it."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 
@@ -24,23 +23,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def ray_local() -> Iterator[None]:
     """One small Ray for the whole session: two slots, loopback only, with a token nobody else knows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # loopback only; read when ray is imported
-        import ray
+    from tune.drivers.ray_environment import set_environment
 
-        ray.init(
-            address="local",  # never a cluster that happens to run on this machine
-            num_cpus=2,
-            num_gpus=0,
-            object_store_memory=200 * 2**20,
-            include_dashboard=False,
-            log_to_driver=False,
-            configure_logging=False,
-        )
-        yield
-        ray.shutdown()
+    set_environment(None)
+    import ray
+
+    ray.init(
+        address="local",  # never a cluster that happens to run on this machine
+        num_cpus=2,
+        num_gpus=0,
+        object_store_memory=200 * 2**20,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

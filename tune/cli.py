@@ -172,7 +172,7 @@ def _tensorboard(options: argparse.Namespace) -> int:
 
     ledger = Ledger.read(options.folder, clock=time.time)
     if not ledger.live:  # a process that works on the study writes them itself
-        TensorBoard(ledger.folder, ledger).close()
+        TensorBoard(ledger).close()
     print(f"TensorBoard on http://127.0.0.1:{options.port}/#hparams (Ctrl-C stops it)", flush=True)
     place = ("--logdir", str(options.folder / "tensorboard"), "--host", "127.0.0.1", "--port", str(options.port))
     try:

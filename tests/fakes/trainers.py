@@ -90,3 +90,28 @@ class Choosy(Quadratic):
         if "simulate" not in recording:
             raise ValueError(f"recording: unknown keys {sorted(recording)}")
         return {"prepared": True}
+
+
+class Moody(Quadratic):
+    """Raises in its second epoch when `x` is above one half."""
+
+    def _epoch(self, seed: int) -> float:
+        if self.config["x"] > 0.5 and self.epochs[seed] == 1:
+            raise ValueError("x is too large")
+        return super()._epoch(seed)
+
+
+class Sharing(Quadratic):
+    """Dies unless its recording is shared memory: read-only, and no copy of its own."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        recording: Mapping[str, Any],
+        seeds: Sequence[int],
+        state: Mapping[int, Any] | None = None,
+    ) -> None:
+        super().__init__(config, recording, seeds, state)
+        voltages = recording["voltages"]
+        if voltages.flags.writeable or voltages.flags.owndata:
+            raise ValueError(f"the recording is not shared: {voltages.flags}")

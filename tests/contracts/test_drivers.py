@@ -1,0 +1,131 @@
+"""What every driver does with a study, one suite for all of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.studies import Clock, quadratic_study
+from tune.drivers import Job
+from tune.ledger import Decision, Ledger
+from tune.optimizer import Optimizer
+from tune.study import Study
+from tune.trainer import load_trainer
+
+Drive = Callable[[Job], None]
+
+
+@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.cluster)])
+def drive(request: pytest.FixtureRequest) -> Drive:
+    if request.param == "inline":
+        from tune.drivers.inline import drive as drive_inline
+
+        return drive_inline
+    request.getfixturevalue("ray_local")
+    from tune.drivers.ray_tune import drive as drive_ray
+
+    return drive_ray
+
+
+def work_on(
+    study: Study, folder: Path, drive: Drive, should_stop: Callable[[Ledger], bool] = lambda _: False
+) -> Ledger:
+    """Drives a study to its end (or until it is asked to stop) and returns it, to be read."""
+    ledger = Ledger.open(study, folder, clock=Clock())
+    optimizer = Optimizer(ledger, ledger.elapsed_s)
+    stopping = False
+
+    def asked() -> bool:
+        nonlocal stopping
+        stopping = stopping or should_stop(ledger)
+        return stopping
+
+    drive(Job(optimizer, {}, load_trainer(study.trainer), should_stop=asked))
+    if not stopping:
+        optimizer.finish()
+    ledger.close("interrupted" if stopping else "finished")
+    return Ledger.read(folder, clock=Clock())
+
+
+def told(ledger: Ledger) -> list[tuple[str, int | None, int | None, str]]:
+    """Everything decided about trials."""
+
+    def line(decision: Decision) -> tuple[str, int | None, int | None, str]:
+        return decision.kind, decision.trial, decision.rung, decision.reason
+
+    return [line(decision) for decision in ledger.decisions if decision.trial is not None]
+
+
+ONE_SLOT = {"resources": {"cpus_per_trial": 2}}
+
+
+def test_a_study_is_driven_to_its_end(drive: Drive, tmp_path: Path) -> None:
+    """Every trial ends, the winner went the full ladder, every epoch is recorded once."""
+    ledger = work_on(quadratic_study(), tmp_path / "q", drive)
+    assert len(ledger.trials) == 12
+    assert {trial.state(in_flight=False) for trial in ledger.trials} == {"confirmed", "stopped"}
+    assert (ledger.redone, ledger.spent) == (0, ledger.curves().num_rows)
+    best = min((trial for trial in ledger.trials if trial.confirmed), key=lambda trial: trial.reached[1].score)
+    assert best.parameters["fragile"] is False
+    assert ledger.checkpoints.epochs(best.number) == {1: [6], 2: [6], 3: [6]}
+
+
+def test_one_slot_decides_like_the_inline_driver(drive: Drive, tmp_path: Path) -> None:
+    """With one slot and the same study seed the decisions are the same, reasons included."""
+    from tune.drivers.inline import drive as drive_inline
+
+    study = quadratic_study(**ONE_SLOT)
+    assert told(work_on(study, tmp_path / "a", drive)) == told(work_on(study, tmp_path / "b", drive_inline))
+
+
+def test_stopped_and_continued_is_as_never_stopped(
+    drive: Drive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graceful stop in mid-rung repeats no epoch, and the study ends with the same decisions and curves."""
+    study = quadratic_study(**ONE_SLOT, fixed={"sleep_s": 0.3}, search={"trials": 4})
+    whole = work_on(study, tmp_path / "whole", drive)
+    work_on(study, tmp_path / "cut", drive, should_stop=lambda ledger: ledger.spent >= 5)
+    resumed = work_on(study, tmp_path / "cut", drive)
+    assert resumed.sessions[0].ended == "interrupted"
+    assert resumed.redone == 0
+    assert told(resumed) == told(whole)
+    assert resumed.curves().equals(whole.curves())
+
+
+def test_a_dead_trial_is_data(drive: Drive, tmp_path: Path) -> None:
+    """A trainer that raises is tried again, then failed with its cause; the others go on."""
+    study = quadratic_study(trainer="tests.fakes.trainers:Moody", search={"trials": 6, "method": "random"})
+    ledger = work_on(study, tmp_path / "q", drive)
+    dead = [trial for trial in ledger.trials if trial.ended == "failed"]
+    assert dead
+    assert len(dead) < 6
+    for trial in dead:
+        assert trial.parameters["x"] > 0.5
+        assert [attempt.cause for attempt in trial.attempts] == ["ValueError: x is too large"] * 2
+    assert any(trial.confirmed for trial in ledger.trials)
+
+
+def test_three_deaths_of_one_cause_end_the_study(drive: Drive, tmp_path: Path) -> None:
+    """A broken import does not cost twelve launches."""
+    from tune.errors import StudyStopped
+
+    study = quadratic_study(trainer="tests.fakes.trainers:Broken", **ONE_SLOT)
+    ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
+    job = Job(Optimizer(ledger, ledger.elapsed_s), {}, load_trainer(study.trainer))
+    with pytest.raises(StudyStopped, match="the first 3 trials all died of one cause: RuntimeError: no such file"):
+        drive(job)
+    ledger.close("stopped")
+    assert len(ledger.trials) == 3
+
+
+def test_the_recording_is_shared(drive: Drive, tmp_path: Path) -> None:
+    """Trainers get the prepared recording as read-only memory of their node, not a copy of their own."""
+    import numpy as np
+
+    study = quadratic_study(trainer="tests.fakes.trainers:Sharing", search={"trials": 3})
+    ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
+    recording = {"voltages": np.arange(1_000_000, dtype=np.float32).reshape(1000, 1000)}
+    recording["voltages"].setflags(write=False)
+    drive(Job(Optimizer(ledger, ledger.elapsed_s), recording, load_trainer(study.trainer)))
+    ledger.close("finished")
+    assert not [trial.attempts for trial in ledger.trials if trial.attempts]

@@ -1,0 +1,32 @@
+"""Small studies of the fake trainers, and a clock that stands still until it is told."""
+
+from typing import Any
+
+from tune.study import Study
+
+
+class Clock:
+    """Seconds since the epoch; every look at it lets `tick_s` pass."""
+
+    def __init__(self, now: float = 1_000_000.0, tick_s: float = 1.0) -> None:
+        self.now, self.tick_s = now, tick_s
+
+    def __call__(self) -> float:
+        self.now += self.tick_s
+        return self.now
+
+
+def quadratic_study(**changes: Any) -> Study:
+    """Twelve trials over `x` in [0, 1] and `fragile`, on a ladder of 2 epochs x 2 seeds and 6 x 3."""
+    return Study.model_validate(
+        {
+            "name": "quadratic",
+            "trainer": "tests.fakes.trainers:Quadratic",
+            "recording": {},
+            "space": {"x": {"uniform": [0, 1]}, "fragile": {"choice": [True, False]}},
+            "search": {"trials": 12},
+            "seeds": [1, 2, 3],
+            "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 6, "seeds": 3}],
+            **changes,
+        }
+    )

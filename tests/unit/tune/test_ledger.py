@@ -1,0 +1,329 @@
+"""The ledger: what it keeps through kills, damage and rivals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from tests.fakes.studies import Clock, quadratic_study
+from tune.errors import StudyBusy, StudyConflict, UserMistake
+from tune.ledger import CheckpointStore, Ledger
+from tune.ledger.curves import CurveStore
+from tune.ledger.database import Database
+from tune.ledger.lease import Lease, is_alive
+
+
+def opened(folder: Path, **changes: Any) -> Ledger:
+    return Ledger.open(quadratic_study(**changes), folder, clock=Clock())
+
+
+def start(ledger: Ledger, x: float = 0.5) -> int:
+    ledger.decide("start", len(ledger.trials), 0, "by hand", {"parameters": {"x": x, "fragile": False}})
+    return len(ledger.trials) - 1
+
+
+def train(ledger: Ledger, trial: int, epochs: range, seeds: tuple[int, ...] = (1, 2), *, save: bool = True) -> None:
+    for epoch in epochs:
+        ledger.record(trial, seeds, epoch, {"validation_loss": [1 / epoch] * len(seeds), "extra": [None] * len(seeds)})
+    if save:
+        ledger.checkpoints.save(trial, epochs[-1], {seed: {"epoch": epochs[-1]} for seed in seeds})
+        ledger.saved(trial, seeds, epochs[-1])
+
+
+def killed(ledger: Ledger) -> None:
+    """What a SIGKILL leaves: nothing is closed, the lease is still written, its process is gone."""
+    assert ledger._lease is not None
+    ledger._lease._stop.set()
+    ledger._lease._thread.join()
+    held = ledger._lease._held
+    assert ledger._database.replace_note("lease", held, {**held, "pid": 2**22 + 1})
+
+
+def test_everything_said_is_there_again(tmp_path: Path) -> None:
+    """A ledger that is opened again knows trials, curves, checkpoints, baseline and sessions."""
+    ledger = opened(tmp_path / "q")
+    ledger.set_baseline({"validation_loss": 1.0})
+    trial = start(ledger)
+    train(ledger, trial, range(1, 3))
+    detail = {"score": None, "losses": {"1": 0.5, "2": None}, "confirmed": False}
+    ledger.decide("reach", trial, 0, "reached rung 0", detail)
+    ledger.decide("promote", trial, 1, "promoted")
+    ledger.close("interrupted")
+    again = Ledger.read(tmp_path / "q", clock=Clock())
+    assert again.baseline == {"validation_loss": 1.0}
+    assert again.trials == ledger.trials
+    assert again.trials[0].reached[0].score == float("inf")
+    assert again.done(trial) == {1: 2, 2: 2}
+    assert list(again.curve(trial, 2)) == [1.0, 0.5]
+    assert [session.ended for session in again.sessions] == ["interrupted"]
+    assert again.elapsed_s() > 0
+
+
+def test_work_beyond_the_checkpoint_is_redone_and_counted(tmp_path: Path) -> None:
+    """After a kill a trial goes on from its checkpoint; epochs trained again are counted and stored once."""
+    ledger = opened(tmp_path / "q")
+    trial = start(ledger)
+    train(ledger, trial, range(1, 3))
+    train(ledger, trial, range(3, 5), save=False)
+    killed(ledger)
+    again = opened(tmp_path / "q")
+    assert again.done(trial) == {1: 2, 2: 2}
+    assert again.trained(trial) == {1: 4, 2: 4, 3: 0}
+    train(again, trial, range(3, 6))
+    assert (again.redone, again.spent) == (4, 10)
+    assert again.curves().column("epoch").to_pylist() == [1, 2, 3, 4, 5] * 2
+    again.close("finished")
+    assert [session.ended for session in again.sessions] == ["lost", "finished"]
+    assert Ledger.read(tmp_path / "q", clock=Clock()).redone == 4
+
+
+def test_a_checkpoint_beyond_the_curve_is_not_used(tmp_path: Path) -> None:
+    """Killed between checkpoint and curves: the older checkpoint counts, because it was kept."""
+    ledger = opened(tmp_path / "q")
+    trial = start(ledger)
+    train(ledger, trial, range(1, 3))
+    ledger.checkpoints.save(trial, 4, {1: {}, 2: {}})
+    killed(ledger)
+    assert opened(tmp_path / "q").done(trial) == {1: 2, 2: 2}
+
+
+def test_a_truncated_stream_keeps_its_whole_batches(tmp_path: Path) -> None:
+    """A process killed in the middle of a write loses that batch and no other."""
+    store = CurveStore(tmp_path, writable=True)
+    for epoch in (1, 2, 3):
+        store.append(0, [1, 2], epoch, {"validation_loss": [0.1, 0.2]})
+    stream = next(tmp_path.glob("*.arrows"))
+    whole = stream.read_bytes()
+    for cut in range(0, len(whole), 97):
+        stream.write_bytes(whole[:cut])
+        rows = CurveStore(tmp_path, writable=False).table().num_rows
+        assert rows in (0, 2, 4, 6)
+        assert rows <= 6 * cut / len(whole) + 2
+    stream.write_bytes(whole[:-5])
+    settled = CurveStore(tmp_path, writable=True)
+    assert settled.table().column("epoch").to_pylist() == [1, 2, 1, 2]
+    assert not list(tmp_path.glob("*.arrows"))
+
+
+def test_a_stream_and_its_parquet_count_once(tmp_path: Path) -> None:
+    """Killed between writing Parquet and removing the stream: rows are not doubled."""
+    store = CurveStore(tmp_path, writable=True)
+    store.append(0, [1], 1, {"validation_loss": [0.1]})
+    stream = next(tmp_path.glob("*.arrows"))
+    pq.write_table(store.table(), stream.with_suffix(".parquet"))
+    assert CurveStore(tmp_path, writable=False).table().num_rows == 1
+    assert CurveStore(tmp_path, writable=True).table().num_rows == 1
+    assert not stream.exists()
+
+
+def test_metrics_may_appear_later(tmp_path: Path) -> None:
+    """A column that only some epochs have is null in the others, never invented."""
+    store = CurveStore(tmp_path, writable=True)
+    store.append(0, [1], 1, {"validation_loss": [0.1]})
+    store.append(0, [1], 2, {"validation_loss": [0.1], "test_loss": [0.3]})
+    store.append(0, [1], 3, {"validation_loss": [0.1], "gpu_power_w": [None]})
+    table = store.table()
+    assert table.column("test_loss").to_pylist() == [None, 0.3, None]
+    assert table.column("gpu_power_w").null_count == 3
+
+
+def test_a_full_disk_hides_no_later_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that could not be written whole is cut off, so that the stream stays readable."""
+    store = CurveStore(tmp_path, writable=True)
+    store.append(0, [1], 1, {"validation_loss": [0.1]})
+    writer, file = store._writer, store._file
+    assert file is not None
+
+    class Full:
+        def write_batch(self, batch: pa.RecordBatch) -> None:
+            file.write(b"half a batch")
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "_writer", Full())
+    with pytest.raises(OSError, match="No space"):
+        store.append(0, [1], 2, {"validation_loss": [0.2]})
+    monkeypatch.setattr(store, "_writer", writer)
+    store.append(0, [1], 2, {"validation_loss": [0.2]})
+    assert store.table().column("validation_loss").to_pylist() == [0.1, 0.2]
+
+
+def test_a_truncated_checkpoint_is_not_seen(tmp_path: Path) -> None:
+    """A checkpoint that was cut short counts as absent, at whatever byte."""
+    store = CheckpointStore(tmp_path)
+    store.save(3, 2, {1: {"weights": torch.arange(100.0)}})
+    store.save(3, 4, {1: {"weights": torch.arange(100.0)}})
+    file = tmp_path / "3" / "seed-1-epoch-000004.pt"
+    whole = file.read_bytes()
+    for cut in (0, 1, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:cut])
+        assert store.epochs(3) == {1: [2]}
+
+
+def test_checkpoints_cannot_run_code(tmp_path: Path) -> None:
+    """State is loaded as plain values and tensors; a pickle that calls something is refused."""
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.system, ("touch evil",)
+
+    store = CheckpointStore(tmp_path)
+    store.save(0, 1, {1: Evil()})
+    with pytest.raises(Exception, match="Weights only load failed"):
+        store.load(0, 1, [1])
+
+
+def test_only_the_latest_checkpoint_is_kept(tmp_path: Path) -> None:
+    """Earlier checkpoints of a seed go as soon as the later one and its curve are durable."""
+    ledger = opened(tmp_path / "q")
+    trial = start(ledger)
+    train(ledger, trial, range(1, 3))
+    train(ledger, trial, range(3, 5))
+    assert ledger.checkpoints.epochs(trial) == {1: [4], 2: [4]}
+
+
+def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    """The folder keeps its study, and the message says what differs."""
+    opened(tmp_path / "q").close("finished")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(StudyConflict) as caught:
+        opened(tmp_path / "q", seeds=[1, 2, 4], search={"trials": 13})
+    assert str(caught.value).splitlines()[1:3] == [
+        "  search.trials: there 12, asked for 13",
+        "  seeds: there [1, 2, 3], asked for [1, 2, 4]",
+    ]
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_live_study_is_refused_and_a_dead_one_taken_over(tmp_path: Path) -> None:
+    """The lease of a living process holds; after kill -9 the next process takes it without repair."""
+    code = (
+        "import sys, time; from pathlib import Path; from tune.ledger import Ledger;"
+        "from tests.fakes.studies import quadratic_study;"
+        f"ledger = Ledger.open(quadratic_study(), Path({str(tmp_path / 'q')!r}), clock=time.time);"
+        "print('open', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(StudyBusy, match=f"process {holder.pid} on {socket.gethostname()} is running this study"):
+            opened(tmp_path / "q")
+        assert Ledger.read(tmp_path / "q", clock=Clock()).live
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        ledger = opened(tmp_path / "q")
+        assert [session.ended for session in ledger.sessions] == ["lost", ""]
+        ledger.close("finished")
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close() if holder.stdout else None
+
+
+def test_another_hosts_lease_lives_by_its_heartbeat() -> None:
+    """A process on another host cannot be looked up; a minute of silence makes it dead."""
+    holder = {"host": "elsewhere", "pid": 1, "born": 1.0, "beat": 1000.0}
+    assert is_alive(holder, 1059.0)
+    assert not is_alive(holder, 1061.0)
+
+
+def test_of_two_takers_one_wins(tmp_path: Path) -> None:
+    """The lease changes hands in one statement, so a race has one winner."""
+    database = Database(None, tmp_path, "q", create=True)
+    first = Lease(database, Clock())
+    assert not database.replace_note("lease", None, {"owner": "second"})
+    assert not database.replace_note("lease", {"owner": "stale"}, {"owner": "second"})
+    first.release()
+    assert database.note("lease") is None
+
+
+def test_two_writers_cannot_mix_their_decisions(tmp_path: Path) -> None:
+    """A process that lost the study without noticing is stopped by its next decision."""
+    old = opened(tmp_path / "q")
+    killed(old)
+    new = opened(tmp_path / "q")
+    start(new)
+    with pytest.raises(StudyBusy, match="taken this study over"):
+        start(old)
+    new.close("finished")
+
+
+def test_optuna_opens_the_study(tmp_path: Path) -> None:
+    """One Optuna trial per trial, with states that say how it ended."""
+    ledger = opened(tmp_path / "q")
+    ledger.set_baseline({"validation_loss": 1.0})
+    for number, kind in enumerate(("confirmed", "stop", "fail", "open")):
+        start(ledger, x=number / 10)
+        train(ledger, number, range(1, 3))
+        if kind != "open":
+            detail = {"score": 0.5, "losses": {"1": 0.5, "2": 0.5}, "confirmed": kind == "confirmed"}
+            ledger.decide("reach", number, 0, "reached", detail)
+        if kind in ("stop", "fail"):
+            ledger.decide(kind, number, 0, f"because of {kind}")  # type: ignore[arg-type]
+    ledger.close("interrupted")
+    study = optuna.load_study(study_name="quadratic", storage=f"sqlite:///{tmp_path / 'q' / 'study.db'}")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
+    assert [trial.params["x"] for trial in study.trials] == [0.0, 0.1, 0.2, 0.3]
+    assert study.best_trial.number == 0
+    assert study.trials[1].intermediate_values == {2: 0.5}
+    assert study.trials[2].user_attrs["reason"] == "because of fail"
+
+
+def test_what_a_kill_left_out_of_optuna_is_put_there(tmp_path: Path) -> None:
+    """Killed between a decision and its Optuna trial: the next process completes it, once."""
+    ledger = opened(tmp_path / "q")
+    add = ledger._database.add_trial
+    ledger._database.add_trial = lambda *_: None  # type: ignore[method-assign]
+    start(ledger)
+    ledger._database.add_trial = add  # type: ignore[method-assign]
+    killed(ledger)
+    again = opened(tmp_path / "q")
+    start(again, x=0.25)
+    again.close("interrupted")
+    study = optuna.load_study(study_name="quadratic", storage=f"sqlite:///{tmp_path / 'q' / 'study.db'}")
+    assert [trial.params["x"] for trial in study.trials] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "epoch", "message"),
+    [
+        ({"loss": [1.0, 1.0]}, 1, "yields no 'validation_loss', which the study scores; it yields \\['loss'\\]"),
+        ({"validation_loss": [1.0]}, 1, "metric 'validation_loss' has 1 values for 2 seeds"),
+        ({"validation_loss": [1.0, 1.0]}, 2, "trial 0 seed 1: epoch 2 follows epoch 0; none may be left out"),
+    ],
+)
+def test_a_trainer_that_breaks_the_contract_is_told(
+    tmp_path: Path, metrics: dict[str, list[float]], epoch: int, message: str
+) -> None:
+    """Rows that cannot be right are refused in words."""
+    ledger = opened(tmp_path / "q")
+    start(ledger)
+    with pytest.raises(ValueError, match=message):
+        ledger.record(0, (1, 2), epoch, metrics)
+
+
+def test_folders_that_hold_no_study(tmp_path: Path) -> None:
+    """A wrong folder is named, and nothing is made in it."""
+    with pytest.raises(UserMistake, match="no study there"):
+        Ledger.read(tmp_path, clock=Clock())
+    (tmp_path / "file").touch()
+    with pytest.raises(UserMistake, match="the results folder cannot be written"):
+        opened(tmp_path / "file" / "q")
+    with pytest.raises(UserMistake, match="the study's database cannot be opened"):
+        opened(tmp_path / "q", storage={"database": "postgresql://nobody@127.0.0.1:1/none"})
+
+
+def test_names_are_files_that_zip_can_read(tmp_path: Path) -> None:
+    """A checkpoint is the zip archive that torch writes, so its end can be checked without loading it."""
+    CheckpointStore(tmp_path).save(0, 7, {12: {"a": torch.ones(2)}})
+    assert zipfile.is_zipfile(tmp_path / "0" / "seed-12-epoch-000007.pt")
