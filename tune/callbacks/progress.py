@@ -161,7 +161,7 @@ class Progress:
         rate = _UNKNOWN if shown.rate is None else f"{shown.rate:.3g} seed-epochs/s"
         redone = f" ({shown.redone:,} trained again)" if shown.redone else ""
         states = ", ".join(f"{shown.counts[state]} {state}" for state in STATES if shown.counts[state])
-        grid.add_row("done", ProgressBar(total=1.0, completed=shown.share, width=self._width()))
+        grid.add_row("done", ProgressBar(total=1.0, completed=shown.share, width=self._width(), complete_style="green"))
         grid.add_row("trials", f"{shown.counts.total()} of {study.trials}: {states or 'none yet'}")
         grid.add_row("rungs", _rungs(study.rungs, shown.reached))
         grid.add_row("trained", f"{shown.spent:,} seed-epochs{redone}, {rate}")
@@ -184,12 +184,12 @@ class Progress:
             return [("best", Text(_UNKNOWN))]
         summary, options = best.summary, self._console.options
         names = [name for name, parameter in self._ledger.study.space.items() if _varies(parameter)]
-        sure = "confirmed" if best.state == "confirmed" else f"provisional, at rung {best.rung}"
-        failed = f"{summary.failed} of {summary.seeds} seeds failed"
+        sure = "confirmed" if best.state == "confirmed" else "provisional"
+        failed = f"{summary.failed}/{summary.seeds} seeds failed"
         baseline = scored_baseline(self._ledger)
         marks = strip(list(best.losses.values()), baseline, self._width(), ascii_only=options.ascii_only)
         return [
-            ("best", Text(f"trial {best.number} ({sure}): score {best.score:.4g}, mean {summary.mean:.4g}, {failed}")),
+            ("best", Text(f"trial {best.number}, {sure}: score {best.score:.4g}, mean {summary.mean:.4g}, {failed}")),
             ("", Text(_setting({name: best.trial.parameters.get(name) for name in names}))),
             ("", marks),
         ]
@@ -198,7 +198,7 @@ class Progress:
 def _rungs(rungs: Sequence[Rung], reached: Sequence[int]) -> str:
     """Returns how many trials reached each rung."""
     steps = [f"{rung.epochs} x {rung.seeds}: {count}" for rung, count in zip(rungs, reached, strict=True)]
-    return f"{',  '.join(steps)}   (epochs x seeds: trials that reached it)"
+    return f"{',  '.join(steps)}   (epochs x seeds: trials)"
 
 
 def _said(decision: Decision) -> str:

@@ -43,7 +43,9 @@ class TensorBoard:
     → `close()`. Everything is made from the ledger, so resuming a study never writes a step twice.
 
     A loss that is not finite is drawn as NaN in its curve. In HParams, which averages, it is left out of the losses
-    and counts in the failure rate. A trial's status is unknown while it trains, because TensorBoard believes the first
+    and counts in the failure rate. Where seeds failed and too few are left to know the reproducibility, its upper bound
+    stands there, one minus the failure rate: TensorBoard's plots leave out rows with a gap, and it is the failures that
+    must be seen. A trial's status is unknown while it trains, because TensorBoard believes the first
     status that it reads: success when it is confirmed or stopped, failure when it died, running when it is unfinished
     as the process ends.
 
@@ -133,13 +135,16 @@ class TensorBoard:
         summary = summarize(list(reached.losses.values()), baseline)
         epochs = self._ledger.study.rungs[reached.rung].epochs
         seconds = sum(part for _, part in self._seconds[trial.number]) or nan
+        steady = summary.reproducibility
+        if summary.failed and not isfinite(steady):
+            steady = 1 - summary.failure_rate
         for seed, loss in reached.losses.items():
             shown = {
                 "score": reached.score,
                 "loss": loss,
                 "test_loss": self._tests.get((trial.number, seed), nan),
                 "failure_rate": float(has_failed(loss, baseline)),
-                "reproducibility": summary.reproducibility,
+                "reproducibility": steady,
                 "epochs": float(epochs),
                 "seconds": seconds,
             }

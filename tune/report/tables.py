@@ -109,6 +109,7 @@ def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
             name.replace("_", "\n") if name in parameters else name,
             justify="left" if name in ("state", "setting") else "right",
             no_wrap=name != "setting",
+            overflow="fold",
             max_width=24 if name == "setting" else None,
             vertical="bottom",
         )
