@@ -48,6 +48,10 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
     trainer = load_trainer(study.trainer)
     _check_configurations(study, trainer)
     refuse_other(study, folder)
+    if _is_finished(folder):
+        console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+        _present(Ledger.read(folder, clock=time.time), console)
+        return 0
     recording = prepare_recording(trainer, study.recording)
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}"
     with StopRequest(again) as should_stop:
@@ -74,6 +78,13 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
             handler.close()
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
+
+
+def _is_finished(folder: Path) -> bool:
+    if not (folder / "study.yaml").exists():
+        return False
+    sessions = Ledger.read(folder, clock=time.time).sessions
+    return bool(sessions) and sessions[-1].ended == "finished"
 
 
 def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool], again: str) -> None:
@@ -144,7 +155,6 @@ def _present(ledger: Ledger, console: Console) -> None:
     console.print(f"report: {report}", highlight=False, soft_wrap=True)
     if best is not None:
         console.print(f"train the winner again: latent-tune train {best}", highlight=False, soft_wrap=True)
-    ledger.close("finished")
 
 
 def _check_configurations(study: Study, trainer: TrainerClass) -> None:

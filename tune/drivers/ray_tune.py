@@ -6,6 +6,7 @@ checkpoint like any trial of an interrupted study; so there is one way to contin
 ever needed again. A fresh `Tuner` is made per process.
 """
 
+import logging
 import os
 import shutil
 import sys
@@ -22,7 +23,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import Job, Manner, Report, Unit, cause_of
+from tune.drivers.job import Job, Manner, Report, Unit, cause_of, log
 from tune.errors import UserMistake
 from tune.optimizer import Work
 from tune.study import Study
@@ -190,6 +191,7 @@ def drive(job: Job, address: str | None = None) -> None:
     began_here = not ray.is_initialized()
     if began_here:
         _connect(address)
+    _send_to_log(logging.getLogger("ray"))
     scratch = folder.resolve() / ".ray"
     try:
         slots = _slots(study)
@@ -210,6 +212,12 @@ def drive(job: Job, address: str | None = None) -> None:
             ray.shutdown()
     if searcher.failure is not None:
         raise searcher.failure
+
+
+def _send_to_log(theirs: logging.Logger) -> None:
+    """Ray's warnings belong in the study's log, not over the live view."""
+    theirs.handlers = list(log.handlers)
+    theirs.propagate = False
 
 
 def _settings(study: Study, folder: Path) -> dict[str, Any]:

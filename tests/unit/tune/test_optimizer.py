@@ -199,9 +199,9 @@ def test_suggestions_repeat_and_differ(tmp_path: Path) -> None:
 
 
 def test_tpe_finds_what_chance_does_not(tmp_path: Path) -> None:
-    """Over ten study seeds TPE's best of 24 is nearer to the optimum than random's, and never picks fragile."""
+    """Over six study seeds TPE's best of 24 is nearer to the optimum than random's, and never picks fragile."""
     wins = 0
-    for seed in range(10):
+    for seed in range(6):
         best = {}
         for method in ("tpe", "random"):
             study = bench(
@@ -216,4 +216,4 @@ def test_tpe_finds_what_chance_does_not(tmp_path: Path) -> None:
             assert trial.parameters["fragile"] is False
             study.ledger.close("finished")
         wins += best["tpe"] <= best["random"]
-    assert wins >= 7
+    assert wins >= 5
