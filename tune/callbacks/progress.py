@@ -83,7 +83,7 @@ class Progress:
             self._take()
             self._live = Live(
                 console=self._console,
-                get_renderable=self._draw,
+                get_renderable=self.view,
                 auto_refresh=True,
                 refresh_per_second=2,
                 transient=True,
@@ -147,7 +147,8 @@ class Progress:
         self._ranked_of, self._ranked_at, self._best = decided, now, best
         self._ranking_s = self._clock() - now
 
-    def _draw(self) -> RenderableType:
+    def view(self) -> RenderableType:
+        """Returns the live view as of now."""
         shown = self._snapshot
         assert shown is not None
         elapsed = self._ledger.elapsed_s()

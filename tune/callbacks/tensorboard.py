@@ -59,8 +59,9 @@ class TensorBoard:
         self._told = 0
         self._ended: set[int] = set()
         self._epochs: dict[tuple[int, int], int] = {}
-        self._tests: dict[tuple[int, int], float] = {}
-        self._seconds: dict[int, set[tuple[int, float]]] = defaultdict(set)
+        self._tests: dict[tuple[int, int, int], float] = {}
+        self._waits: dict[int, dict[tuple[int, float], int]] = defaultdict(dict)  # to the first seed that waited
+        self._clocks: dict[tuple[int, int], float] = {}  # about when a run's latest row was made: rows have no time
         self._events: dict[Path, list[Event]] = defaultdict(list)
         if self.folder.exists():
             shutil.rmtree(self.folder)
@@ -104,17 +105,20 @@ class TensorBoard:
             return
         self._session(trial, row["seed"])
         self._epochs[run] = row["epoch"]
-        seconds = row.get("seconds")
-        if seconds is not None:
-            self._seconds[trial.number].add((row["epoch"], seconds))
+        if row.get("seconds") is not None:
+            place = self._ledger.study.seeds.index(row["seed"])
+            waits, wait = self._waits[trial.number], (row["epoch"], row["seconds"])
+            waits[wait] = min(place, waits.get(wait, place))
         if row.get("test_loss") is not None:
-            self._tests[run] = row["test_loss"]
+            self._tests[*run, row["epoch"]] = row["test_loss"]
         values = [
             Summary.Value(tag=tag_of(name), simple_value=value)
             for name, value in row.items()
             if name not in _KEY and value is not None
         ]
-        self._put(self._run(*run), self._time(trial), row["epoch"], Summary(value=values))
+        begun = self._clocks.get(run, trial.started)
+        self._clocks[run] = begun + (row.get("seconds") or 0.0)
+        self._put(self._run(*run), self._clocks[run], row["epoch"], Summary(value=values))
 
     def _take_decision(self, decision: Decision) -> None:
         if decision.trial is None:
@@ -134,7 +138,7 @@ class TensorBoard:
         baseline = scored_baseline(self._ledger)
         summary = summarize(list(reached.losses.values()), baseline)
         epochs = self._ledger.study.rungs[reached.rung].epochs
-        seconds = sum(part for _, part in self._seconds[trial.number]) or nan
+        seconds = self._spent(trial, reached, epochs)
         steady = summary.reproducibility
         if summary.failed and not isfinite(steady):
             steady = 1 - summary.failure_rate
@@ -142,7 +146,7 @@ class TensorBoard:
             shown = {
                 "score": reached.score,
                 "loss": loss,
-                "test_loss": self._tests.get((trial.number, seed), nan),
+                "test_loss": self._tests.get((trial.number, seed, epochs), nan),
                 "failure_rate": float(has_failed(loss, baseline)),
                 "reproducibility": steady,
                 "epochs": float(epochs),
@@ -168,13 +172,15 @@ class TensorBoard:
         if trial.number in self._ended:
             return
         self._ended.add(trial.number)
+        self._waits.pop(trial.number, None)
         for number, seed in self._epochs:
             if number == trial.number:
                 self._put(self._run(number, seed), time, self._epochs[number, seed], session_end(status, time))
 
-    def _time(self, trial: Trial) -> float:
-        """Returns about when the trial's latest row was made: rows have no time, but seconds."""
-        return trial.started + sum(part for _, part in self._seconds[trial.number])
+    def _spent(self, trial: Trial, reached: Reached, epochs: int) -> float:
+        """Returns the seconds up to a rung; equal ones of one epoch are seeds that trained together, counted once."""
+        waits = self._waits[trial.number].items()
+        return sum(wait for (epoch, wait), place in waits if epoch <= epochs and place < len(reached.losses)) or nan
 
     def _run(self, trial: int, seed: int) -> Path:
         return self.folder / _group(trial) / f"seed-{seed}"

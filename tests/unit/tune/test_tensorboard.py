@@ -1,0 +1,233 @@
+"""The study in TensorBoard's files."""
+
+from math import isnan, nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.hparams import api_pb2, metadata
+
+from tests.fakes.ledgers import Clock, Player, latent_study, played
+from tune.callbacks.tensorboard import TensorBoard, tag_of
+from tune.ledger import Ledger
+from tune.report.results import gather, leaderboard
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """A finished study in which one trial died, in TensorBoard."""
+    ledger = played(tmp_path_factory.mktemp("board") / "batch-norm", deaths={5: "RuntimeError: no memory"})
+    TensorBoard(ledger).close()
+    return ledger
+
+
+def test_one_experiment_at_the_root_and_a_run_per_trial_and_seed(ledger: Ledger) -> None:
+    """TensorBoard picks an arbitrary experiment where there are several, so there is one."""
+    runs = _runs(ledger)
+    described = [run for run, events in runs.items() if _plugin(events, metadata.EXPERIMENT_TAG) is not None]
+    assert described == ["."]
+    expected = {
+        f"trial-{trial.number:04d}/seed-{seed}"
+        for trial in ledger.trials
+        for seed in ledger.study.rung_seeds(trial.rung)
+    }
+    assert set(runs) == {".", *expected}
+
+
+def test_columns_are_the_varying_parameters_with_their_domains(ledger: Ledger) -> None:
+    """Ranges are intervals, choices are lists, and a bool is a bool, so that it can be filtered by."""
+    experiment = metadata.parse_experiment_plugin_data(_plugin(_runs(ledger)["."], metadata.EXPERIMENT_TAG))
+    columns = {info.name: info for info in experiment.hparam_infos}
+    assert list(columns) == ["learning_rate", "batch_size", "latent_dims", "use_batch_norm"]
+    rate = columns["learning_rate"].domain_interval
+    assert (rate.min_value, rate.max_value) == (1e-4, 1e-2)
+    assert [value.number_value for value in columns["batch_size"].domain_discrete.values] == [16, 64, 256]
+    assert columns["use_batch_norm"].type == api_pb2.DATA_TYPE_BOOL
+    assert [value.bool_value for value in columns["use_batch_norm"].domain_discrete.values] == [True, False]
+    assert [info.display_name for info in experiment.metric_infos] == [
+        "score",
+        "validation loss",
+        "test loss",
+        "failure rate",
+        "reproducibility",
+        "epochs",
+        "seconds",
+    ]
+
+
+def test_values_of_a_mixed_choice_are_text(tmp_path: Path) -> None:
+    """Null, bools and numbers side by side are shown as they are written in a study file."""
+    study = latent_study(space={"clip": {"choice": [None, 1.5, True, "auto"]}}, search={"method": "grid"})
+    ledger = played(tmp_path / "s", study)
+    TensorBoard(ledger).close()
+    runs = _runs(ledger)
+    values = [_start(runs[f"trial-{trial:04d}/seed-1"]).hparams["clip"].string_value for trial in range(4)]
+    assert values == ["null", "1.5", "true", "auto"]
+
+
+def test_seeds_of_a_trial_are_one_group_with_its_parameters(ledger: Ledger) -> None:
+    """HParams then shows one row per trial, averaged over its seeds."""
+    runs = _runs(ledger)
+    for trial in ledger.trials:
+        for seed in ledger.study.rung_seeds(trial.rung):
+            start = _start(runs[f"trial-{trial.number:04d}/seed-{seed}"])
+            assert start.group_name == f"trial-{trial.number:04d}"
+            assert start.hparams["learning_rate"].number_value == trial.parameters["learning_rate"]
+            assert start.hparams["use_batch_norm"].bool_value == trial.parameters["use_batch_norm"]
+
+
+def test_status_is_that_of_the_trial(ledger: Ledger) -> None:
+    """Success for confirmed and stopped trials, failure for those that died; each told once."""
+    runs = _runs(ledger)
+    for trial in ledger.trials:
+        for seed in ledger.study.rung_seeds(trial.rung):
+            told = _ends(runs[f"trial-{trial.number:04d}/seed-{seed}"])
+            assert told == [api_pb2.STATUS_FAILURE if trial.ended == "failed" else api_pb2.STATUS_SUCCESS]
+
+
+def test_averages_of_a_row_are_the_figures_of_the_leaderboard(ledger: Ledger) -> None:
+    """What HParams averages over a trial's seeds agrees with the terminal's table."""
+    runs = _runs(ledger)
+    for row in leaderboard(gather(ledger)):
+        if row.summary is None:
+            continue
+        seeds = ledger.study.rung_seeds(row.rung or 0)
+        last = [_scalars(runs[f"trial-{row.number:04d}/seed-{seed}"]) for seed in seeds]
+
+        def average(tag: str, last: list[dict[str, dict[int, float]]] = last) -> float:
+            return sum(list(scalars[tag].values())[-1] for scalars in last) / len(last)
+
+        assert average("trial/score") == pytest.approx(row.score)
+        assert average("trial/failure_rate") == pytest.approx(row.summary.failure_rate)
+        assert average("trial/loss") == pytest.approx(row.summary.mean_all)
+        assert average("trial/epochs") == row.epochs
+        assert average("trial/seconds") == pytest.approx(row.seconds)
+
+
+def test_curves_are_grouped_and_whole(ledger: Ledger) -> None:
+    """Each metric that the trainer told stands under its group, one point per epoch; what is unknown is left out."""
+    best = gather(ledger).best
+    assert best is not None
+    scalars = _scalars(_runs(ledger)[f"trial-{best.number:04d}/seed-12"])
+    curve = ledger.curve(best.number, 12)
+    assert scalars["loss/validation"] == pytest.approx(dict(enumerate(curve, start=1)))
+    assert list(scalars["loss/test"]) == [2, 4, 8]
+    assert {"loss/train", "optimisation/grad_norm", "optimisation/learning_rate"} <= set(scalars)
+    assert not [tag for tag in scalars if tag.startswith("gpu/")]
+
+
+def test_failed_seeds_do_not_disappear(tmp_path: Path) -> None:
+    """A loss that is not finite is NaN in its curve, and its seed counts in the failure rate and nowhere else."""
+    study = latent_study(search={"trials": 1}, rungs=[{"epochs": 3, "seeds": 2}])
+    ledger = played(tmp_path / "s", study, loss=lambda _, seed, epoch: nan if seed == 12 and epoch > 1 else 0.03)
+    TensorBoard(ledger).close()
+    good, bad = (_scalars(_runs(ledger)[f"trial-0000/seed-{seed}"]) for seed in (1, 12))
+    assert isnan(bad["loss/validation"][2])
+    assert "trial/loss" not in bad
+    assert (good["trial/failure_rate"][3], bad["trial/failure_rate"][3]) == (0.0, 1.0)
+    assert good["trial/reproducibility"] == bad["trial/reproducibility"] == {3: 0.5}
+
+
+def test_growing_step_by_step_and_made_at_once_are_the_same(tmp_path: Path) -> None:
+    """Refreshed after every unit of work, with a process that ends in between: no step is missing or written twice."""
+    clock, study = Clock(), latent_study()
+    for units in (4, 1000):
+        ledger = Ledger.open(study, tmp_path / "s", clock=clock)
+        board, player = TensorBoard(ledger), Player(ledger, clock)
+        player.play(units=units, after_each=board.refresh)
+        if units == 1000:
+            player.optimizer.finish()
+        board.close()
+        ledger.close("finished" if units == 1000 else "interrupted")
+    grown = {run: [event.SerializeToString() for event in events] for run, events in _runs(ledger).items()}
+    TensorBoard(Ledger.read(tmp_path / "s", clock=clock)).close()
+    made = _runs(ledger)
+    assert set(grown) == set(made)
+    for run, events in made.items():
+        points = sorted(_points(events))
+        assert points == sorted(_points([Event.FromString(event) for event in grown[run]]))
+        assert len({(tag, step) for tag, step, _ in points}) == len(points)
+
+
+def test_unfinished_trials_are_running_when_the_process_ends(tmp_path: Path) -> None:
+    """Until then nothing is said, for the first status that TensorBoard reads is the one it keeps."""
+    clock = Clock()
+    ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
+    board, player = TensorBoard(ledger), Player(ledger, clock)
+    player.play(units=1)
+    board.refresh()
+    assert _ends(_runs(ledger)["trial-0000/seed-1"]) == []
+    board.close()
+    assert _ends(_runs(ledger)["trial-0000/seed-1"]) == [api_pb2.STATUS_RUNNING]
+
+
+def test_no_file_is_kept_open(tmp_path: Path) -> None:
+    """However many runs there are."""
+    clock = Clock()
+    ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
+    board, player = TensorBoard(ledger), Player(ledger, clock)
+    player.play(after_each=board.refresh)
+    held = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert not [path for path in held if "tfevents" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("metric", "tag"),
+    [
+        ("validation_loss", "loss/validation"),
+        ("grad_norm", "optimisation/grad_norm"),
+        ("samples_per_second", "speed/samples_per_second"),
+        ("gpu_memory_mib", "gpu/memory_mib"),
+        ("effective_rank", "metric/effective_rank"),
+    ],
+)
+def test_tags_are_grouped(metric: str, tag: str) -> None:
+    """By what they tell; what a trainer adds of its own has a group too."""
+    assert tag_of(metric) == tag
+
+
+def _runs(ledger: Ledger) -> dict[str, list[Event]]:
+    home = ledger.folder / "tensorboard"
+    files = sorted(home.rglob("*tfevents*"))
+    assert len({file.parent for file in files}) == len(files), "one file per run"
+    return {
+        str(file.parent.relative_to(home)): [Event.FromString(raw) for raw in RawEventFileLoader(str(file)).Load()]
+        for file in files
+    }
+
+
+def _values(events: list[Event]) -> list[tuple[int, Any]]:
+    return [(event.step, value) for event in events for value in event.summary.value]
+
+
+def _points(events: list[Event]) -> list[tuple[str, int, str]]:
+    return [
+        (value.tag, step, repr(value.simple_value))
+        for step, value in _values(events)
+        if not value.metadata.plugin_data.plugin_name
+    ]
+
+
+def _scalars(events: list[Event]) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {}
+    for step, value in _values(events):
+        if not value.metadata.plugin_data.plugin_name:
+            found.setdefault(value.tag, {})[step] = value.simple_value
+    return found
+
+
+def _plugin(events: list[Event], tag: str) -> bytes | None:
+    told = [value.metadata.plugin_data.content for _, value in _values(events) if value.tag == tag]
+    assert len(told) < 2
+    return told[0] if told else None
+
+
+def _start(events: list[Event]) -> Any:
+    return metadata.parse_session_start_info_plugin_data(_plugin(events, metadata.SESSION_START_INFO_TAG))
+
+
+def _ends(events: list[Event]) -> list[int]:
+    content = _plugin(events, metadata.SESSION_END_INFO_TAG)
+    return [] if content is None else [metadata.parse_session_end_info_plugin_data(content).status]
