@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -133,6 +135,25 @@ def latent_tune(cwd: Path, *arguments: str, **extra: str) -> Said:
     return Said(code, text_of(process.out), text_of(process.err))
 
 
+def here(*arguments: str | Path, **extra: str) -> Said:
+    """Runs a command to its end in this process, which has everything imported; paths must be absolute."""
+    from tune.cli import main
+
+    out, err = StringIO(), StringIO()
+    before = dict(os.environ)
+    os.environ.update({"COLUMNS": "120", **extra})
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                code = main([str(argument) for argument in arguments])
+            except SystemExit as ended:  # argparse's
+                code = int(ended.code or 0)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
 def write_study(cwd: Path, **changes: Any) -> dict[str, Any]:
     """Writes `study.yaml`: the study above with changes."""
     study = {**STUDY, **changes}
@@ -140,9 +161,9 @@ def write_study(cwd: Path, **changes: Any) -> dict[str, Any]:
     return study
 
 
-def status(cwd: Path, folder: str = "results/tiny") -> dict[str, Any]:
+def status(folder: Path) -> dict[str, Any]:
     """What `status --json` says."""
-    said = latent_tune(cwd, "status", folder, "--json")
+    said = here("status", folder, "--json")
     assert said.code == 0, said.err
     found: dict[str, Any] = json.loads(said.out)
     return found
