@@ -1,30 +1,22 @@
 """The report of a study, `report.md`, and its winner to train again, `best.yaml`."""
 
-from collections.abc import Sequence
-from math import isfinite
+import shlex
 from pathlib import Path
 
 from tune import document
-from tune.ledger import Ledger, Session
+from tune.ledger import Ledger
 from tune.ledger.files import write_atomically
 from tune.report import wording
-from tune.report.caveats import caveats
-from tune.report.markdown import code_block, escape, table
-from tune.report.pairs import mean_interval
-from tune.report.results import Results, cost_of, failed_seeds, failures, gather, leaderboard
-from tune.report.sentences import answer, cost_sentences, luck_sentence
-from tune.study import dump_study
-
-_MOST_ROWS = 100
-_TOP = 5
+from tune.report.markdown import escape
+from tune.report.results import failed_seeds, gather
+from tune.report.sections import SECTIONS
 
 
 def write_report(ledger: Ledger) -> Path:
     """Writes `report.md` into the study folder and returns its path."""
     results = gather(ledger)
-    sections = (_answer, _caveats, _leaderboard, _by_seed, _lucky, _failures, _cost, _again, _how)
     lines = [f"# {escape(ledger.study.name)}", ""]
-    for section in sections:
+    for section in SECTIONS:
         found = section(results)
         lines += [*found, ""] if found else []
     path = ledger.folder / "report.md"
@@ -42,7 +34,7 @@ def write_best(ledger: Ledger) -> Path | None:
     header = (
         f"# Trial {best.number} of the study {study.name}: {sure}, score {best.score:.6g} "
         f"({len(failed_seeds(best.losses, results.baseline))} of {wording.count(len(best.losses), 'seed')} failed).\n"
-        f"# Train it again: latent-tune train {ledger.folder / 'best.yaml'}\n"
+        f"# Train it again: latent-tune train {shlex.quote(str(ledger.folder / 'best.yaml'))}\n"
     )
     again = {
         "name": f"{study.name}-trial-{best.number}",
@@ -60,141 +52,3 @@ def write_best(ledger: Ledger) -> Path | None:
 
 def _write(path: Path, text: str) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
-
-
-def _answer(results: Results) -> list[str]:
-    return [escape(" ".join(answer(results)))]
-
-
-def _caveats(results: Results) -> list[str]:
-    found = caveats(results)
-    return ["## Caveats", "", *(f"- {escape(line)}" for line in found)] if found else []
-
-
-def _leaderboard(results: Results) -> list[str]:
-    rows = leaderboard(results)
-    if not rows:
-        return []
-    top = len(results.study.rungs) - 1
-    headings = ["trial", *results.varying, "score", "mean ± sd", "CV", "failed", "reproducibility"]
-    headings += ["rung", "epochs", "seconds", "state"]
-    cells = []
-    for row in rows[:_MOST_ROWS]:
-        summary, rung = row.summary, "top" if row.rung == top else str(row.rung)
-        seen = [wording.UNKNOWN] * 6
-        if summary is not None:
-            failed = f"{summary.failed}/{summary.seeds}"
-            mean, steady = wording.spread(summary.mean, summary.sd), wording.fixed(summary.reproducibility)
-            seen = [wording.number(row.score), mean, wording.percent(summary.cv), failed, steady, rung]
-        parameters = [wording.value(value) for value in row.parameters.values()]
-        time = wording.seconds(row.seconds)
-        cells.append([str(row.number), *parameters, *seen, str(row.epochs), time, row.state])
-    more = len(rows) - _MOST_ROWS
-    return [
-        "## Leaderboard",
-        "",
-        (
-            f"Best first by score; {escape(results.study.score.metric)}, lower is better. Mean, standard deviation and "
-            "CV are over the seeds that did not fail. Trials of different rungs are not comparable; `top` is confirmed."
-        ),
-        "",
-        *table(headings, cells, left=("state",)),
-        *(["", f"And {wording.count(more, 'more trial')}."] if more > 0 else []),
-    ]
-
-
-def _by_seed(results: Results) -> list[str]:
-    shown = [standing for standing in results.ranked if standing.rung is not None and standing.state != "failed"][:_TOP]
-    if not shown:
-        return []
-    study = results.study
-    rows = []
-    for standing in shown:
-        failed = failed_seeds(standing.losses, results.baseline)
-        losses = [
-            (wording.number(standing.losses[seed]) + (" (failed)" if seed in failed else ""))
-            if seed in standing.losses
-            else wording.UNKNOWN
-            for seed in study.seeds
-        ]
-        rows.append([str(standing.number), str(standing.epochs), *losses])
-    baseline = [f"The constant model's loss is {results.baseline:.6g}."] if isfinite(results.baseline) else []
-    return [
-        f"## {escape(study.score.metric)} by seed",
-        "",
-        *table(["trial", "epochs", *(f"seed {seed}" for seed in study.seeds)], rows),
-        *(["", *baseline] if baseline else []),
-        "",
-        *_reproducibility(results),
-    ]
-
-
-def _reproducibility(results: Results) -> list[str]:
-    best = results.best
-    if best is None or best.summary is None:
-        return []
-    summary = best.summary
-    low, high = mean_interval(summary.mean, summary.sd, summary.seeds - summary.failed)
-    rows = [
-        ["failure rate", f"{wording.percent(summary.failure_rate, 0)}"],
-        ["95% interval of the failure rate (Wilson)", wording.interval(summary.failure_interval)],
-        ["mean ± sd over the seeds that did not fail", wording.spread(summary.mean, summary.sd)],
-        ["95% interval of that mean (t)", f"{wording.number(low)} to {wording.number(high)}"],
-        ["CV", wording.percent(summary.cv)],
-        ["mean over all seeds", wording.number(summary.mean_all)],
-        ["reproducibility, (1 - failure rate) x (1 - CV)", wording.fixed(summary.reproducibility, 3)],
-        ["improvement over the constant model", wording.percent(summary.improvement)],
-    ]
-    tests = {seed: loss for seed, loss in results.test_losses.items() if isfinite(loss)}
-    rows += [[f"test loss, seed {seed}", wording.number(loss)] for seed, loss in tests.items()]
-    heading = f"trial {best.number}"
-    return ["## Reproducibility", "", *table([heading, "value"], rows, left=(heading,))]
-
-
-def _lucky(results: Results) -> list[str]:
-    lines = [f"- {escape(luck_sentence(results, luck))}" for luck in results.lucky]
-    return ["## What one seed would have preferred", "", *lines] if lines else []
-
-
-def _failures(results: Results) -> list[str]:
-    rows = [
-        [failure.cause, str(failure.deaths), " ".join(map(str, failure.trials)), failure.log]
-        for failure in failures(results.ledger)
-    ]
-    if not rows:
-        return []
-    return ["## Trials that died", "", *table(["cause", "deaths", "trials", "log"], rows, left=("cause", "log"))]
-
-
-def _cost(results: Results) -> list[str]:
-    return ["## Cost", "", *(escape(line) for line in cost_sentences(cost_of(results.ledger)))]
-
-
-def _again(results: Results) -> list[str]:
-    if results.best is None:
-        return []
-    command = f"latent-tune train {results.ledger.folder / 'best.yaml'}"
-    return ["## Train the winner again", "", *code_block(command, "sh")]
-
-
-def _how(results: Results) -> list[str]:
-    ledger = results.ledger
-    rows = [[str(index), *_session(session)] for index, session in enumerate(ledger.sessions, start=1)]
-    headings = ["session", "ended", "lasted", "driver", "host", "versions"]
-    return [
-        "## How it was run",
-        "",
-        *table(headings, rows, left=("ended", "driver", "host", "versions")),
-        "",
-        f"Redone work: {wording.count(ledger.redone, 'seed-epoch')}. The study file, every default filled in:",
-        "",
-        *code_block(dump_study(ledger.study), "yaml"),
-    ]
-
-
-def _session(session: Session) -> Sequence[str]:
-    detail = session.detail
-    versions = {"python": detail.get("python"), **(detail.get("packages") or {})}
-    known = ", ".join(f"{package} {version}" for package, version in versions.items() if version)
-    lasted = wording.duration(session.closed - session.opened) if session.ended else wording.UNKNOWN
-    return [session.ended or "running", lasted, str(detail.get("driver", "")), str(detail.get("host", "")), known]

@@ -93,5 +93,6 @@ def _beats(results: Results, best: Standing) -> str:
         against = f"It beats the runner-up, trial {runner.number}, by more than the noise of its seeds"
     if not results.lucky:
         return f"{against}; no trial that fails on some seed looked better on another."
-    luckiest = results.lucky[0]
-    return f"{against}; a sweep with seed {luckiest.seed} alone would have preferred trial {luckiest.standing.number}."
+    luck = results.lucky[0]
+    instead = f"trial {luck.standing.number}, which fails on {wording.seeds(luck.failed)}"
+    return f"{against}; a sweep with seed {luck.seed} alone would have preferred {instead}."

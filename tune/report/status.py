@@ -1,11 +1,13 @@
 """The state of a study at this moment, for people and, as JSON, for programs (`docs/status.md` says every key)."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Literal
 
-from rich.console import Console, Group
+from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from tune.ledger import Decision, Ledger, Trial
@@ -61,17 +63,25 @@ def print_status(ledger: Ledger, console: Console) -> None:
     redone = f" ({ledger.redone:,} trained again)" if ledger.redone else ""
     spent = wording.count(ledger.spent, "seed-epoch")
     lines = [
-        f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})",
-        f"trials    {len(ranked)} of {ledger.study.trials}: {states}",
-        f"trained   {spent}{redone} in {wording.duration(ledger.elapsed_s())}",
+        ("trials", f"{len(ranked)} of {ledger.study.trials}: {states}"),
+        ("trained", f"{spent}{redone} in {wording.duration(ledger.elapsed_s())}"),
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
+    console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)
+    console.print(_two_columns(lines))
     if decisions:
-        lines += ["", "latest decisions"]
-    texts = [Text(line) for line in lines] + [_decision(decision) for decision in decisions]
-    console.print(Group(*texts), highlight=False)
+        console.print()
+        console.print(_two_columns([_decision(decision) for decision in decisions]))
+
+
+def _two_columns(lines: Sequence[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=8)
+    for label, line in lines:
+        grid.add_row(Text(label, style="bold"), Text(line))
+    return grid
 
 
 def _incumbent(best: Standing, baseline: float) -> dict[str, Any]:
@@ -104,28 +114,28 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def _best(ledger: Ledger, ranked: list[Standing]) -> list[str]:
+def _best(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
     best = incumbent(ranked)
     if best is None or best.summary is None:
-        return ["best      none yet: no trial has reached a rung"]
+        return [("best", "none yet: no trial has reached a rung")]
     sure = "confirmed" if best.state == "confirmed" else "provisional"
     parameters = {name: best.trial.parameters.get(name) for name in varying(ledger.study)}
     summary = best.summary
     failed = f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed"
     loss = f"score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}"
     return [
-        f"best      trial {best.number}, {sure}: {wording.setting(parameters)}",
-        f"          {loss}, {failed}, after {wording.count(best.epochs, 'epoch')}",
+        ("best", f"trial {best.number}, {sure}: {wording.setting(parameters)}"),
+        ("", f"{loss}, {failed}, after {wording.count(best.epochs, 'epoch')}"),
     ]
 
 
-def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[str]:
+def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
     lines = []
     for state in ("running", "waiting"):
         open_trials = sorted((standing.trial for standing in ranked if standing.state == state), key=lambda t: t.number)
         shown = [f"{trial.number} ({_headway(ledger, trial)})" for trial in open_trials]
         if shown:
-            lines.append(f"{state:<9} trial{'s' if len(shown) > 1 else ''} {', '.join(shown)}")
+            lines.append((state, f"trial{'s' if len(shown) > 1 else ''} {', '.join(shown)}"))
     return lines
 
 
@@ -135,7 +145,7 @@ def _headway(ledger: Ledger, trial: Trial) -> str:
     return f"{sum(trained[seed] for seed in seeds)} of {whole} seed-epochs to rung {trial.rung}"
 
 
-def _decision(decision: Decision) -> Text:
+def _decision(decision: Decision) -> tuple[str, str]:
     at = datetime.fromtimestamp(decision.time, tz=UTC).astimezone().strftime("%H:%M:%S")
     said = decision.reason if decision.kind != "start" else f"started: {decision.reason}"
-    return Text(f"{at}  trial {decision.trial} {said}")
+    return at, f"trial {decision.trial} {said}"
