@@ -52,6 +52,7 @@ def print_summary(ledger: Ledger, console: Console) -> None:
 def fitting_leaderboard(results: Results, rows: list[Row], console: Console) -> Table:
     """Returns the leaderboard with as many columns as the console has room for."""
     needless = {"state"} if all(row.state in ("confirmed", "stopped") for row in rows) else set()
+    needless |= set() if results.seconds else {"seconds"}
     for together in (False, True):
         left_out = set(needless)
         for name in ("", *_DROPPED_FIRST):
