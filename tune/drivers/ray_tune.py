@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -176,6 +177,30 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         return next((trial for trial in trials if trial.status == RayTrial.PENDING), None)
 
 
+@contextmanager
+def cluster(study: Study, address: str | None = None) -> Iterator[int]:
+    """Connects to Ray, or starts it here for as long as this is entered; entered within itself it is the same Ray.
+
+    Args:
+        study: Says what one trial occupies.
+        address: Of a running Ray cluster; None starts Ray on this machine.
+
+    Yields:
+        How many trials fit at once.
+
+    Raises:
+        UserMistake: If the cluster cannot be reached, or has no room for one trial.
+    """
+    began_here = not ray.is_initialized()
+    if began_here:
+        _connect(address)
+    try:
+        yield _slots(study)
+    finally:
+        if began_here:
+            ray.shutdown()
+
+
 def drive(job: Job, address: str | None = None) -> None:
     """Works until the study has no work left or is asked to stop.
 
@@ -188,35 +213,31 @@ def drive(job: Job, address: str | None = None) -> None:
         StudyStopped: If the study cannot go on.
     """
     study, folder = job.optimizer.study, job.optimizer.ledger.folder
-    began_here = not ray.is_initialized()
-    if began_here:
-        _connect(address)
-    _send_to_log(logging.getLogger("ray"))
     scratch = folder.resolve() / ".ray"
-    try:
-        slots = _slots(study)
+    with cluster(study, address) as slots:
+        _send_to_log(logging.getLogger("ray"))
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         searcher = LedgerSearcher(job, _settings(study, folder), slots)
         resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
-        ray_tune.Tuner(
-            ray_tune.with_resources(trainable, resources),
-            tune_config=ray_tune.TuneConfig(
-                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
-            ),
-            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
-        ).fit()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        if began_here:
-            ray.shutdown()
+        try:
+            ray_tune.Tuner(
+                ray_tune.with_resources(trainable, resources),
+                tune_config=ray_tune.TuneConfig(
+                    num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
+                ),
+                run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
+            ).fit()
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     if searcher.failure is not None:
         raise searcher.failure
 
 
 def _send_to_log(theirs: logging.Logger) -> None:
-    """Ray's warnings belong in the study's log, not over the live view."""
+    """Ray's errors belong in the study's log, not over the live view; its warnings miss files that are not wanted."""
     theirs.handlers = list(log.handlers)
+    theirs.setLevel(logging.ERROR)
     theirs.propagate = False
 
 
