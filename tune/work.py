@@ -3,7 +3,8 @@
 import logging
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
         _present(Ledger.read(folder, clock=time.time), console)
         return 0
     recording = prepare_recording(trainer, study.recording)
-    again = f"continue with: latent-tune resume {shlex.quote(str(folder))}"
-    with StopRequest(again) as should_stop:
+    there = f" --address {shlex.quote(address)}" if address is not None else ""
+    again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{there}"
+    with StopRequest(again) as should_stop, _muscle(study, driver, address):
         ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver})
         handler = _log_to(folder / "latent-tune.log")
         try:
@@ -100,6 +102,21 @@ def last_driver(folder: Path) -> str:
     return str(sessions[-1].detail.get("driver", "ray")) if sessions else "ray"
 
 
+@contextmanager
+def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
+    """Has at hand what the driver needs; what it cannot have is said before anything is written."""
+    if driver == "inline":
+        yield
+        return
+    from tune.drivers.ray_environment import set_environment
+
+    set_environment(address)
+    from tune.drivers.ray_tune import cluster
+
+    with cluster(study, address):
+        yield
+
+
 def _drive(job: Job, driver: str, address: str | None, console: Console) -> None:
     ledger = job.optimizer.ledger
     _announce(ledger, console)
@@ -123,9 +140,6 @@ def _drive(job: Job, driver: str, address: str | None, console: Console) -> None
 
             drive_inline(job)
         else:
-            from tune.drivers.ray_environment import set_environment
-
-            set_environment(address)
             from tune.drivers.ray_tune import drive as drive_ray
 
             drive_ray(job, address)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -100,18 +100,30 @@ class Running:
         return self._process.wait(DEADLINE_S)
 
     def kill(self) -> None:
-        """Kills it with -9, and waits until its children, which nobody told, have gone too."""
+        """Kills it with -9, and waits until those of its children that work, whom nobody told, have gone too.
+
+        Ray's two agents do no work; they notice after a minute that they are alone.
+        """
         children = psutil.Process(self.pid).children(recursive=True)
+        agents = {child for child in children if _is_agent(child)}
         self._process.kill()
         self._process.wait(DEADLINE_S)
-        _, left = psutil.wait_procs(children, DEADLINE_S)
-        for orphan in left:
-            orphan.kill()
+        _, left = psutil.wait_procs([child for child in children if child not in agents], DEADLINE_S)
+        for orphan in [*left, *agents]:
+            with suppress(psutil.NoSuchProcess):
+                orphan.kill()
         assert not left, f"outlived its driver: {left}"
 
     def said(self) -> str:
         """Everything it printed so far, results first."""
         return text_of(self.out) + text_of(self.err)
+
+
+def _is_agent(process: psutil.Process) -> bool:
+    try:
+        return any(part.endswith(("agent.py", "agent/main.py", "Agent")) for part in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 @dataclass(frozen=True)
