@@ -121,6 +121,11 @@ class Study(_Section):
         """The last rung: a trial that reached it is confirmed."""
         return self.rungs[-1]
 
+    @property
+    def varying(self) -> dict[str, Parameter]:
+        """The parameters of the space that can take more than one value; the others need no column."""
+        return {name: one for name, one in self.space.items() if one.values is None or len(one.values) > 1}
+
     def rung_seeds(self, rung: int) -> tuple[int, ...]:
         """The seeds that a trial has at a rung."""
         return tuple(self.seeds[: self.rungs[rung].seeds])

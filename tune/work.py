@@ -63,9 +63,10 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
             job = Job(
                 Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
             )
-            _drive(job, driver, address, console)
-            _refuse_unfinished(ledger, should_stop, again)
-            job.optimizer.finish()
+            with _views(job, console):
+                _drive(job, driver, address)
+                _refuse_unfinished(ledger, should_stop, again)
+                job.optimizer.finish()
             ledger.close("finished")
         except Interrupted:
             ledger.close("interrupted")
@@ -117,7 +118,20 @@ def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
         yield
 
 
-def _drive(job: Job, driver: str, address: str | None, console: Console) -> None:
+def _drive(job: Job, driver: str, address: str | None) -> None:
+    if driver == "inline":
+        from tune.drivers.inline import drive as drive_inline
+
+        drive_inline(job)
+    else:
+        from tune.drivers.ray_tune import drive as drive_ray
+
+        drive_ray(job, address)
+
+
+@contextmanager
+def _views(job: Job, console: Console) -> Iterator[None]:
+    """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard."""
     ledger = job.optimizer.ledger
     _announce(ledger, console)
     progress = Progress(ledger, lambda: job.optimizer.in_flight, console, time.time)
@@ -135,14 +149,7 @@ def _drive(job: Job, driver: str, address: str | None, console: Console) -> None
     job.watch = watch
     progress.start()
     try:
-        if driver == "inline":
-            from tune.drivers.inline import drive as drive_inline
-
-            drive_inline(job)
-        else:
-            from tune.drivers.ray_tune import drive as drive_ray
-
-            drive_ray(job, address)
+        yield
     finally:
         watch()
         progress.stop()

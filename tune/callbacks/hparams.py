@@ -22,15 +22,6 @@ STATUS = {
 }
 
 
-def varying(study: Study) -> dict[str, Parameter]:
-    """Returns the parameters that can take more than one value."""
-    return {
-        name: parameter
-        for name, parameter in study.space.items()
-        if parameter.values is None or len(parameter.values) > 1
-    }
-
-
 def experiment(study: Study, metrics: Mapping[str, str], created: float) -> Summary:
     """Describes the columns of the page.
 
@@ -42,7 +33,7 @@ def experiment(study: Study, metrics: Mapping[str, str], created: float) -> Summ
     content = api_pb2.Experiment(
         description=f"{study.name}: one row per trial, averaged over its seeds",
         time_created_secs=created,
-        hparam_infos=[_column(name, parameter) for name, parameter in varying(study).items()],
+        hparam_infos=[_column(name, parameter) for name, parameter in study.varying.items()],
         metric_infos=[
             api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=heading)
             for heading, tag in metrics.items()
@@ -54,7 +45,7 @@ def experiment(study: Study, metrics: Mapping[str, str], created: float) -> Summ
 def session_start(study: Study, parameters: Mapping[str, Any], group: str, started: float) -> Summary:
     """Begins a session: one seed of a trial; sessions of one group are one row."""
     content = SessionStartInfo(group_name=group, start_time_secs=started)
-    for name, parameter in varying(study).items():
+    for name, parameter in study.varying.items():
         content.hparams[name].CopyFrom(_value(parameters.get(name), _kind(parameter)))
     return _summary(metadata.SESSION_START_INFO_TAG, session_start_info=content)
 

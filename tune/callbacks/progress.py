@@ -18,7 +18,6 @@ from tune.callbacks.strip import strip
 from tune.ledger import Decision, Ledger
 from tune.ledger.records import STATES
 from tune.rungs import Rung
-from tune.space import Parameter
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
 _UNKNOWN = "\N{EN DASH}"
@@ -184,7 +183,7 @@ class Progress:
         if best is None or best.summary is None:
             return [("best", Text(_UNKNOWN))]
         summary, options = best.summary, self._console.options
-        names = [name for name, parameter in self._ledger.study.space.items() if _varies(parameter)]
+        names = list(self._ledger.study.varying)
         sure = "confirmed" if best.state == "confirmed" else "provisional"
         failed = f"{summary.failed}/{summary.seeds} seeds failed"
         baseline = scored_baseline(self._ledger)
@@ -208,10 +207,6 @@ def _said(decision: Decision) -> str:
         return f"trial {decision.trial} started: {_setting(decision.detail['parameters'])} ({decision.reason})"
     verb = {"attempt": "died: ", "fail": "failed: "}.get(decision.kind, "")
     return f"trial {decision.trial} {verb}{decision.reason}"
-
-
-def _varies(parameter: Parameter) -> bool:
-    return parameter.values is None or len(parameter.values) > 1
 
 
 def _setting(parameters: Mapping[str, Any]) -> str:

@@ -46,7 +46,7 @@ class Results:
     @property
     def varying(self) -> tuple[str, ...]:
         """The parameters that can take more than one value."""
-        return varying(self.study)
+        return tuple(self.study.varying)
 
     @property
     def runner_up(self) -> Standing | None:
@@ -129,13 +129,6 @@ def gather(ledger: Ledger) -> Results:
         baseline=scored_baseline(ledger),
         seconds=trial_seconds(curves),
         test_losses=_test_losses(curves, best) if best else {},
-    )
-
-
-def varying(study: Study) -> tuple[str, ...]:
-    """Returns the parameters that can take more than one value."""
-    return tuple(
-        name for name, parameter in study.space.items() if parameter.values is None or len(parameter.values) > 1
     )
 
 

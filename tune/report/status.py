@@ -13,7 +13,7 @@ from rich.text import Text
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import STATES
 from tune.report import wording
-from tune.report.results import failed_seeds, varying
+from tune.report.results import failed_seeds
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
@@ -119,7 +119,7 @@ def _best(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
     if best is None or best.summary is None:
         return [("best", "none yet: no trial has reached a rung")]
     sure = "confirmed" if best.state == "confirmed" else "provisional"
-    parameters = {name: best.trial.parameters.get(name) for name in varying(ledger.study)}
+    parameters = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
     summary = best.summary
     failed = f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed"
     loss = f"score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}"
