@@ -27,8 +27,14 @@ class StopRequest:
         return self._asked
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.listen()
         return self
+
+    def listen(self) -> None:
+        """Listens again, after something has put handlers of its own in our place, as Ray's start does for SIGTERM."""
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():

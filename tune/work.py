@@ -57,6 +57,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
     there = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{there}"
     with StopRequest(again) as should_stop, _muscle(study, driver, address):
+        should_stop.listen()
         ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver})
         handler = _log_to(folder / "latent-tune.log")
         try:
