@@ -22,8 +22,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tune import document
-from tune.drivers.job import Manner, Report, Unit
-from tune.errors import FileMistakes, Interrupted, StudyConflict, UserMistake
+from tune.drivers.job import Death, Manner, Report, Unit
+from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger import CheckpointStore
 from tune.ledger.curves import CurveStore
 from tune.ledger.files import write_atomically
@@ -75,7 +75,7 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     done = _done(store, training)
     if done < training.epochs:
         work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
-        unit = Unit(trainer, recording, work, Manner(str(store.folder), None, training.threads))
+        unit = Unit(lambda: trainer, recording, work, Manner(str(store.folder), None, training.threads))
         done = _run(unit, training, folder, should_stop, console)
         store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
     if done < training.epochs:
@@ -124,13 +124,17 @@ def _done(store: CheckpointStore, training: Training) -> int:
 def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[], bool], console: Console) -> int:
     curves = CurveStore(folder / "curves", writable=True)
     done = unit.work.from_epoch
-    _write_json(folder / "baseline.json", unit.baseline())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
     try:
         with bar:
             task = bar.add_task("epochs", total=training.epochs, completed=done)
-            for report in unit.reports():
+            for report in unit.news():
+                if isinstance(report, Death):
+                    (folder / "latent-tune.log").write_text(report.text, encoding="utf-8")
+                    raise LatentTuneError(f"the training died: {report.cause} (log: {folder / 'latent-tune.log'})")
+                if done == unit.work.from_epoch:
+                    _write_json(folder / "baseline.json", report.baseline)
                 done = report.epoch
                 curves.append(_TRIAL, unit.work.seeds, report.epoch, report.metrics)
                 bar.update(task, completed=done, description=_now(report, training))

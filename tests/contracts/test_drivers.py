@@ -105,6 +105,16 @@ def test_a_dead_trial_is_data(drive: Drive, tmp_path: Path) -> None:
     assert any(trial.confirmed for trial in ledger.trials)
 
 
+def test_a_trainer_that_breaks_the_contract_dies_of_it(drive: Drive, tmp_path: Path) -> None:
+    """A trainer that does not yield what is scored is told so, like any other that dies."""
+    from tune.errors import StudyStopped
+
+    study = quadratic_study(score={"metric": "accuracy"}, **ONE_SLOT)
+    ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
+    with pytest.raises(StudyStopped, match="the trainer yields no 'accuracy', which the study scores"):
+        drive(Job(Optimizer(ledger, ledger.elapsed_s), {}, load_trainer(study.trainer)))
+
+
 def test_three_deaths_of_one_cause_end_the_study(drive: Drive, tmp_path: Path) -> None:
     """A broken import does not cost twelve launches."""
     from tune.errors import StudyStopped

@@ -10,7 +10,7 @@ from typing import Any, Self
 from tune.ledger import CheckpointStore
 from tune.optimizer import Optimizer, Work
 from tune.study import Study
-from tune.trainer import TrainerClass
+from tune.trainer import Trainer, TrainerClass
 
 log = logging.getLogger("latent-tune")
 
@@ -23,11 +23,32 @@ class Report:
         epoch: 1-based.
         metrics: By name, one value per seed of the work.
         saved: Whether a checkpoint of this epoch is durable.
+        baseline: The constant model's losses, by name.
     """
 
     epoch: int
     metrics: Mapping[str, Sequence[float | None]]
     saved: bool
+    baseline: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Death:
+    """The end of a unit of work whose trainer raised.
+
+    Attributes:
+        cause: One line; trials that die of one cause have the same.
+        text: The traceback.
+    """
+
+    cause: str
+    text: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Returns what an exception says."""
+        first = next(iter(str(error).splitlines()), "")
+        return cls(f"{type(error).__name__}: {first}", "".join(traceback.format_exception(error)))
 
 
 @dataclass
@@ -48,23 +69,33 @@ class Job:
     should_stop: Callable[[], bool] = field(default=lambda: False)
     watch: Callable[[], None] = field(default=lambda: None)
 
-    def take(self, work: Work, reports: Sequence[Report], baseline: Mapping[str, float]) -> None:
-        """Puts epochs that were trained into the ledger."""
-        ledger = self.optimizer.ledger
-        ledger.set_baseline(baseline)
-        for report in reports:
-            ledger.record(work.trial, work.seeds, report.epoch, report.metrics)
-            if report.saved:
-                ledger.saved(work.trial, work.seeds, report.epoch)
-        if reports and reports[-1].epoch == work.to_epoch:
-            self.optimizer.complete(work)
+    def take(self, work: Work, news: Sequence[Report | Death]) -> None:
+        """Puts what came of work into the ledger: epochs that were trained, or its death.
+
+        Raises:
+            OSError: If the ledger cannot be written; then nothing is decided.
+        """
+        for item in news:
+            end = item if isinstance(item, Death) else self._record(work, item)
+            if end is not None:
+                log.error("trial %d died: %s\n%s", work.trial, end.cause, end.text)
+                self.optimizer.failed(work, end.cause, str(self.optimizer.ledger.folder / "latent-tune.log"))
+                break
+            if isinstance(item, Report) and item.epoch == work.to_epoch:
+                self.optimizer.complete(work)
         self.watch()
 
-    def died(self, work: Work, cause: str, text: str) -> None:
-        """Takes note that work died; the whole text goes to the log."""
-        log.error("trial %d died: %s\n%s", work.trial, cause, text)
-        self.optimizer.failed(work, cause, str(self.optimizer.ledger.folder / "latent-tune.log"))
-        self.watch()
+    def _record(self, work: Work, report: Report) -> Death | None:
+        """Records one epoch; a trainer that breaks its contract dies of it."""
+        ledger = self.optimizer.ledger
+        ledger.set_baseline(report.baseline)
+        try:
+            ledger.record(work.trial, work.seeds, report.epoch, report.metrics)
+        except ValueError as error:
+            return Death.of(error)
+        if report.saved:
+            ledger.saved(work.trial, work.seeds, report.epoch)
+        return None
 
 
 @dataclass(frozen=True)
@@ -94,52 +125,54 @@ class Unit:
     """One unit of work in the process that trains it.
 
     Args:
-        trainer: The class.
-        recording: What it is given.
+        load: Returns the trainer's class, importing it where that is still to be done.
+        recording: What the trainer is given.
         work: What to train.
         manner: How.
     """
 
-    def __init__(self, trainer: TrainerClass, recording: Mapping[str, Any], work: Work, manner: Manner) -> None:
-        import torch
-
-        torch.set_num_threads(manner.threads)
+    def __init__(
+        self, load: Callable[[], TrainerClass], recording: Mapping[str, Any], work: Work, manner: Manner
+    ) -> None:
         self.work = work
-        self._checkpoints, self._every = CheckpointStore(Path(manner.checkpoints)), manner.every
-        checkpoints = self._checkpoints
-        state = checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
-        self._trainer = trainer(work.configuration, recording, list(work.seeds), state)
+        self._load, self._recording, self._manner = load, recording, manner
+        self._checkpoints = CheckpointStore(Path(manner.checkpoints))
+        self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
 
-    def baseline(self) -> Mapping[str, float]:
-        """Returns the constant model's losses."""
-        return self._trainer.baseline()
-
-    def reports(self) -> Iterator[Report]:
-        """Trains; yields each epoch after its checkpoint, where one is due, is durable."""
-        epochs = self._trainer.train(self.work.to_epoch - self.work.from_epoch)
-        for metrics in epochs:
-            self._epoch += 1
-            due = self._epoch == self.work.to_epoch or (self._every is not None and self._epoch % self._every == 0)
-            if due:
-                self.save()
-            yield Report(self._epoch, metrics, saved=due)
-        if self._epoch < self.work.to_epoch:
-            raise ValueError(
-                f"the trainer ended at epoch {self._epoch}, asked for {self.work.to_epoch}; "
-                "train(epochs) must yield one mapping per epoch"
-            )
+    def news(self) -> Iterator[Report | Death]:
+        """Trains; yields each epoch after its checkpoint, where one is due, is durable, or the trainer's death."""
+        try:
+            yield from self._train()
+        except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
+            yield Death.of(error)
 
     def save(self) -> None:
         """Makes the state at the present epoch durable."""
-        self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state())
+        if self._trainer is not None:
+            self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state())
 
     def close(self) -> None:
         """Frees what the trainer holds."""
-        self._trainer.close()
+        if self._trainer is not None:
+            self._trainer.close()
 
+    def _train(self) -> Iterator[Report]:
+        import torch
 
-def cause_of(error: BaseException) -> tuple[str, str]:
-    """Returns an exception in one line, and whole."""
-    first = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {first}", "".join(traceback.format_exception(error))
+        torch.set_num_threads(self._manner.threads)
+        work, every = self.work, self._manner.every
+        state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
+        self._trainer = self._load()(work.configuration, self._recording, list(work.seeds), state)
+        baseline = dict(self._trainer.baseline())
+        for metrics in self._trainer.train(work.to_epoch - work.from_epoch):
+            self._epoch += 1
+            due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
+            if due:
+                self.save()
+            yield Report(self._epoch, dict(metrics), due, baseline)
+        if self._epoch < work.to_epoch:
+            raise ValueError(
+                f"the trainer ended at epoch {self._epoch}, asked for {work.to_epoch}; "
+                "train(epochs) must yield one mapping per epoch"
+            )

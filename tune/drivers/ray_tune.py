@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +25,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import Job, Manner, Report, Unit, cause_of, log
+from tune.drivers.job import Death, Job, Manner, Report, Unit, log
 from tune.errors import UserMistake
 from tune.optimizer import Work
 from tune.study import Study
@@ -41,7 +42,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         assert recording is not None
         self._recording = recording
         self._unit: Unit | None = None
-        self._reports: Iterator[Report] = iter(())
+        self._news: Iterator[Report | Death] = iter(())
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
         """Ray calls this when the actor is given another unit."""
@@ -49,24 +50,16 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         return True
 
     def step(self) -> dict[str, Any]:
-        """Trains for about a second, or one epoch if that takes longer."""
-        work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
-        reports: list[Report] = []
-        baseline: Mapping[str, float] = {}
-        death: tuple[str, str] | None = None
-        try:
-            if self._unit is None:
-                self._unit = self._begin(work)
-                self._reports = self._unit.reports()
-            baseline = dict(self._unit.baseline())
-            began = time.monotonic()
-            for report in self._reports:
-                reports.append(report)
-                if report.epoch == work.to_epoch or time.monotonic() - began >= _REPORT_EVERY_S:
-                    break
-        except Exception as error:  # noqa: BLE001 - told as a dead trial, so that the actor lives on
-            death = cause_of(error)
-        return {"reports": [asdict(report) for report in reports], "baseline_losses": [baseline], "death": death}
+        """Trains for about a second, or one epoch if that takes longer; a trainer's death leaves the actor alive."""
+        if self._unit is None:
+            self._unit = self._begin()
+            self._news = self._unit.news()
+        began, news = time.monotonic(), []
+        for item in self._news:
+            news.append(item)
+            if time.monotonic() - began >= _REPORT_EVERY_S:
+                break
+        return {"news": news}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - state goes to the study folder
         """Ray calls this when a trial is paused, which is how a study stops gracefully."""
@@ -81,13 +74,15 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         """Frees the unit."""
         if self._unit is not None:
             self._unit.close()
-        self._unit, self._reports = None, iter(())
+        self._unit, self._news = None, iter(())
 
-    def _begin(self, work: Work) -> Unit:
+    def _begin(self) -> Unit:
         for place in self.config["paths"]:
             if place not in sys.path:
                 sys.path.append(place)
-        return Unit(load_trainer(self.config["trainer"]), self._recording, work, Manner(**self.config["manner"]))
+        work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
+        load = partial(load_trainer, self.config["trainer"])
+        return Unit(load, self._recording, work, Manner(**self.config["manner"]))
 
 
 class _Unstored:
@@ -147,11 +142,7 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
         job, work = self._job, self._searcher.works[trial.trial_id]
         try:
-            reports = [Report(**report) for report in result["reports"]]
-            if reports:
-                job.take(work, reports, result["baseline_losses"][0])
-            if result["death"] is not None:
-                job.died(work, *result["death"])
+            job.take(work, result["news"])
         except Exception as error:  # noqa: BLE001 - a ledger that cannot be written ends the study, in order
             self._searcher.failure = error
             return str(TrialScheduler.STOP)
@@ -167,7 +158,7 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         work = self._searcher.works[trial.trial_id]
         if work.trial in self._job.optimizer.in_flight:
             error = trial.get_error() or RuntimeError("the actor died")
-            self._job.died(work, *cause_of(getattr(error, "cause", None) or error))
+            self._job.take(work, [Death.of(getattr(error, "cause", None) or error)])
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
         """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go."""

@@ -32,8 +32,8 @@ class Bench:
         self.job = Job(self.optimizer, {}, Quadratic)
 
     def do(self, work: Work) -> None:
-        unit = Unit(Quadratic, {}, work, Manner.of(self.study, self.folder))
-        self.job.take(work, list(unit.reports()), unit.baseline())
+        unit = Unit(lambda: Quadratic, {}, work, Manner.of(self.study, self.folder))
+        self.job.take(work, list(unit.news()))
 
     def run(self) -> None:
         while (work := self.optimizer.next_work()) is not None:
