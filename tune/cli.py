@@ -126,7 +126,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from tune.ledger.ledger import stored_study
+    from tune.ledger import stored_study
     from tune.work import last_driver, work_on
 
     study = stored_study(options.folder)

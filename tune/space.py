@@ -4,6 +4,7 @@ Each is written in a study file as a mapping with one key that names its kind:
 `{log_uniform: [1.0e-4, 1.0e-2]}`, `{uniform: [0, 1]}`, `{int: [4, 64], log: true}`, `{choice: [16, 64, 256]}`.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from itertools import product
 from math import isfinite
@@ -28,43 +29,46 @@ def _check_bounds(low: float, high: float) -> None:
         raise ValueError(f"low must be below high, got [{low:g}, {high:g}]; swap the two, or use choice for one value")
 
 
-class LogUniform(_Parameter):
-    """A positive float, uniform in its logarithm."""
+class _Continuous(_Parameter):
+    """A float between two bounds."""
 
-    log_uniform: Bounds = Field(description="[low, high], both positive")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_bounds(*self.log_uniform)
-        if self.log_uniform[0] <= 0:
-            raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.log_uniform[0]:g}; use uniform")
-        return self
+    @property
+    @abstractmethod
+    def extremes(self) -> tuple[float, ...]:
+        """Both ends."""
 
     @property
     def values(self) -> None:
         """Not countable."""
         return
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_bounds(*self.extremes)
+        return self
+
+
+class LogUniform(_Continuous):
+    """A positive float, uniform in its logarithm."""
+
+    log_uniform: Bounds = Field(description="[low, high], both positive")
 
     @property
     def extremes(self) -> tuple[float, ...]:
         """Both ends."""
         return tuple(self.log_uniform)
 
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.log_uniform[0] <= 0:
+            raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.log_uniform[0]:g}; use uniform")
+        return self
 
-class Uniform(_Parameter):
+
+class Uniform(_Continuous):
     """A float, uniform."""
 
     uniform: Bounds = Field(description="[low, high]")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_bounds(*self.uniform)
-        return self
-
-    @property
-    def values(self) -> None:
-        """Not countable."""
-        return
 
     @property
     def extremes(self) -> tuple[float, ...]:

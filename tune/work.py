@@ -14,8 +14,7 @@ from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers import Job
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy
-from tune.ledger import Ledger
-from tune.ledger.ledger import refuse_other
+from tune.ledger import Ledger, refuse_other
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
 from tune.report.tables import print_summary

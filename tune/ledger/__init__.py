@@ -12,7 +12,18 @@ of them leaves a ledger from which the next process takes the same decisions.
 """
 
 from tune.ledger.checkpoints import CheckpointStore
+from tune.ledger.identity import refuse_other, stored_study
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Attempt, Decision, Reached, Session, Trial
 
-__all__ = ["Attempt", "CheckpointStore", "Decision", "Ledger", "Reached", "Session", "Trial"]
+__all__ = [
+    "Attempt",
+    "CheckpointStore",
+    "Decision",
+    "Ledger",
+    "Reached",
+    "Session",
+    "Trial",
+    "refuse_other",
+    "stored_study",
+]

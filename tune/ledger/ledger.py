@@ -1,26 +1,23 @@
 """The ledger: opens a study's folder, replays its decisions, and writes new ones."""
 
 import os
-import platform
-import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import pyarrow as pa
 
-from tune import document
-from tune.errors import StudyConflict, UserMistake
+from tune.errors import UserMistake
 from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.curves import CurveStore
 from tune.ledger.database import Database
 from tune.ledger.files import write_atomically
+from tune.ledger.identity import process_detail, refuse_other, stored_study
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
-from tune.study import Study, build_study, dump_study
+from tune.study import Study, dump_study
 
 Clock = Callable[[], float]
 
@@ -92,7 +89,7 @@ class Ledger:
             ledger = cls(study, folder, database, clock, writable=True)
             ledger._lease = lease
             ledger._reconcile()
-            ledger.decide("open", detail={**_process(), **(detail or {})})
+            ledger.decide("open", detail={**process_detail(), **(detail or {})})
         except BaseException:
             lease.release()
             database.close()
@@ -302,56 +299,3 @@ class Ledger:
             raise ValueError(
                 f"trial {trial} seed {seed}: epoch {epoch} follows epoch {len(curve)}; none may be left out"
             )
-
-
-def stored_study(folder: Path) -> Study:
-    """Returns the study that a folder holds.
-
-    Raises:
-        UserMistake: If it holds none.
-    """
-    file = folder / "study.yaml"
-    if not file.is_file():
-        raise UserMistake(f"{folder}: no study there (study.yaml is missing); give a folder that `run` made")
-    return build_study(document.read(file))
-
-
-def refuse_other(study: Study, folder: Path) -> None:
-    """Raises StudyConflict, with the differences, if a folder holds another study than this one."""
-    if not (folder / "study.yaml").exists():
-        return
-    old = dict(_flat(stored_study(folder).model_dump(mode="json", by_alias=True)))
-    new = dict(_flat(study.model_dump(mode="json", by_alias=True)))
-    different = [path for path in (old | new) if old.get(path) != new.get(path)]
-    if different:
-        shown = [f"  {path}: there {old.get(path)!r}, asked for {new.get(path)!r}" for path in different]
-        raise StudyConflict(
-            "\n".join(
-                [
-                    f"{folder}: holds another study of the name '{study.name}'",
-                    *shown,
-                    "give this one another name (--set name=...), or another folder (--results DIR)",
-                ]
-            )
-        )
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, value
-
-
-def _process() -> dict[str, Any]:
-    packages = ("latent-tune", "optuna", "ray", "torch")
-    known = {package: _version(package) for package in packages}
-    return {"host": socket.gethostname(), "pid": os.getpid(), "python": platform.python_version(), "packages": known}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except ImportError:
-        return None
