@@ -84,7 +84,7 @@ def _load(name: str, what: str, methods: Sequence[str]) -> object:
         found = getattr(import_module(module), attribute)
     except AttributeError:
         raise UserMistake(f"{what}: module '{module}' has no '{attribute}' (got {name!r})") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script without a main guard may leave, which looked like success
         cause = f"{type(error).__name__}: {error}"
         raise UserMistake(
             f"{what}: '{module}' cannot be imported from {here}: {cause}; write package.module:Class, got {name!r}"

@@ -69,8 +69,9 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     """
     training, trainer = _read(path, overrides)
     folder = results / training.name
-    _claim(folder, training)
+    _refuse_other(folder, training)
     recording = prepare_recording(trainer, training.recording)
+    _claim(folder, training)
     store = CheckpointStore(folder / "checkpoints")
     done = _done(store, training)
     if done < training.epochs:
@@ -99,19 +100,25 @@ def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
     return training, trainer
 
 
-def _claim(folder: Path, training: Training) -> None:
+def _refuse_other(folder: Path, training: Training) -> None:
     file = folder / "training.yaml"
-    text = document.dump(training.model_dump(mode="json"))
-    if file.exists() and file.read_text(encoding="utf-8") != text:
+    if file.exists() and file.read_text(encoding="utf-8") != _text(training):
         raise StudyConflict(
             f"{folder}: holds another training of this name; give this one another (--set name=...) or another "
             "folder (--results DIR)"
         )
+
+
+def _claim(folder: Path, training: Training) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, lambda out: out.write(text.encode()))
+        write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
     except OSError as error:
         raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
+
+
+def _text(training: Training) -> str:
+    return document.dump(training.model_dump(mode="json"))
 
 
 def _done(store: CheckpointStore, training: Training) -> int:

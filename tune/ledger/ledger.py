@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import isfinite, nan
 from pathlib import Path
@@ -73,6 +74,7 @@ class Ledger:
             UserMistake: If the folder cannot be written or the database not opened.
         """
         refuse_other(study, folder)
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".probe-{os.getpid()}"
@@ -80,7 +82,13 @@ class Ledger:
             probe.unlink()
         except OSError as error:
             raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
-        database = Database(study.storage.database, folder, study.name, create=True)
+        try:
+            database = Database(study.storage.database, folder, study.name, create=True)
+        except UserMistake:
+            for path in made:
+                with suppress(OSError):
+                    path.rmdir()
+            raise
         lease = Lease(database, clock)
         try:
             if not (folder / "study.yaml").exists():
