@@ -9,6 +9,7 @@ ever needed again. A fresh `Tuner` is made per process.
 import logging
 import os
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ from tune.study import Study
 from tune.trainer import load_trainer
 
 _REPORT_EVERY_S = 1.0
+_ANSWER_S = 5.0
 
 
 class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
@@ -237,6 +239,7 @@ def _settings(study: Study, folder: Path) -> dict[str, Any]:
 
 
 def _connect(address: str | None) -> None:
+    _refuse_silence(address)
     here = {"include_dashboard": False} if address is None else {}
     try:
         # "local", because without an address Ray would join whatever cluster it finds running on this machine.
@@ -244,9 +247,22 @@ def _connect(address: str | None) -> None:
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserMistake(
-            f"--address: Ray on {address or 'this machine'} cannot be used: {first}; start one with `ray start`, "
-            "see docs/cluster.md"
+            f"--address: Ray on {address or 'this machine'} cannot be used: {first}; a cluster that wants a token "
+            "wants its own (RAY_AUTH_TOKEN, or ~/.ray/auth_token), see docs/cluster.md"
         ) from error
+
+
+def _refuse_silence(address: str | None) -> None:
+    """Ray waits for minutes where nobody listens; a look at the port takes seconds."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserMistake(
+            f"--address: nobody answers at {address}: {error}; give the address that `ray start --head` printed"
+        ) from None
 
 
 def _slots(study: Study) -> int:
