@@ -123,8 +123,9 @@ class Study(_Section):
 
     @property
     def varying(self) -> dict[str, Parameter]:
-        """The parameters of the space that can take more than one value; the others need no column."""
-        return {name: one for name, one in self.space.items() if one.values is None or len(one.values) > 1}
+        """The parameters that can take more than one value, which are all that a view shows; all, when none can."""
+        several = {name: one for name, one in self.space.items() if one.values is None or len(one.values) > 1}
+        return several or dict(self.space)
 
     def rung_seeds(self, rung: int) -> tuple[int, ...]:
         """The seeds that a trial has at a rung."""
