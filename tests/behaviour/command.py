@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -147,15 +147,15 @@ def latent_tune(cwd: Path, *arguments: str, **extra: str) -> Said:
     return Said(code, text_of(process.out), text_of(process.err))
 
 
-def here(*arguments: str | Path, **extra: str) -> Said:
-    """Runs a command to its end in this process, which has everything imported; paths must be absolute."""
+def here(*arguments: str | Path, cwd: Path | None = None, **extra: str) -> Said:
+    """Runs a command to its end in this process, which has everything imported."""
     from tune.cli import main
 
     out, err = StringIO(), StringIO()
     before = dict(os.environ)
     os.environ.update({"COLUMNS": "120", **extra})
     try:
-        with redirect_stdout(out), redirect_stderr(err):
+        with chdir(cwd or Path()), redirect_stdout(out), redirect_stderr(err):
             try:
                 code = main([str(argument) for argument in arguments])
             except SystemExit as ended:  # argparse's

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.behaviour.command import Trained, latent_tune, ledger_of, status, write_study
+from tests.behaviour.command import Said, Trained, here, latent_tune, ledger_of, status, write_study
 
 DRIVERS = ["inline", pytest.param("ray", marks=pytest.mark.cluster)]
 SEED_EPOCHS = 6 * 2 * 2 + 2 * (2 + 3 * 3)
@@ -51,6 +51,12 @@ def written(cwd: Path, **changes: Any) -> Path:
     return cwd / "results" / "tiny"
 
 
+def run(cwd: Path, driver: str, **extra: str) -> Said:
+    """Runs the study; Ray in a process of its own, the inline driver in this one."""
+    arguments = ("run", "study.yaml", "--driver", driver)
+    return latent_tune(cwd, *arguments, **extra) if driver == "ray" else here(*arguments, cwd=cwd, **extra)
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_trainer_in_a_file_of_the_working_directory(tmp_path: Path, driver: str) -> None:
     """A class in a file next to the study is found, trained, continued from rung to rung, and gets its recording."""
@@ -68,7 +74,7 @@ def test_a_trainer_in_a_file_of_the_working_directory(tmp_path: Path, driver: st
 def test_a_trainer_of_a_package(tmp_path: Path, driver: str) -> None:
     """A class of any importable package trains every epoch that the ladder asks for, once."""
     write_study(tmp_path)
-    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", driver, QUADRATIC_LOG=str(tmp_path / "log"))
+    said = run(tmp_path, driver, QUADRATIC_LOG=str(tmp_path / "log"))
     assert said.code == 0, said.err
     trained, now = Trained.read(tmp_path / "log"), status(tmp_path / "results" / "tiny")
     assert (now["state"], now["trials"]["confirmed"], now["trials"]["stopped"]) == ("finished", 2, 4)
@@ -95,7 +101,7 @@ def test_trials_that_die_are_tried_again_counted_and_given_up(tmp_path: Path, dr
 def test_a_study_whose_first_trials_die_of_one_cause_stops(tmp_path: Path, driver: str) -> None:
     """A broken import costs three trials, not the whole night: exit code 1, and the cause."""
     write_study(tmp_path, trainer="tests.fakes.trainers:Broken")
-    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", driver)
+    said = run(tmp_path, driver)
     assert said.code == 1
     assert "Traceback" not in said.out + said.err
     cause = "RuntimeError: no such file or directory: 'weights.bin'"
@@ -129,7 +135,7 @@ def test_a_trainer_that_kills_the_study_itself_is_survived(tmp_path: Path) -> No
     write_study(tmp_path, trainer="tests.fakes.trainers:Killed")
     extra = {"KILLED_MARK": str(tmp_path / "mark"), "QUADRATIC_LOG": str(tmp_path / "log")}
     assert latent_tune(tmp_path, "run", "study.yaml", "--driver", "inline", **extra).code == -9
-    said = latent_tune(tmp_path, "resume", "results/tiny", **extra)
+    said = here("resume", "results/tiny", cwd=tmp_path, **extra)
     assert said.code == 0, said.err
     now = status(tmp_path / "results" / "tiny")
     assert (now["seed_epochs_spent"], now["sessions"]) == (SEED_EPOCHS, ["lost", "finished"])

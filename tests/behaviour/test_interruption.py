@@ -3,12 +3,13 @@
 import os
 import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.behaviour.command import Running, Said, Trained, latent_tune, poll, status, text_of, write_study
+from tests.behaviour.command import Running, Said, Trained, here, latent_tune, poll, status, text_of, write_study
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CHANGES: dict[str, Any] = {
@@ -81,7 +82,11 @@ def test_every_signal_stops_in_order(tmp_path: Path, driver: str) -> None:
     for number in SIGNALS:
         said = interrupted(tmp_path, arguments, number)
         arguments = check_interrupted(tmp_path, said, number)
-    said = latent_tune(tmp_path, *arguments, QUADRATIC_LOG=str(tmp_path / "log"))
+    log = str(tmp_path / "log")
+    if driver == "ray":
+        said = latent_tune(tmp_path, *arguments, QUADRATIC_LOG=log)
+    else:
+        said = here(*arguments, cwd=tmp_path, QUADRATIC_LOG=log)
     assert said.code == 0, said.err
     trained, now = Trained.read(tmp_path / "log"), status(tmp_path / "results" / "tiny")
     assert (len(trained.lines), trained.distinct) == (SEED_EPOCHS, SEED_EPOCHS)
@@ -90,10 +95,10 @@ def test_every_signal_stops_in_order(tmp_path: Path, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", ["inline", pytest.param("ray", marks=pytest.mark.cluster)])
-def test_a_second_signal_leaves_at_once(tmp_path: Path, driver: str) -> None:
+def test_a_second_signal_leaves_at_once(tmp_path: Path, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who does not want to wait for the epoch asks twice; that is as safe as a kill."""
-    write_study(tmp_path, **CHANGES, trainer="mytrainer:Stuck")
-    (tmp_path / "mytrainer.py").write_text(STUCK)
+    write_study(tmp_path, **CHANGES, trainer="stuck_trainer:Stuck")
+    (tmp_path / "stuck_trainer.py").write_text(STUCK)
     (tmp_path / "stuck").touch()
     log = tmp_path / "log"
     with Running(tmp_path, "run", "study.yaml", "--driver", driver, QUADRATIC_LOG=str(log)) as process:
@@ -105,7 +110,9 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, driver: str) -> None:
         assert process.wait() == 130
     assert command_of(Said(130, "", text_of(process.err))) == ["resume", "results/tiny"]
     (tmp_path / "stuck").unlink()
-    said = latent_tune(tmp_path, "resume", "results/tiny", "--driver", "inline", QUADRATIC_LOG=str(log))
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    said = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path, QUADRATIC_LOG=str(log))
+    sys.modules.pop("stuck_trainer", None)
     assert said.code == 0, said.err
     now = status(tmp_path / "results" / "tiny")
     assert (now["seed_epochs_spent"], now["sessions"]) == (SEED_EPOCHS, ["lost", "finished"])
