@@ -7,7 +7,7 @@ import pytest
 
 from tests.behaviour.command import Said, Trained, here, latent_tune, ledger_of, status, write_study
 
-DRIVERS = ["inline", pytest.param("ray", marks=pytest.mark.cluster)]
+INLINE = ("--driver", "inline")
 SEED_EPOCHS = 6 * 2 * 2 + 2 * (2 + 3 * 3)
 
 MINE = '''
@@ -51,17 +51,30 @@ def written(cwd: Path, **changes: Any) -> Path:
     return cwd / "results" / "tiny"
 
 
-def run(cwd: Path, driver: str, **extra: str) -> Said:
+@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.cluster)])
+def driver(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The arguments that choose a driver; Ray is a cluster that runs already."""
+    return INLINE if request.param == "inline" else request.getfixturevalue("on_ray")
+
+
+@pytest.fixture
+def on_ray(ray_local: None) -> tuple[str, ...]:
+    """The arguments that send a study to the session's cluster."""
+    import ray
+
+    return ("--driver", "ray", "--address", ray.get_runtime_context().gcs_address)
+
+
+def run(cwd: Path, driver: tuple[str, ...], **extra: str) -> Said:
     """Runs the study; Ray in a process of its own, the inline driver in this one."""
-    arguments = ("run", "study.yaml", "--driver", driver)
-    return latent_tune(cwd, *arguments, **extra) if driver == "ray" else here(*arguments, cwd=cwd, **extra)
+    arguments = ("run", "study.yaml", *driver)
+    return here(*arguments, cwd=cwd, **extra) if driver == INLINE else latent_tune(cwd, *arguments, **extra)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_a_trainer_in_a_file_of_the_working_directory(tmp_path: Path, driver: str) -> None:
+def test_a_trainer_in_a_file_of_the_working_directory(tmp_path: Path) -> None:
     """A class in a file next to the study is found, trained, continued from rung to rung, and gets its recording."""
     folder = written(tmp_path, trainer="mytrainer:Mine")
-    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", driver)
+    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "inline")
     assert said.code == 0, said.err
     ledger = ledger_of(folder)
     best = min(ledger.trials, key=lambda trial: trial.parameters["x"])
@@ -70,22 +83,20 @@ def test_a_trainer_in_a_file_of_the_working_directory(tmp_path: Path, driver: st
     assert f"Use x {best.parameters['x']:.3g}: trial {best.number}" in said.out
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_a_trainer_of_a_package(tmp_path: Path, driver: str) -> None:
+def test_a_trainer_of_a_package(tmp_path: Path) -> None:
     """A class of any importable package trains every epoch that the ladder asks for, once."""
     write_study(tmp_path)
-    said = run(tmp_path, driver, QUADRATIC_LOG=str(tmp_path / "log"))
+    said = run(tmp_path, INLINE, QUADRATIC_LOG=str(tmp_path / "log"))
     assert said.code == 0, said.err
     trained, now = Trained.read(tmp_path / "log"), status(tmp_path / "results" / "tiny")
     assert (now["state"], now["trials"]["confirmed"], now["trials"]["stopped"]) == ("finished", 2, 4)
     assert now["seed_epochs_spent"] == len(trained.lines) == SEED_EPOCHS
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_trials_that_die_are_tried_again_counted_and_given_up(tmp_path: Path, driver: str) -> None:
+def test_trials_that_die_are_tried_again_counted_and_given_up(tmp_path: Path, driver: tuple[str, ...]) -> None:
     """Each death is kept with its cause; the trials that live go on, and one of them wins."""
     folder = written(tmp_path, trainer="mytrainer:Fussy", resources={"retries": 2})
-    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", driver)
+    said = latent_tune(tmp_path, "run", "study.yaml", *driver)
     assert said.code == 0, said.err
     ledger, now = ledger_of(folder), status(folder)
     upper = [trial for trial in ledger.trials if trial.parameters["x"] > 0.5]
@@ -97,8 +108,7 @@ def test_trials_that_die_are_tried_again_counted_and_given_up(tmp_path: Path, dr
     assert "no gradient up here" in (folder / "latent-tune.log").read_text()
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_a_study_whose_first_trials_die_of_one_cause_stops(tmp_path: Path, driver: str) -> None:
+def test_a_study_whose_first_trials_die_of_one_cause_stops(tmp_path: Path, driver: tuple[str, ...]) -> None:
     """A broken import costs three trials, not the whole night: exit code 1, and the cause."""
     write_study(tmp_path, trainer="tests.fakes.trainers:Broken")
     said = run(tmp_path, driver)
@@ -109,8 +119,10 @@ def test_a_study_whose_first_trials_die_of_one_cause_stops(tmp_path: Path, drive
     assert said.last_line == f"latent-tune: the first 3 trials all died of one cause: {cause} (log: {log})"
     now = status(tmp_path / "results" / "tiny")
     assert now["state"] == "stopped"
-    assert now["trials"]["failed"] == 3
-    assert now["failures"] == {cause: 6}
+    slots = 1 if driver == INLINE else 2  # what else was in flight may have died for good as well
+    assert 3 <= now["trials"]["failed"] <= 3 + slots - 1
+    assert now["failures"].keys() == {cause}
+    assert now["failures"][cause] >= 6
     assert "Traceback" in (tmp_path / log).read_text()
 
 
@@ -119,7 +131,7 @@ def test_an_actor_that_is_killed_is_one_death(tmp_path: Path) -> None:
     """A process that goes without a word, as one out of memory does, is replaced; its trial is tried again."""
     write_study(tmp_path, trainer="tests.fakes.trainers:Killed")
     mark = tmp_path / "mark"
-    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "ray", KILLED_MARK=str(mark))
+    said = run(tmp_path, ("--driver", "ray"), KILLED_MARK=str(mark))
     assert said.code == 0, said.err
     assert mark.exists()
     ledger, now = ledger_of(tmp_path / "results" / "tiny"), status(tmp_path / "results" / "tiny")
