@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args()
     overrides = [*SMALLER, f"storage.checkpoints={options.checkpoints}"]
-    began = time.monotonic()
+    began, load = time.monotonic(), round(os.getloadavg()[0], 1)
     with tempfile.TemporaryDirectory() as scratch:
         cwd = Path(scratch)
         folder = cwd / "results" / read_study(find("quickstart"), overrides).name
@@ -57,6 +57,7 @@ def main() -> int:
         "kills": rows,
         **found,
         "seconds": round(time.monotonic() - began, 1),
+        "load_before": load,
         "machine": machine(),
         "date": datetime.now(tz=UTC).strftime("%Y-%m-%d"),
     }
