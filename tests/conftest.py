@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tune.drivers.ray_environment import set_environment
+
 # Before anything imports torch: the machine's cores belong to the tests that run trials side by side.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Before anything imports ray, which reads it then: loopback only, and a token that nobody else knows.
+set_environment(None)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -23,9 +27,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def ray_local() -> Iterator[None]:
     """One small Ray for the whole session: two slots, loopback only, with a token nobody else knows."""
-    from tune.drivers.ray_environment import set_environment
-
-    set_environment(None)
     import ray
 
     ray.init(
