@@ -35,6 +35,7 @@ SMALLER = [f"search.trials={TRIALS}", f"rungs={json.dumps(RUNGS)}"]
 PARTS = ("in the first rung", "in the first quarter", "in the second quarter", "in the third quarter", "near the end")
 SPANS = ((0.02, 0.08), (0.1, 0.25), (0.3, 0.5), (0.55, 0.75), (0.85, 0.95))
 DEADLINE_S = 120.0
+BYSTANDERS = ("dashboard/agent.py", "runtime_env/agent/main.py", "DashboardAgent", "RuntimeEnvAgent")  # Ray's names
 
 
 def main() -> int:
@@ -107,14 +108,14 @@ def start(cwd: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kills the driver alone, and waits until the actors that worked for it have noticed.
 
-    Ray's two agents do no work, and would notice only after a minute that they are alone.
+    Ray's two bystanders (dashboard, runtime environments) would notice only after a minute that they are alone.
     """
     children = psutil.Process(process.pid).children(recursive=True)
-    agents = [child for child in children if any("agent" in part.lower() for part in child.cmdline())]
+    bystanders = [child for child in children if any(part.endswith(BYSTANDERS) for part in child.cmdline())]
     process.kill()
     process.wait()
-    _, left = psutil.wait_procs([child for child in children if child not in agents], 10)
-    for child in [*left, *agents]:
+    _, left = psutil.wait_procs([child for child in children if child not in bystanders], 10)
+    for child in [*left, *bystanders]:
         with suppress(psutil.NoSuchProcess):
             child.kill()
 

@@ -21,6 +21,7 @@ from tune.ledger.curves import CurveStore
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
+_BYSTANDERS = ("dashboard/agent.py", "runtime_env/agent/main.py", "DashboardAgent", "RuntimeEnvAgent")  # Ray's names
 
 STUDY: dict[str, Any] = {
     "name": "tiny",
@@ -102,14 +103,14 @@ class Running:
     def kill(self) -> None:
         """Kills it with -9, and waits until those of its children that work, whom nobody told, have gone too.
 
-        Ray's two agents do no work; they notice after a minute that they are alone.
+        Ray's two bystanders (dashboard, runtime environments) notice only after a minute that they are alone.
         """
         children = psutil.Process(self.pid).children(recursive=True)
-        agents = {child for child in children if _is_agent(child)}
+        bystanders = {child for child in children if _is_bystander(child)}
         self._process.kill()
         self._process.wait(DEADLINE_S)
-        _, left = psutil.wait_procs([child for child in children if child not in agents], DEADLINE_S)
-        for orphan in [*left, *agents]:
+        _, left = psutil.wait_procs([child for child in children if child not in bystanders], DEADLINE_S)
+        for orphan in [*left, *bystanders]:
             with suppress(psutil.NoSuchProcess):
                 orphan.kill()
         assert not left, f"outlived its driver: {left}"
@@ -119,9 +120,9 @@ class Running:
         return text_of(self.out) + text_of(self.err)
 
 
-def _is_agent(process: psutil.Process) -> bool:
+def _is_bystander(process: psutil.Process) -> bool:
     try:
-        return any(part.endswith(("agent.py", "agent/main.py", "Agent")) for part in process.cmdline())
+        return any(part.endswith(_BYSTANDERS) for part in process.cmdline())
     except psutil.Error:
         return False
 
