@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
-from tune.drivers import Job
+from tune.drivers.job import SCRATCH, Job
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy
 from tune.ledger import Ledger, refuse_other
 from tune.optimizer import Optimizer
@@ -79,6 +80,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
         finally:
             log.removeHandler(handler)
             handler.close()
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
 

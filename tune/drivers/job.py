@@ -14,6 +14,9 @@ from tune.trainer import Trainer, TrainerClass
 
 log = logging.getLogger("latent-tune")
 
+SCRATCH = ".ray"
+"""In the study folder, what Ray Tune writes while a study runs; nothing in it is ever read again."""
+
 
 @dataclass(frozen=True)
 class Report:

@@ -8,7 +8,6 @@ ever needed again. A fresh `Tuner` is made per process.
 
 import logging
 import os
-import shutil
 import socket
 import sys
 import time
@@ -26,7 +25,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import Death, Job, Manner, Report, Unit, log
+from tune.drivers.job import SCRATCH, Death, Job, Manner, Report, Unit, log
 from tune.errors import UserMistake
 from tune.optimizer import Work
 from tune.study import Study
@@ -206,23 +205,20 @@ def drive(job: Job, address: str | None = None) -> None:
         StudyStopped: If the study cannot go on.
     """
     study, folder = job.optimizer.study, job.optimizer.ledger.folder
-    scratch = folder.resolve() / ".ray"
+    scratch = folder.resolve() / SCRATCH
     with cluster(study, address) as slots:
         _send_to_log(logging.getLogger("ray"))
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         searcher = LedgerSearcher(job, _settings(study, folder), slots)
         resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
-        try:
-            ray_tune.Tuner(
-                ray_tune.with_resources(trainable, resources),
-                tune_config=ray_tune.TuneConfig(
-                    num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
-                ),
-                run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
-            ).fit()
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        ray_tune.Tuner(
+            ray_tune.with_resources(trainable, resources),
+            tune_config=ray_tune.TuneConfig(
+                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
+            ),
+            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
+        ).fit()
     if searcher.failure is not None:
         raise searcher.failure
 
