@@ -16,6 +16,7 @@ def prediction_loss(
     voltages: Tensor,
     stimulus: Tensor | None,
     span: tuple[int, int],
+    *,
     product_type: torch.dtype = torch.float32,
 ) -> Tensor:
     """Compute the one-step prediction error of each seed over all pairs `(t, t+1)` inside a split.

@@ -50,9 +50,11 @@ class Linear:
 
     def forward(self, a: Tensor) -> Tensor:
         """Map `[S, R, in]` to `[S, R, out]`."""
-        if torch.compiler.is_compiling():
-            return torch.baddbmm(self.bias, a, self.weight)
-        return torch.baddbmm(self.bias, a, self.weight, out=_empty_rows(a, self.weight.shape[2]))
+        if writes_in_place(self.weight_gradient, a):
+            return torch.baddbmm(self.bias, a, self.weight, out=_empty_rows(a, self.weight.shape[2]))
+        if len(a) == 1:
+            return torch.addmm(self.bias[0], a[0], self.weight[0]).unsqueeze(0)
+        return torch.baddbmm(self.bias, a, self.weight)
 
     def backward(self, a: Tensor, gradient: Tensor, *, normalised: bool) -> None:
         """Fill the gradients from the input `a` and the gradient `[S, R, out]` of the output.
@@ -68,25 +70,41 @@ class Linear:
     def backward_input(self, gradient: Tensor) -> Tensor:
         """Give the gradient `[S, R, in]` of the input."""
         transposed = self.weight.transpose(1, 2)
-        if torch.compiler.is_compiling():
-            return torch.bmm(gradient, transposed)
-        out = _empty_rows(gradient, transposed.shape[2])
-        if gradient.dtype == torch.bfloat16 and not gradient.is_cuda:
-            # oneDNN's batched product with a transposed strided weight is five times slower than one after the other
-            for seed in range(len(gradient)):
-                torch.mm(gradient[seed], transposed[seed], out=out[seed])
-            return out
-        return torch.bmm(gradient, transposed, out=out)
+        if writes_in_place(self.weight_gradient, gradient):
+            return torch.bmm(gradient, transposed, out=_empty_rows(gradient, transposed.shape[2]))
+        return multiply(gradient, transposed)
+
+
+def writes_in_place(out: Tensor, factor: Tensor) -> bool:
+    """Say whether products may go straight into a strided result.
+
+    Not into one of another type; and a compiler wants plain functions.
+    """
+    return out.dtype == factor.dtype and not torch.compiler.is_compiling()
+
+
+def multiply(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply `[S, a, b]` by `[S, b, c]`; one seed as plain matrices, which oneDNN then takes without a copy."""
+    return torch.mm(left[0], right[0]).unsqueeze(0) if len(left) == 1 else torch.bmm(left, right)
 
 
 def write_product(out: Tensor, left: Tensor, right: Tensor, scale: float = 1.0) -> None:
     """Write `scale * left @ right` into `out`, which may be wider than the factors and strided between seeds."""
-    if out.dtype == left.dtype and not torch.compiler.is_compiling():
+    if writes_in_place(out, left):
         torch.baddbmm(out, left, right, beta=0, alpha=scale, out=out)
-    elif scale == 1.0:
-        out.copy_(torch.bmm(left, right))
+        return
+    product = multiply(left, right)
+    out.copy_(product if scale == 1.0 else product.mul_(scale))
+
+
+def add_product(out: Tensor, left: Tensor, right: Tensor, scale: float = 1.0) -> None:
+    """Add `scale * left @ right` to `out`; in the type of `out`, even where the product's is narrower."""
+    if out.dtype != left.dtype:
+        out.add_(multiply(left, right), alpha=scale)
+    elif len(out) == 1:
+        out[0].addmm_(left[0], right[0], alpha=scale)
     else:
-        out.copy_(torch.bmm(left, right).mul_(scale))
+        out.baddbmm_(left, right, alpha=scale)
 
 
 def sum_rows(out: Tensor, gradient: Tensor) -> None:

@@ -123,7 +123,9 @@ class Network:
             weight, bias = named[f"{layer}.weight"], named[f"{layer}.bias"]
             if f"{layer}.scale" in named:
                 vectors = (named[f"{layer}.scale"], named[f"{layer}.shift"])
-                weight, bias = fold(weight, bias, vectors, (statistics[f"{layer}.mean"], statistics[f"{layer}.variance"]))
+                weight, bias = fold(
+                    weight, bias, vectors, (statistics[f"{layer}.mean"], statistics[f"{layer}.variance"])
+                )
             folded[layer] = (weight.to(product_type), bias.to(product_type))
         return folded
 

@@ -5,16 +5,19 @@ to tensors that stay on the device, and no Python value depends on a result. So 
 execution, a compiler and a CUDA graph.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from model.compiling import Compiled
 from model.config import TrainingConfig
 from model.network import Network
 from model.norm import Moments
 from model.optim import SeedOptimizer
+from model.outer import Workspace
 from model.passes import Passes
 from model.precision import product_type
 
@@ -66,6 +69,7 @@ class TrainingStep:
         optimizer: Holds the gradient and updates `tensors.parameters`.
         voltages: `[T, N]` on the device.
         stimulus: `[T, M]` on the device when the evolver sees it, else None.
+        workspace: May be shared with steps that run at another time.
 
     Attributes:
         totals: float64 `[3, S]`: prediction loss, reconstruction loss and gradient norm, summed over steps.
@@ -78,26 +82,46 @@ class TrainingStep:
         optimizer: SeedOptimizer,
         voltages: Tensor,
         stimulus: Tensor | None,
+        *,
+        workspace: Workspace | None = None,
     ) -> None:
         self._config: TrainingConfig = network.config
         self._tensors = tensors
         self._optimizer = optimizer
         precision = product_type(network.config, tensors.parameters)
-        self._passes = Passes(network, tensors.parameters, optimizer.gradient, voltages, stimulus, precision)
+        self._passes = Passes(
+            network,
+            tensors.parameters,
+            optimizer.gradient,
+            voltages,
+            stimulus,
+            product_type=precision,
+            workspace=workspace or Workspace(),
+        )
+        self._forward_backward: Callable[[Tensor], tuple[Tensor, Moments]] = self._passes.run
         self._running = network.statistics.views(tensors.running)
         self._failed_at_hand = None if tensors.failed.is_cuda else tensors.failed.numpy()
         self.totals = torch.zeros(3, len(tensors.failed), dtype=torch.float64, device=voltages.device)
+
+    def compile(self) -> None:
+        """Compile forward and backward from the next step on."""
+        self._forward_backward = Compiled(self._passes.run)
+
+    def run_on(self, rows: Tensor, learning_rate: Tensor, averaging_weight: Tensor) -> Tensor:
+        """Do one step from plain tensors and return `totals`: the form that a CUDA graph captures."""
+        self.run(StepInputs(rows, learning_rate, averaging_weight))
+        return self.totals
 
     def run(self, inputs: StepInputs) -> None:
         """Do one step; a seed that has failed gets a zero gradient, its companions never notice."""
         self._optimizer.learning_rate.copy_(inputs.learning_rate)
         with torch.no_grad():
-            losses, moments = self._passes.run(inputs.rows)
+            losses, moments = self._forward_backward(inputs.rows)
             if self._config.l1:
                 self._optimizer.gradient.add_(self._tensors.parameters.sign(), alpha=self._config.l1)
             norms = self._limit_gradient(losses)
             self._optimizer.step()
-            self._update_running(moments)
+            _update_running(self._running, moments)
             if self._tensors.average is not None:
                 live = (self._tensors.parameters, self._tensors.running)
                 for average, newest in zip(self._tensors.average, live, strict=True):
@@ -122,10 +146,11 @@ class TrainingStep:
         """On a CPU the flags lie at hand, and the pass over the gradient is saved while no seed has failed."""
         return self._failed_at_hand is None or bool(self._failed_at_hand.any())
 
-    def _update_running(self, moments: Moments) -> None:
-        """Move the running statistics: from the prediction, then, in the decoder, from the reconstruction."""
-        for group in range(2 if moments else 0):
-            names = [name for name, moment in moments.items() if len(moment) > group]
-            old = [self._running[name] for name in names]
-            new = [moments[name][group] for name in names]
-            torch._foreach_lerp_(old, new, BATCH_NORM_MOMENTUM)  # one call for all layers
+
+def _update_running(running: dict[str, Tensor], moments: Moments) -> None:
+    """Move the running statistics: from the prediction, then, in the decoder, from the reconstruction."""
+    for group in range(2 if moments else 0):
+        names = [name for name, moment in moments.items() if len(moment) > group]
+        old = [running[name] for name in names]
+        new = [moments[name][group] for name in names]
+        torch._foreach_lerp_(old, new, BATCH_NORM_MOMENTUM)  # one call for all layers

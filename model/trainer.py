@@ -87,7 +87,10 @@ class LatentEvolutionTrainer:
             RuntimeError: The trainer is closed.
         """
         for remaining in range(epochs, 0, -1):
-            yield self._train_one_epoch(last=remaining == 1)
+            metrics = self._train_one_epoch(last=remaining == 1)
+            seconds = metrics["seconds"][0] or 0.0
+            self._require_group().consider_compiling(seconds * (remaining - 1))
+            yield metrics
 
     def state(self) -> Mapping[int, Any]:
         """Copy what each seed needs to continue exactly; call it before, between or after epochs.

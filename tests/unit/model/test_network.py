@@ -9,6 +9,7 @@ from model.config import TrainingConfig
 from model.generators import derive_generator, draw_rows
 from model.layout import ALIGNMENT, Layout
 from model.network import Network
+from model.outer import Workspace
 from model.passes import Passes
 
 
@@ -96,12 +97,13 @@ def test_training_mode_normalises_prediction_and_reconstruction_apart(activation
     network = build(activation=activation, batch_size=6)
     flat, _ = network.initialise([1, 12])
     voltages = torch.randn(6, 7, generator=derive_generator(0, "x")).repeat_interleave(2, dim=0)
+    plain = {"product_type": torch.float32, "workspace": Workspace()}
     rows = torch.arange(0, 12, 2).expand(2, -1)  # x[t + 1] = x[t]: both halves have the same target
-    losses, moments = Passes(network, flat, torch.zeros_like(flat), voltages, None, torch.float32).run(rows)
+    losses, moments = Passes(network, flat, torch.zeros_like(flat), voltages, None, **plain).run(rows)
     silent = flat.clone()
     for name, view in network.parameters.views(silent).items():
         view.mul_(0.0 if name.startswith("evolver") else 1.0)
-    still, _ = Passes(network, silent, torch.zeros_like(flat), voltages, None, torch.float32).run(rows)
+    still, _ = Passes(network, silent, torch.zeros_like(flat), voltages, None, **plain).run(rows)
     assert losses.shape == (2, 2)
     assert (losses[:, 0] != losses[:, 1]).all()
     torch.testing.assert_close(still[:, 0], still[:, 1])
