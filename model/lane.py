@@ -6,13 +6,16 @@ import torch
 from torch import Tensor
 
 from model.capture import Captured
+from model.cost import count_flops
 from model.evaluate import prediction_loss
 from model.network import Network
 from model.optim import SeedOptimizer
-from model.outer import TILE, Workspace
+from model.outer import Workspace
 from model.precision import product_type
 from model.seed_state import SeedState
 from model.step import SeedTensors, StepInputs, TrainingStep
+
+TOGETHER_FLOPS = 0.75e9  # of a step, all its seeds: about 5 ms of one core; measured, see docs/speed.md
 
 
 class Lane:
@@ -78,13 +81,15 @@ class Lane:
         self._run.forget()
 
 
-def split_into_lanes(seeds: Sequence[int], batch_size: int, voltages: Tensor) -> list[list[int]]:
+def split_into_lanes(seeds: Sequence[int], network: Network, device: torch.device) -> list[list[int]]:
     """Say which seeds go through a step together.
 
-    Together pays while the work of a seed is small against the cost of starting it. Once the decoder's outputs fill a
-    tile, more seeds only push each other out of the cache, so the next ones train after them, epoch by epoch, each
-    lane as fast as if alone. The rule reads nothing but sizes and the kind of device: it is the same every time, and
-    no result depends on it beyond rounding.
+    A GPU takes all of them. On a CPU together pays while the arithmetic of a seed is small against the cost of
+    starting it; beyond, more seeds only push each other out of the cache, so lanes train one after another, epoch by
+    epoch, each as fast as alone. The rule reads nothing but sizes and the kind of device: it is the same every time,
+    and no result depends on it beyond rounding.
     """
-    together = max(1, TILE[voltages.device.type] // (2 * batch_size * voltages.shape[1]))
+    together = len(seeds)
+    if device.type == "cpu":
+        together = max(1, int(TOGETHER_FLOPS / count_flops(network, network.config.batch_size)))
     return [list(seeds[start : start + together]) for start in range(0, len(seeds), together)]

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from model.lane import Lane, split_into_lanes
 from model.network import Network
 from model.outer import Workspace
 from model.precision import numerics, recording_type
+from model.profiling import profile_steps
 from model.recording import Recording
 from model.schedule import averaging_weight_at, learning_rate_at
 from model.step import StepInputs
@@ -55,8 +57,8 @@ class SeedGroup:
         self._steps_per_epoch = (last - first) // config.batch_size
         self.samples_per_epoch = self._steps_per_epoch * config.batch_size
         self.learning_rate = config.learning_rate
-        network = Network(config, self._voltages.shape[1], 0 if stimulus is None else stimulus.shape[1])
-        self._restore(network, stimulus, state)
+        self._network = Network(config, self._voltages.shape[1], 0 if stimulus is None else stimulus.shape[1])
+        self._restore(stimulus, state)
         self._compiled = False
         self.consider_compiling(0.0)
 
@@ -84,6 +86,13 @@ class SeedGroup:
             losses = [lane.loss(span).masked_fill(lane.tensors.failed, torch.nan) for lane in self._lanes]
         return torch.cat(losses).cpu()
 
+    def profile(self, trace: Path) -> dict[str, Any]:
+        """Time some steps of the first lane, which are then part of its training; see `model.profiling`."""
+        lane, seeds = self._lanes[0], self._lane_seeds[0]
+        plan = self._plan_lane(seeds, self._plan_schedule())
+        with numerics(self._config, self.device):
+            return profile_steps(lambda count: lane.train((plan * count)[:count]), self._network, len(seeds), trace)
+
     def consider_compiling(self, remaining_s: float) -> None:
         """Compile, once, if that pays for a training that would take so many more seconds."""
         if not self._compiled and pays(self._config, self.device, remaining_s):
@@ -105,15 +114,15 @@ class SeedGroup:
                 found[seed] = {**counts, **lane.state.unpack(row)}
         return found
 
-    def _restore(self, network: Network, stimulus: Tensor | None, state: Mapping[int, Any] | None) -> None:
+    def _restore(self, stimulus: Tensor | None, state: Mapping[int, Any] | None) -> None:
         """Set every tensor: from the seeds' generators, then, if there is a state, from that."""
         saved = _select_saved(self.seeds, state)
         self.epoch = saved[self.seeds[0]]["epoch"] if saved else 0
         self._steps_done = saved[self.seeds[0]]["step"] if saved else 0
-        self._lane_seeds = split_into_lanes(self.seeds, self._config.batch_size, self._voltages)
+        self._lane_seeds = split_into_lanes(self.seeds, self._network, self.device)
         workspace = Workspace()
         self._lanes = [
-            Lane(network, seeds, self._steps_done, self._voltages, stimulus, workspace=workspace)
+            Lane(self._network, seeds, self._steps_done, self._voltages, stimulus, workspace=workspace)
             for seeds in self._lane_seeds
         ]
         for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from model.config import check_config, parse_config
@@ -104,6 +105,17 @@ class LatentEvolutionTrainer:
     def baseline(self) -> Mapping[str, float]:
         """Losses of the constant model `x[t+1] = x[t]` on each split."""
         return self._require_group().baseline()
+
+    def profile(self, trace: Path) -> Mapping[str, Any]:
+        """Time some steps of the seeds that go through a step together, and write what happened as a Chrome trace.
+
+        Args:
+            trace: The file to write.
+
+        Returns:
+            Figures by name, see `model.profiling.profile_steps`. The trainer has trained those steps: do not go on.
+        """
+        return self._require_group().profile(trace)
 
     def close(self) -> None:
         """Free the memory; idempotent."""
