@@ -171,12 +171,12 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(self._device)
             self._before: float | None = torch.cuda.memory_allocated(self._device) / 2**20
         else:
+            ctypes.CDLL(None).malloc_trim(0)  # or what others have freed would be taken for nothing
             try:
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the kernel forgets the old peak
             except OSError:
                 self._before = None
             else:
-                ctypes.CDLL(None).malloc_trim(0)  # or what others have freed would be taken for nothing
                 self._before = _status_mib("VmRSS")
         return self
 

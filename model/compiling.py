@@ -47,8 +47,8 @@ def report_once(error: Exception) -> None:
     kind = type(error).__name__
     if kind not in _reported:
         _reported.add(kind)
-        first = next(iter(str(error).splitlines()), "")
-        log.warning("torch.compile failed, training goes on without: %s: %s", kind, first)
+        cause = " ".join(str(error).split())[:200]
+        log.warning("torch.compile failed, training goes on without: %s: %s", kind, cause)
 
 
 def share_cache() -> None:

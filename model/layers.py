@@ -48,8 +48,16 @@ class Linear:
     weight_gradient: Tensor
     bias_gradient: Tensor
 
-    def forward(self, a: Tensor) -> Tensor:
-        """Map `[S, R, in]` to `[S, R, out]`."""
+    def forward(self, a: Tensor, *, normalised: bool) -> Tensor:
+        """Map `[S, R, in]` to `[S, R, out]`.
+
+        Where batch norm follows, the bias is left out: it would be subtracted with the mean, after it has cost
+        digits. `BatchNorm.moments` puts it back.
+        """
+        if normalised:
+            if writes_in_place(self.weight_gradient, a):
+                return torch.bmm(a, self.weight, out=_empty_rows(a, self.weight.shape[2]))
+            return multiply(a, self.weight)
         if writes_in_place(self.weight_gradient, a):
             return torch.baddbmm(self.bias, a, self.weight, out=_empty_rows(a, self.weight.shape[2]))
         if len(a) == 1:

@@ -30,7 +30,7 @@ class BatchNorm:
 
     Args:
         config: Only its width is read.
-        vectors: Scale and shift, views `[S, 1, H]` of the parameters.
+        vectors: Scale, shift, and the bias that the layer before has left out; views `[S, 1, H]` of the parameters.
         gradients: Of scale and shift, written by `backward`.
         groups: G.
 
@@ -38,9 +38,9 @@ class BatchNorm:
     """
 
     def __init__(
-        self, config: TrainingConfig, vectors: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor], groups: int
+        self, config: TrainingConfig, vectors: tuple[Tensor, ...], gradients: tuple[Tensor, Tensor], groups: int
     ) -> None:
-        self._scale, self._shift = vectors
+        self._scale, self._shift, self._bias = vectors
         self._gradients = gradients
         self._seeds, self._groups, self._units = len(self._scale), groups, config.hidden_units
         channels = groups * self._seeds * self._units
@@ -78,7 +78,7 @@ class BatchNorm:
     def moments(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Mean and unbiased variance of the last batch, one `[S, 1, H]` per group."""
         mean, variance = self._statistics.view(2, self._groups, self._seeds, 1, self._units).unbind(0)
-        return mean.unbind(0), variance.unbind(0)
+        return (mean + self._bias).unbind(0), variance.unbind(0)
 
     def _join(self, h: Tensor) -> Tensor:
         """`[S, R, H]` to `[B, C]`; no copy where `h` is stored rows first."""

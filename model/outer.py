@@ -86,7 +86,7 @@ class OuterLayers:
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Apply the encoder's first layer to a batch's inputs `[S, B, N]`; return `[S, B, H]`."""
-        return self._first.forward(inputs)
+        return self._first.forward(inputs, normalised=self._first_normalised)
 
     def encode_backward(self, inputs: Tensor, gradient: Tensor) -> None:
         """Fill the first layer's gradients from the gradient `[S, B, H]` of its output."""

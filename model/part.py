@@ -66,9 +66,9 @@ class Part:
         self._activation_gradient = ACTIVATION_GRADIENTS[config.activation]
         self._norms: dict[str, BatchNorm] = {}
         for layer in layers[:-1] if config.use_batch_norm else []:
-            scale, shift = (weights.parameters[f"{layer}.{kind}"] for kind in ("scale", "shift"))
+            vectors = tuple(weights.parameters[f"{layer}.{kind}"] for kind in ("scale", "shift", "bias"))
             gradients = (weights.gradients[f"{layer}.scale"], weights.gradients[f"{layer}.shift"])
-            self._norms[layer] = BatchNorm(config, (scale, shift), gradients, groups)
+            self._norms[layer] = BatchNorm(config, vectors, gradients, groups)
         self._norm_of = [self._norms.get(layer) for layer in layers]
 
     def forward(self, h: Tensor, tape: Tape) -> Tensor:
@@ -77,7 +77,7 @@ class Part:
         for i, norm in enumerate(self._norm_of):
             if i in self._inside:
                 tape.inputs[i] = h
-                h = self._inside[i].forward(h)
+                h = self._inside[i].forward(h, normalised=norm is not None)
             if i < last:
                 y, kept = (h, None) if norm is None else norm.forward(h)
                 h = self._activate(y)
