@@ -203,7 +203,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processor": name,
         "cores": torch.get_num_threads(),
-        "amx": torch.cpu._is_amx_tile_supported(),  # noqa: SLF001 - the only place that knows
+        "amx": torch.cpu._is_amx_tile_supported(),
         "torch": torch.__version__,
         "date": datetime.now(UTC).date().isoformat(),
     }
