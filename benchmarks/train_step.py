@@ -102,7 +102,7 @@ def take_turns(
     rounds: dict[tuple[str, int], list[float]] = {key: [] for key in sides}
     started = time.perf_counter()
     once = {key: run_timed(side, 2, device) / 2 for key, side in sides.items()}
-    steps = {key: max(3, min(20, int(options.turn_s / seconds))) for key, seconds in once.items()}
+    steps = {key: max(1 if seconds > 1 else 3, min(20, int(options.turn_s / seconds))) for key, seconds in once.items()}
     while len(rounds["published", 1]) < options.rounds or (
         time.perf_counter() - started < options.budget_s and len(rounds["published", 1]) < 10 * options.rounds
     ):
@@ -112,12 +112,16 @@ def take_turns(
 
 
 def run_timed(side: PublishedTraining | OurTraining, steps: int, device: torch.device) -> float:
-    """Seconds that some steps take, the device's work included."""
-    started = time.perf_counter()
+    """Seconds that some steps take, the device's work included.
+
+    On one core they are the processor's, not the clock's: a neighbour then costs caches, but no time.
+    """
+    clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    started = clock()
     side.run(steps)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def describe(
@@ -238,6 +242,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available())
     parser.add_argument("--rounded-recording", action="store_true", help="also with the recording in bfloat16")
+    parser.add_argument("--append", action="store_true", help="keep the other sizes of the result file")
     parser.add_argument("--name", default=None, help="of the result files (default: by device)")
     options = parser.parse_args()
     if options.precisions is None:
@@ -263,10 +268,16 @@ def main() -> None:
         for row in measure(neurons, batch_size, options, rates):
             rows.append(row)
             show(row)
-    result = {"machine": machine(device), "rates": vars(rates), "rows": rows}
     name = options.name or f"train_step-{options.device}{'-quick' if options.quick else ''}"
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path = RESULTS / f"{name}.json"
+    result = {"machine": machine(device), "rates": vars(rates), "rows": rows}
+    if options.append:
+        measured = {(row["neurons"], row["batch_size"]) for row in rows}
+        before = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        rows = [row for row in before if (row["neurons"], row["batch_size"]) not in measured] + rows
+        result["rows"] = sorted(rows, key=lambda row: (row["neurons"], row["batch_size"]))
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     draw(result, RESULTS / f"{name}.svg")
     print(f"\nwritten: {RESULTS.name}/{name}.json and .svg")
 

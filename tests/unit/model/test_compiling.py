@@ -11,6 +11,9 @@ from model import compiling
 from model.capture import Captured
 from model.compiling import COMPILE_COST_S, EXPECTED_GAIN, Compiled, pays
 from model.config import TrainingConfig
+from model.network import Network
+from model.outer import Workspace
+from model.passes import Passes
 
 GPU, CPU = torch.device("cuda"), torch.device("cpu")
 LONG_S = 2 * COMPILE_COST_S / EXPECTED_GAIN
@@ -36,7 +39,7 @@ def test_a_failing_compiler_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
         functions = [Compiled(lambda x: x + 1, backend=break_down) for _ in range(2)]
         results = [function(torch.ones(2)) for function in functions for _ in range(2)]
     assert all(torch.equal(result, torch.full((2,), 2.0)) for result in results)
-    (record,) = caplog.records
+    (record,) = [record for record in caplog.records if record.name == "latent-tune"]
     assert "torch.compile failed, training goes on without" in record.message
     assert "no kernel for you" in record.message
 
@@ -83,3 +86,20 @@ def test_without_a_gpu_nothing_is_captured() -> None:
     given = [torch.ones(1), torch.ones(2)]
     assert [captured(x) for x in given] == given
     assert [a is b for a, b in zip(seen, given, strict=True)] == [True, True]
+
+
+@pytest.mark.usefixtures("nothing_reported")
+def test_the_compiled_step_agrees(caplog: pytest.LogCaptureFixture) -> None:
+    """What the compiler is given for a step, plain functions without writes into strided memory, does the same step."""
+    network = Network(TrainingConfig(latent_dims=4, hidden_units=8, hidden_layers=1, batch_size=4), 7)
+    flat, _ = network.initialise([1, 12])
+    voltages = torch.randn(9, 7, generator=torch.Generator().manual_seed(0))
+    rows = torch.arange(8).view(2, 4)
+    results = []
+    for wrap in (lambda run: run, lambda run: Compiled(run, backend="eager")):
+        gradient = torch.zeros_like(flat)
+        plain = {"product_type": torch.float32, "workspace": Workspace()}
+        losses, _ = wrap(Passes(network, flat, gradient, voltages, None, **plain).run)(rows)
+        results.append((losses, gradient))
+    assert not [record for record in caplog.records if record.name == "latent-tune"]
+    torch.testing.assert_close(*results)
