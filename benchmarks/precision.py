@@ -14,7 +14,7 @@ import torch
 from model.trainer import LatentEvolutionTrainer
 
 SEEDS = [1, 12, 123, 1234, 12345]
-EPOCHS = 12
+EPOCHS = 30
 RECORDING = {"simulate": {"extent": 2, "steps": 16000, "seed": 0}}
 CONFIG = {"learning_rate": 1e-3, "batch_size": 256, "latent_dims": 32, "hidden_units": 64, "use_batch_norm": False}
 PRECISIONS = {
