@@ -84,6 +84,40 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     _show(folder, training, console)
 
 
+def profile(path: Path, results: Path, overrides: list[str], console: Console) -> None:
+    """Times some steps of a training and throws them away; writes `trace.json` and `profile.json` into its folder.
+
+    Args:
+        path: The training file.
+        results: Where the output folder is made.
+        overrides: `path=value`, as for a study.
+        console: Where the summary is shown.
+
+    Raises:
+        UserMistake: If the file or the recording cannot be used, or the trainer does not offer to be profiled.
+    """
+    training, kind = _read(path, overrides)
+    folder = results / training.name
+    _claim(folder, training)
+    work = Work(_TRIAL, training.config, tuple(training.seeds), 0, training.epochs)
+    manner = Manner(str(folder / "checkpoints"), None, training.threads)
+    unit = Unit(kind, prepare_recording(kind, training.recording), work, manner)
+    try:
+        figures = unit.profile(folder / "trace.json")
+    finally:
+        unit.close()
+    if figures is None:
+        raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
+    _write_json(folder / "profile.json", figures)
+    table = Table(title=f"{training.name}: where the time goes", show_header=False)
+    for name, value in figures.items():
+        shares = value if isinstance(value, Mapping) else {"": value}
+        for part, number in shares.items():
+            table.add_row(name.replace("_", " "), part, f"{number:,.2f}" if isinstance(number, float) else str(number))
+    console.print(table)
+    console.print(f"{folder / 'trace.json'}: open it in https://ui.perfetto.dev or chrome://tracing")
+
+
 def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
     file = document.read(path)
     for override in overrides:

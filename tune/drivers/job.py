@@ -152,6 +152,11 @@ class Unit:
         if self._trainer is not None:
             self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state())
 
+    def profile(self, trace: Path) -> Mapping[str, Any] | None:
+        """Has the trainer time some steps; None where it does not offer that."""
+        offered = getattr(self._trainer, "profile", None)
+        return dict(offered(trace)) if callable(offered) else None
+
     def close(self) -> None:
         """Frees what the trainer holds."""
         if self._trainer is not None:
