@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tune import document
-from tune.drivers.job import Death, Manner, Report, Unit
+from tune.drivers.job import Death, Manner, Report, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger import CheckpointStore
 from tune.ledger.curves import CurveStore
@@ -97,17 +97,16 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
         UserMistake: If the file or the recording cannot be used, or the trainer does not offer to be profiled.
     """
     training, kind = _read(path, overrides)
+    if not callable(getattr(kind, "profile", None)):
+        raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
     folder = results / training.name
     _claim(folder, training)
-    work = Work(_TRIAL, training.config, tuple(training.seeds), 0, training.epochs)
-    manner = Manner(str(folder / "checkpoints"), None, training.threads)
-    unit = Unit(kind, prepare_recording(kind, training.recording), work, manner)
+    limit_threads(training.threads)
+    trainer: Any = kind(training.config, prepare_recording(kind, training.recording), training.seeds, None)
     try:
-        figures = unit.profile(folder / "trace.json")
+        figures = dict(trainer.profile(folder / "trace.json"))
     finally:
-        unit.close()
-    if figures is None:
-        raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
+        trainer.close()
     _write_json(folder / "profile.json", figures)
     table = Table(title=f"{training.name}: where the time goes", show_header=False)
     for name, value in figures.items():
