@@ -48,6 +48,16 @@ class TrainingConfig(BaseModel):
     final_learning_rate_fraction: Fraction = Field(default=0.0, description="where cosine ends, of learning_rate")
     ema: float | None = Field(default=None, gt=0, lt=1, description="decay of the averaged weights; evaluates those")
     use_stimulus: bool = Field(default=False, description="the evolver also sees the stimulus at t")
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
+        default="auto", description="of matrix products; auto: tf32 on a GPU, float32 on a CPU"
+    )
+    recording_precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="in which the recording lies in memory; bfloat16 halves it"
+    )
+    deterministic: bool = Field(default=False, description="bit-identical repeats on the same kind of device")
+    compile: Literal["auto", "on", "off"] = Field(
+        default="auto", description="torch.compile; auto: on a GPU, where it pays after its compile time"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: cuda where there is one")
 
     @model_validator(mode="after")

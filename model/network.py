@@ -7,16 +7,10 @@ Each part is a multilayer perceptron: hidden linear layers, each followed by Bat
 then one linear layer. The model predicts `x[t+1]` by `decode(z + evolve(z))` and reconstructs `x[t]` by
 `decode(z)`, with `z = encode(x[t])`.
 
-Two places differ from a plain loop over the published recipe, by design:
-
-* The decoder runs once, over evolved and plain latents together, as two groups (G = 2): each group is normalised with
-  its own batch statistics and the running statistics are updated first from the prediction, then from the
-  reconstruction, exactly as two calls in this order would.
-* The published recipe encodes the same `x[t]` twice, which gives the same latents and moves the encoder's running
-  statistics twice per step. Here it is encoded once and they move once.
+Training mode is in `model.passes`; here are shapes, initial weights and evaluation mode.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -24,20 +18,12 @@ from math import sqrt
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from model.config import TrainingConfig
 from model.generators import derive_generator
+from model.layers import ACTIVATIONS
 from model.layout import Layout
-from model.norm import EvaluationNorm, Moments, Norm, TrainingNorm
-
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "gelu": functional.gelu,
-    "tanh": torch.tanh,
-    "silu": functional.silu,
-    "elu": functional.elu,
-}
+from model.norm import fold
 
 
 @dataclass(frozen=True)
@@ -116,57 +102,52 @@ class Network:
                 view.fill_(1.0)
         return flat, running
 
-    def forward(self, parameters: Mapping[str, Tensor], x: Tensor, stimulus: Tensor | None) -> tuple[Tensor, Moments]:
-        """Predict and reconstruct in training mode.
+    def layers(self, part: str) -> list[str]:
+        """Names of a part's linear layers, in order."""
+        return [f"{part}.{i}" for i in range(len(self.widths[part]) - 1)]
+
+    def fold(self, flat: Tensor, running: Tensor, product_type: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
+        """Prepare evaluation: batch norm, which then uses the running statistics, becomes part of the linear layers.
 
         Args:
-            parameters: Named views of `[S, P]`.
-            x: `[S, B, N]`, voltages at t.
-            stimulus: `[S, B, M]` at t, when the evolver sees it.
+            flat: Parameters `[S, P]`.
+            running: Running statistics `[S, Q]`.
+            product_type: Type of the matrix products.
 
         Returns:
-            Decoded voltages `[S, B, 2, N]`: prediction of t+1, then reconstruction of t; and the batch's moments
-            per normalised layer.
+            Layer to weight `[S, in, out]` and bias `[S, 1, out]`.
         """
-        moments: Moments = {}
-        z = self._apply("encoder", parameters, x, TrainingNorm(1, moments))
-        step = self._apply("evolver", parameters, _join(z, stimulus), TrainingNorm(1, moments))
-        both = torch.stack((z + step, z), dim=2).flatten(1, 2)
-        decoded = self._apply("decoder", parameters, both, TrainingNorm(2, moments))
-        return decoded.view(len(x), -1, 2, self.neurons), moments
+        named, statistics = self.parameters.views(flat), self.statistics.views(running)
+        folded = {}
+        for layer in (layer for part in self.widths for layer in self.layers(part)):
+            weight, bias = named[f"{layer}.weight"], named[f"{layer}.bias"]
+            if f"{layer}.scale" in named:
+                vectors = (named[f"{layer}.scale"], named[f"{layer}.shift"])
+                weight, bias = fold(
+                    weight, bias, vectors, (statistics[f"{layer}.mean"], statistics[f"{layer}.variance"])
+                )
+            folded[layer] = (weight.to(product_type), bias.to(product_type))
+        return folded
 
-    def predict(
-        self, parameters: Mapping[str, Tensor], running: Mapping[str, Tensor], x: Tensor, stimulus: Tensor | None
-    ) -> Tensor:
-        """Predict `x[t+1]` in evaluation mode: batch norm uses the running statistics.
+    def predict(self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor, stimulus: Tensor | None) -> Tensor:
+        """Predict `x[t+1]` in evaluation mode.
 
         Args:
-            parameters: Named views of `[S, P]`.
-            running: Named views of `[S, Q]`.
+            folded: What `fold` returned.
             x: `[S, R, N]`, voltages at t; may be expanded over S.
             stimulus: `[S, R, M]` at t, when the evolver sees it.
 
         Returns:
             `[S, R, N]`.
         """
-        norm = EvaluationNorm(running)
-        z = self._apply("encoder", parameters, x, norm)
-        z = z + self._apply("evolver", parameters, _join(z, stimulus), norm)
-        return self._apply("decoder", parameters, z, norm)
+        z = self._apply("encoder", folded, x)
+        z = z + self._apply("evolver", folded, z if stimulus is None else torch.cat((z, stimulus), dim=2))
+        return self._apply("decoder", folded, z)
 
-    def _apply(self, part: str, parameters: Mapping[str, Tensor], h: Tensor, norm: Norm) -> Tensor:
+    def _apply(self, part: str, folded: Mapping[str, tuple[Tensor, Tensor]], h: Tensor) -> Tensor:
         """Run one part over `[S, R, in]`."""
         activate = ACTIVATIONS[self.config.activation]
-        last = len(self.widths[part]) - 2
-        for i in range(last + 1):
-            layer = f"{part}.{i}"
-            h = torch.baddbmm(parameters[f"{layer}.bias"], h, parameters[f"{layer}.weight"])
-            if i < last:
-                if self.config.use_batch_norm:
-                    h = norm(layer, h, parameters[f"{layer}.scale"], parameters[f"{layer}.shift"])
-                h = activate(h)
-        return h
-
-
-def _join(z: Tensor, stimulus: Tensor | None) -> Tensor:
-    return z if stimulus is None else torch.cat((z, stimulus), dim=2)
+        *hidden, last = (folded[layer] for layer in self.layers(part))
+        for weight, bias in hidden:
+            h = activate(torch.baddbmm(bias, h, weight))
+        return torch.baddbmm(last[1], h, last[0])

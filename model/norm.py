@@ -1,61 +1,115 @@
 """Batch norm of S seeds at once, each with its own statistics.
 
-A norm is called as `norm(layer, h [S, R, H], scale [S, 1, H], shift [S, 1, H])` and returns `[S, R, H]`.
+Rows of a layer's input are ordered `(b, g)`: B samples, G groups with statistics of their own. Seed, group and unit
+together are then the channels `C = G S H` of one ordinary batch norm over B.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from model.config import TrainingConfig
 
 BATCH_NORM_EPSILON = 1e-5  # torch.nn.BatchNorm1d's default
 
 Moments = dict[str, tuple[Tensor, ...]]  # `layer.mean` and `layer.variance` to one [S, 1, H] per group
-Norm = Callable[[str, Tensor, Tensor, Tensor], Tensor]
 
 
-@dataclass(frozen=True)
-class TrainingNorm:
-    """Normalise with the batch's own statistics, per seed and group, and keep them in `moments`.
+class NormTape(NamedTuple):
+    """What the backward pass needs of a forward pass: input `[B, C]`, scale `[C]` and the batch's statistics `[C]`."""
 
-    Rows are ordered `(b, g)`, so seed, group and unit together are the channels of one ordinary batch norm over B.
+    samples: Tensor
+    scale: Tensor
+    mean: Tensor
+    inverse_deviation: Tensor
+
+
+class BatchNorm:
+    """The batch norm after one hidden layer, in training mode.
+
+    Args:
+        config: Only its width is read.
+        vectors: Scale, shift, and the bias that the layer before has left out; views `[S, 1, H]` of the parameters.
+        gradients: Of scale and shift, written by `backward`.
+        groups: G.
 
     Source: Ioffe & Szegedy 2015, "Batch Normalization", algorithm 1; the variance kept is the unbiased one.
     """
 
-    groups: int
-    moments: Moments
+    def __init__(
+        self, config: TrainingConfig, vectors: tuple[Tensor, ...], gradients: tuple[Tensor, Tensor], groups: int
+    ) -> None:
+        self._scale, self._shift, self._bias = vectors
+        self._gradients = gradients
+        self._seeds, self._groups, self._units = len(self._scale), groups, config.hidden_units
+        channels = groups * self._seeds * self._units
+        self._statistics = self._scale.new_zeros(2, channels)
 
-    def __call__(self, layer: str, h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """Normalise `h`, of B * G rows."""
-        seeds, rows, units = h.shape
-        channels = self.groups * seeds * units
-        samples = h.transpose(0, 1).reshape(rows // self.groups, channels)
-        mean, variance = h.new_zeros(2, channels).unbind(0)
-        y = functional.batch_norm(
-            samples,
-            mean,
-            variance,
-            scale.expand(-1, self.groups, -1).transpose(0, 1).reshape(channels),
-            shift.expand(-1, self.groups, -1).transpose(0, 1).reshape(channels),
-            training=True,
-            momentum=1.0,  # the "running" statistics handed in become the batch's own
-            eps=BATCH_NORM_EPSILON,
+    def forward(self, h: Tensor) -> tuple[Tensor, NormTape]:
+        """Normalise `h [S, R, H]` with the batch's own statistics, which `moments` then gives."""
+        samples = self._join(h)
+        scale, shift = self._spread(self._scale), self._spread(self._shift)
+        mean, variance = self._statistics[0], self._statistics[1]
+        # With momentum 1 the "running" statistics handed in become the batch's own.
+        y, saved_mean, deviation = torch.native_batch_norm(
+            samples, scale, shift, mean, variance, True, 1.0, BATCH_NORM_EPSILON
         )
-        self.moments[f"{layer}.mean"] = mean.view(self.groups, seeds, 1, units).unbind(0)
-        self.moments[f"{layer}.variance"] = variance.view(self.groups, seeds, 1, units).unbind(0)
-        return y.view(rows, seeds, units).transpose(0, 1)
+        return self._split(y), NormTape(samples, scale, saved_mean, deviation)
+
+    def backward(self, gradient: Tensor, tape: NormTape) -> Tensor:
+        """Write the gradients of scale and shift, return that of the input; all `[S, R, H]`."""
+        inward, *own = torch.ops.aten.native_batch_norm_backward(
+            self._join(gradient),
+            tape.samples,
+            tape.scale,
+            self._statistics[0],
+            self._statistics[1],
+            tape.mean,
+            tape.inverse_deviation,
+            True,
+            BATCH_NORM_EPSILON,
+            [True, True, True],
+        )
+        for out, of_groups in zip(self._gradients, own, strict=True):
+            out.copy_(of_groups.view(self._groups, self._seeds, 1, self._units).sum(0))
+        return self._split(inward)
+
+    def moments(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Mean and unbiased variance of the last batch, one `[S, 1, H]` per group."""
+        mean, variance = self._statistics.view(2, self._groups, self._seeds, 1, self._units).unbind(0)
+        return (mean + self._bias).unbind(0), variance.unbind(0)
+
+    def _join(self, h: Tensor) -> Tensor:
+        """`[S, R, H]` to `[B, C]`; no copy where `h` is stored rows first."""
+        return h.transpose(0, 1).reshape(h.shape[1] // self._groups, -1)
+
+    def _split(self, samples: Tensor) -> Tensor:
+        """`[B, C]` to `[S, R, H]`, stored rows first."""
+        return samples.view(-1, self._seeds, self._units).transpose(0, 1)
+
+    def _spread(self, vector: Tensor) -> Tensor:
+        """`[S, 1, H]` to `[C]`."""
+        if self._groups == 1:
+            return vector.reshape(-1)
+        return vector.reshape(1, -1).expand(self._groups, -1).reshape(-1)
 
 
-@dataclass(frozen=True)
-class EvaluationNorm:
-    """Normalise with the running statistics: one scale and one shift per unit."""
+def fold(
+    weight: Tensor, bias: Tensor, vectors: tuple[Tensor, Tensor], statistics: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Absorb evaluation-mode batch norm into the linear layer before it.
 
-    running: Mapping[str, Tensor]
+    Args:
+        weight: `[S, in, H]`.
+        bias: `[S, 1, H]`.
+        vectors: Scale and shift, `[S, 1, H]`.
+        statistics: Running mean and variance, `[S, 1, H]`.
 
-    def __call__(self, layer: str, h: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """Normalise `h`, of any number of rows."""
-        factor = scale * torch.rsqrt(self.running[f"{layer}.variance"] + BATCH_NORM_EPSILON)
-        return torch.addcmul(shift - self.running[f"{layer}.mean"] * factor, h, factor)
+    Returns:
+        Weight and bias of the linear layer that does both.
+    """
+    scale, shift = vectors
+    mean, variance = statistics
+    factor = scale * torch.rsqrt(variance + BATCH_NORM_EPSILON)
+    return weight * factor, torch.addcmul(shift, bias - mean, factor)

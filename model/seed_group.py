@@ -2,20 +2,24 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from model.compiling import pays
 from model.config import TrainingConfig
-from model.evaluate import constant_loss, prediction_loss
+from model.evaluate import constant_loss
 from model.generators import draw_rows
+from model.lane import Lane, split_into_lanes
 from model.network import Network
-from model.optim import SeedOptimizer
+from model.outer import Workspace
+from model.precision import numerics, recording_type
+from model.profiling import profile_steps
 from model.recording import Recording
 from model.schedule import averaging_weight_at, learning_rate_at
-from model.seed_state import SeedState
-from model.step import SeedTensors, StepInputs, TrainingStep
+from model.step import StepInputs
 
 
 class SeedGroup:
@@ -47,15 +51,16 @@ class SeedGroup:
         self.device = _choose_device(config.device)
         self._config = config
         self._spans = {name: getattr(recording.split, name) for name in ("train", "validation", "test")}
-        self._voltages = _to_device(recording.voltages, self.device)
-        self._stimulus = _to_device(recording.stimulus, self.device) if config.use_stimulus else None
-        stimuli = 0 if self._stimulus is None else self._stimulus.shape[1]
-        self._network = Network(config, self._voltages.shape[1], stimuli)
+        self._voltages = _to_device(recording.voltages, self.device).to(recording_type(config))
+        stimulus = _to_device(recording.stimulus, self.device) if config.use_stimulus else None
         first, last = self._spans["train"]
         self._steps_per_epoch = (last - first) // config.batch_size
         self.samples_per_epoch = self._steps_per_epoch * config.batch_size
         self.learning_rate = config.learning_rate
-        self._restore(state)
+        self._network = Network(config, self._voltages.shape[1], 0 if stimulus is None else stimulus.shape[1])
+        self._restore(stimulus, state)
+        self._compiled = False
+        self.consider_compiling(0.0)
 
     def train_epoch(self) -> dict[str, list[float]]:
         """Train one epoch and validate; the host waits for the device once, at the end.
@@ -63,19 +68,37 @@ class SeedGroup:
         Returns:
             `train_loss`, `reconstruction_loss`, `validation_loss`, `grad_norm`, one number per seed; NaN for failed.
         """
-        self._step.totals.zero_()
-        for inputs in self._plan_epoch():
-            self._step.run(inputs)
+        schedule, tables = self._plan_schedule(), []
+        with numerics(self._config, self.device):
+            for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
+                means = lane.train(self._plan_lane(seeds, schedule))
+                table = torch.cat((means, lane.loss(self._spans["validation"]).unsqueeze(0)))
+                tables.append(table.masked_fill(lane.tensors.failed, torch.nan))
         self.epoch += 1
-        means = self._step.totals / self._steps_per_epoch
-        table = torch.cat((means, self._validated("validation").unsqueeze(0)))
-        table = table.masked_fill(self._tensors.failed, torch.nan).cpu()
+        self._steps_done += self._steps_per_epoch
         names = ("train_loss", "reconstruction_loss", "grad_norm", "validation_loss")
-        return dict(zip(names, table.tolist(), strict=True))
+        return dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
 
     def evaluate(self, split: str) -> Tensor:
         """Compute the one-step prediction loss `[S]` on a split, on the CPU; NaN for failed seeds."""
-        return self._validated(split).masked_fill(self._tensors.failed, torch.nan).cpu()
+        span = self._spans[split]
+        with numerics(self._config, self.device):
+            losses = [lane.loss(span).masked_fill(lane.tensors.failed, torch.nan) for lane in self._lanes]
+        return torch.cat(losses).cpu()
+
+    def profile(self, trace: Path) -> dict[str, Any]:
+        """Time some steps of the first lane, which are then part of its training; see `model.profiling`."""
+        lane, seeds = self._lanes[0], self._lane_seeds[0]
+        plan = self._plan_lane(seeds, self._plan_schedule())
+        with numerics(self._config, self.device):
+            return profile_steps(lambda count: lane.train((plan * count)[:count]), self._network, len(seeds), trace)
+
+    def consider_compiling(self, remaining_s: float) -> None:
+        """Compile, once, if that pays for a training that would take so many more seconds."""
+        if not self._compiled and pays(self._config, self.device, remaining_s):
+            self._compiled = True
+            for lane in self._lanes:
+                lane.compile()
 
     def baseline(self) -> dict[str, float]:
         """Compute the constant model's loss on each split."""
@@ -83,42 +106,45 @@ class SeedGroup:
 
     def state(self) -> dict[int, dict[str, Any]]:
         """Copy each seed's state; see `SeedState`."""
-        failed = self._tensors.failed.tolist()
-        state = SeedState(self._network, self._tensors, self._optimizer.moments)
-        counts = {"epoch": self.epoch, "step": self._steps_done}
-        return {seed: {**counts, "failed": failed[row], **state.unpack(row)} for row, seed in enumerate(self.seeds)}
+        found = {}
+        for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
+            failed = lane.tensors.failed.tolist()
+            for row, seed in enumerate(seeds):
+                counts = {"epoch": self.epoch, "step": self._steps_done, "failed": failed[row]}
+                found[seed] = {**counts, **lane.state.unpack(row)}
+        return found
 
-    def _restore(self, state: Mapping[int, Any] | None) -> None:
+    def _restore(self, stimulus: Tensor | None, state: Mapping[int, Any] | None) -> None:
         """Set every tensor: from the seeds' generators, then, if there is a state, from that."""
         saved = _select_saved(self.seeds, state)
-        self.epoch = saved[0]["epoch"] if saved else 0
-        self._steps_done = saved[0]["step"] if saved else 0
-        flat, running = (tensor.to(self.device) for tensor in self._network.initialise(self.seeds))
-        average = (flat.clone(), running.clone()) if self._config.ema is not None else None
-        failed = torch.zeros(len(self.seeds), dtype=torch.bool, device=self.device)
-        self._tensors = SeedTensors(flat, running, failed, average)
-        self._optimizer = SeedOptimizer(self._config, flat, self._steps_done)
-        for row, one in enumerate(saved):
-            SeedState(self._network, self._tensors, self._optimizer.moments).pack(row, one)
-            failed[row] = one["failed"]
-        self._step = TrainingStep(self._network, self._tensors, self._optimizer, self._voltages, self._stimulus)
+        self.epoch = saved[self.seeds[0]]["epoch"] if saved else 0
+        self._steps_done = saved[self.seeds[0]]["step"] if saved else 0
+        self._lane_seeds = split_into_lanes(self.seeds, self._network, self.device)
+        workspace = Workspace()
+        self._lanes = [
+            Lane(self._network, seeds, self._steps_done, self._voltages, stimulus, workspace=workspace)
+            for seeds in self._lane_seeds
+        ]
+        for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
+            for row, seed in enumerate(seeds if saved else []):
+                lane.state.pack(row, saved[seed])
+                lane.tensors.failed[row] = saved[seed]["failed"]
 
-    def _plan_epoch(self) -> list[StepInputs]:
-        """Draw all batches of the coming epoch and put them, with the schedule, on the device."""
-        steps, config = self._steps_per_epoch, self._config
-        drawn = [draw_rows(seed, self.epoch, self._spans["train"], steps, config.batch_size) for seed in self.seeds]
+    def _plan_schedule(self) -> Tensor:
+        """Learning rate and averaging weight of the coming epoch's steps, `[2, steps]` on the device."""
+        config, steps = self._config, self._steps_per_epoch
         numbers = range(self._steps_done, self._steps_done + steps)
         rates = [learning_rate_at(config, number, steps) for number in numbers]
         weights = [0.0 if config.ema is None else averaging_weight_at(config.ema, number) for number in numbers]
-        self._steps_done += steps
         self.learning_rate = rates[-1]
-        rows = torch.stack(drawn, dim=1).to(self.device)
-        schedule = torch.tensor([rates, weights], device=self.device)
-        return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
+        return torch.tensor([rates, weights], device=self.device)
 
-    def _validated(self, split: str) -> Tensor:
-        weights = self._tensors.evaluated()
-        return prediction_loss(self._network, weights, self._voltages, self._stimulus, self._spans[split])
+    def _plan_lane(self, seeds: Sequence[int], schedule: Tensor) -> list[StepInputs]:
+        """Draw all batches of the coming epoch and put them on the device."""
+        steps, batch = self._steps_per_epoch, self._config.batch_size
+        drawn = [draw_rows(seed, self.epoch, self._spans["train"], steps, batch) for seed in seeds]
+        rows = torch.stack(drawn, dim=1).to(self.device)
+        return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
 
 
 def _check_fit(config: TrainingConfig, recording: Recording, seeds: Sequence[int]) -> None:
@@ -146,14 +172,14 @@ def _to_device(array: Any, device: torch.device) -> Tensor:
         return torch.from_numpy(array).to(device)
 
 
-def _select_saved(seeds: Sequence[int], state: Mapping[int, Any] | None) -> list[Mapping[str, Any]]:
-    """Pick the seeds' states in order; an empty list means a fresh start."""
+def _select_saved(seeds: Sequence[int], state: Mapping[int, Any] | None) -> Mapping[int, Mapping[str, Any]]:
+    """Check that a state fits the seeds; an empty one means a fresh start."""
     if not state:
-        return []
+        return {}
     missing = [seed for seed in seeds if seed not in state]
     if missing:
         raise ValueError(f"state: has no seed {missing}; continue all seeds or none")
     epochs = {seed: state[seed]["epoch"] for seed in seeds}
     if len(set(epochs.values())) > 1:
         raise ValueError(f"state: seeds must have done the same number of epochs, got {epochs}")
-    return [state[seed] for seed in seeds]
+    return state

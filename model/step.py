@@ -5,16 +5,21 @@ to tensors that stay on the device, and no Python value depends on a result. So 
 execution, a compiler and a CUDA graph.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from model.compiling import Compiled
 from model.config import TrainingConfig
 from model.network import Network
 from model.norm import Moments
 from model.optim import SeedOptimizer
+from model.outer import Workspace
+from model.passes import Passes
+from model.precision import product_type
 
 BATCH_NORM_MOMENTUM = 0.1  # torch.nn.BatchNorm1d's default
 CLIPPING_EPSILON = 1e-6  # as in torch.nn.utils.clip_grad_norm_
@@ -64,6 +69,7 @@ class TrainingStep:
         optimizer: Holds the gradient and updates `tensors.parameters`.
         voltages: `[T, N]` on the device.
         stimulus: `[T, M]` on the device when the evolver sees it, else None.
+        workspace: May be shared with steps that run at another time.
 
     Attributes:
         totals: float64 `[3, S]`: prediction loss, reconstruction loss and gradient norm, summed over steps.
@@ -76,55 +82,51 @@ class TrainingStep:
         optimizer: SeedOptimizer,
         voltages: Tensor,
         stimulus: Tensor | None,
+        *,
+        workspace: Workspace | None = None,
     ) -> None:
-        self._network = network
         self._config: TrainingConfig = network.config
         self._tensors = tensors
         self._optimizer = optimizer
-        self._voltages = voltages
-        self._stimulus = stimulus
-        named = network.parameters.views(tensors.parameters.detach())
-        self._leaves = {name: view.detach().requires_grad_() for name, view in named.items()}
-        self._gradients = list(network.parameters.views(optimizer.gradient).values())
+        precision = product_type(network.config, tensors.parameters)
+        self._passes = Passes(
+            network,
+            tensors.parameters,
+            optimizer.gradient,
+            voltages,
+            stimulus,
+            product_type=precision,
+            workspace=workspace or Workspace(),
+        )
+        self._forward_backward: Callable[[Tensor], tuple[Tensor, Moments]] = self._passes.run
         self._running = network.statistics.views(tensors.running)
+        self._failed_at_hand = None if tensors.failed.is_cuda else tensors.failed.numpy()
         self.totals = torch.zeros(3, len(tensors.failed), dtype=torch.float64, device=voltages.device)
+
+    def compile(self) -> None:
+        """Compile forward and backward from the next step on."""
+        self._forward_backward = Compiled(self._passes.run)
+
+    def run_on(self, rows: Tensor, learning_rate: Tensor, averaging_weight: Tensor) -> Tensor:
+        """Do one step from plain tensors and return `totals`: the form that a CUDA graph captures."""
+        self.run(StepInputs(rows, learning_rate, averaging_weight))
+        return self.totals
 
     def run(self, inputs: StepInputs) -> None:
         """Do one step; a seed that has failed gets a zero gradient, its companions never notice."""
         self._optimizer.learning_rate.copy_(inputs.learning_rate)
-        losses, moments = self._fill_gradient(inputs.rows)
         with torch.no_grad():
+            losses, moments = self._forward_backward(inputs.rows)
+            if self._config.l1:
+                self._optimizer.gradient.add_(self._tensors.parameters.sign(), alpha=self._config.l1)
             norms = self._limit_gradient(losses)
             self._optimizer.step()
-            self._update_running(moments)
+            _update_running(self._running, moments)
             if self._tensors.average is not None:
                 live = (self._tensors.parameters, self._tensors.running)
                 for average, newest in zip(self._tensors.average, live, strict=True):
                     average.lerp_(newest, inputs.averaging_weight)
             self.totals += torch.stack((losses[:, 0], losses[:, 1], norms))
-
-    def _fill_gradient(self, rows: Tensor) -> tuple[Tensor, Moments]:
-        """Write the gradient of each seed's loss; return the losses `[S, 2]` and the batch norm moments.
-
-        The loss of a seed is the mean squared error of the prediction plus that of the reconstruction plus
-        `l1 * sum |p|`. Its derivative after the decoder is `2 (decoded - target) / (B N)`.
-        """
-        seeds, batch = rows.shape
-        both = torch.stack((rows + 1, rows), dim=2)
-        targets = self._voltages.index_select(0, both.flatten()).view(seeds, batch, 2, -1)
-        stimulus = None
-        if self._stimulus is not None:
-            stimulus = self._stimulus.index_select(0, rows.flatten()).view(seeds, batch, -1)
-        decoded, moments = self._network.forward(self._leaves, targets[:, :, 1], stimulus)
-        with torch.no_grad():
-            error = decoded.detach() - targets
-            losses = error.square().mean(dim=(1, 3))
-            error.mul_(2 / (batch * targets.shape[3]))
-        gradients = torch.autograd.grad(decoded, list(self._leaves.values()), error)
-        torch._foreach_copy_(self._gradients, gradients)  # what torch.optim itself uses
-        if self._config.l1:
-            self._optimizer.gradient.add_(self._tensors.parameters.sign(), alpha=self._config.l1)
-        return losses, moments
 
     def _limit_gradient(self, losses: Tensor) -> Tensor:
         """Clip each seed's gradient, silence failed seeds; return the norms `[S]` before clipping.
@@ -136,13 +138,19 @@ class TrainingStep:
         self._tensors.failed.logical_or_(~torch.isfinite(norms + losses.sum(dim=1)))
         if limit is not None:
             gradient.mul_((limit / (norms + CLIPPING_EPSILON)).clamp_(max=1.0).unsqueeze(1))
-        gradient.masked_fill_(self._tensors.failed.unsqueeze(1), 0.0)  # a product would keep NaN: NaN * 0 is NaN
+        if self._must_mask():
+            gradient.masked_fill_(self._tensors.failed.unsqueeze(1), 0.0)  # a product would keep NaN: NaN * 0 is NaN
         return norms
 
-    def _update_running(self, moments: Moments) -> None:
-        """Move the running statistics: from the prediction, then, in the decoder, from the reconstruction."""
-        for group in range(2 if moments else 0):
-            names = [name for name, moment in moments.items() if len(moment) > group]
-            old = [self._running[name] for name in names]
-            new = [moments[name][group] for name in names]
-            torch._foreach_lerp_(old, new, BATCH_NORM_MOMENTUM)  # one call for all layers
+    def _must_mask(self) -> bool:
+        """On a CPU the flags lie at hand, and the pass over the gradient is saved while no seed has failed."""
+        return self._failed_at_hand is None or bool(self._failed_at_hand.any())
+
+
+def _update_running(running: dict[str, Tensor], moments: Moments) -> None:
+    """Move the running statistics: from the prediction, then, in the decoder, from the reconstruction."""
+    for group in range(2 if moments else 0):
+        names = [name for name, moment in moments.items() if len(moment) > group]
+        old = [running[name] for name in names]
+        new = [moments[name][group] for name in names]
+        torch._foreach_lerp_(old, new, BATCH_NORM_MOMENTUM)  # one call for all layers

@@ -29,7 +29,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 FRAME_S = 0.02
 """Integration step of the simulation and of the stimulus, s: that of the published recording."""
@@ -127,5 +126,7 @@ def ornstein_uhlenbeck(rng: np.random.Generator, frames: int, time_constant_s: f
     memory = np.exp(-FRAME_S / time_constant_s)
     kicks = rng.standard_normal(frames) * np.sqrt(1 - memory**2)
     kicks[:1] /= np.sqrt(1 - memory**2)  # the first value is drawn from the stationary distribution
+    from scipy.signal import lfilter  # takes most of a second to import, and only a simulation needs it
+
     path: NDArray[np.float64] = lfilter([1.0], [1.0, -memory], kicks)
     return path

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from model.config import check_config, parse_config
@@ -87,7 +88,10 @@ class LatentEvolutionTrainer:
             RuntimeError: The trainer is closed.
         """
         for remaining in range(epochs, 0, -1):
-            yield self._train_one_epoch(last=remaining == 1)
+            metrics = self._train_one_epoch(last=remaining == 1)
+            seconds = metrics["seconds"][0] or 0.0
+            self._require_group().consider_compiling(seconds * (remaining - 1))
+            yield metrics
 
     def state(self) -> Mapping[int, Any]:
         """Copy what each seed needs to continue exactly; call it before, between or after epochs.
@@ -101,6 +105,17 @@ class LatentEvolutionTrainer:
     def baseline(self) -> Mapping[str, float]:
         """Losses of the constant model `x[t+1] = x[t]` on each split."""
         return self._require_group().baseline()
+
+    def profile(self, trace: Path) -> Mapping[str, Any]:
+        """Time some steps of the seeds that go through a step together, and write what happened as a Chrome trace.
+
+        Args:
+            trace: The file to write.
+
+        Returns:
+            Figures by name, see `model.profiling.profile_steps`. The trainer has trained those steps: do not go on.
+        """
+        return self._require_group().profile(trace)
 
     def close(self) -> None:
         """Free the memory; idempotent."""

@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
     _add_results(train)
     _add_set(train)
+    train.add_argument("--profile", action="store_true", help="time some steps instead, and write a Chrome trace")
     simulate = add("simulate", _simulate, "write the built-in recording of the fly visual system")
     simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
     simulate.add_argument("--extent", type=int, help="radius of the hexagonal eye in columns, 1 to 15")
@@ -198,8 +199,11 @@ def _train(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from tune.stopping import StopRequest
-    from tune.training import train
+    from tune.training import profile, train
 
+    if options.profile:
+        profile(options.config, options.results, options.overrides, Console())
+        return 0
     again = f"continue with: latent-tune train {shlex.quote(str(options.config))}"
     with StopRequest(again) as should_stop:
         train(options.config, options.results, options.overrides, should_stop, Console())

@@ -28,6 +28,11 @@ class Trainer(Protocol):
       arrays in a mapping, say) is shared by all trials of the node without a copy. ValueError and OSError are the
       user's mistakes.
     - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains.
+
+    And this method, which `latent-tune train --profile` uses on a trainer that it then throws away:
+
+    - `profile(trace: Path) -> Mapping`: trains a little, writes a Chrome trace to the path, and returns figures by
+      name, each a number or a mapping of names to numbers, units in the names.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tune import document
-from tune.drivers.job import Death, Manner, Report, Unit
+from tune.drivers.job import Death, Manner, Report, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger import CheckpointStore
 from tune.ledger.curves import CurveStore
@@ -82,6 +82,39 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     if done < training.epochs:
         raise Interrupted(f"stopped after epoch {done} of {training.epochs}; continue with: latent-tune train {path}")
     _show(folder, training, console)
+
+
+def profile(path: Path, results: Path, overrides: list[str], console: Console) -> None:
+    """Times some steps of a training and throws them away; writes `trace.json` and `profile.json` into its folder.
+
+    Args:
+        path: The training file.
+        results: Where the output folder is made.
+        overrides: `path=value`, as for a study.
+        console: Where the summary is shown.
+
+    Raises:
+        UserMistake: If the file or the recording cannot be used, or the trainer does not offer to be profiled.
+    """
+    training, kind = _read(path, overrides)
+    if not callable(getattr(kind, "profile", None)):
+        raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
+    folder = results / training.name
+    _claim(folder, training)
+    limit_threads(training.threads)
+    trainer: Any = kind(training.config, prepare_recording(kind, training.recording), training.seeds, None)
+    try:
+        figures = dict(trainer.profile(folder / "trace.json"))
+    finally:
+        trainer.close()
+    _write_json(folder / "profile.json", figures)
+    table = Table(title=f"{training.name}: where the time goes", show_header=False)
+    for name, value in figures.items():
+        shares = value if isinstance(value, Mapping) else {"": value}
+        for part, number in shares.items():
+            table.add_row(name.replace("_", " "), part, f"{number:,.2f}" if isinstance(number, float) else str(number))
+    console.print(table)
+    console.print(f"{folder / 'trace.json'}: open it in https://ui.perfetto.dev or chrome://tracing")
 
 
 def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:

@@ -161,9 +161,7 @@ class Unit:
             self._trainer.close()
 
     def _train(self) -> Iterator[Report]:
-        import torch
-
-        torch.set_num_threads(self._manner.threads)
+        limit_threads(self._manner.threads)
         work, every = self.work, self._manner.every
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
         self._trainer = self._load()(work.configuration, self._recording, list(work.seeds), state)
@@ -179,3 +177,10 @@ class Unit:
                 f"the trainer ended at epoch {self._epoch}, asked for {work.to_epoch}; "
                 "train(epochs) must yield one mapping per epoch"
             )
+
+
+def limit_threads(threads: int) -> None:
+    """Has PyTorch use so many threads in this process."""
+    import torch
+
+    torch.set_num_threads(threads)

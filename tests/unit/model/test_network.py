@@ -9,6 +9,8 @@ from model.config import TrainingConfig
 from model.generators import derive_generator, draw_rows
 from model.layout import ALIGNMENT, Layout
 from model.network import Network
+from model.outer import Workspace
+from model.passes import Passes
 
 
 def build(**settings: object) -> Network:
@@ -92,16 +94,20 @@ def test_a_seed_has_its_weights_whoever_comes_along() -> None:
 @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "silu", "elu"])
 def test_training_mode_normalises_prediction_and_reconstruction_apart(activation: str) -> None:
     """One decoder pass over both equals two passes over each: neither sees the other's statistics."""
-    network = build(activation=activation)
+    network = build(activation=activation, batch_size=6)
     flat, _ = network.initialise([1, 12])
-    named = network.parameters.views(flat)
-    x = torch.randn(2, 6, 7, generator=derive_generator(0, "x"))
-    decoded, moments = network.forward(named, x, None)
-    silent = {name: torch.zeros_like(view) if name.startswith("evolver") else view for name, view in named.items()}
-    still, _ = network.forward(silent, x, None)
-    assert decoded.shape == (2, 6, 2, 7)
-    torch.testing.assert_close(still[:, :, 0], still[:, :, 1])
-    torch.testing.assert_close(decoded[:, :, 1], still[:, :, 1])
+    voltages = torch.randn(6, 7, generator=derive_generator(0, "x")).repeat_interleave(2, dim=0)
+    plain = {"product_type": torch.float32, "workspace": Workspace()}
+    rows = torch.arange(0, 12, 2).expand(2, -1)  # x[t + 1] = x[t]: both halves have the same target
+    losses, moments = Passes(network, flat, torch.zeros_like(flat), voltages, None, **plain).run(rows)
+    silent = flat.clone()
+    for name, view in network.parameters.views(silent).items():
+        view.mul_(0.0 if name.startswith("evolver") else 1.0)
+    still, _ = Passes(network, silent, torch.zeros_like(flat), voltages, None, **plain).run(rows)
+    assert losses.shape == (2, 2)
+    assert (losses[:, 0] != losses[:, 1]).all()
+    torch.testing.assert_close(still[:, 0], still[:, 1])
+    torch.testing.assert_close(losses[:, 1], still[:, 1])
     assert {name: len(groups) for name, groups in moments.items() if name.endswith("0.mean")} == {
         "encoder.0.mean": 1,
         "evolver.0.mean": 1,

@@ -1,0 +1,158 @@
+"""What must hold on an NVIDIA GPU; plain functions, so that a machine without pytest can check them too.
+
+    python benchmarks/gpu_checks.py
+
+`tests/gpu/test_gpu.py` runs the same functions under pytest.
+"""
+
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.capture import WARM_UP_CALLS, Captured
+from model.gpu import watch_gpu
+from model.trainer import LatentEvolutionTrainer
+
+ROWS, NEURONS, SEEDS = 3000, 300, [1, 12, 123]
+SPLIT = {"train": [0, 2000], "validation": [2000, 2500], "test": [2500, 3000]}
+SMALL = {"latent_dims": 16, "hidden_units": 64, "batch_size": 128, "device": "cuda"}
+LOSSES = ("train_loss", "reconstruction_loss", "validation_loss", "grad_norm")
+
+
+def build(state: Any = None, seeds: list[int] = SEEDS, **settings: Any) -> LatentEvolutionTrainer:
+    """Make a trainer over sine waves with noise."""
+    time = np.arange(ROWS, dtype=np.float32)[:, None]
+    waves = np.sin(time * np.linspace(0.01, 0.2, NEURONS, dtype=np.float32))
+    noise = np.random.default_rng(0).normal(0, 0.05, waves.shape).astype(np.float32)
+    return LatentEvolutionTrainer({**SMALL, **settings}, {"voltages": waves + noise, "split": SPLIT}, seeds, state)
+
+
+def curves(trainer: LatentEvolutionTrainer, epochs: int) -> list[dict[str, Any]]:
+    """Train; keep what is computed, not what is timed."""
+    return [{name: one[name] for name in LOSSES} for one in trainer.train(epochs)]
+
+
+@contextmanager
+def launched_one_by_one() -> Iterator[None]:
+    """Forbid CUDA graphs for a while."""
+    real = Captured.__call__
+    Captured.__call__ = lambda self, *inputs: self._function(*inputs)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Captured.__call__ = real  # type: ignore[method-assign]
+
+
+def check_a_graph_is_captured() -> None:
+    """Step and validation run as CUDA graphs after the warm-up."""
+    trainer = build()
+    list(trainer.train(WARM_UP_CALLS + 2))
+    lane = trainer._group._lanes[0]
+    assert lane._run._graph is not None
+    assert lane._evaluations[tuple(SPLIT["validation"])]._graph is not None
+
+
+def check_graph_equals_eager() -> None:
+    """A training replayed from a graph has the same curves, bit for bit, as one launched kernel by kernel."""
+    for settings in (
+        {},
+        {"use_batch_norm": False, "l1": 1e-5, "ema": 0.99},
+        {"precision": "bfloat16"},
+        {"optimizer": "sgd"},
+    ):
+        graph = curves(build(deterministic=True, **settings), 6)
+        with launched_one_by_one():
+            eager = curves(build(deterministic=True, **settings), 6)
+        assert graph == eager, settings
+
+
+def check_repeats() -> None:
+    """With `deterministic`, curves repeat bit for bit after any number of saves and resumes."""
+    whole = curves(build(deterministic=True), 6)
+    trainer, pieces = build(deterministic=True), []
+    for epochs in (1, 2, 3):
+        pieces += curves(trainer, epochs)
+        trainer = build(trainer.state(), deterministic=True)
+    assert whole == pieces
+
+
+def check_agrees_with_the_cpu() -> None:
+    """In float32 the first epoch's losses are those of the CPU, up to rounding; tf32 and bfloat16 are near."""
+    expected = curves(build(device="cpu"), 1)[0]
+    for precision, tolerance in (("float32", 1e-3), ("tf32", 2e-2), ("bfloat16", 5e-2)):
+        found = curves(build(precision=precision), 1)[0]
+        for name in ("train_loss", "validation_loss"):
+            assert np.allclose(found[name], expected[name], rtol=tolerance), (precision, name)
+
+
+def check_compiled_agrees() -> None:
+    """A compiled training has the losses of an eager one, up to rounding."""
+    compiled, plain = curves(build(compile="on"), 2)[0], curves(build(compile="off"), 2)[0]
+    assert np.allclose(compiled["train_loss"], plain["train_loss"], rtol=1e-2)
+
+
+def check_failed_seed_is_alone() -> None:
+    """Companions of a seed with NaN weights go on bit for bit, in the graph too."""
+    trainer = build(deterministic=True)
+    list(trainer.train(1))
+    state = dict(trainer.state())
+    healthy = curves(build(state, deterministic=True), 3)
+    state[12]["parameters"]["evolver.1.weight"][0, 0] = torch.nan
+    broken = curves(build(state, deterministic=True), 3)
+    for one, other in zip(healthy, broken, strict=True):
+        assert [one["train_loss"][i] for i in (0, 2)] == [other["train_loss"][i] for i in (0, 2)]
+        assert np.isnan(other["train_loss"][1])
+
+
+def check_memory_is_given_back() -> None:
+    """After `close` a trainer holds nothing on the device; one recording serves all its seeds."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    trainer = build()
+    list(trainer.train(WARM_UP_CALLS + 1))
+    trainer.close()
+    del trainer
+    gc.collect()
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_allocated() <= before + 2**20
+
+
+def check_nvml_sees_this_process() -> None:
+    """NVML reports utilisation and power; own memory too, unless the process hides in another pid namespace."""
+    keep = torch.zeros(2**26, device="cuda")
+    sampler = watch_gpu(torch.device("cuda"))
+    reading = sampler.take()
+    sampler.close()
+    assert reading.utilisation_percent is not None
+    assert reading.memory_mib is None or reading.memory_mib > keep.nbytes / 2**20
+
+
+CHECKS: list[Callable[[], None]] = [value for name, value in list(globals().items()) if name.startswith("check_")]
+
+
+def main() -> int:
+    """Run all checks, say how each went."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    failed = 0
+    for check in CHECKS:
+        try:
+            check()
+        except Exception:  # noqa: BLE001 - one broken check must not hide the others
+            failed += 1
+            print(f"FAILED {check.__name__}: {check.__doc__}")
+            traceback.print_exc()
+        else:
+            print(f"ok     {check.__name__}", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
