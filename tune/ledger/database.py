@@ -1,7 +1,9 @@
 """The Optuna study under the ledger: decisions, notes, and one Optuna trial per trial."""
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -14,6 +16,7 @@ from optuna.trial import TrialState, create_trial
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, delete, insert, select, update
 
 from tune.errors import StudyBusy, UserMistake
+from tune.ledger.files import sync_folder
 from tune.ledger.records import Decision, Trial
 from tune.space import Choice, IntRange, LogUniform, Uniform
 
@@ -72,8 +75,11 @@ class Database:
 
     def __init__(self, url: str | None, folder: Path, name: str, *, create: bool) -> None:
         file = folder / "study.db"
-        if url is None and not create and not file.is_file():
-            raise UserMistake(f"{folder}: no study there (study.db is missing); give a folder that `run` made")
+        if url is None and not file.is_file():
+            if not create:
+                raise UserMistake(f"{folder}: no study there (study.db is missing); give a folder that `run` made")
+            _make_whole(file, name)
+        create = create and url is not None
         self.url = url or f"sqlite:///{file.resolve()}"
         shown = sqlalchemy.make_url(self.url).render_as_string(hide_password=True)
         lite = self.url.startswith("sqlite")
@@ -86,9 +92,6 @@ class Database:
             )
             if create:
                 _TABLES.create_all(self._storage.engine)
-            if url is None and create and not _on_network(folder):
-                with self._storage.engine.connect() as connection:
-                    connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
             self._study = (
                 optuna.create_study(storage=self._storage, study_name=name, direction="minimize", load_if_exists=True)
                 if create
@@ -199,6 +202,28 @@ class Database:
         """Closes the connections."""
         self._storage.remove_session()
         self._storage.engine.dispose()
+
+
+def _make_whole(file: Path, name: str) -> None:
+    """Makes the SQLite file of a study, whole or not at all.
+
+    SQLite makes each table by itself: killed between a table and its unique index, a file would be left that takes two
+    studies of one name. So it is made beside its place and then linked there, which fails when a rival was faster.
+    """
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        database = Database(f"sqlite:///{temporary.resolve()}", file.parent, name, create=True)
+        if not _on_network(file.parent):
+            with database._storage.engine.connect() as connection:  # noqa: SLF001 - of this very class
+                connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
+        database.close()
+        with suppress(FileExistsError):
+            os.link(temporary, file)
+        sync_folder(file.parent)
+    finally:
+        for left in file.parent.glob(f"{temporary.name}*"):
+            left.unlink(missing_ok=True)
 
 
 def _on_network(folder: Path) -> bool:

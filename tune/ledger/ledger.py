@@ -271,6 +271,8 @@ class Ledger:
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
+        for left in self.folder.glob(".*.tmp*"):
+            left.unlink(missing_ok=True)
         if self.sessions and not self.sessions[-1].ended:
             holder = self._lease.last_holder if self._lease else None
             latest = max(holder["beat"] if holder else 0.0, self.decisions[-1].time)

@@ -247,6 +247,30 @@ def test_of_two_takers_one_wins(tmp_path: Path) -> None:
     assert database.note("lease") is None
 
 
+def test_a_database_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Killed at any statement of its making, the study's database is absent, and the next process makes it."""
+    code = (
+        "import os, sys; from pathlib import Path; import sqlalchemy; from tune.ledger.database import Database;"
+        "count = 0\n"
+        "@sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, 'before_cursor_execute')\n"
+        "def die(*_):\n"
+        "    global count\n"
+        "    count += 1\n"
+        "    if count == int(sys.argv[1]): os.kill(os.getpid(), 9)\n"
+        f"Database(None, Path({str(tmp_path)!r}), 'q', create=True)"
+    )
+    for statement in (3, 20, 35, 50, 60):
+        done = subprocess.run([sys.executable, "-c", code, str(statement)], check=False, capture_output=True)
+        assert done.returncode == -signal.SIGKILL
+        assert not (tmp_path / "study.db").exists()
+    database = Database(None, tmp_path, "q", create=True)
+    assert database.trial_count() == 0
+    database.close()
+    again = Database(None, tmp_path, "q", create=True)
+    assert len(optuna.get_all_study_names(again.url)) == 1
+    again.close()
+
+
 def test_two_writers_cannot_mix_their_decisions(tmp_path: Path) -> None:
     """A process that lost the study without noticing is stopped by its next decision."""
     old = opened(tmp_path / "q")
