@@ -214,9 +214,11 @@ class Optimizer:
         return limit is not None and self._elapsed_s() >= limit
 
     def _stop_if_doomed(self) -> None:
-        first = self.ledger.trials[:_DOOMED_AFTER]
-        causes = {trial.attempts[-1].cause for trial in first if trial.ended == "failed" and trial.attempts}
-        if len(first) == _DOOMED_AFTER and len(causes) == 1 and all(trial.ended == "failed" for trial in first):
-            attempt = first[0].attempts[-1]
-            log = f" (log: {attempt.log})" if attempt.log else ""
-            raise StudyStopped(f"the first {_DOOMED_AFTER} trials all died of one cause: {attempt.cause}{log}")
+        """Stops when the first trials to end all died of one cause, before any trial reached a rung."""
+        if any(trial.reached for trial in self.ledger.trials):
+            return
+        ends = [decision.trial for decision in self.ledger.decisions if decision.kind == "fail"][:_DOOMED_AFTER]
+        last = [self.ledger.trials[number].attempts[-1] for number in ends if number is not None]
+        if len(last) == _DOOMED_AFTER and len({attempt.cause for attempt in last}) == 1:
+            log = f" (log: {last[0].log})" if last[0].log else ""
+            raise StudyStopped(f"the first {_DOOMED_AFTER} trials all died of one cause: {last[0].cause}{log}")
