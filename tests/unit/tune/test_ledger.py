@@ -1,24 +1,18 @@
 """The ledger: what it keeps through kills, damage and rivals."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import optuna
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import torch
 
 from tests.fakes.studies import Clock, quadratic_study
 from tune.errors import StudyBusy, StudyConflict, UserMistake
-from tune.ledger import CheckpointStore, Ledger
-from tune.ledger.curves import CurveStore
+from tune.ledger import Ledger
 from tune.ledger.database import Database
 from tune.ledger.lease import Lease, is_alive
 
@@ -95,91 +89,6 @@ def test_a_checkpoint_beyond_the_curve_is_not_used(tmp_path: Path) -> None:
     ledger.checkpoints.save(trial, 4, {1: {}, 2: {}})
     killed(ledger)
     assert opened(tmp_path / "q").done(trial) == {1: 2, 2: 2}
-
-
-def test_a_truncated_stream_keeps_its_whole_batches(tmp_path: Path) -> None:
-    """A process killed in the middle of a write loses that batch and no other."""
-    store = CurveStore(tmp_path, writable=True)
-    for epoch in (1, 2, 3):
-        store.append(0, [1, 2], epoch, {"validation_loss": [0.1, 0.2]})
-    stream = next(tmp_path.glob("*.arrows"))
-    whole = stream.read_bytes()
-    for cut in range(0, len(whole), 97):
-        stream.write_bytes(whole[:cut])
-        rows = CurveStore(tmp_path, writable=False).table().num_rows
-        assert rows in (0, 2, 4, 6)
-        assert rows <= 6 * cut / len(whole) + 2
-    stream.write_bytes(whole[:-5])
-    settled = CurveStore(tmp_path, writable=True)
-    assert settled.table().column("epoch").to_pylist() == [1, 2, 1, 2]
-    assert not list(tmp_path.glob("*.arrows"))
-
-
-def test_a_stream_and_its_parquet_count_once(tmp_path: Path) -> None:
-    """Killed between writing Parquet and removing the stream: rows are not doubled."""
-    store = CurveStore(tmp_path, writable=True)
-    store.append(0, [1], 1, {"validation_loss": [0.1]})
-    stream = next(tmp_path.glob("*.arrows"))
-    pq.write_table(store.table(), stream.with_suffix(".parquet"))
-    assert CurveStore(tmp_path, writable=False).table().num_rows == 1
-    assert CurveStore(tmp_path, writable=True).table().num_rows == 1
-    assert not stream.exists()
-
-
-def test_metrics_may_appear_later(tmp_path: Path) -> None:
-    """A column that only some epochs have is null in the others, never invented."""
-    store = CurveStore(tmp_path, writable=True)
-    store.append(0, [1], 1, {"validation_loss": [0.1]})
-    store.append(0, [1], 2, {"validation_loss": [0.1], "test_loss": [0.3]})
-    store.append(0, [1], 3, {"validation_loss": [0.1], "gpu_power_w": [None]})
-    table = store.table()
-    assert table.column("test_loss").to_pylist() == [None, 0.3, None]
-    assert table.column("gpu_power_w").null_count == 3
-
-
-def test_a_full_disk_hides_no_later_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that could not be written whole is cut off, so that the stream stays readable."""
-    store = CurveStore(tmp_path, writable=True)
-    store.append(0, [1], 1, {"validation_loss": [0.1]})
-    writer, file = store._writer, store._file
-    assert file is not None
-
-    class Full:
-        def write_batch(self, batch: pa.RecordBatch) -> None:
-            file.write(b"half a batch")
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(store, "_writer", Full())
-    with pytest.raises(OSError, match="No space"):
-        store.append(0, [1], 2, {"validation_loss": [0.2]})
-    monkeypatch.setattr(store, "_writer", writer)
-    store.append(0, [1], 2, {"validation_loss": [0.2]})
-    assert store.table().column("validation_loss").to_pylist() == [0.1, 0.2]
-
-
-def test_a_truncated_checkpoint_is_not_seen(tmp_path: Path) -> None:
-    """A checkpoint that was cut short counts as absent, at whatever byte."""
-    store = CheckpointStore(tmp_path)
-    store.save(3, 2, {1: {"weights": torch.arange(100.0)}})
-    store.save(3, 4, {1: {"weights": torch.arange(100.0)}})
-    file = tmp_path / "3" / "seed-1-epoch-000004.pt"
-    whole = file.read_bytes()
-    for cut in (0, 1, len(whole) // 2, len(whole) - 1):
-        file.write_bytes(whole[:cut])
-        assert store.epochs(3) == {1: [2]}
-
-
-def test_checkpoints_cannot_run_code(tmp_path: Path) -> None:
-    """State is loaded as plain values and tensors; a pickle that calls something is refused."""
-
-    class Evil:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return os.system, ("touch evil",)
-
-    store = CheckpointStore(tmp_path)
-    store.save(0, 1, {1: Evil()})
-    with pytest.raises(Exception, match="Weights only load failed"):
-        store.load(0, 1, [1])
 
 
 def test_only_the_latest_checkpoint_is_kept(tmp_path: Path) -> None:
@@ -345,9 +254,3 @@ def test_folders_that_hold_no_study(tmp_path: Path) -> None:
         opened(tmp_path / "file" / "q")
     with pytest.raises(UserMistake, match="the study's database cannot be opened"):
         opened(tmp_path / "q", storage={"database": "postgresql://nobody@127.0.0.1:1/none"})
-
-
-def test_names_are_files_that_zip_can_read(tmp_path: Path) -> None:
-    """A checkpoint is the zip archive that torch writes, so its end can be checked without loading it."""
-    CheckpointStore(tmp_path).save(0, 7, {12: {"a": torch.ones(2)}})
-    assert zipfile.is_zipfile(tmp_path / "0" / "seed-12-epoch-000007.pt")
