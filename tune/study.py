@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tune import document
 from tune.document import Document
@@ -31,6 +31,13 @@ def parse_duration(value: Any) -> Any:
     if not parts or _DURATION.sub("", value).strip():
         raise ValueError(f"a duration is written like 90s, 30min, 2h or 1h 30min, got {value!r}")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _each_once(seeds: list[int]) -> list[int]:
+    twice = [seed for index, seed in enumerate(seeds) if seed in seeds[:index]]
+    if twice:
+        raise ValueError(f"each seed once, got {twice[0]} twice; a repeated seed is no independent repeat")
+    return seeds
 
 
 class _Section(BaseModel):
@@ -99,9 +106,9 @@ class Study(_Section):
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="configuration values shared by all trials")
     space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(description="the parameters that are searched")
     search: Search = Field(default_factory=Search)
-    seeds: Annotated[list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1)] = Field(
-        description="repeats, in the order in which they are used"
-    )
+    seeds: Annotated[
+        list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1), AfterValidator(_each_once)
+    ] = Field(description="repeats, in the order in which they are used")
     rungs: Annotated[list[Rung], Field(min_length=1)] = Field(description="the ladder; the last rung is 'confirmed'")
     score: ScoreRule = Field(default_factory=ScoreRule)
     budget: Budget = Field(default_factory=Budget)
@@ -135,9 +142,6 @@ class Study(_Section):
 def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     """Returns what pydantic's types cannot say: path and message of each mistake between fields."""
     found: list[tuple[tuple[str | int, ...], str]] = []
-    twice = [seed for index, seed in enumerate(study.seeds) if seed in study.seeds[:index]]
-    if twice:
-        found.append((("seeds",), f"each seed once, got {twice[0]} twice; a repeated seed is no independent repeat"))
     found += [
         (("rungs", index, "seeds"), f"{rung.seeds} seeds asked for, but `seeds` lists {len(study.seeds)}")
         for index, rung in enumerate(study.rungs)
