@@ -150,6 +150,8 @@ class Optimizer:
     def _new(self) -> Trial | None:
         if len(self.ledger.trials) >= self.study.trials or not self._affordable(cost(self.study.rungs[0])):
             return None
+        if self._looks_doomed():
+            return None
         suggestion = suggest(self.study, self.ledger.trials)
         if suggestion is None:
             return None
@@ -214,11 +216,21 @@ class Optimizer:
         return limit is not None and self._elapsed_s() >= limit
 
     def _stop_if_doomed(self) -> None:
-        """Stops when the first trials to end all died of one cause, before any trial reached a rung."""
+        first = self.ledger.trials[:_DOOMED_AFTER]
+        if len(first) == _DOOMED_AFTER and all(trial.ended == "failed" for trial in first):
+            last = [trial.attempts[-1] for trial in first]
+            if len({attempt.cause for attempt in last}) == 1:
+                log = f" (log: {last[0].log})" if last[0].log else ""
+                raise StudyStopped(f"the first {_DOOMED_AFTER} trials all died of one cause: {last[0].cause}{log}")
+
+    def _looks_doomed(self) -> bool:
+        """Says whether to wait for the first trials before more are started.
+
+        Those that die end before those that train, so the first to end say nothing about the first: one of these may
+        sit on a slow slot. Until it is heard of, more trials would most likely die as well.
+        """
         if any(trial.reached for trial in self.ledger.trials):
-            return
-        ends = [decision.trial for decision in self.ledger.decisions if decision.kind == "fail"][:_DOOMED_AFTER]
-        last = [self.ledger.trials[number].attempts[-1] for number in ends if number is not None]
-        if len(last) == _DOOMED_AFTER and len({attempt.cause for attempt in last}) == 1:
-            log = f" (log: {last[0].log})" if last[0].log else ""
-            raise StudyStopped(f"the first {_DOOMED_AFTER} trials all died of one cause: {last[0].cause}{log}")
+            return False
+        causes = [trial.attempts[-1].cause for trial in self.ledger.trials if trial.ended == "failed"]
+        waited_for = any(trial.ended is None for trial in self.ledger.trials[:_DOOMED_AFTER])
+        return waited_for and len(causes) >= _DOOMED_AFTER and len(set(causes)) == 1

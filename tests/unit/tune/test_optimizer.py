@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
 from tune.drivers.job import Job, Manner, Unit
+from tune.errors import StudyStopped
 from tune.ledger import Ledger
 from tune.optimizer import Optimizer, Work
 from tune.optimizer.suggest import derived_seed, suggest
@@ -161,6 +162,29 @@ def test_a_dead_seed_counts_and_trains_no_more(tmp_path: Path) -> None:
     assert trial.confirmed
     assert [seed for seed, loss in trial.reached[1].losses.items() if loss != loss] == [1, 3]  # noqa: PLR0124 - nan
     assert study.ledger.trained(0) == {1: 2, 2: 6, 3: 2}
+
+
+@pytest.mark.parametrize("doomed", [True, False])
+def test_three_deaths_wait_for_the_first_trial(tmp_path: Path, doomed: bool) -> None:
+    """Trials that die overtake one on a slow slot: nothing new starts until it has told whether the study is doomed."""
+    study = bench(tmp_path / "q", resources={"retries": 0}, search={"trials": 8})
+    slow = study.optimizer.next_work()
+    assert slow is not None
+    for number in (1, 2, 3):
+        work = study.optimizer.next_work()
+        assert work is not None
+        assert work.trial == number
+        study.optimizer.failed(work, "ImportError: no module")
+    assert study.optimizer.next_work() is None
+    if doomed:
+        study.optimizer.failed(slow, "ImportError: no module")
+        with pytest.raises(StudyStopped, match="the first 3 trials all died of one cause: ImportError: no module"):
+            study.optimizer.next_work()
+    else:
+        study.do(slow)
+        work = study.optimizer.next_work()
+        assert work is not None
+        assert work.trial == 4
 
 
 def test_a_grid_is_walked_once_in_order(tmp_path: Path) -> None:
