@@ -5,8 +5,9 @@ reached the same rung, and the best `1 / reduction_factor` of them may climb on 
 promotion type: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,6 +38,12 @@ def cost(rung: Rung, done: Mapping[int, int] | None = None, seeds: Sequence[int]
     return rung.epochs * rung.seeds - trained
 
 
+def expected_cost(rungs: Sequence[Rung], reduction_factor: float) -> float:
+    """Returns the seed-epochs that a trial costs on average, if one in `reduction_factor` climbs from each rung."""
+    costs = [0, *map(cost, rungs)]
+    return sum((after - before) / reduction_factor**index for index, (before, after) in enumerate(pairwise(costs)))
+
+
 def next_step(rung: Rung, seeds: Sequence[int], done: Mapping[int, int], dead: Collection[int] = ()) -> Step | None:
     """Returns the next step of a trial towards `rung`; None when it is there.
 
@@ -62,16 +69,25 @@ def ranked(scores: Mapping[int, float]) -> list[int]:
     return sorted(scores, key=lambda number: (scores[number], number))
 
 
-def promotable(scores: Mapping[int, float], promoted: Collection[int], reduction_factor: float) -> list[int]:
+def promotable(
+    scores: Mapping[int, float],
+    promoted: Collection[int],
+    reduction_factor: float,
+    groups: Mapping[int, Hashable] | None = None,
+) -> list[int]:
     """Returns the trials at one rung that have earned promotion, best first.
 
     Args:
         scores: Score by trial number of every trial that reached the rung, promoted ones included.
         promoted: Those that were promoted from it already.
         reduction_factor: One in so many is promoted.
+        groups: By trial number what it is compared within; each group promotes its own best. None: all are one group.
     """
-    best = ranked(scores)[: int(len(scores) / reduction_factor)]
-    return [number for number in best if number not in promoted]
+    members: dict[Hashable, dict[int, float]] = {}
+    for number, value in scores.items():
+        members.setdefault(groups[number] if groups else None, {})[number] = value
+    best = {number for one in members.values() for number in ranked(one)[: int(len(one) / reduction_factor)]}
+    return [number for number in ranked(scores) if number in best and number not in promoted]
 
 
 def ordinal(place: int) -> str:

@@ -5,8 +5,9 @@ A seed has failed when its loss is not finite or no better than the baseline (th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf, isfinite, nan, sqrt
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean, stdev, variance
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,15 @@ class ScoreRule(BaseModel):
     )
     cap: Annotated[float, Field(gt=1)] = Field(
         default=3.0, description="a failed seed counts with a loss of at most this many baselines"
+    )
+    prior_spread: Annotated[float, Field(ge=0)] = Field(
+        default=0.1, description="spread over seeds that is taken for granted, as a share of the mean, like one seed's"
+    )
+    prior_failures: Annotated[float, Field(ge=0)] = Field(
+        default=0.1, description="failed seeds that are taken for granted, so that few seeds never look safe"
+    )
+    unrest: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="weight of the rises of the scored metric over the last epochs"
     )
 
 
@@ -98,22 +108,75 @@ def summarize(losses: Sequence[float], baseline: float = inf) -> SeedSummary:
     )
 
 
-def score(losses: Sequence[float], baseline: float, rule: ScoreRule) -> float:
+def score(losses: Sequence[float], baseline: float, rule: ScoreRule, unrest: float = 0.0) -> float:
     """Returns the risk-adjusted mean by which trials are compared; lower is better.
 
-    `mean + risk * sd` over the counted losses (see `counted_loss`) of all seeds. A single seed has no spread of its
-    own, so it is charged nothing here: trials are only compared with others that have as many seeds.
+    `mean + risk * sd + unrest`, over the counted losses (see `counted_loss`) of all seeds and of `prior_failures`
+    seeds more that failed. The standard deviation is that of the counted losses together with a prior one of
+    `prior_spread` times their mean, which counts like one seed, so a single seed is charged as well. Among trials with
+    as many seeds the priors change no order; they matter where seeds are few on one side.
+
+    Source: the pooled variance is the posterior mean's denominator of the conjugate normal model with one prior
+    degree of freedom (Gelman et al. 2013, "Bayesian Data Analysis", 3rd ed., section 3.3).
 
     Args:
         losses: One loss per seed, K >= 1.
         baseline: The constant model's loss; inf when the trainer has none, and then one non-finite seed makes inf.
-        rule: Risk and cap.
+        rule: Weights and priors.
+        unrest: Mean over seeds of `restlessness`.
     """
     counted = [counted_loss(loss, baseline, rule.cap) for loss in losses]
     if not all(isfinite(loss) for loss in counted):
         return inf
-    spread = stdev(counted) if len(counted) > 1 else 0.0
-    return fmean(counted) + rule.risk * spread
+    mean, charged = fmean(counted), rule.unrest * unrest
+    if isfinite(baseline):
+        mean = (sum(counted) + rule.prior_failures * rule.cap * baseline) / (len(counted) + rule.prior_failures)
+        charged = min(charged, rule.cap * baseline)
+    return mean + rule.risk * prior_sd(counted, rule) + charged
+
+
+def prior_sd(counted: Sequence[float], rule: ScoreRule) -> float:
+    """Returns the standard deviation over seeds, the prior one included; see `score`."""
+    prior = (rule.prior_spread * fmean(counted)) ** 2
+    squares = (len(counted) - 1) * variance(counted) if len(counted) > 1 else 0.0
+    return sqrt((prior + squares) / len(counted))
+
+
+def restlessness(curve: Sequence[float], last: int = 5) -> float:
+    """Returns how much a run's loss rises from epoch to epoch at its end; 0 while it only falls.
+
+    The mean over the last epochs of `max(0, v[e] - v[e-1])`: unlike a standard deviation it charges a run that jumps,
+    not one that still learns. Values that are not finite are left out; such a seed has failed anyway.
+
+    Args:
+        curve: The scored metric by epoch, up to the one that is scored.
+        last: How many steps between epochs at the end enter.
+    """
+    rises = [max(0.0, after - before) for before, after in pairwise(curve[-last - 1 :]) if isfinite(after - before)]
+    return fmean(rises) if rises else 0.0
+
+
+def loss_interval(
+    losses: Sequence[float], baseline: float, rule: ScoreRule, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Returns the interval that holds a trial's mean counted loss over fresh seeds.
+
+    Student's t with the spread of `prior_sd`, whose prior adds one degree of freedom.
+
+    Source: Student 1908, "The probable error of a mean", Biometrika 6, 1-25.
+    """
+    counted = [counted_loss(loss, baseline, rule.cap) for loss in losses]
+    if not all(isfinite(loss) for loss in counted):
+        return -inf, inf
+    half = student_quantile(0.5 + confidence / 2, len(counted)) * prior_sd(counted, rule) / sqrt(len(counted))
+    return fmean(counted) - half, fmean(counted) + half
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """Returns the quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # takes a while to import, and not every command needs it
+
+    return float(stdtrit(freedom, probability))
 
 
 def counted_loss(loss: float, baseline: float, cap: float) -> float:

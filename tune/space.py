@@ -42,6 +42,11 @@ class _Continuous(_Parameter):
         """Not countable."""
         return
 
+    def holds(self, value: Scalar) -> bool:
+        """Says whether a value can be taken."""
+        low, high = self.extremes
+        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         _check_bounds(*self.extremes)
@@ -96,6 +101,10 @@ class IntRange(_Parameter):
         """Every value, ascending."""
         return tuple(range(self.int_[0], self.int_[1] + 1))
 
+    def holds(self, value: Scalar) -> bool:
+        """Says whether a value can be taken."""
+        return any(type(value) is type(one) and value == one for one in self.values)
+
     @property
     def extremes(self) -> tuple[int, ...]:
         """Both ends."""
@@ -119,6 +128,10 @@ class Choice(_Parameter):
     def values(self) -> tuple[Scalar, ...]:
         """Every value, in the order given."""
         return tuple(self.choice)
+
+    def holds(self, value: Scalar) -> bool:
+        """Says whether a value can be taken."""
+        return any(type(value) is type(one) and value == one for one in self.values)
 
     @property
     def extremes(self) -> tuple[Scalar, ...]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tune import document
 from tune.document import Document
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
-from tune.rungs import Rung, cost
+from tune.rungs import Rung, cost, expected_cost
 from tune.scoring import ScoreRule
 from tune.space import Parameter, Scalar, size
 
@@ -47,13 +47,28 @@ class _Section(BaseModel):
 class Search(_Section):
     """How configurations are chosen."""
 
-    method: Literal["tpe", "random", "grid"] = Field(default="tpe", description="how the next configuration is chosen")
+    method: Literal["tpe", "gp", "random", "grid"] = Field(
+        default="tpe", description="how the next configuration is chosen"
+    )
     trials: Annotated[int, Field(strict=True, ge=1)] | None = Field(
-        default=None, description="how many trials; null: 24, or the whole grid"
+        default=None, description="how many trials; null: what budget.seed_epochs pays for, else 24, or the whole grid"
+    )
+    enqueue: list[dict[str, Scalar]] = Field(
+        default_factory=list,
+        description="known good settings, tried first; parameters left out are chosen by the method",
     )
     seed: Annotated[int, Field(strict=True, ge=0)] = Field(default=0, description="of the search, not of the training")
     reduction_factor: Annotated[float, Field(gt=1)] = Field(
         default=3.0, description="one trial in so many climbs from each rung to the next"
+    )
+    halving: Literal["promote", "stop"] = Field(
+        default="promote",
+        description="promote: a trial waits at its rung until it is among the best; stop: it goes on at once or never",
+    )
+    protect: list[str] | None = Field(
+        default=None,
+        description="parameters whose values are compared apart at the first rung, because some start slowly; "
+        "null: those that are only true or false",
     )
 
 
@@ -67,6 +82,18 @@ class Budget(_Section):
         default=None,
         description="seconds, or like 30min; time while no process works on the study is not counted",
         json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
+    )
+
+
+class Confirm(_Section):
+    """The final race: the best few confirmed trials get more of `seeds` than the ladder gives, one at a time."""
+
+    seeds: Annotated[int, Field(strict=True, ge=1)] = Field(
+        default=10, description="seeds that a trial can have in the end; no more than `seeds` lists"
+    )
+    finalists: Annotated[int, Field(strict=True, ge=1)] = Field(default=4, description="trials that can get more seeds")
+    share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.25, description="share of budget.seed_epochs that is kept for it, at most"
     )
 
 
@@ -111,6 +138,7 @@ class Study(_Section):
     ] = Field(description="repeats, in the order in which they are used")
     rungs: Annotated[list[Rung], Field(min_length=1)] = Field(description="the ladder; the last rung is 'confirmed'")
     score: ScoreRule = Field(default_factory=ScoreRule)
+    confirm: Confirm = Field(default_factory=Confirm)
     budget: Budget = Field(default_factory=Budget)
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
@@ -121,7 +149,32 @@ class Study(_Section):
         count = size(self.space)
         if self.search.method == "grid" and count is not None:
             return min(self.search.trials or count, count)
-        return self.search.trials or 24
+        if self.search.trials is not None or self.budget.seed_epochs is None:
+            return self.search.trials or 24
+        paid = int(
+            (self.budget.seed_epochs - self.race_reserve) / expected_cost(self.rungs, self.search.reduction_factor)
+        )
+        return max(1, paid if count is None else min(paid, count))
+
+    @property
+    def most_seeds(self) -> int:
+        """How many seeds a trial can have in the end."""
+        return max(self.top.seeds, min(self.confirm.seeds, len(self.seeds)))
+
+    @property
+    def race_reserve(self) -> int:
+        """How many seed-epochs of the budget are kept for the final race."""
+        asked = self.confirm.finalists * (self.most_seeds - self.top.seeds) * self.top.epochs
+        return min(asked, int(self.confirm.share * (self.budget.seed_epochs or 0)))
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """The parameters whose values are compared apart at the first rung."""
+        if self.search.protect is not None:
+            return tuple(self.search.protect)
+        return tuple(
+            name for name, one in self.space.items() if one.values and set(map(repr, one.values)) == {"True", "False"}
+        )
 
     @property
     def top(self) -> Rung:
@@ -160,6 +213,7 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
             for key, parameter in study.space.items()
             if parameter.values is None
         ]
+    found += _search_mistakes(study)
     full = cost(study.top)
     if study.budget.seed_epochs is not None and study.budget.seed_epochs < full:
         found.append(
@@ -168,6 +222,23 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
                 f"{study.budget.seed_epochs} cannot confirm one trial: the full ladder costs {full} seed-epochs",
             )
         )
+    return found
+
+
+def _search_mistakes(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
+    """Returns the mistakes of `search` that only the space shows."""
+    found: list[tuple[tuple[str | int, ...], str]] = [
+        (("search", "protect", index), f"'{name}' is not under `space`{did_you_mean(name, list(study.space))}")
+        for index, name in enumerate(study.search.protect or ())
+        if name not in study.space
+    ]
+    for index, setting in enumerate(study.search.enqueue):
+        for name, value in setting.items():
+            here = ("search", "enqueue", index, name)
+            if name not in study.space:
+                found.append((here, f"is not under `space`{did_you_mean(name, list(study.space))}"))
+            elif not study.space[name].holds(value):
+                found.append((here, f"{value!r} is outside of what is searched"))
     return found
 
 

@@ -124,8 +124,8 @@ class TensorBoard:
         if decision.trial is None:
             return
         trial = self._ledger.trials[decision.trial]
-        if decision.kind in ("start", "promote"):
-            for seed in self._ledger.study.rung_seeds(decision.rung or 0):
+        if decision.kind in ("start", "promote", "race"):
+            for seed in self._ledger.seeds(trial.number, decision.rung or 0):
                 self._session(trial, seed)
         elif decision.kind == "reach" and decision.rung is not None:
             self._take_result(trial, trial.reached[decision.rung], decision.time)

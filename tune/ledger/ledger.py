@@ -159,10 +159,16 @@ class Ledger:
         """Returns by seed the epochs that have been trained, whether or not a checkpoint holds them yet."""
         return {seed: len(self._values.get((trial, seed), ())) for seed in self.study.seeds}
 
+    def seeds(self, trial: int, rung: int) -> tuple[int, ...]:
+        """Returns the seeds that a trial has, or would have, at a rung; at the last one the final race adds some."""
+        last = rung == len(self.study.rungs) - 1
+        raced = tuple(self.study.seeds[: self.trials[trial].seeds]) if last else ()
+        return max(self.study.rung_seeds(rung), raced, key=len)
+
     def losses(self, trial: int, rung: int) -> dict[int, float]:
         """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""
         epoch = self.study.rungs[rung].epochs
-        curves = {seed: self._values.get((trial, seed), []) for seed in self.study.rung_seeds(rung)}
+        curves = {seed: self._values.get((trial, seed), []) for seed in self.seeds(trial, rung)}
         return {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in curves.items()}
 
     def curve(self, trial: int, seed: int) -> Sequence[float]:
@@ -233,6 +239,9 @@ class Ledger:
         """Ends this process's work on the study."""
         if self._lease is not None:
             if not self.lease_lost:
+                for trial in self.trials if ended == "finished" else ():
+                    if trial.confirmed:
+                        self._database.finish(trial)
                 self.decide("close", reason=reason, detail={"ended": ended})
                 self.set_in_flight(())
             self._lease.release()
@@ -266,8 +275,13 @@ class Ledger:
             assert decision.rung is not None
             baseline = (self._baseline or {}).get(self.study.score.metric)
             self._database.report(trial, self.study.rungs[decision.rung].epochs, baseline)
-        if trial.confirmed or trial.ended:
+        if trial.ended or (trial.confirmed and not self._races):
             self._database.finish(trial)
+
+    @property
+    def _races(self) -> bool:
+        """Whether confirmed trials may get more seeds; Optuna takes no news of a trial that is complete."""
+        return self.study.most_seeds > self.study.top.seeds
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
@@ -283,7 +297,7 @@ class Ledger:
             self._database.add_trial(trial, self.study.space)
         closed = self._database.finished_trials()
         for trial in self.trials:
-            if (trial.confirmed or trial.ended) and trial.number not in closed:
+            if (trial.ended or (trial.confirmed and not self._races)) and trial.number not in closed:
                 if trial.last is not None:
                     baseline = (self._baseline or {}).get(self.study.score.metric)
                     self._database.report(trial, self.study.rungs[trial.last.rung].epochs, baseline)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf, nan
 from typing import Any, Literal
 
-Kind = Literal["open", "close", "start", "reach", "promote", "attempt", "fail", "stop"]
+Kind = Literal["open", "close", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
 STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
 """running: in training now; waiting: unfinished, to be continued; paused: at a rung, may yet be promoted;
@@ -18,8 +18,8 @@ class Decision:
 
     Attributes:
         kind: open, close: a process began or ended its work on the study; start: a new trial; reach: a trial stands at
-            a rung; promote: it may climb to `rung`; attempt: it died and is tried again; fail: it died for good; stop:
-            it is not promoted any more.
+            a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung; attempt: it died and
+            is tried again; fail: it died for good; stop: it is not promoted any more.
         trial: Its number; None for open and close.
         rung: Index of the rung that the decision is about.
         reason: For people.
@@ -85,6 +85,7 @@ class Trial:
         number: Its identity for ever.
         parameters: Value by name.
         rung: Index of the rung it heads for or stands at.
+        seeds: How many seeds the final race has given it in all; 0 before.
         reached: Result by rung index.
         attempts: Its deaths.
         ended: Why it trains no more, None while it may.
@@ -95,6 +96,7 @@ class Trial:
     number: int
     parameters: Mapping[str, Any]
     rung: int = 0
+    seeds: int = 0
     reached: dict[int, Reached] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     ended: Literal["stopped", "failed"] | None = None
@@ -114,7 +116,12 @@ class Trial:
     @property
     def open(self) -> bool:
         """Whether it heads for a rung."""
-        return self.ended is None and self.rung not in self.reached
+        return self.ended is None and (self.rung not in self.reached or self.racing)
+
+    @property
+    def racing(self) -> bool:
+        """Whether it has a seed from the final race that it has not finished."""
+        return self.last is not None and self.seeds > len(self.last.losses)
 
     @property
     def paused(self) -> bool:
@@ -146,6 +153,8 @@ class Trial:
         elif decision.kind == "promote":
             assert decision.rung is not None
             self.rung = decision.rung
+        elif decision.kind == "race":
+            self.seeds = int(decision.detail["seeds"])
         elif decision.kind == "attempt":
             self.attempts.append(Attempt(decision.reason, str(decision.detail.get("log", "")), decision.time))
         elif decision.kind == "fail":

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
+from statistics import fmean
 from typing import Any
 
 from tune.errors import StudyStopped
 from tune.ledger import Ledger, Trial
 from tune.optimizer.suggest import suggest
+from tune.race import Finalist, next_finalist
 from tune.rungs import Rung, cost, next_step, ordinal, promotable, ranked
-from tune.scoring import has_failed, score
+from tune.scoring import has_failed, restlessness, score
 
 _DOOMED_AFTER = 3
 
@@ -56,13 +58,13 @@ class Optimizer:
         return frozenset(self._in_flight)
 
     def next_work(self) -> Work | None:
-        """Returns work for one free slot: unfinished, else promoted, else new; None when there is none now.
+        """Returns work for one free slot: unfinished, else promoted, else new, else raced; None when there is none now.
 
         Raises:
             StudyStopped: If the first trials all died of one cause.
         """
         self._stop_if_doomed()
-        for choose in (self._unfinished, self._promotion, self._new, self._last_resort):
+        for choose in (self._unfinished, self._promotion, self._new, self._last_resort, self._race, self._spend_rest):
             trial = choose()
             while trial is not None:
                 work = self._work(trial)
@@ -104,24 +106,27 @@ class Optimizer:
         """Closes the trials that are not promoted any more."""
         for trial in self.ledger.trials:
             if trial.paused:
-                place, count = self._place(trial)
-                reason = f"stopped at rung {trial.rung}: {ordinal(place)} of {count} there{self._failures(trial)}"
-                self.ledger.decide("stop", trial.number, trial.rung, reason)
+                self._stop(trial)
 
     def _work(self, trial: Trial) -> Work | None:
         """Returns what the trial must train next towards its rung; None when it is there."""
         done, dead = self.ledger.done(trial.number), self.ledger.dead(trial.number)
-        step = next_step(self.study.rungs[trial.rung], self.study.seeds, done, dead)
+        step = next_step(self._aim(trial, trial.rung), self.study.seeds, done, dead)
         if step is None:
             return None
         configuration = {**self.study.fixed, **trial.parameters}
         return Work(trial.number, configuration, step.seeds, step.from_epoch, step.to_epoch)
 
+    def _aim(self, trial: Trial, rung: int) -> Rung:
+        """Returns a rung with the seeds that the trial has there."""
+        return Rung(epochs=self.study.rungs[rung].epochs, seeds=len(self.ledger.seeds(trial.number, rung)))
+
     def _reach(self, trial: Trial) -> None:
-        rule, rung = self.study.score, trial.rung
-        baseline = (self.ledger.baseline or {}).get(rule.metric, inf)
+        rule, rung, baseline = self.study.score, trial.rung, self._baseline
+        epochs = self.study.rungs[rung].epochs
         losses = self.ledger.losses(trial.number, rung)
-        value = score(list(losses.values()), baseline, rule)
+        unrest = fmean(restlessness(self.ledger.curve(trial.number, seed)[:epochs]) for seed in losses)
+        value = score(list(losses.values()), baseline, rule, unrest)
         confirmed = rung == len(self.study.rungs) - 1
         failed = sum(has_failed(loss, baseline) for loss in losses.values())
         detail = {
@@ -130,8 +135,15 @@ class Optimizer:
             "confirmed": confirmed,
         }
         verb = "confirmed" if confirmed else f"reached rung {rung}"
+        raced = f" on {len(losses)} seeds" if trial.seeds else ""
         spread = f", {failed} of {len(losses)} seeds failed" if failed else ""
-        self.ledger.decide("reach", trial.number, rung, f"{verb} with score {value:.6g}{spread}", detail)
+        self.ledger.decide("reach", trial.number, rung, f"{verb}{raced} with score {value:.6g}{spread}", detail)
+        if self.study.search.halving == "stop" and trial.paused and trial.number not in self._promotable(rung):
+            self._stop(trial)
+
+    @property
+    def _baseline(self) -> float:
+        return (self.ledger.baseline or {}).get(self.study.score.metric, inf)
 
     def _unfinished(self) -> Trial | None:
         return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
@@ -139,20 +151,47 @@ class Optimizer:
     def _promotion(self) -> Trial | None:
         """Promotes the best trial that has earned it, from the highest rung down."""
         for rung in reversed(range(len(self.study.rungs) - 1)):
-            scores = self._scores(rung)
-            promoted = [trial.number for trial in self.ledger.trials if trial.rung > rung]
-            for number in promotable(scores, promoted, self.study.search.reduction_factor):
-                if self._affordable(self._climb(self.ledger.trials[number], rung + 1)):
-                    place = ranked(scores).index(number) + 1
-                    return self._promote(number, rung + 1, f"{ordinal(place)} of {len(scores)} at rung {rung}")
+            for number in self._promotable(rung):
+                trial = self.ledger.trials[number]
+                if trial.paused and self._affordable(self._climb(trial, rung + 1)):
+                    return self._promote(number, rung + 1, self._standing(trial))
         return None
+
+    def _promotable(self, rung: int) -> list[int]:
+        """Returns the trials that have earned promotion from a rung, best first."""
+        scores = self._scores(rung)
+        promoted = [trial.number for trial in self.ledger.trials if trial.rung > rung]
+        factor = self.study.search.reduction_factor
+        found = promotable(scores, promoted, factor, self._groups(rung))
+        if found or self.study.search.halving == "promote" or len(scores) >= factor:
+            return found
+        return [number for number in ranked(scores)[:1] if number not in promoted]  # the first cannot wait for others
+
+    def _groups(self, rung: int) -> dict[int, tuple[Any, ...]] | None:
+        """Returns what each trial is compared within: at the first rung a slow starter only with its kind."""
+        names = self.study.protected
+        if rung > 0 or not names:
+            return None
+        return {trial.number: tuple(trial.parameters.get(name) for name in names) for trial in self.ledger.trials}
+
+    def _standing(self, trial: Trial) -> str:
+        """Returns how a trial stands at its rung, among those it is compared with."""
+        groups, scores = self._groups(trial.rung), self._scores(trial.rung)
+        kind = ""
+        if groups is not None:
+            mine = groups[trial.number]
+            scores = {number: value for number, value in scores.items() if groups[number] == mine}
+            named = zip(self.study.protected, mine, strict=True)
+            kind = " with " + ", ".join(f"{name} {str(value).lower()}" for name, value in named)
+        order = ranked(scores)
+        return f"{ordinal(order.index(trial.number) + 1)} of {len(order)} at rung {trial.rung}{kind}"
 
     def _new(self) -> Trial | None:
         if len(self.ledger.trials) >= self.study.trials or not self._affordable(cost(self.study.rungs[0])):
             return None
         if self._looks_doomed():
             return None
-        suggestion = suggest(self.study, self.ledger.trials)
+        suggestion = suggest(self.study, self.ledger.trials, self._baseline)
         if suggestion is None:
             return None
         parameters, reason = suggestion
@@ -166,7 +205,11 @@ class Optimizer:
         for rung in reversed(range(len(self.study.rungs) - 1)):
             for number in ranked(self._scores(rung)):
                 trial = self.ledger.trials[number]
-                if trial.rung == rung and self._affordable(self._climb(trial, rung + 1), reserve=False):
+                if (
+                    trial.paused
+                    and trial.rung == rung
+                    and self._affordable(self._climb(trial, rung + 1), reserve=False)
+                ):
                     return self._promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
         return None
 
@@ -179,22 +222,48 @@ class Optimizer:
         alive = [trial for trial in self.ledger.trials if trial.ended != "failed" and rung in trial.reached]
         return {trial.number: trial.reached[rung].score for trial in alive}
 
-    def _place(self, trial: Trial) -> tuple[int, int]:
-        order = ranked(self._scores(trial.rung))
-        return order.index(trial.number) + 1, len(order)
-
-    def _failures(self, trial: Trial) -> str:
+    def _stop(self, trial: Trial) -> None:
         losses = trial.reached[trial.rung].losses.values()
-        baseline = (self.ledger.baseline or {}).get(self.study.score.metric, inf)
-        failed = sum(has_failed(loss, baseline) for loss in losses)
-        return f", {failed} of {len(losses)} seeds failed" if failed else ""
+        failed = sum(has_failed(loss, self._baseline) for loss in losses)
+        seeds = f", {failed} of {len(losses)} seeds failed" if failed else ""
+        self.ledger.decide("stop", trial.number, trial.rung, f"stopped: {self._standing(trial)}{seeds}")
+
+    def _race(self) -> Trial | None:
+        """Gives one more seed to the confirmed trial that could still be best; see `tune.race`."""
+        study, top = self.study, self.study.top
+        if study.most_seeds == top.seeds or not self._affordable(top.epochs, reserve=False):
+            return None
+        finalists = [
+            Finalist(trial.number, tuple(trial.last.losses.values()), trial.last.score)
+            for trial in self.ledger.trials
+            if trial.confirmed and trial.last is not None and not trial.ended and trial.number not in self._in_flight
+        ]
+        chosen = next_finalist(finalists, study.most_seeds, study.confirm.finalists, self._baseline, study.score)
+        if chosen is None:
+            return None
+        number, why = chosen
+        trial = self.ledger.trials[number]
+        seeds = len(self.ledger.seeds(number, trial.rung)) + 1
+        self.ledger.decide("race", number, trial.rung, f"gets a {ordinal(seeds)} seed: {why}", {"seeds": seeds})
+        return trial
+
+    def _spend_rest(self) -> Trial | None:
+        """When all that was planned is done and budget is left, sends up the best of those that wait."""
+        if self._in_flight or self.study.budget.seed_epochs is None or self.study.search.halving == "stop":
+            return None
+        for rung in reversed(range(len(self.study.rungs) - 1)):
+            for number in ranked(self._scores(rung)):
+                trial = self.ledger.trials[number]
+                if trial.paused and trial.rung == rung and self._affordable(self._climb(trial, rung + 1)):
+                    return self._promote(number, rung + 1, f"{self._standing(trial)}, and budget is left")
+        return None
 
     def _climb(self, trial: Trial, rung: int) -> int:
         """Returns the seed-epochs that a trial still costs up to a rung."""
-        return cost(self.study.rungs[rung], self.ledger.trained(trial.number), self.study.seeds)
+        return cost(self._aim(trial, rung), self.ledger.trained(trial.number), self.study.seeds)
 
     def _affordable(self, seed_epochs: int, *, reserve: bool = True) -> bool:
-        """Says whether the budget has room; until a trial is confirmed, one climb of the full ladder is kept back."""
+        """Says whether the budget has room; what the final race and the first confirmation will ask is kept back."""
         if self._out_of_time():
             return False
         budget = self.study.budget.seed_epochs
@@ -202,7 +271,7 @@ class Optimizer:
             return True
         open_trials = [trial for trial in self.ledger.trials if trial.open]
         promised = sum(self._climb(trial, trial.rung) for trial in open_trials)
-        kept = self._to_confirm_one() if reserve else 0
+        kept = self._to_confirm_one() + self._race_kept() if reserve else 0
         return self.ledger.spent + promised + seed_epochs + kept <= budget
 
     def _to_confirm_one(self) -> int:
@@ -210,6 +279,10 @@ class Optimizer:
             return 0
         top: Rung = self.study.top
         return cost(top) - cost(self.study.rungs[0]) if len(self.study.rungs) > 1 else 0
+
+    def _race_kept(self) -> int:
+        raced = sum(max(0, trial.seeds - self.study.top.seeds) for trial in self.ledger.trials)
+        return max(0, self.study.race_reserve - raced * self.study.top.epochs)
 
     def _out_of_time(self) -> bool:
         limit = self.study.budget.wall_clock

@@ -6,48 +6,56 @@ interrupted is asked the same question again.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
-from itertools import islice
+from math import inf, isfinite
+from statistics import fmean
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, PartialFixedSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune.ledger import Trial
 from tune.ledger.database import distribution
+from tune.scoring import has_failed
 from tune.space import grid, size
 from tune.study import Study
 
 _FRESH_TRIES = 16
 
 
-def suggest(study: Study, trials: Sequence[Trial]) -> tuple[dict[str, Any], str] | None:
+def suggest(study: Study, trials: Sequence[Trial], baseline: float = inf) -> tuple[dict[str, Any], str] | None:
     """Returns the parameters of the next trial and why they were chosen; None when the space is used up.
 
     Args:
         study: Space, method and seed.
         trials: Every trial so far.
+        baseline: The constant model's loss, which says what a failed seed is.
     """
     number, total = len(trials), size(study.space)
+    if number < len(study.search.enqueue):
+        given = study.search.enqueue[number]
+        sampler = PartialFixedSampler(given, RandomSampler(seed=derived_seed(study.search.seed, number, 0)))
+        return _ask(study, (), sampler, baseline), "enqueued by the study"
     if study.search.method == "grid":
-        point = next(islice(grid(study.space), number, None), None)
-        return None if point is None else (point, f"point {number + 1} of {total} of the grid")
+        return _next_of_grid(study, trials)
     tried = [dict(trial.parameters) for trial in trials]
     if total is not None and len({tuple(point.values()) for point in tried}) >= total:
         return None
+    seen, informed = _evidence(study, trials)
     parameters: dict[str, Any] = {}
     for attempt in range(_FRESH_TRIES):
-        parameters = _ask(study, trials, _sampler(study, number, attempt))
+        parameters = _ask(study, seen, _sampler(study, number, attempt), baseline)
         if parameters not in tried:
             break
     else:
         parameters = (
             next((point for point in grid(study.space) if point not in tried), parameters) if total else parameters
         )
-    scored = sum(1 for trial in trials if trial.reached)
-    by_chance = study.search.method == "random" or scored < _startup(study)
-    return parameters, "drawn at random" if by_chance else f"suggested by TPE from {scored} scored trials"
+    if study.search.method == "random" or informed < _startup(study):
+        return parameters, "drawn at random"
+    return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
 
 
 def derived_seed(*parts: int) -> int:
@@ -55,31 +63,60 @@ def derived_seed(*parts: int) -> int:
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=4).digest(), "big")
 
 
+def _next_of_grid(study: Study, trials: Sequence[Trial]) -> tuple[dict[str, Any], str] | None:
+    """Returns the first point of the grid that was not tried; enqueued settings may have taken some."""
+    tried = [dict(trial.parameters) for trial in trials]
+    for place, point in enumerate(grid(study.space), start=1):
+        if point not in tried:
+            return point, f"point {place} of {size(study.space)} of the grid"
+    return None
+
+
 def _sampler(study: Study, number: int, attempt: int) -> BaseSampler:
     seed = derived_seed(study.search.seed, number, attempt)
     if study.search.method == "random":
         return RandomSampler(seed=seed)
+    if study.search.method == "gp":
+        return GPSampler(seed=seed, n_startup_trials=_startup(study))
     return TPESampler(seed=seed, multivariate=True, n_startup_trials=_startup(study))
 
 
 def _startup(study: Study) -> int:
-    """Returns how many trials TPE wants to have seen before it is asked; a short study cannot spend ten on chance."""
+    """Returns how many trials a sampler wants to see before it is asked; a short study cannot spend ten on chance."""
     return min(10, max(1, study.trials // 3))
 
 
-def _ask(study: Study, trials: Sequence[Trial], sampler: BaseSampler) -> dict[str, Any]:
+def _evidence(study: Study, trials: Sequence[Trial]) -> tuple[Sequence[Trial], int]:
+    """Returns what a sampler is to see, and how many of these trials have a score.
+
+    TPE sees all. A Gaussian process fits values, so it sees those of one rung only: the highest that enough trials
+    have reached (as in Falkner et al. 2018, "BOHB", section 3.2), and those that are still in training.
+    """
+    scored = sum(1 for trial in trials if trial.reached)
+    if study.search.method != "gp":
+        return trials, scored
+    for rung in reversed(range(len(study.rungs))):
+        there = [trial for trial in trials if rung in trial.reached and isfinite(trial.reached[rung].score)]
+        if len(there) >= _startup(study) or rung == 0:
+            level = [replace(trial, reached={0: replace(trial.reached[rung], confirmed=True)}) for trial in there]
+            return [*level, *(trial for trial in trials if not trial.reached)], len(there)
+    return trials, scored
+
+
+def _ask(study: Study, trials: Sequence[Trial], sampler: BaseSampler, baseline: float) -> dict[str, Any]:
     distributions = {name: distribution(parameter) for name, parameter in study.space.items()}
     memory = optuna.create_study(sampler=sampler, direction="minimize")
-    memory.add_trials([_frozen(trial, study, distributions) for trial in trials])
+    memory.add_trials([_frozen(trial, study, distributions, baseline) for trial in trials])
     return memory.ask(distributions).params
 
 
-def _frozen(trial: Trial, study: Study, distributions: Mapping[str, Any]) -> FrozenTrial:
-    """Returns a trial as TPE is to see it.
+def _frozen(trial: Trial, study: Study, distributions: Mapping[str, Any], baseline: float) -> FrozenTrial:
+    """Returns a trial as the sampler is to see it.
 
     A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first
     (`_split_trials` in Optuna), so a value from few epochs never competes with one from many. One that has no value
-    yet is RUNNING, which TPE takes for bad, so that parallel suggestions do not collapse onto one point.
+    yet is RUNNING, which TPE takes for bad, so that parallel suggestions do not collapse onto one point. One that
+    fails on some seed is infeasible, unless it was only seen at the first rung, where a slow starter fails as well.
     """
     if trial.confirmed:
         state = TrialState.COMPLETE
@@ -87,10 +124,14 @@ def _frozen(trial: Trial, study: Study, distributions: Mapping[str, Any]) -> Fro
         state = TrialState.PRUNED
     else:
         state = TrialState.FAIL if trial.ended else TrialState.RUNNING
+    last = trial.last
+    judged = last is not None and (last.rung > 0 or last.confirmed)
+    failed = fmean(has_failed(loss, baseline) for loss in last.losses.values()) if last is not None and judged else 0.0
     return create_trial(
         state=state,
         params=dict(trial.parameters),
         distributions=dict(distributions),
-        value=trial.last.score if trial.last is not None and trial.confirmed else None,
+        value=last.score if last is not None and trial.confirmed else None,
         intermediate_values={study.rungs[rung].epochs: reached.score for rung, reached in trial.reached.items()},
+        constraints={"failure_rate": failed},
     )

@@ -140,7 +140,7 @@ def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]
 
 
 def _headway(ledger: Ledger, trial: Trial) -> str:
-    trained, seeds = ledger.trained(trial.number), ledger.study.rung_seeds(trial.rung)
+    trained, seeds = ledger.trained(trial.number), ledger.seeds(trial.number, trial.rung)
     whole = ledger.study.rungs[trial.rung].epochs * len(seeds)
     return f"{sum(trained[seed] for seed in seeds)} of {whole} seed-epochs to rung {trial.rung}"
 
