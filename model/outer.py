@@ -25,6 +25,10 @@ class Workspace:
     def take(self, name: str, like: Tensor, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
         """Give uninitialised memory of this shape on the device of `like`; what had this name before is lost."""
         dtype = like.dtype if dtype is None else dtype
+        if (
+            torch.compiler.is_compiling()
+        ):  # a compiler plans memory itself, and would compile anew when a buffer appears
+            return torch.empty(shape, dtype=dtype, device=like.device)
         size = torch.Size(shape).numel()
         buffer = self._buffers.get((name, dtype))
         if buffer is None or len(buffer) < size:
