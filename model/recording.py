@@ -1,8 +1,7 @@
-"""A recording in memory: the data that a model is trained on, as arrays that processes share.
+"""A recording: the data that a model is trained on, loaded once, as arrays that processes share.
 
 A recording is voltages ``[T, N]``, one row per time step, optionally the stimulus ``[T, M]``, and a split of
-the rows. :mod:`model.loading` makes one from the built-in simulation or from a file. Letters: T rows, N neurons,
-M stimulus inputs.
+the rows. Letters: T rows, N neurons, M stimulus inputs.
 """
 
 from collections.abc import Mapping
@@ -31,6 +30,26 @@ class Recording:
     stimulus: NDArray[np.float32] | None
     split: Split
     source: str
+
+
+def load_recording(spec: Mapping[str, Any]) -> Recording:
+    """Load the recording that a study's ``recording`` block describes.
+
+    Everything that needs no data is checked first, and reported together. Float16, float64 and integers are converted
+    to float32; the conversion, like the extraction of one column of ``[T, N, 9]``, is cached on disk by the file's
+    path, size and time of change. A float32 ``[T, N]`` file is used where it lies. Nothing is read into memory whole.
+
+    Args:
+        spec: ``{"simulate": {...}}`` (keys of :class:`model.flyvis.Simulation`) or ``{"path": ..., "column": ...}``,
+            with optional ``split``, ``stimulus``, ``stimulus_inputs``, ``stimulus_path``, ``stimulus_columns`` and
+            ``allow_constant`` (:class:`model.recording_spec.RecordingSpec`).
+
+    Raises:
+        RecordingError: one line per mistake: what, where, the value got and what is allowed.
+    """
+    from model.loading import load  # pydantic and SciPy, which a recording in memory can do without
+
+    return load(spec)
 
 
 def as_mapping(recording: Recording) -> dict[str, Any]:

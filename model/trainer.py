@@ -7,7 +7,7 @@ from typing import Any
 
 from model.config import check_config, parse_config
 from model.gpu import watch_gpu
-from model.recording import Recording, as_mapping, from_mapping
+from model.recording import Recording, as_mapping, from_mapping, load_recording
 from model.seed_group import SeedGroup
 
 Metrics = Mapping[str, Sequence[float | None]]
@@ -20,7 +20,7 @@ class LatentEvolutionTrainer:
 
     Args:
         config: Flat mapping of hyperparameters, see `TrainingConfig`.
-        recording: A specification for `model.loading.load_recording`, or an already loaded mapping with "voltages".
+        recording: A specification for `model.recording.load_recording`, or an already loaded mapping with "voltages".
         seeds: S different numbers; every result is in this order.
         state: Per seed, what `state` returned; for all seeds or for none, all after the same epoch.
         clock: Seconds that only rise.
@@ -151,6 +151,4 @@ def _load(recording: Mapping[str, Any]) -> Recording:
     """Take a recording in memory as it is; load what a specification describes."""
     if "voltages" in recording:
         return from_mapping(recording)
-    from model.loading import load_recording  # pydantic and SciPy, which a recording in memory can do without
-
     return load_recording(recording)

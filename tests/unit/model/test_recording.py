@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.loading import load_recording
 from model.mistakes import RecordingError
-from model.recording import Recording, as_mapping, from_mapping
+from model.recording import Recording, as_mapping, from_mapping, load_recording
 from model.split import Split
 
 SPLIT = {"train": [0, 40], "validation": [45, 60], "test": [60, 64]}
