@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 # Two test suites at once would fight for the same cores, so -j changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-cluster test-browser chromium lint schema lock gpu-site clean
+.PHONY: help setup demo test test-fast test-cluster test-browser chromium lint schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -99,13 +99,6 @@ lock:  ## resolve pyproject.toml afresh and rewrite constraints.txt
 		>> "$$scratch/lock"; \
 	cp "$$scratch/lock" constraints.txt; \
 	echo "constraints.txt: $$(grep -c == constraints.txt) versions"
-
-# For a GPU machine that has torch, numpy, pyarrow, scipy and nvidia-ml-py but no package index; see benchmarks/gpu.sh.
-GPU_PYTHON ?= 3.12
-gpu-site: $(STAMP)  ## put what benchmarks/gpu.sh needs besides into build/gpu-site
-	rm -rf build/gpu-site
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --target build/gpu-site --only-binary :all: \
-		--platform manylinux2014_x86_64 --python-version $(GPU_PYTHON) pydantic platformdirs
 
 clean:  ## remove the environment, caches and builds; results/ is yours and stays
 	rm -rf .venv $(CACHES)

@@ -3,29 +3,16 @@
 # against the published one, and whole trainings. Writes JSON (and the figure, where matplotlib is) to
 # benchmarks/results/.
 #
-# The machine needs Python with torch (CUDA), numpy, pyarrow, scipy and nvidia-ml-py. What else `model` imports, pydantic
-# and platformdirs and their small dependencies, may come along in build/gpu-site: prepare it with `make gpu-site` on a
-# machine that reaches a package index, for the GPU machine's Python (`make gpu-site GPU_PYTHON=3.12`). Whatever is
-# installed on the GPU machine itself comes first. If something is missing, this says what, and stops.
+# The machine needs this repository and Python with torch (CUDA), numpy, pyarrow and nvidia-ml-py, nothing else; if one is
+# missing, this says which, and stops.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3}
-export PYTHONUNBUFFERED=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
-PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONUNBUFFERED=1 CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 
-missing() {
-    "$python" -c '
-import importlib.util as find
-need = "torch numpy pyarrow scipy pynvml pydantic pydantic_core platformdirs".split()
-print(*(name for name in need if find.find_spec(name) is None))'
-}
-
-export PYTHONPATH
-if [[ -n $(missing) && -d build/gpu-site ]]; then
-    # A .pth-like order: the folder comes last, so that it only fills gaps.
-    PYTHONPATH+=:$("$python" -c 'import site; print(":".join(site.getsitepackages()))'):$PWD/build/gpu-site
-fi
-lacking=$(missing)
+lacking=$("$python" -c '
+from importlib.util import find_spec
+print(*(name for name in ("torch", "numpy", "pyarrow", "pynvml") if find_spec(name) is None))') || exit 1
 if [[ -n $lacking ]]; then
     echo "missing here: $lacking (see the head of benchmarks/gpu.sh)" >&2
     exit 1

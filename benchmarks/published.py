@@ -49,10 +49,13 @@ class PublishedTraining:
         batch_size: B.
         compiled: Compile the model with `mode="reduce-overhead"`.
         l1: Weight of the penalty; the loop runs whatever it is.
+        hidden_units: H.
     """
 
-    def __init__(self, voltages: Tensor, batch_size: int, *, compiled: bool = False, l1: float = 0.0) -> None:
-        model = PublishedModel(voltages.shape[1]).to(voltages.device)
+    def __init__(
+        self, voltages: Tensor, batch_size: int, *, compiled: bool = False, l1: float = 0.0, hidden_units: int = 256
+    ) -> None:
+        model = PublishedModel(voltages.shape[1], hidden_units).to(voltages.device)
         self._parameters = list(model.parameters())
         self._model = torch.compile(model, mode="reduce-overhead") if compiled else model
         self._optimizer = torch.optim.Adam(self._parameters, lr=1e-3, foreach=False, fused=False)

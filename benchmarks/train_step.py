@@ -3,6 +3,12 @@
     python benchmarks/train_step.py --quick             # three sizes, a minute
     python benchmarks/train_step.py                     # all sizes: about ten minutes on one core
     python benchmarks/train_step.py --neurons 13741 --batches 512 --seeds 1 5
+    python benchmarks/train_step.py --together 1 2 3 5 --neurons 443 --batches 32 128 512 --seeds 1 5 \
+        --precisions float32 --name lanes-cpu           # how many seeds should go through a step together
+    python benchmarks/train_step.py --compile --neurons 443 13741 --batches 32 512 --seeds 1 \
+        --precisions float32 --name compile-cpu         # what compiling costs and saves
+    python benchmarks/train_step.py --hidden-units 64 --neurons 443 --batches 16 32 64 256 --seeds 1 5 \
+        --precisions float32 bfloat16 --name small-cpu           # the size of the demo
 
 All sides of a size take turns, round after round, so that whatever else the machine does falls on all of them; each
 ratio is taken within a round, and the table gives the median and, in the file, the smallest and largest. Times are of
@@ -41,14 +47,26 @@ RESULTS = Path(__file__).parent / "results"
 
 
 class OurTraining:
-    """S seeds on our step, lane by lane as in an epoch."""
+    """S seeds on our step, lane by lane as in an epoch.
 
-    def __init__(self, voltages: Tensor, batch_size: int, seeds: int, **settings: Any) -> None:
+    Args:
+        voltages: `[T, N]` on the device.
+        batch_size: B.
+        seeds: S.
+        together: Seeds per lane; None: as a training has them.
+        settings: Of `TrainingConfig`.
+    """
+
+    def __init__(
+        self, voltages: Tensor, batch_size: int, seeds: int, *, together: int | None = None, **settings: Any
+    ) -> None:
         self.config = TrainingConfig(batch_size=batch_size, **settings)
         self._device = voltages.device
         recording = voltages.bfloat16() if self.config.recording_precision == "bfloat16" else voltages
         network, workspace = Network(self.config, voltages.shape[1]), Workspace()
         lanes = split_into_lanes(range(seeds), network, voltages.device)
+        if together is not None:
+            lanes = [list(range(seeds))[start : start + together] for start in range(0, seeds, together)]
         self._lanes = [Lane(network, lane, 0, recording, None, workspace=workspace) for lane in lanes]
         rate, weight = (torch.tensor(value, device=self._device) for value in (1e-3, 0.0))
         self._plans = []
@@ -56,6 +74,9 @@ class OurTraining:
             drawn = [draw_rows(seed, 0, (0, ROWS), 32, batch_size) for seed in lane]
             rows = torch.stack(drawn, dim=1).to(self._device)
             self._plans.append([StepInputs(one, rate, weight) for one in rows])
+        if self.config.compile == "on":
+            for one in self._lanes:
+                one.compile()
 
     def run(self, steps: int) -> None:
         """Do some steps of every seed."""
@@ -69,15 +90,22 @@ def measure(neurons: int, batch_size: int, options: argparse.Namespace, rates: R
     device = torch.device(options.device)
     voltages = torch.randn(ROWS, neurons, generator=torch.Generator().manual_seed(0)).to(device)
     sides: dict[tuple[str, int], PublishedTraining | OurTraining] = {}
-    memory = {}
+    memory, first_s = {}, {}
+    sizes = {"hidden_units": options.hidden_units, "latent_dims": options.hidden_units}
+    network = Network(TrainingConfig(batch_size=batch_size, **sizes), neurons)
 
     def add(name: str, seeds: int, **settings: Any) -> None:
         with PeakMemory(device) as peak:
             if name.startswith("published"):
-                sides[name, seeds] = PublishedTraining(voltages, batch_size, compiled=name.endswith("compiled"))
+                compiled = name.endswith("compiled")
+                sides[name, seeds] = PublishedTraining(
+                    voltages, batch_size, compiled=compiled, hidden_units=options.hidden_units
+                )
             else:
-                sides[name, seeds] = OurTraining(voltages, batch_size, seeds, **settings)
+                sides[name, seeds] = OurTraining(voltages, batch_size, seeds, **sizes, **settings)
+            started = time.perf_counter()
             run_timed(sides[name, seeds], 5 if device.type == "cuda" else 2, device)
+            first_s[name, seeds] = time.perf_counter() - started
         memory[name, seeds] = peak.mib
 
     add("published", 1)
@@ -86,23 +114,31 @@ def measure(neurons: int, batch_size: int, options: argparse.Namespace, rates: R
     for seeds in sorted({1, *options.seeds}):
         for precision in options.precisions:
             add(precision, seeds, precision=precision)
+            if options.compile:
+                add(f"{precision} compiled", seeds, precision=precision, compile="on")
+            for together in options.together if seeds > 1 else ():
+                add(f"{precision} {together} in a lane", seeds, precision=precision, together=together)
         if options.rounded_recording and "bfloat16" in options.precisions:
             add("bfloat16 + recording", seeds, precision="bfloat16", recording_precision="bfloat16")
     rounds = take_turns(sides, options, device)
-    return [
-        describe(key, rounds, memory[key], Network(TrainingConfig(batch_size=batch_size), neurons), rates)
-        for key in sides
-    ]
+    return [describe(key, rounds, memory[key], network, rates) | {"first_steps_s": first_s[key]} for key in sides]
 
 
 def take_turns(
     sides: dict[tuple[str, int], Any], options: argparse.Namespace, device: torch.device
 ) -> dict[tuple[str, int], list[float]]:
-    """Time the sides in turn until the budget is spent; seconds per step of each side, round by round."""
+    """Time the sides in turn until the budget is spent; seconds per step of each side, round by round.
+
+    Several seeds do as many steps as one does alone in its turn, each lane in one go: in training a lane keeps the
+    caches for a whole epoch, and so does here what is compared with it.
+    """
     rounds: dict[tuple[str, int], list[float]] = {key: [] for key in sides}
     started = time.perf_counter()
     once = {key: run_timed(side, 2, device) / 2 for key, side in sides.items()}
-    steps = {key: max(1 if seconds > 1 else 3, min(20, int(options.turn_s / seconds))) for key, seconds in once.items()}
+    steps = {}
+    for name, seeds in sides:
+        seconds = once[name, seeds] / (seeds if device.type == "cpu" else 1)
+        steps[name, seeds] = max(1 if seconds > 1 else 3, min(20, int(options.turn_s / seconds)))
     while len(rounds["published", 1]) < options.rounds or (
         time.perf_counter() - started < options.budget_s and len(rounds["published", 1]) < 10 * options.rounds
     ):
@@ -138,6 +174,7 @@ def describe(
     row: dict[str, Any] = {
         "neurons": network.neurons,
         "batch_size": batch_size,
+        "hidden_units": network.config.hidden_units,
         "seeds": seeds,
         "side": name,
         "step_ms": 1e3 * step_s,
@@ -153,7 +190,8 @@ def describe(
     }
     if not name.startswith("published"):
         row["published_over_ours"] = spread([seeds * p for p in rounds["published", 1]], rounds[key])
-        row["alone_over_together"] = spread([seeds * alone for alone in rounds[name, 1]], rounds[key])
+        alone = rounds[name if (name, 1) in rounds else precision, 1]
+        row["alone_over_together"] = spread([seeds * one for one in alone], rounds[key])
     return row
 
 
@@ -233,6 +271,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--neurons", type=int, nargs="+", default=list(NEURONS))
     parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--hidden-units", type=int, default=256, help="H, also the size of the latent state")
     parser.add_argument("--precisions", nargs="+", default=None, help="default: float32 and bfloat16, tf32 on a GPU")
     parser.add_argument("--quick", action="store_true", help="three sizes, one and five seeds")
     parser.add_argument("--budget-s", type=float, default=6.0, help="seconds per size, beyond the fewest rounds")
@@ -241,6 +280,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="cores; one is what a trial of a study gets")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available())
+    parser.add_argument("--together", type=int, nargs="*", default=[], help="also with so many seeds in a lane")
     parser.add_argument("--rounded-recording", action="store_true", help="also with the recording in bfloat16")
     parser.add_argument("--append", action="store_true", help="keep the other sizes of the result file")
     parser.add_argument("--name", default=None, help="of the result files (default: by device)")
@@ -278,8 +318,9 @@ def main() -> None:
         rows = [row for row in before if (row["neurons"], row["batch_size"]) not in measured] + rows
         result["rows"] = sorted(rows, key=lambda row: (row["neurons"], row["batch_size"]))
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    draw(result, RESULTS / f"{name}.svg")
-    print(f"\nwritten: {RESULTS.name}/{name}.json and .svg")
+    print(f"\nwritten: {RESULTS.name}/{name}.json")
+    if len({row["batch_size"] for row in rows}) > 1 and not (options.together or options.compile):
+        draw(result, RESULTS / f"{name}.svg")
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ _SIDECAR = "entry.json"
 
 
 def cache_folder() -> Path:
-    """Where recordings are kept: ``$LATENT_TUNE_CACHE`` or the platform's user cache, then ``recordings``."""
-    if named := os.environ.get(CACHE_VARIABLE):
-        return Path(named).expanduser() / "recordings"
-    import platformdirs
+    """Where recordings are kept: ``$LATENT_TUNE_CACHE`` or the user's own cache, then ``recordings``.
 
-    return Path(platformdirs.user_cache_dir("latent-tune")) / "recordings"
+    Source: freedesktop.org, "XDG Base Directory Specification", for where that is.
+    """
+    users = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get(CACHE_VARIABLE) or f"{users}/latent-tune").expanduser() / "recordings"
 
 
 def find_or_build(key: Mapping[str, Any], build: Callable[[Path], None], size_bytes: int) -> Path:

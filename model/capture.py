@@ -6,7 +6,7 @@ than running them. PyTorch's rules for capture, and how they are kept here:
 * inputs and outputs keep their addresses: inputs are copied into tensors that stay, the output is read before the
   next call;
 * nothing waits for the device or branches on its values: `model.step` does neither;
-* memory is warm, libraries are initialised: the first calls run for real, on the side stream that later captures;
+* memory is warm, libraries are initialised: the first calls run for real, on a side stream;
 * the optimizer is capturable, its learning rate and step count are tensors; no random numbers are drawn.
 
 Capturing executes nothing, so the warm-up calls, the capture's first replay and all later ones are each one step.
@@ -14,6 +14,7 @@ Capturing executes nothing, so the warm-up calls, the capture's first replay and
 
 import logging
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -70,7 +71,7 @@ class Captured:
             static.copy_(given)
 
     def _warm_up(self) -> Tensor:
-        side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        side = _side_stream(self._device)
         side.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(side):
             output = self._function(*self._inputs)
@@ -80,11 +81,19 @@ class Captured:
 
     def _capture(self) -> None:
         graph = torch.cuda.CUDAGraph()
+        here = torch.cuda.stream(torch.cuda.current_stream(self._device))  # a capture that breaks off leaves its own
         try:
-            with torch.cuda.graph(graph):
+            with here, torch.cuda.graph(graph):
                 self._output = self._function(*self._inputs)
         except RuntimeError as error:
             self._usable, self._output = False, None
-            log.warning("no CUDA graph, training goes on without: %s", error)
+            cause = error.__context__ or error  # ending a broken capture fails too, and says less
+            log.warning("no CUDA graph, training goes on without: %s", cause)
             return
         self._graph = graph
+
+
+@cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all: cuBLAS and the allocator keep memory for every stream that was ever used."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

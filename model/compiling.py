@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -29,7 +30,9 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str | Callable[..., Any] = "inductor") -> None:
         share_cache()
         self._function = function
-        self._compiled: Callable[..., Any] | None = torch.compile(function, backend=backend, dynamic=False)
+        self._compiled: Callable[..., Any] | None = torch.compile(
+            _with_own_code(function), backend=backend, dynamic=False
+        )
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the compiled function, or the plain one after the compiler failed."""
@@ -40,6 +43,18 @@ class Compiled:
                 self._compiled = None
                 report_once(error)
         return self._function(*arguments)
+
+
+def _with_own_code(function: Any) -> Callable[..., Any]:
+    """The same function with a code object that nobody else has.
+
+    The compiler keeps what it compiled by code object and gives up at the eighth; a process may train far more often.
+    """
+    plain = getattr(function, "__func__", function)
+    copy = FunctionType(
+        plain.__code__.replace(), plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__
+    )
+    return copy if plain is function else MethodType(copy, function.__self__)
 
 
 def report_once(error: Exception) -> None:

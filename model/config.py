@@ -1,71 +1,79 @@
-"""What one training is: every hyperparameter with its unit, range and reason.
+"""What one training is: every hyperparameter with its range and meaning, checked in plain words.
 
-The names are those of the published sweeps, so a study's `fixed` and `space` values go straight in.
+The names are those of the published sweeps, so a study's `fixed` and `space` values go straight in. Nothing but the
+standard library: a bare GPU machine trains with torch and numpy alone.
 """
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self
+from math import isfinite
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
-
-PositiveInt = Annotated[int, Field(ge=1)]
-LayerCount = Annotated[int, Field(ge=0, le=64)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Activation = Literal["relu", "gelu", "tanh", "silu", "elu"]
-OptimizerName = Literal["adam", "adamw", "sgd"]
+LIMITS: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "gt": ("greater than", operator.gt),
+    "ge": ("at least", operator.ge),
+    "lt": ("less than", operator.lt),
+    "le": ("at most", operator.le),
+}
 
 
-class TrainingConfig(BaseModel):
+def parameter(default: Any, description: str, **limits: float) -> Any:
+    """Declare a hyperparameter; its annotation says which values are of the right type.
+
+    Args:
+        default: The published value.
+        description: What it is, with its unit.
+        limits: Of numbers, by the names in `LIMITS`.
+    """
+    return field(default=default, metadata={"description": description, "limits": limits})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
     """One configuration of the latent-evolution model; the defaults are the published ones.
 
     Raises:
-        ValidationError: On construction, for unknown names, wrong types, values out of range or values that
-            contradict each other. `check_config` says the same in plain words.
+        ValueError: On construction, for wrong types, values out of range or values that contradict each other.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    learning_rate: float = parameter(1e-3, "peak step size of the optimizer", gt=0)
+    batch_size: int = parameter(256, "time steps per batch, drawn with replacement", ge=1)
+    latent_dims: int = parameter(256, "size L of the latent state", ge=1)
+    use_batch_norm: bool = parameter(True, "BatchNorm1d after each hidden linear layer")
+    hidden_units: int = parameter(256, "width H of each hidden layer", ge=1)
+    hidden_layers: int = parameter(3, "hidden layers of each part; 0 makes it linear", ge=0, le=64)
+    encoder_layers: int | None = parameter(None, "overrides hidden_layers in the encoder", ge=0, le=64)
+    evolver_layers: int | None = parameter(None, "overrides hidden_layers in the evolver", ge=0, le=64)
+    decoder_layers: int | None = parameter(None, "overrides hidden_layers in the decoder", ge=0, le=64)
+    activation: Literal["relu", "gelu", "tanh", "silu", "elu"] = parameter("relu", "after each hidden layer")
+    l1: float = parameter(0.0, "weight of the sum of |p| over all parameters in the loss", ge=0)
+    optimizer: Literal["adam", "adamw", "sgd"] = parameter("adam", "adam and sgd decay in the gradient, adamw apart")
+    momentum: float = parameter(0.9, "of sgd; the others ignore it", ge=0, lt=1)
+    weight_decay: float = parameter(0.0, "L2 penalty, as torch.optim defines it", ge=0)
+    epochs: int | None = parameter(None, "planned in total; only the schedule reads it", ge=1)
+    gradient_clipping: float | None = parameter(None, "largest gradient norm of a seed", gt=0)
+    schedule: Literal["constant", "cosine"] = parameter("constant", "of the learning rate")
+    warmup_fraction: float = parameter(0.0, "share of all steps with a linearly rising rate", ge=0, le=1)
+    final_learning_rate_fraction: float = parameter(0.0, "where cosine ends, of learning_rate", ge=0, le=1)
+    ema: float | None = parameter(None, "decay of the averaged weights; evaluates those", gt=0, lt=1)
+    use_stimulus: bool = parameter(False, "the evolver also sees the stimulus at t")
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = parameter(
+        "auto", "of matrix products; auto: tf32 on a GPU, float32 on a CPU"
+    )
+    recording_precision: Literal["float32", "bfloat16"] = parameter(
+        "float32", "in which the recording lies in memory; bfloat16 halves it"
+    )
+    deterministic: bool = parameter(False, "bit-identical repeats on the same kind of device")
+    compile: Literal["auto", "on", "off"] = parameter(
+        "auto", "torch.compile; auto: on a GPU, where it pays after its compile time"
+    )
+    device: Literal["auto", "cpu", "cuda"] = parameter("auto", "auto: cuda where there is one")
 
-    learning_rate: float = Field(default=1e-3, gt=0, description="peak step size of the optimizer")
-    batch_size: PositiveInt = Field(default=256, description="time steps per batch, drawn with replacement")
-    latent_dims: PositiveInt = Field(default=256, description="size L of the latent state")
-    use_batch_norm: bool = Field(default=True, description="BatchNorm1d after each hidden linear layer")
-    hidden_units: PositiveInt = Field(default=256, description="width H of each hidden layer")
-    hidden_layers: LayerCount = Field(default=3, description="hidden layers of each part; 0 makes it linear")
-    encoder_layers: LayerCount | None = Field(default=None, description="overrides hidden_layers in the encoder")
-    evolver_layers: LayerCount | None = Field(default=None, description="overrides hidden_layers in the evolver")
-    decoder_layers: LayerCount | None = Field(default=None, description="overrides hidden_layers in the decoder")
-    activation: Activation = Field(default="relu", description="after each hidden layer")
-    l1: float = Field(default=0.0, ge=0, description="weight of the sum of |p| over all parameters in the loss")
-    optimizer: OptimizerName = Field(default="adam", description="adam and sgd decay in the gradient, adamw apart")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd; the others ignore it")
-    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty, as torch.optim defines it")
-    epochs: PositiveInt | None = Field(default=None, description="planned in total; only the schedule reads it")
-    gradient_clipping: float | None = Field(default=None, gt=0, description="largest gradient norm of a seed")
-    schedule: Literal["constant", "cosine"] = Field(default="constant", description="of the learning rate")
-    warmup_fraction: Fraction = Field(default=0.0, description="share of all steps with a linearly rising rate")
-    final_learning_rate_fraction: Fraction = Field(default=0.0, description="where cosine ends, of learning_rate")
-    ema: float | None = Field(default=None, gt=0, lt=1, description="decay of the averaged weights; evaluates those")
-    use_stimulus: bool = Field(default=False, description="the evolver also sees the stimulus at t")
-    precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
-        default="auto", description="of matrix products; auto: tf32 on a GPU, float32 on a CPU"
-    )
-    recording_precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="in which the recording lies in memory; bfloat16 halves it"
-    )
-    deterministic: bool = Field(default=False, description="bit-identical repeats on the same kind of device")
-    compile: Literal["auto", "on", "off"] = Field(
-        default="auto", description="torch.compile; auto: on a GPU, where it pays after its compile time"
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: cuda where there is one")
-
-    @model_validator(mode="after")
-    def _reject_conflicts(self) -> Self:
-        conflicts = _find_conflicts(self)
-        if conflicts:
-            raise ValueError("; ".join(f"{key}: {message}" for key, message in conflicts.items()))
-        return self
+    def __post_init__(self) -> None:
+        _refuse_mistakes(vars(self))
 
     @property
     def layers(self) -> tuple[int, int, int]:
@@ -73,6 +81,9 @@ class TrainingConfig(BaseModel):
         parts = (self.encoder_layers, self.evolver_layers, self.decoder_layers)
         encoder, evolver, decoder = (self.hidden_layers if part is None else part for part in parts)
         return encoder, evolver, decoder
+
+
+_DECLARED: Mapping[str, Field[Any]] = {declared.name: declared for declared in fields(TrainingConfig)}
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, str]:
@@ -84,86 +95,86 @@ def check_config(config: Mapping[str, Any]) -> dict[str, str]:
     Returns:
         Key to message, in the order of the keys; empty when the configuration is fine.
     """
-    try:
-        TrainingConfig.model_validate(dict(config))
-    except ValidationError as error:
-        mistakes = error.errors(include_url=False)
-        if any(not mistake["loc"] for mistake in mistakes):
-            return _find_conflicts(TrainingConfig.model_construct(**config))
-        found = {str(mistake["loc"][0]): _describe(mistake) for mistake in mistakes}
-        return {key: found[key] for key in map(str, config) if key in found}
-    return {}
+    found = {key: message for key, value in config.items() if (message := _find_mistake(key, value))}
+    return found or _find_conflicts(config)
 
 
 def parse_config(config: Mapping[str, Any]) -> TrainingConfig:
     """Build a `TrainingConfig`.
 
     Raises:
-        ValueError: Names every mistaken key, one per line.
+        ValueError: Names every mistaken key, unknown ones too, one per line.
     """
+    _refuse_mistakes(config)
+    return TrainingConfig(**config)
+
+
+def _refuse_mistakes(config: Mapping[str, Any]) -> None:
     mistakes = check_config(config)
     if mistakes:
         lines = [f"{key}: {message}" for key, message in mistakes.items()]
         raise ValueError("\n".join(["the training's configuration has mistakes:", *lines]))
-    return TrainingConfig.model_validate(dict(config))
 
 
-def _find_conflicts(config: TrainingConfig) -> dict[str, str]:
+def _find_conflicts(config: Mapping[str, Any]) -> dict[str, str]:
     """Find values that are fine alone but not together."""
+    values: dict[str, Any] = {name: declared.default for name, declared in _DECLARED.items()} | dict(config)
     conflicts = {}
-    if config.use_batch_norm and config.batch_size == 1:
+    if values["use_batch_norm"] and values["batch_size"] == 1:
         conflicts["batch_size"] = "must be at least 2 with use_batch_norm, got 1: one sample has no variance"
-    if config.epochs is None and (config.schedule == "cosine" or config.warmup_fraction > 0):
-        setting = "schedule: cosine" if config.schedule == "cosine" else "warmup_fraction"
+    if values["epochs"] is None and (values["schedule"] == "cosine" or values["warmup_fraction"] > 0):
+        setting = "schedule: cosine" if values["schedule"] == "cosine" else "warmup_fraction"
         conflicts["epochs"] = f"is needed by {setting}: give the number of epochs planned in total"
     return conflicts
 
 
-def _describe(mistake: ErrorDetails) -> str:
-    """Turn one of pydantic's findings into what, the value got, and what is allowed."""
-    kind, value, context = mistake["type"], mistake["input"], mistake.get("ctx", {})
-    if kind == "extra_forbidden":
-        return _describe_unknown(str(mistake["loc"][0]))
-    if kind == "literal_error":
-        allowed = str(context["expected"]).replace("'", "").replace(" or ", ", ")
-        near = get_close_matches(str(value), allowed.split(", "), n=1)
-        return f"must be one of {allowed}; got {value!r}" + (f": did you mean {near[0]!r}?" if near else "")
-    expected = {
-        "int_type": "a whole number",
-        "float_type": "a number",
-        "bool_type": "true or false",
-        "finite_number": "a finite number",
-    }.get(kind)
-    if expected is not None:
-        return f"must be {expected}, got {value!r}" + _explain_text_number(kind, value)
-    limits = {
-        "greater_than": ("greater than", "gt"),
-        "greater_than_equal": ("at least", "ge"),
-        "less_than": ("less than", "lt"),
-        "less_than_equal": ("at most", "le"),
-    }
-    if kind in limits:
-        words, bound = limits[kind]
-        return f"must be {words} {context[bound]:g}, got {value!r}"
-    return f"{mistake['msg']}, got {value!r}"
+def _find_mistake(key: str, value: object) -> str | None:
+    """Say what is wrong with one value by itself: its name, type, choice or range."""
+    declared = _DECLARED.get(key)
+    if declared is None:
+        near = get_close_matches(str(key), _DECLARED, n=1)
+        return "unknown parameter" + (f": did you mean {near[0]!r}?" if near else f"; known are {', '.join(_DECLARED)}")
+    if get_origin(declared.type) is Literal:
+        return _find_other_choice(get_args(declared.type), value)
+    kinds = get_args(declared.type) or (declared.type,)
+    if value is None and NoneType in kinds:
+        return None
+    return _find_other_type(kinds[0], value) or _find_excess(declared.metadata["limits"], value)
 
 
-def _describe_unknown(key: str) -> str:
-    near = get_close_matches(key, TrainingConfig.model_fields, n=1)
-    if near:
-        return f"unknown parameter: did you mean {near[0]!r}?"
-    return f"unknown parameter; known are {', '.join(TrainingConfig.model_fields)}"
+def _find_other_choice(allowed: Sequence[str], value: object) -> str | None:
+    if isinstance(value, str) and value in allowed:
+        return None
+    near = get_close_matches(str(value), allowed, n=1)
+    return f"must be one of {', '.join(allowed)}; got {value!r}" + (f": did you mean {near[0]!r}?" if near else "")
 
 
-def _explain_text_number(kind: str, value: object) -> str:
+def _find_other_type(kind: type, value: object) -> str | None:
+    """Whole numbers do for numbers; true and false, which Python counts as 1 and 0, do not."""
+    fits = isinstance(value, int | float if kind is float else kind)
+    if not fits or (isinstance(value, bool) and kind is not bool):
+        words = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        return f"must be {words}, got {value!r}" + (_explain_text_number(value) if kind is float else "")
+    return None
+
+
+def _find_excess(limits: Mapping[str, float], value: Any) -> str | None:
+    if isinstance(value, float) and not isfinite(value):
+        return f"must be a finite number, got {value!r}"
+    for name, limit in limits.items():
+        words, holds = LIMITS[name]
+        if not holds(value, limit):
+            return f"must be {words} {limit:g}, got {value!r}"
+    return None
+
+
+def _explain_text_number(value: object) -> str:
     """YAML reads 1e-4 as text; that surprise deserves its cure."""
-    if kind != "float_type" or not isinstance(value, str):
-        return ""
     try:
-        number = float(value)
+        number = float(value) if isinstance(value, str) else None
     except ValueError:
         return ""
-    return f", which is text (YAML needs a decimal point: {_write_with_point(number)})"
+    return "" if number is None else f", which is text (YAML needs a decimal point: {_write_with_point(number)})"
 
 
 def _write_with_point(number: float) -> str:

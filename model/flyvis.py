@@ -183,7 +183,7 @@ def write_recording(out: Path, *, extent: int = 1, steps: int = 16_000, seed: in
     try:
         parameters = Simulation(extent=extent, steps=steps, seed=seed)
     except ValidationError as error:
-        raise RecordingError("\n".join(in_lines(error, "simulate", [*Simulation.model_fields]))) from error
+        raise RecordingError("\n".join(in_lines(error.errors(), "simulate", [*Simulation.model_fields]))) from error
     if out.is_dir():
         raise IsADirectoryError(f"{out} is a folder; name a file in it, such as {out / 'recording.npy'}")
     out = out if out.suffix == ".npy" else out.with_name(out.name + ".npy")

@@ -1,6 +1,7 @@
 """Seeds that go through every step together."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -66,12 +67,9 @@ class Lane:
 
     def loss(self, span: tuple[int, int]) -> Tensor:
         """Compute the one-step prediction loss `[S]` over a split."""
-
-        def evaluate() -> Tensor:
-            weights, precision = self.tensors.evaluated(), product_type(self._network.config, self.tensors.parameters)
-            return prediction_loss(self._network, weights, *self._data, span, product_type=precision)
-
         if span not in self._evaluations:
+            # Not of self: a cycle would keep the recording on the device until Python looks for cycles.
+            evaluate = partial(_evaluate, self._network, self.tensors, self._data, span)
             self._evaluations[span] = Captured(evaluate, self._data[0].device)
         return self._evaluations[span]()
 
@@ -79,6 +77,13 @@ class Lane:
         """Compile forward and backward, and capture anew."""
         self._step.compile()
         self._run.forget()
+
+
+def _evaluate(
+    network: Network, tensors: SeedTensors, data: tuple[Tensor, Tensor | None], span: tuple[int, int]
+) -> Tensor:
+    precision = product_type(network.config, tensors.parameters)
+    return prediction_loss(network, tensors.evaluated(), *data, span, product_type=precision)
 
 
 def split_into_lanes(seeds: Sequence[int], network: Network, device: torch.device) -> list[list[int]]:

@@ -1,9 +1,11 @@
 """The one exception that a wrong recording raises, and how its lines are worded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
-from pydantic import ValidationError
+ROOT = "recording"
+"""Where the block stands in a study file; every mistake's path starts with it."""
 
 
 class RecordingError(ValueError):
@@ -14,25 +16,25 @@ class RecordingError(ValueError):
     """
 
 
-def in_lines(error: ValidationError, root: str, known: Sequence[str]) -> list[str]:
+def in_lines(findings: Iterable[Mapping[str, Any]], root: str, known: Sequence[str]) -> list[str]:
     """Turn pydantic's findings into one line each: path, rule, value got, nearest known key.
 
     Args:
-        error: what validation raised.
+        findings: the ``errors()`` of a ``pydantic.ValidationError``.
         root: path of the validated mapping, such as ``recording.simulate``.
         known: the keys that the mapping may have.
     """
     lines = []
-    for found in error.errors(include_url=False):
+    for found in findings:
         path = ".".join([root, *(str(part) for part in found["loc"])])
         if found["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown key{_did_you_mean(str(found['loc'][-1]), known)}")
+            lines.append(f"{path}: unknown key{did_you_mean(str(found['loc'][-1]), known)}")
         else:
             lines.append(f"{path}: {found['msg'][0].lower()}{found['msg'][1:]}, got {found['input']!r}")
     return lines
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the closest known word, else the list of what is allowed."""
     known = sorted(known)
     close = get_close_matches(word, known, n=1)

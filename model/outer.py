@@ -9,8 +9,8 @@ from torch import Tensor
 
 from model.layers import Linear, add_product, sum_rows, write_product, writes_in_place
 
-# Elements of the decoder's output made at once. CPU: 4 MiB, the fastest of 2**17 to 2**21 (docs/speed.md); GPU: large
-# products are the fast ones, the limit only bounds memory.
+# Elements of the decoder's output made at once. CPU: 4 MiB stay near the core; GPU: large products are the fast ones, and
+# the limit only bounds memory.
 TILE = {"cpu": 2**20, "cuda": 2**28}
 NARROWEST_TILE = 256
 GATHERED = {"cpu": 2**18, "cuda": 2**28}  # elements gathered before they are rounded to another type
@@ -25,6 +25,10 @@ class Workspace:
     def take(self, name: str, like: Tensor, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
         """Give uninitialised memory of this shape on the device of `like`; what had this name before is lost."""
         dtype = like.dtype if dtype is None else dtype
+        if (
+            torch.compiler.is_compiling()
+        ):  # a compiler plans memory itself, and would compile anew when a buffer appears
+            return torch.empty(shape, dtype=dtype, device=like.device)
         size = torch.Size(shape).numel()
         buffer = self._buffers.get((name, dtype))
         if buffer is None or len(buffer) < size:

@@ -42,14 +42,16 @@ def numerics(config: TrainingConfig, device: torch.device) -> Iterator[None]:
 @contextmanager
 def _tf32(*, wanted: bool) -> Iterator[None]:
     matmul = torch.backends.cuda.matmul
-    name = "fp32_precision" if hasattr(matmul, "fp32_precision") else "allow_tf32"  # renamed in torch 2.9
-    value = {"fp32_precision": "tf32" if wanted else "ieee", "allow_tf32": wanted}[name]
-    before = getattr(matmul, name)
-    setattr(matmul, name, value)
+    named = hasattr(matmul, "fp32_precision")  # torch 2.9 and later
+    before = matmul.fp32_precision if named else matmul.allow_tf32
+    # The old switch moves the new one along. The new one alone makes torch refuse to read the old, and compilers do.
+    matmul.allow_tf32 = wanted
     try:
         yield
     finally:
-        setattr(matmul, name, before)
+        matmul.allow_tf32 = before in {"tf32", True}
+        if named:
+            matmul.fp32_precision = before
 
 
 @contextmanager

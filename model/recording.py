@@ -1,44 +1,18 @@
-"""Recordings: load, check, split and share the data that a model is trained on.
+"""A recording: the data that a model is trained on, loaded once, as arrays that processes share.
 
 A recording is voltages ``[T, N]``, one row per time step, optionally the stimulus ``[T, M]``, and a split of
-the rows. It comes from the built-in simulation or from a file, and is memory-mapped: a recording larger
-than memory can be loaded. Letters: T rows, N neurons, M stimulus inputs.
+the rows. Letters: T rows, N neurons, M stimulus inputs.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import CHUNK_BYTES, RowWriter, map_rows
-from model.cache import find_or_build
-from model.flyvis import simulated, write_recording
-from model.mistakes import RecordingError
-from model.recording_spec import PARTS, ROOT, RecordingSpec, check_bounds, default_split, read_spec
-from model.sources import Source, open_sources
-
-__all__ = ["Recording", "RecordingError", "Split", "as_mapping", "from_mapping", "load_recording", "write_recording"]
-
-_FORMAT = 1
-"""Raise it when extraction changes: extracted columns are then made again."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which rows are for what; half-open ranges that do not overlap.
-
-    Attributes:
-        train: rows that weights are fitted on.
-        validation: rows that trials are compared on.
-        test: rows that are looked at last.
-    """
-
-    train: tuple[int, int]
-    validation: tuple[int, int]
-    test: tuple[int, int]
+from model.mistakes import ROOT, RecordingError
+from model.split import PARTS, Split, make_split
 
 
 @dataclass(frozen=True)
@@ -63,39 +37,19 @@ def load_recording(spec: Mapping[str, Any]) -> Recording:
 
     Everything that needs no data is checked first, and reported together. Float16, float64 and integers are converted
     to float32; the conversion, like the extraction of one column of ``[T, N, 9]``, is cached on disk by the file's
-    path, size and time of change. A float32 ``[T, N]`` file is used where it lies.
+    path, size and time of change. A float32 ``[T, N]`` file is used where it lies. Nothing is read into memory whole.
 
     Args:
         spec: ``{"simulate": {...}}`` (keys of :class:`model.flyvis.Simulation`) or ``{"path": ..., "column": ...}``,
             with optional ``split``, ``stimulus``, ``stimulus_inputs``, ``stimulus_path``, ``stimulus_columns`` and
-            ``allow_constant`` (:class:`model.recording_spec.RecordingSpec`); or what :func:`as_mapping` returned.
+            ``allow_constant`` (:class:`model.recording_spec.RecordingSpec`).
 
     Raises:
         RecordingError: one line per mistake: what, where, the value got and what is allowed.
     """
-    if "voltages" in spec:
-        return from_mapping(spec)
-    checked = read_spec(spec)
-    given = {part: getattr(checked.split, part) for part in PARTS} if checked.split else None
-    if checked.simulate is not None:
-        split = given or default_split(checked.simulate.steps)
-        check_bounds(split, checked.simulate.steps)
-        folder = simulated(checked.simulate)
-        voltages, stimulus = (_map(folder / f"{name}.npy") for name in ("voltages", "stimulus"))
-        _check_values(voltages, "simulate", "the simulation", allow_constant=checked.allow_constant)
-        settings = ", ".join(f"{key} {value}" for key, value in checked.simulate.model_dump().items())
-        return Recording(voltages, stimulus, Split(**split), f"simulated fly visual system: {settings}")
-    voltage_source, stimulus_source = open_sources(checked)
-    split = given or default_split(voltage_source.shape[0])
-    check_bounds(split, voltage_source.shape[0])
-    voltages = _materialise(voltage_source, checked, "voltages")
-    _check_values(voltages, "path", str(checked.path), allow_constant=checked.allow_constant)
-    light: NDArray[np.float32] | None = None
-    if stimulus_source is not None:
-        light = _materialise(stimulus_source, checked, "stimulus")
-        _check_values(light, "stimulus", f"the stimulus of {checked.path}", allow_constant=True)
-    source = f"{checked.path}, column {checked.column}" if checked.column else str(checked.path)
-    return Recording(voltages, light, Split(**split), source)
+    from model.loading import load  # pydantic and SciPy, which a recording in memory can do without
+
+    return load(spec)
 
 
 def as_mapping(recording: Recording) -> dict[str, Any]:
@@ -125,12 +79,8 @@ def from_mapping(mapping: Mapping[str, Any]) -> Recording:
     stimulus = None if mapping.get("stimulus") is None else _matrix(mapping["stimulus"], "stimulus")
     if stimulus is not None and len(stimulus) != len(voltages):
         raise RecordingError(f"{ROOT}.stimulus: must have {len(voltages)} rows like the voltages, got {len(stimulus)}")
-    # The simulation named here only completes the block, so that the split is checked by the one set of rules.
-    split = mapping.get("split")
-    spec = read_spec({"simulate": {}} | ({} if split is None else {"split": split})).split
-    rows = {part: getattr(spec, part) for part in PARTS} if spec else default_split(len(voltages))
-    check_bounds(rows, len(voltages))
-    return Recording(voltages, stimulus, Split(**rows), str(mapping.get("source", "arrays")))
+    split = make_split(mapping.get("split"), len(voltages))
+    return Recording(voltages, stimulus, split, str(mapping.get("source", "arrays")))
 
 
 def _matrix(value: Any, name: str) -> NDArray[np.float32]:
@@ -141,54 +91,3 @@ def _matrix(value: Any, name: str) -> NDArray[np.float32]:
             f" dtype {array.dtype}"
         )
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def _map(path: Path) -> NDArray[np.float32]:
-    """A cached float32 array, as a plain array over the map: it pickles without a copy, a memmap does not."""
-    return np.asarray(map_rows(path, ROOT))
-
-
-def _materialise(source: Source, spec: RecordingSpec, name: str) -> NDArray[np.float32]:
-    """Float32 rows on disk: in place where the file already is that, else extracted once into the cache."""
-    if source.mapped is not None:
-        return source.mapped
-    files = [path.expanduser().resolve() for path in (spec.path, spec.stimulus_path) if path is not None]
-    key = {
-        "files": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
-        "what": [name, spec.column, spec.stimulus_inputs, list(spec.stimulus_columns)],
-        "format": _FORMAT,
-    }
-
-    def extract(folder: Path) -> None:
-        with RowWriter(folder / f"{name}.npy", *source.shape) as rows:
-            for chunk in source.chunks():
-                rows.write(chunk)
-
-    return _map(find_or_build(key, extract, 4 * source.shape[0] * source.shape[1]) / f"{name}.npy")
-
-
-def _check_values(array: NDArray[np.float32], key: str, what: str, *, allow_constant: bool) -> None:
-    """Check in one pass of chunks that all values are finite and that every column changes at least once.
-
-    Raises:
-        RecordingError: names the first bad row and column, or the constant columns.
-    """
-    low, high = array[0].copy(), array[0].copy()
-    rows = max(1, CHUNK_BYTES // array[0].nbytes)
-    for start in range(0, len(array), rows):
-        chunk = array[start : start + rows]
-        np.minimum(low, chunk.min(axis=0), out=low)
-        np.maximum(high, chunk.max(axis=0), out=high)
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
-            row, column = np.argwhere(~np.isfinite(chunk))[0]
-            raise RecordingError(
-                f"{ROOT}.{key}: {what} must be finite (in float32), got {chunk[row, column]} at row {start + row},"
-                f" column {column}"
-            )
-    constant = np.flatnonzero(low == high)
-    if len(constant) and not allow_constant:
-        named = ", ".join(str(column) for column in constant[:5]) + (", ..." if len(constant) > 5 else "")
-        raise RecordingError(
-            f"{ROOT}.{key}: {what} has {len(constant)} of {array.shape[1]} neurons that never change (columns {named});"
-            f" remove them, or set {ROOT}.allow_constant: true"
-        )

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import CHUNK_BYTES, map_rows, read_header
-from model.mistakes import RecordingError
-from model.recording_spec import ROOT, RecordingSpec
+from model.mistakes import ROOT, RecordingError
+from model.recording_spec import RecordingSpec
 
 PUBLISHED_COLUMNS = ("INDEX", "XPOS", "YPOS", "VOLTAGE", "STIMULUS", "GROUP_TYPE", "TYPE", "CALCIUM", "FLUORESCENCE")
 """Columns of the published ``[T, N, 9]`` layout, in order."""

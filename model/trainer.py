@@ -7,7 +7,7 @@ from typing import Any
 
 from model.config import check_config, parse_config
 from model.gpu import watch_gpu
-from model.recording import as_mapping, from_mapping, load_recording
+from model.recording import Recording, as_mapping, from_mapping, load_recording
 from model.seed_group import SeedGroup
 
 Metrics = Mapping[str, Sequence[float | None]]
@@ -20,7 +20,7 @@ class LatentEvolutionTrainer:
 
     Args:
         config: Flat mapping of hyperparameters, see `TrainingConfig`.
-        recording: A specification for `load_recording`, or an already loaded mapping with "voltages".
+        recording: A specification for `model.recording.load_recording`, or an already loaded mapping with "voltages".
         seeds: S different numbers; every result is in this order.
         state: Per seed, what `state` returned; for all seeds or for none, all after the same epoch.
         clock: Seconds that only rise.
@@ -45,7 +45,7 @@ class LatentEvolutionTrainer:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         parsed = parse_config(config)
-        loaded = from_mapping(recording) if "voltages" in recording else load_recording(recording)
+        loaded = _load(recording)
         self._clock = clock
         self._group: SeedGroup | None = SeedGroup(parsed, loaded, seeds, state)
         self._gpu = watch_gpu(self._group.device)
@@ -58,7 +58,7 @@ class LatentEvolutionTrainer:
             ValueError: The specification or the data breaks a rule.
             OSError: The file cannot be read.
         """
-        return as_mapping(load_recording(recording))
+        return as_mapping(_load(recording))
 
     @staticmethod
     def check_config(config: Mapping[str, Any]) -> Mapping[str, str]:
@@ -145,3 +145,10 @@ class LatentEvolutionTrainer:
         if self._group is None:
             raise RuntimeError("this trainer is closed")
         return self._group
+
+
+def _load(recording: Mapping[str, Any]) -> Recording:
+    """Take a recording in memory as it is; load what a specification describes."""
+    if "voltages" in recording:
+        return from_mapping(recording)
+    return load_recording(recording)

@@ -119,10 +119,12 @@ def test_an_unwritable_cache_is_one_clear_error(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_cache_is_the_users_own_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the variable, recordings go to the platform's cache folder."""
-    pytest.importorskip("platformdirs")
+    """Without the variable, recordings go where the user's desktop keeps caches, by default ~/.cache."""
     monkeypatch.delenv("LATENT_TUNE_CACHE")
-    assert cache_folder().parts[-2:] == ("latent-tune", "recordings")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/scratch/me")
+    assert cache_folder() == Path("/scratch/me/latent-tune/recordings")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache/latent-tune/recordings"
 
 
 def test_two_processes_at_once_both_end_with_a_good_recording() -> None:

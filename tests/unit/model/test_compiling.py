@@ -103,3 +103,25 @@ def test_the_compiled_step_agrees(caplog: pytest.LogCaptureFixture) -> None:
         results.append((losses, gradient))
     assert not [record for record in caplog.records if record.name == "latent-tune"]
     torch.testing.assert_close(*results)
+
+
+@pytest.mark.usefixtures("nothing_reported")
+def test_each_training_is_compiled_once() -> None:
+    """One process compiles any number of trainings, whatever their sizes, each of them once."""
+    compiled: list[int] = []
+
+    def count(graph: torch.fx.GraphModule, _: Any) -> Any:
+        compiled[-1] += 1
+        return graph.forward
+
+    voltages = torch.randn(9, 7, generator=torch.Generator().manual_seed(0))
+    rows = torch.arange(8).view(2, 4)
+    for latent_dims in range(2, 12):
+        compiled.append(0)
+        network = Network(TrainingConfig(latent_dims=latent_dims, hidden_units=8, hidden_layers=1, batch_size=4), 7)
+        flat, _ = network.initialise([1, 12])
+        shared = {"product_type": torch.float32, "workspace": Workspace()}
+        run = Compiled(Passes(network, flat, torch.zeros_like(flat), voltages, None, **shared).run, backend=count)
+        for _ in range(3):
+            run(rows)
+    assert compiled == [1] * 10

@@ -74,5 +74,7 @@ def test_tf32_is_scoped() -> None:
     for precision in ("auto", "tf32", "float32", "bfloat16"):
         with numerics(TrainingConfig(precision=precision), gpu):
             inside[precision] = getattr(matmul, name) in {"tf32", True}
+            assert matmul.allow_tf32 == inside[precision]  # whoever reads the old name
+            assert torch.get_float32_matmul_precision() == ("high" if inside[precision] else "highest")
     assert inside == {"auto": True, "tf32": True, "float32": False, "bfloat16": False}
     assert getattr(matmul, name) == before

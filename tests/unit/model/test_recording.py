@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.recording import Recording, RecordingError, Split, as_mapping, from_mapping, load_recording
+from model.mistakes import RecordingError
+from model.recording import Recording, as_mapping, from_mapping, load_recording
+from model.split import Split
 
 SPLIT = {"train": [0, 40], "validation": [45, 60], "test": [60, 64]}
 
@@ -157,7 +159,7 @@ def test_a_mapping_shares_the_arrays_both_ways() -> None:
     recording = load_recording({"simulate": {"steps": 64}})
     mapping = as_mapping(recording)
     assert mapping["split"] == {"train": [4, 34], "validation": [40, 50], "test": [54, 64]}
-    back = load_recording(mapping)
+    back = from_mapping(mapping)
     assert np.shares_memory(back.voltages, recording.voltages)
     assert (back.split, back.source) == (recording.split, recording.source)
     buffers: list[pickle.PickleBuffer] = []

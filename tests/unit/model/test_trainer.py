@@ -1,5 +1,7 @@
 """The trainer through its contract: epochs in, per-seed metrics out; state in, state out."""
 
+import gc
+import weakref
 from collections.abc import Mapping
 from io import BytesIO
 from itertools import count
@@ -212,6 +214,26 @@ def test_closing() -> None:
         trainer.state()
     with pytest.raises(RuntimeError, match="this trainer is closed"):
         next(iter(trainer.train(1)))
+
+
+def test_closing_frees_the_memory_at_once() -> None:
+    """No cycle keeps parameters or recording alive until Python looks for cycles: the next trial needs the room."""
+    trainer = build(ema=0.9, use_stimulus=True)
+    gc.collect()
+    gc.disable()
+    try:
+        list(trainer.train(2))
+        trainer.baseline()
+        trainer.state()
+        group = trainer._require_group()
+        kept = [
+            weakref.ref(part) for part in (group, group._lanes[0], group._voltages, group._lanes[0].tensors.parameters)
+        ]
+        del group
+        trainer.close()
+        assert [part() for part in kept] == [None] * len(kept)
+    finally:
+        gc.enable()
 
 
 def test_a_read_only_recording_is_fine() -> None:
