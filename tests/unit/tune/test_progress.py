@@ -90,10 +90,10 @@ def test_live_view_says_what_the_ledger_says(tmp_path: Path) -> None:
     screen.progress.refresh()
     shown = screen.frame()
     screen.progress.stop()
-    assert "trials    12 of 12: 8 paused, 3 confirmed, 1 failed" in shown
-    assert "rungs     2 x 2: 11,  4 x 3: 5,  8 x 5: 3" in shown
+    assert "trials    12 of 12: 7 paused, 4 confirmed, 1 failed" in shown
+    assert "rungs     2 x 2: 11,  4 x 3: 6,  8 x 5: 4" in shown
     assert f"trained   {screen.ledger.spent} seed-epochs" in shown
-    assert "best      trial 6, confirmed: score 0.02671" in shown
+    assert "best      trial 3, confirmed: score 0.02907" in shown
     assert screen.ledger.decisions[-1].reason in shown
 
 

@@ -120,7 +120,7 @@ def test_curves_are_grouped_and_whole(ledger: Ledger) -> None:
 
 def test_failed_seeds_do_not_disappear(tmp_path: Path) -> None:
     """A loss that is not finite is NaN in its curve, and its seed counts in the failure rate and nowhere else."""
-    study = latent_study(search={"trials": 1}, rungs=[{"epochs": 3, "seeds": 2}])
+    study = latent_study(search={"trials": 1}, rungs=[{"epochs": 3, "seeds": 2}], confirm={"seeds": 2})
     ledger = played(tmp_path / "s", study, loss=lambda _, seed, epoch: nan if seed == 12 and epoch > 1 else 0.03)
     TensorBoard(ledger).close()
     good, bad = (_scalars(_runs(ledger)[f"trial-0000/seed-{seed}"]) for seed in (1, 12))
