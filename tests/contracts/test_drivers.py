@@ -15,12 +15,16 @@ from tune.trainer import load_trainer
 Drive = Callable[[Job], None]
 
 
-@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.cluster)])
+@pytest.fixture(params=["inline", "simulated", pytest.param("ray", marks=pytest.mark.cluster)])
 def drive(request: pytest.FixtureRequest) -> Drive:
     if request.param == "inline":
         from tune.drivers.inline import drive as drive_inline
 
         return drive_inline
+    if request.param == "simulated":
+        from tune.drivers.simulated import drive as drive_simulated
+
+        return drive_simulated
     request.getfixturevalue("ray_local")
     from tune.drivers.ray_tune import drive as drive_ray
 

@@ -1,0 +1,290 @@
+"""Which search finds a setting that holds on every seed, and at what cost? Ours and the others on the same objectives.
+
+    python -m benchmarks.search [--tables connectome-1 analytic] [--competitors ours asha] [--budgets 300 1200]
+                                [--repetitions 40] [--processes 2] [--append]
+
+Every repetition has a randomness of its own, and its own order of the ten training seeds; all competitors see the same
+curves and pay one unit per epoch of one seed. What each recommends is what its users would take (benchmarks/peers.py).
+A recommendation is judged by the objective's truth: mean test loss over all ten seeds after the last epoch, each
+capped at three baselines; regret is its distance from the best there is, in baselines. And does it fail on a seed?
+
+Writes benchmarks/results/search-<table>.json and .svg; with --append competitors that are not asked for keep their rows.
+"""
+
+import argparse
+import json
+import logging
+import os
+import platform
+import shutil
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from math import sqrt
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.peers import PEERS, Setting, answers
+from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
+
+HERE = Path(__file__).resolve().parent
+TABLES = ("connectome-1", "connectome-2", "analytic")
+BUDGETS = (300, 600, 1200, 2400, 4800)
+OURS = "ours"
+LABELS = {OURS: "latent-tune", **{name: peer.label for name, peer in PEERS.items()}}
+SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory, because a ledger syncs often
+
+
+class Outcome(NamedTuple):
+    """What one recommendation was worth.
+
+    Attributes:
+        regret: True loss minus the best there is, in baselines.
+        fails: Probability of failing on at least one of ten seeds.
+        seconds: How long the play took, shared among its budgets.
+    """
+
+    table: str
+    competitor: str
+    budget: int
+    repetition: int
+    regret: float
+    fails: float
+    seconds: float
+
+
+class Play(NamedTuple):
+    """One play of one competitor, for one budget or for several at once."""
+
+    table: str
+    competitor: str
+    budgets: tuple[int, ...]
+    repetition: int
+
+
+def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int) -> dict[str, Any]:
+    """Returns our study of an objective: the space, the seeds, the budget, and as little else as there can be."""
+    return {
+        "name": objective.name,
+        "trainer": "benchmarks.tabular:TabularTrainer",
+        "recording": {"objective": objective.name},
+        "space": objective.space,
+        "search": {"seed": seed},
+        "seeds": list(seeds),
+        "rungs": [{"epochs": 3, "seeds": 2}, {"epochs": 9, "seeds": 3}, {"epochs": EPOCHS, "seeds": 5}],
+        "budget": {"seed_epochs": budget},
+    }
+
+
+def play_ours(setting: Setting, slots: int = 1) -> Configuration | None:
+    """Plays our own study in virtual time and returns the incumbent's parameters."""
+    from tune.drivers import Job
+    from tune.drivers.simulated import VirtualClock, drive
+    from tune.ledger import Ledger
+    from tune.optimizer import Optimizer
+    from tune.standings import incumbent, standings
+    from tune.study import Study
+
+    study = Study.model_validate(settings(setting.objective, setting.seeds, setting.seed, setting.budget))
+    folder = Path(tempfile.mkdtemp(dir=SCRATCH, prefix="latent-tune-"))
+    try:
+        ledger, clock = Ledger.open(study, folder / study.name, clock=time.time), VirtualClock()
+        optimizer = Optimizer(ledger, clock)
+        drive(Job(optimizer, study.recording, TabularTrainer), slots, clock)
+        optimizer.finish()
+        best = incumbent(standings(ledger, frozenset()))
+        ledger.close("finished")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return None if best is None else best.trial.parameters
+
+
+def play(one: Play) -> list[Outcome]:
+    """Plays, and judges what is recommended; with nothing to recommend a user takes any configuration."""
+    _quiet()
+    began, objective = time.perf_counter(), load(one.table)
+    rng = np.random.default_rng([one.repetition, 1])
+    seeds, seed = rng.permutation(SEEDS).tolist(), int(rng.integers(2**31))
+    setting = Setting(objective, seeds, seed, max(one.budgets))
+    if one.competitor == OURS:
+        found = {setting.budget: play_ours(setting)}
+    else:
+        found = answers(PEERS[one.competitor].play(setting), one.budgets)
+    seconds = (time.perf_counter() - began) / len(one.budgets)
+    outcomes = []
+    for budget, configuration in found.items():
+        truth = objective.truth(configuration if configuration is not None else anything(objective, rng))
+        regret = truth.loss - objective.best
+        outcomes.append(Outcome(one.table, one.competitor, budget, one.repetition, regret, truth.fails, seconds))
+    return outcomes
+
+
+def anything(objective: Objective, rng: np.random.Generator) -> Configuration:
+    """Returns a configuration at random."""
+    import optuna
+
+    from benchmarks.peers import distributions
+
+    sampler = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
+    return dict(optuna.create_study(sampler=sampler).ask(distributions(objective)).params)
+
+
+def plays(objective: Objective, competitors: Iterable[str], budgets: Sequence[int], repetitions: int) -> list[Play]:
+    """Returns what is to be played; who plans by the budget plays once for each."""
+    found = []
+    for repetition in range(repetitions):
+        for name in competitors:
+            peer = PEERS.get(name)
+            if peer is not None and not peer.where(objective):
+                continue
+            if name.startswith("grid"):
+                assert isinstance(objective, Table)
+                whole = EPOCHS * len(objective.configurations) * (1 if name == "grid-1" else 5)
+                rounds: list[tuple[int, ...]] = [(whole,)]  # whatever it costs: half a grid is a random search
+            else:
+                planned = peer is None or peer.planned
+                rounds = [(budget,) for budget in budgets] if planned else [tuple(budgets)]
+            found += [Play(objective.name, name, chosen, repetition) for chosen in rounds]
+    return found
+
+
+def summary(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """Returns one row per competitor and budget: means and their standard errors over repetitions."""
+    groups: dict[tuple[str, int], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        groups[outcome.competitor, outcome.budget].append(outcome)
+    order = {name: place for place, name in enumerate(LABELS)}
+    rows = []
+    for (competitor, budget), members in sorted(groups.items(), key=lambda item: (order[item[0][0]], item[0][1])):
+        row: dict[str, Any] = {"competitor": competitor, "budget": budget, "repetitions": len(members)}
+        for name in ("regret", "fails"):
+            mean, error = mean_and_error([getattr(member, name) for member in members])
+            row |= {name: mean, f"{name}_error": error}
+        rows.append({**row, "seconds": fmean(member.seconds for member in members)})
+    return rows
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Returns the mean and its standard error; the error of one value is nan, which JSON writes as null."""
+    return fmean(values), stdev(values) / sqrt(len(values)) if len(values) > 1 else float("nan")
+
+
+def show(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints the table."""
+    print(f"\n{table:<40}{'budget':>8}{'regret':>9}{'± s.e.':>8}{'fails':>8}{'± s.e.':>8}{'n':>5}{'s each':>8}")
+    for row in rows:
+        regret, fails = (f"{row[name]:>{width}.3f}{row[f'{name}_error']:>8.3f}" for name, width in (("regret", 9), ("fails", 8)))
+        print(f"{LABELS[row['competitor']]:<40}{row['budget']:>8}{regret}{fails}{row['repetitions']:>5}{row['seconds']:>8.1f}")
+
+
+def machine() -> dict[str, Any]:
+    """What this ran on."""
+    found = {}
+    for name in ("optuna", "ray", "smac", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **found,
+    }
+
+
+def write(table: str, outcomes: list[Outcome], *, append: bool) -> list[dict[str, Any]]:
+    """Writes the table's results beside those that are kept, draws them, and returns all rows."""
+    path = HERE / "results" / f"search-{table}.json"
+    played = {outcome.competitor for outcome in outcomes}
+    old = json.loads(path.read_text(encoding="utf-8"))["rows"] if append and path.exists() else []
+    now = {"date": datetime.now(UTC).date().isoformat()}
+    order = {name: place for place, name in enumerate(LABELS)}
+    fresh = [{**row, **now} for row in summary(outcomes)]
+    rows = [row for row in old if row["competitor"] not in played] + fresh
+    rows.sort(key=lambda row: (order[row["competitor"]], row["budget"]))
+    result = {
+        "what": "regret in baselines and probability of failing on at least one of ten seeds, by seed-epochs spent",
+        "made_by": "python -m benchmarks.search",
+        "table": table,
+        "machine": machine(),
+        "rows": rows,
+    }
+    text = json.dumps(json.loads(json.dumps(result), parse_constant=lambda _: None), indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    from benchmarks.search_figure import draw
+
+    draw(table, rows, LABELS, path.with_suffix(".svg"))
+    return rows
+
+
+def main() -> None:
+    """Plays everything asked for, table by table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--competitors", nargs="+", choices=list(LABELS), default=list(LABELS))
+    parser.add_argument("--budgets", nargs="+", type=int, default=BUDGETS)
+    parser.add_argument("--repetitions", type=int, default=40)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--append", action="store_true", help="keep the rows of competitors that are not played now")
+    parser.add_argument("--dry", action="store_true", help="write nothing")
+    options = parser.parse_args()
+    competitors = available(options.competitors)
+    for name in options.tables:
+        objective = load(name)
+        if isinstance(objective, Table):
+            print(*describe(objective), sep="\n", flush=True)
+        outcomes = run(plays(objective, competitors, options.budgets, options.repetitions), options.processes)
+        if outcomes:
+            rows = summary(outcomes) if options.dry else write(name, outcomes, append=options.append)
+            show(name, rows)
+
+
+def available(competitors: Sequence[str]) -> list[str]:
+    """Leaves out what cannot be imported, and says so."""
+    try:
+        version("smac")
+    except PackageNotFoundError:
+        if any(name.startswith("smac") for name in competitors):
+            print("SMAC3 is left out: it is not installed (pip install smac)")
+        return [name for name in competitors if not name.startswith("smac")]
+    return list(competitors)
+
+
+def run(todo: Sequence[Play], processes: int) -> list[Outcome]:
+    """Plays in processes of their own; a play that fails is said and left out."""
+    outcomes: list[Outcome] = []
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(play, one): one for one in todo}
+        for count, done in enumerate(as_completed(waiting), start=1):
+            if (error := done.exception()) is not None:
+                print(f"{waiting[done]}: {type(error).__name__}: {error}", flush=True)
+                continue
+            outcomes += done.result()
+            if count % 50 == 0:
+                print(f"{count} of {len(todo)} played", flush=True)
+    return sorted(outcomes)
+
+
+def _quiet() -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    warnings.filterwarnings("ignore")
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The simulated driver: slots in virtual time."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.studies import Clock, quadratic_study
+from tests.fakes.trainers import Broken, Quadratic
+from tune.drivers import Job
+from tune.drivers.simulated import VirtualClock, drive
+from tune.errors import StudyStopped
+from tune.ledger import Ledger
+from tune.optimizer import Optimizer
+from tune.study import Study
+
+
+class Timed(Quadratic):
+    """Says that an epoch takes ten seconds, and that the first of trial 0's takes a hundred."""
+
+    def train(self, epochs: int) -> Iterator[dict[str, list[float]]]:
+        for metrics in super().train(epochs):
+            slow = self.epochs[self.seeds[0]] == 1 and self.config.get("slow_start")
+            yield {**metrics, "seconds": [100.0 if slow else 10.0] * len(self.seeds)}
+
+
+class Open(Quadratic):
+    """Counts the trainers that are not closed."""
+
+    count = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        Open.count += 1
+
+    def close(self) -> None:
+        super().close()
+        Open.count -= 1
+
+
+class Played:
+    """A study played in virtual time."""
+
+    def __init__(self, folder: Path, slots: int, trainer: Any = Quadratic, study: Study | None = None) -> None:
+        self.ledger = Ledger.open(study or quadratic_study(), folder, clock=Clock())
+        self.clock = VirtualClock()
+        self.optimizer = Optimizer(self.ledger, self.clock)
+        self.busy: list[tuple[float, int]] = []
+        self._job = Job(self.optimizer, {}, trainer, should_stop=self._look)
+        self._slots = slots
+        self.stop_after: float = float("inf")
+
+    def play(self) -> None:
+        drive(self._job, self._slots, self.clock)
+
+    def _look(self) -> bool:
+        self.busy.append((self.clock(), len(self.optimizer.in_flight)))
+        return self.ledger.spent >= self.stop_after
+
+
+def reasons(ledger: Ledger) -> Sequence[tuple[str, int | None, str]]:
+    return [(one.kind, one.trial, one.reason) for one in ledger.decisions if one.trial is not None]
+
+
+def test_an_epoch_of_some_seeds_takes_a_virtual_second_for_each(tmp_path: Path) -> None:
+    """With one slot and a trainer that tells no time, virtual seconds are seed-epochs."""
+    played = Played(tmp_path / "q", slots=1)
+    played.play()
+    assert played.clock() == played.ledger.spent > 0
+
+
+def test_an_epoch_takes_as_long_as_the_trainer_says(tmp_path: Path) -> None:
+    """The metric `seconds` is that of all seeds together, not one's share."""
+    played = Played(tmp_path / "q", slots=1, trainer=Timed)
+    played.play()
+    rows = played.ledger.curves().to_pylist()  # seed 3 trains its first two epochs alone, to catch up
+    together = {(row["trial"], row["epoch"], row["seed"] == 3 and row["epoch"] <= 2) for row in rows}
+    assert played.clock() == 10.0 * len(together)
+
+
+def test_slots_work_side_by_side(tmp_path: Path) -> None:
+    """Four slots are done in much less virtual time than one, and are never more than four."""
+    alone, together = Played(tmp_path / "one", slots=1), Played(tmp_path / "four", slots=4)
+    for played in (alone, together):
+        played.play()
+    assert max(busy for _, busy in alone.busy) == 1
+    assert max(busy for _, busy in together.busy) == 4
+    assert together.ledger.spent / 4 <= together.clock() < 0.4 * alone.clock()
+    assert len(together.ledger.trials) == len(alone.ledger.trials) == 12
+    assert together.ledger.redone == 0
+
+
+def test_a_free_slot_gets_work_while_another_is_slow(tmp_path: Path) -> None:
+    """What is done first is taken back first, whoever was handed out first."""
+    fixed = {"slow_start": True}
+    played = Played(tmp_path / "q", slots=2, trainer=Timed, study=quadratic_study(fixed=fixed, search={"trials": 2}))
+    played.play()
+    reached = [one.trial for one in played.ledger.decisions if one.kind == "reach"]
+    assert reached[:2] == [0, 1]
+    assert [moment for moment, _ in played.busy if moment] == sorted(moment for moment, _ in played.busy if moment)
+
+
+def test_results_due_together_are_all_known_before_work_is_asked_for(tmp_path: Path) -> None:
+    """Twelve trials that begin and end together are compared all twelve."""
+    played = Played(tmp_path / "q", slots=12)
+    played.play()
+    first = next(one for one in played.ledger.decisions if one.kind == "promote")
+    assert "of 12 at rung 0" in first.reason
+
+
+def test_played_twice_it_decides_the_same(tmp_path: Path) -> None:
+    """Four slots repeat themselves, reasons included."""
+    first, second = Played(tmp_path / "a", slots=4), Played(tmp_path / "b", slots=4)
+    for played in (first, second):
+        played.play()
+    assert reasons(first.ledger) == reasons(second.ledger)
+
+
+def test_a_wall_clock_budget_is_virtual(tmp_path: Path) -> None:
+    """The budget ends the study after so many virtual seconds, whatever the time on the wall."""
+    study = quadratic_study(budget={"wall_clock": 20.0}, search={"trials": 1000})
+    played = Played(tmp_path / "q", slots=1, study=study)
+    played.play()
+    assert 20 <= played.clock() < 40
+    assert 1 < len(played.ledger.trials) < 10
+
+
+def test_a_stop_saves_every_slot(tmp_path: Path) -> None:
+    """Asked to stop, epochs in progress end and are kept; continued, nothing is trained again."""
+    played = Played(tmp_path / "q", slots=3)
+    played.stop_after = 7
+    played.play()
+    assert played.optimizer.in_flight == frozenset()
+    played.ledger.close("interrupted")
+    again = Played(tmp_path / "q", slots=3)
+    again.play()
+    assert again.ledger.redone == 0
+    assert len(again.ledger.trials) == 12
+
+
+def test_every_trainer_is_closed(tmp_path: Path) -> None:
+    """Whatever ends the study, no trainer stays open."""
+    played = Played(tmp_path / "q", slots=3, trainer=Open)
+    played.play()
+    assert Open.count == 0
+    broken = Played(tmp_path / "b", slots=3, trainer=Broken)
+    with pytest.raises(StudyStopped, match="all died of one cause"):
+        broken.play()
