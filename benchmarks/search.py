@@ -80,7 +80,7 @@ def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int)
         "space": objective.space,
         "search": {"seed": seed},
         "seeds": list(seeds),
-        "rungs": [{"epochs": 3, "seeds": 2}, {"epochs": 9, "seeds": 3}, {"epochs": EPOCHS, "seeds": 5}],
+        "rungs": [{"epochs": EPOCHS, "seeds": 1}, {"epochs": EPOCHS, "seeds": 3}, {"epochs": EPOCHS, "seeds": 5}],
         "budget": {"seed_epochs": budget},
     }
 
@@ -182,8 +182,12 @@ def show(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints the table."""
     print(f"\n{table:<40}{'budget':>8}{'regret':>9}{'± s.e.':>8}{'fails':>8}{'± s.e.':>8}{'n':>5}{'s each':>8}")
     for row in rows:
-        regret, fails = (f"{row[name]:>{width}.3f}{row[f'{name}_error']:>8.3f}" for name, width in (("regret", 9), ("fails", 8)))
-        print(f"{LABELS[row['competitor']]:<40}{row['budget']:>8}{regret}{fails}{row['repetitions']:>5}{row['seconds']:>8.1f}")
+        regret, fails = (
+            f"{row[name]:>{width}.3f}{row[f'{name}_error']:>8.3f}" for name, width in (("regret", 9), ("fails", 8))
+        )
+        print(
+            f"{LABELS[row['competitor']]:<40}{row['budget']:>8}{regret}{fails}{row['repetitions']:>5}{row['seconds']:>8.1f}"
+        )
 
 
 def machine() -> dict[str, Any]:

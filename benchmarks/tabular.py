@@ -285,5 +285,8 @@ def describe(table: Table) -> Iterator[str]:
     for name, members in groups.items():
         rows = score[members]
         pairs = [f"epoch {e}: {spearmanr(rows[:, e - 1], rows[:, -1]).statistic:.2f}" for e in (3, 9, 18)]
-        kept = [f"{len(set(np.argsort(rows[:, e - 1])[: len(rows) // 3]) & set(np.argsort(rows[:, -1])[:5]))}" for e in (3, 9)]
+        kept = [
+            f"{len(set(np.argsort(rows[:, e - 1])[: len(rows) // 3]) & set(np.argsort(rows[:, -1])[:5]))}"
+            for e in (3, 9)
+        ]
         yield f"  rank correlation with the end, {name}: {', '.join(pairs)}; of its best 5 kept by a third at 3, 9: {kept}"

@@ -6,6 +6,7 @@ from math import inf, isfinite
 
 from tune.ledger import Ledger, Trial
 from tune.ledger.records import State
+from tune.neighbours import failure_rates
 from tune.scoring import SeedSummary, has_failed, summarize
 
 
@@ -18,7 +19,8 @@ class Standing:
         state: running, waiting, paused, confirmed, stopped or failed.
         rung: Index of the highest rung reached; None before the first.
         epochs: Epochs of each seed at that rung; 0 before the first.
-        score: Lower is better; inf before the first rung, or when nothing finite can be said.
+        score: Lower is better: that of its own seeds and, where its neighbours fail, `unseen_failures`; inf before the
+            first rung, or when nothing finite can be said.
         losses: Scored metric by seed at that rung; nan where training diverged.
         summary: Of the losses; None before the first rung.
         seed_epochs: Epochs trained so far, summed over seeds.
@@ -69,7 +71,31 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
         in_flight: The trials being trained.
     """
     baseline = scored_baseline(ledger)
-    return sorted((_standing(ledger, trial, baseline, in_flight) for trial in ledger.trials), key=_order)
+    charges = unseen_failures(ledger)
+    return sorted((_standing(ledger, trial, baseline, charges, in_flight) for trial in ledger.trials), key=_order)
+
+
+def unseen_failures(ledger: Ledger) -> dict[int, float]:
+    """Returns by trial what is added to its score for failures that its own seeds did not show.
+
+    The estimated failure rate beyond the one seen, times the capped loss of a failed seed; see `tune.neighbours`. Only
+    seeds that trained for at least half of the full epochs count as evidence: before, a slow starter fails as well.
+    Empty while no such seed has failed.
+    """
+    study, baseline = ledger.study, scored_baseline(ledger)
+    late = [index for index, rung in enumerate(study.rungs) if 2 * rung.epochs >= study.top.epochs]
+    trials = [trial for trial in ledger.trials if trial.reached]
+    evidence = [[trial.reached[rung].losses.values() for rung in late if rung in trial.reached] for trial in trials]
+    seen = [len(losses[-1]) if losses else 0 for losses in evidence]
+    failed = [sum(has_failed(loss, baseline) for loss in losses[-1]) if losses else 0 for losses in evidence]
+    if not isfinite(baseline) or not any(failed):
+        return {}
+    rates = failure_rates(study.space, [trial.parameters for trial in trials], failed, seen)
+    capped = study.score.cap * baseline
+    return {
+        trial.number: capped * max(0.0, rate - (bad / count if count else 0.0))
+        for trial, rate, bad, count in zip(trials, rates, failed, seen, strict=True)
+    }
 
 
 def incumbent(ranked: list[Standing]) -> Standing | None:
@@ -95,14 +121,16 @@ def scored_baseline(ledger: Ledger) -> float:
     return (ledger.baseline or {}).get(ledger.study.score.metric, inf)
 
 
-def _standing(ledger: Ledger, trial: Trial, baseline: float, in_flight: frozenset[int]) -> Standing:
+def _standing(
+    ledger: Ledger, trial: Trial, baseline: float, charges: Mapping[int, float], in_flight: frozenset[int]
+) -> Standing:
     last = trial.last
     return Standing(
         trial=trial,
         state=trial.state(trial.number in in_flight),
         rung=last.rung if last else None,
         epochs=ledger.study.rungs[last.rung].epochs if last else 0,
-        score=last.score if last else inf,
+        score=last.score + charges.get(trial.number, 0.0) if last else inf,
         losses=last.losses if last else {},
         summary=summarize(list(last.losses.values()), baseline) if last else None,
         seed_epochs=sum(ledger.trained(trial.number).values()),

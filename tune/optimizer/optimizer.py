@@ -12,6 +12,7 @@ from tune.optimizer.suggest import suggest
 from tune.race import Finalist, next_finalist
 from tune.rungs import Rung, cost, next_step, ordinal, promotable, ranked
 from tune.scoring import has_failed, restlessness, score
+from tune.standings import unseen_failures
 
 _DOOMED_AFTER = 3
 
@@ -51,6 +52,7 @@ class Optimizer:
         self.study, self.ledger = ledger.study, ledger
         self._elapsed_s = elapsed_s
         self._in_flight: set[int] = set()
+        self._charged: tuple[int, dict[int, float]] = (-1, {})
 
     @property
     def in_flight(self) -> frozenset[int]:
@@ -220,7 +222,14 @@ class Optimizer:
     def _scores(self, rung: int) -> dict[int, float]:
         """Returns the score of every trial that reached a rung and has not died since."""
         alive = [trial for trial in self.ledger.trials if trial.ended != "failed" and rung in trial.reached]
-        return {trial.number: trial.reached[rung].score for trial in alive}
+        charges = self._charges()
+        return {trial.number: trial.reached[rung].score + charges.get(trial.number, 0.0) for trial in alive}
+
+    def _charges(self) -> dict[int, float]:
+        """Returns what trials are charged for the failures of their neighbours, worked out once per decision."""
+        if self._charged[0] != len(self.ledger.decisions):
+            self._charged = len(self.ledger.decisions), unseen_failures(self.ledger)
+        return self._charged[1]
 
     def _stop(self, trial: Trial) -> None:
         losses = trial.reached[trial.rung].losses.values()
@@ -233,8 +242,9 @@ class Optimizer:
         study, top = self.study, self.study.top
         if study.most_seeds == top.seeds or not self._affordable(top.epochs, reserve=False):
             return None
+        charges = self._charges()
         finalists = [
-            Finalist(trial.number, tuple(trial.last.losses.values()), trial.last.score)
+            Finalist(trial.number, tuple(trial.last.losses.values()), trial.last.score + charges.get(trial.number, 0.0))
             for trial in self.ledger.trials
             if trial.confirmed and trial.last is not None and not trial.ended and trial.number not in self._in_flight
         ]

@@ -1,0 +1,101 @@
+"""What the trials around a trial say about how often it fails; pure functions.
+
+Five seeds that did not fail say little: a setting that fails on one in ten passes them more often than not. But its
+neighbours in the space were seen as well, and where they fail it will. So a trial's failure rate is estimated from its
+own seeds and, as a prior, from those of its neighbours. How far evidence reaches and how much it counts is not set
+but fitted: the pair that predicts each trial's failures best from the others'.
+
+Source: beta-binomial empirical Bayes (Casella 1985, "An introduction to empirical Bayes data analysis", The American
+Statistician 39, 83-87), with the prior mean by kernel regression (Nadaraya 1964; Watson 1964).
+"""
+
+from collections.abc import Mapping, Sequence
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform
+
+_REACH = (0.1, 0.2, 0.35, 0.6, 1.2)
+"""Bandwidths tried, in units of the range of one parameter."""
+
+_WEIGHT = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""How many seeds of its own the neighbours are worth to a trial, tried."""
+
+_LOGARITHMIC_FROM = 4.0
+"""Choices of numbers whose largest is so many times the smallest are taken to be spaced by ratios."""
+
+Values = NDArray[np.float64]
+
+
+def failure_rates(
+    space: Mapping[str, Parameter], settings: Sequence[Mapping[str, object]], failed: Sequence[int], seen: Sequence[int]
+) -> list[float]:
+    """Estimates each setting's failure rate.
+
+    Args:
+        space: The searched parameters.
+        settings: Their values, one mapping per trial.
+        failed: How many seeds of each failed.
+        seen: How many seeds of each were seen; 0 where only the neighbours can tell.
+
+    Returns:
+        One rate per trial, in (0, 1).
+    """
+    failures, seeds = np.asarray(failed, dtype=float), np.asarray(seen, dtype=float)
+    distances = _squared_distances(space, settings)
+    overall = (failures.sum() + 0.5) / (seeds.sum() + 1)
+    best, chosen = -np.inf, (np.full(len(settings), overall), 1.0)
+    for reach in _REACH:
+        kernel = np.exp(-distances / (2 * reach**2))
+        np.fill_diagonal(kernel, 0.0)
+        prior = (kernel @ failures + overall) / (kernel @ seeds + 1)
+        for weight in _WEIGHT:
+            fit = _log_likelihood(failures, seeds, weight * prior, weight * (1 - prior))
+            if fit > best:
+                best, chosen = fit, (prior, weight)
+    prior, weight = chosen
+    rates: Values = (failures + weight * prior) / (seeds + weight)
+    return [float(rate) for rate in rates]
+
+
+def _squared_distances(space: Mapping[str, Parameter], settings: Sequence[Mapping[str, object]]) -> Values:
+    """Squared distances `[n, n]` with every ordered parameter on [0, 1]; unequal choices of no order are 1 apart."""
+    total = np.zeros((len(settings), len(settings)))
+    for name, parameter in space.items():
+        values = [setting.get(name) for setting in settings]
+        places = _places(parameter, values)
+        if places is None:
+            total += np.array([[float(one != other) for other in values] for one in values])
+        else:
+            total += (places[:, None] - places[None, :]) ** 2
+    return total
+
+
+def _places(parameter: Parameter, values: Sequence[object]) -> Values | None:
+    """Where values lie on [0, 1]; None for choices that have no order."""
+    match parameter:
+        case LogUniform() | Uniform():
+            low, high = parameter.extremes
+            logarithmic = isinstance(parameter, LogUniform)
+        case IntRange():
+            low, high = parameter.extremes
+            logarithmic = parameter.log
+        case Choice():
+            numbers = [one for one in parameter.choice if isinstance(one, int | float) and not isinstance(one, bool)]
+            if len(numbers) < len(parameter.choice) or len(numbers) < 2:
+                return None
+            low, high = min(numbers), max(numbers)
+            logarithmic = low > 0 and high / low > _LOGARITHMIC_FROM
+    numeric = np.array(values, dtype=float)
+    if logarithmic:
+        return np.log(numeric / low) / log(high / low)
+    return (numeric - low) / (high - low)
+
+
+def _log_likelihood(failures: Values, seeds: Values, alpha: Values, beta: Values) -> float:
+    """Log-likelihood of the beta-binomial model, up to what does not depend on it."""
+    from scipy.special import betaln
+
+    return float((betaln(failures + alpha, seeds - failures + beta) - betaln(alpha, beta)).sum())
