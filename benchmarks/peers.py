@@ -268,6 +268,7 @@ def smac_hyperband(setting: Setting) -> Play:
 
 
 def _smac(setting: Setting, facade: Any, make: Callable[[Any], dict[str, Any]], asked: Mapping[str, Any]) -> Play:
+    from joblib import parallel_config
     from smac import Scenario
     from smac.runhistory.dataclasses import TrialValue
 
@@ -301,7 +302,8 @@ def _smac(setting: Setting, facade: Any, make: Callable[[Any], dict[str, Any]], 
 
         while True:
             try:
-                info = smac.ask()
+                with parallel_config(backend="sequential"):  # its forest's threads wait longer than they work
+                    info = smac.ask()
             except StopIteration:
                 yield 0, recommend
                 return

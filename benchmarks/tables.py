@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,20 @@ GRIDS = {
             "use_batch_norm": (True, False),
         },
     ),
+    "connectome-2": Grid(
+        recording={
+            "simulate": {"extent": 2, "steps": 2024, "seed": 1, "contrast_sigma": 0.8},
+            "split": {"train": [0, 1024], "validation": [1124, 1524], "test": [1624, 2024]},
+        },
+        fixed={"latent_dims": 16, "hidden_layers": 2, "epochs": EPOCHS},
+        space={
+            "learning_rate": (1e-3, 3e-3, 1e-2),
+            "batch_size": (32, 64, 128),
+            "hidden_units": (16, 32, 64),
+            "use_batch_norm": (True, False),
+            "schedule": ("constant", "cosine"),
+        },
+    ),
 }
 
 
@@ -88,7 +103,7 @@ def make(name: str, grid: Grid) -> None:
     from model.trainer import LatentEvolutionTrainer
 
     torch.set_num_threads(1)
-    parts = ROOT / "build" / "tables" / name
+    parts = ROOT / "build" / "tables" / f"{name}-{blake2b(repr(grid).encode(), digest_size=4).hexdigest()}"
     parts.mkdir(parents=True, exist_ok=True)
     recording = LatentEvolutionTrainer.prepare_recording(grid.recording)
     baseline: Mapping[str, float] = {}
