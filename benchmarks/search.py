@@ -1,6 +1,6 @@
 """Which search finds a setting that holds on every seed, and at what cost? Ours and the others on the same objectives.
 
-    python -m benchmarks.search [--tables connectome-1 analytic] [--competitors ours asha] [--budgets 300 1200]
+    python -m benchmarks.search [--tables connectome-sgd analytic] [--competitors ours asha] [--budgets 300 1200]
                                 [--repetitions 40] [--processes 2] [--append]
 
 Every repetition has a randomness of its own, and its own order of the ten training seeds; all competitors see the same
@@ -8,7 +8,7 @@ curves and pay one unit per epoch of one seed. What each recommends is what its 
 A recommendation is judged by the objective's truth: mean test loss over all ten seeds after the last epoch, each
 capped at three baselines; regret is its distance from the best there is, in baselines. And does it fail on a seed?
 
-Writes benchmarks/results/search-<table>.json and .svg; with --append competitors that are not asked for keep their rows.
+Writes benchmarks/results/search-<table>.json and .svg; with --append the rows of others are kept.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from benchmarks.peers import PEERS, Setting, answers
 from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
 
 HERE = Path(__file__).resolve().parent
-TABLES = ("connectome-1", "connectome-2", "analytic")
+TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "analytic")
 BUDGETS = (300, 600, 1200, 2400, 4800)
 OURS = "ours"
 LABELS = {OURS: "latent-tune", **{name: peer.label for name, peer in PEERS.items()}}
@@ -182,8 +182,9 @@ def show(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints the table."""
     print(f"\n{table:<40}{'budget':>8}{'regret':>9}{'± s.e.':>8}{'fails':>8}{'± s.e.':>8}{'n':>5}{'s each':>8}")
     for row in rows:
-        regret, fails = (f"{row[name]:>{width}.3f}{row[f'{name}_error']:>8.3f}" for name, width in (("regret", 9), ("fails", 8)))
-        print(f"{LABELS[row['competitor']]:<40}{row['budget']:>8}{regret}{fails}{row['repetitions']:>5}{row['seconds']:>8.1f}")
+        values = f"{row['regret']:>9.3f}{row['regret_error']:>8.3f}{row['fails']:>8.3f}{row['fails_error']:>8.3f}"
+        label = LABELS[row["competitor"]]
+        print(f"{label:<40}{row['budget']:>8}{values}{row['repetitions']:>5}{row['seconds']:>8.1f}")
 
 
 def machine() -> dict[str, Any]:
