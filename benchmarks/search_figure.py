@@ -18,7 +18,7 @@ def draw(table: str, rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str
 
     figure, panels = plt.subplots(1, 2, figsize=(10, 4))
     titles = {"regret": "regret, baselines", "fails": "fails on at least one of ten seeds"}
-    colours = dict(zip(labels, plt.get_cmap("tab10").colors, strict=False))
+    colours = dict(zip(labels, plt.get_cmap("tab20").colors, strict=False))  # as many as there may be
     for panel, (name, title) in zip(panels, titles.items(), strict=True):
         for competitor, label in labels.items():
             mine = [row for row in rows if row["competitor"] == competitor]

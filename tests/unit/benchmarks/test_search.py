@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.peers import PEERS, Play, Setting, answers
-from benchmarks.search import OURS, Outcome, mean_and_error, play_ours, plays, settings, summary
+from benchmarks.search import Outcome, compare, mean_and_error, play_ours, plays, settings, summary
 from benchmarks.tabular import EPOCHS, SEEDS, Analytic, Table, TabularTrainer, load, truth_of
 
 BASELINE = {"validation_loss": 2.0, "test_loss": 4.0}
@@ -139,7 +139,7 @@ def test_grids_are_charged_by_seed() -> None:
 
 def test_who_plans_by_the_budget_plays_once_for_each() -> None:
     """Ours and SMAC play every budget apart, the others all at once, grids at their own cost."""
-    todo = plays(small_table(), [OURS, "asha", "smac", "grid-1"], (300, 600), 1)
+    todo = plays(small_table(), ["ours", "asha", "smac", "grid-1"], (300, 600), 1)
     assert [(one.competitor, one.budgets) for one in todo] == [
         ("ours", (300,)),
         ("ours", (600,)),
@@ -158,6 +158,26 @@ def test_rows_are_means_with_standard_errors() -> None:
     assert (row["regret"], row["regret_error"]) == (pytest.approx(0.2), pytest.approx(0.1))
     assert (row["fails"], row["fails_error"], row["repetitions"]) == (1.0, 0.0, 2)
     assert np.isnan(mean_and_error([1.0])[1])
+
+
+def row(competitor: str, budget: int, regret: float, fails: float) -> dict[str, Any]:
+    return {"competitor": competitor, "budget": budget, "regret": regret, "regret_error": None, "fails": fails}
+
+
+def test_the_comparison_says_at_which_budget_ours_is_as_good() -> None:
+    """Ours is held against the best peer at its largest budget, and at each budget against the one that fails least."""
+    rows = [
+        *(row("ours", budget, 12 / budget, 0.1) for budget in (300, 1200, 4800)),
+        *(row("asha", budget, 24 / budget, 0.4) for budget in (300, 1200, 4800)),
+        *(row("random", budget, 48 / budget, 0.2) for budget in (300, 1200, 4800)),
+        row("grid-5", 16200, 0.0, 0.0),
+    ]
+    assert compare(rows)[:3] == [
+        "best peer by regret at 4800: Ray ASHA + Optuna, one seed, 0.0050 ± 0.0000",
+        "ours comes to that within 4800, a budget 1 times as small",
+        "fails on a seed at 300: ours 0.100, best peer 0.200 (random search, one seed)",
+    ]
+    assert compare([one for one in rows if one["competitor"] != "ours"]) == []
 
 
 def test_our_study_is_valid_and_recommends_from_the_space(tmp_path: Path) -> None:
