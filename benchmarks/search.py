@@ -295,17 +295,21 @@ def available(competitors: Sequence[str]) -> list[str]:
 
 
 def run(todo: Sequence[Play], processes: int) -> list[Outcome]:
-    """Plays in processes of their own; a play that fails is said and left out."""
+    """Plays in processes of their own; a play that fails is said and left out, Ctrl-C keeps what is there."""
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(play, one): one for one in todo}
-        for count, done in enumerate(as_completed(waiting), start=1):
-            if (error := done.exception()) is not None:
-                print(f"{waiting[done]}: {type(error).__name__}: {error}", flush=True)
-                continue
-            outcomes += done.result()
-            if count % 50 == 0:
-                print(f"{count} of {len(todo)} played", flush=True)
+        try:
+            for count, done in enumerate(as_completed(waiting), start=1):
+                if (error := done.exception()) is not None:
+                    print(f"{waiting[done]}: {type(error).__name__}: {error}", flush=True)
+                    continue
+                outcomes += done.result()
+                if count % max(1, len(todo) // 10) == 0:
+                    print(f"{count} of {len(todo)} played", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            print("interrupted: fewer repetitions than asked for")
     return sorted(outcomes)
 
 
