@@ -72,7 +72,7 @@ def answers(play: Play, budgets: Sequence[int]) -> dict[int, Configuration | Non
     found: dict[int, Configuration | None] = {}
     left, spent = sorted(budgets), 0
     recommend: Callable[[], Configuration | None] = lambda: None  # noqa: E731 - the shortest way to say nothing
-    for cost, recommend in play:  # noqa: B007 - the last one is used below
+    for cost, recommend in play:
         while left and spent + cost > left[0]:
             found[left.pop(0)] = recommend()
         if not left:
@@ -200,7 +200,7 @@ def hyperband(setting: Setting) -> Play:
 
 
 def wilcoxon(setting: Setting) -> Play:
-    """Optuna's TPE with its WilcoxonPruner: seeds are the steps, all epochs each; a pruned trial tells its mean so far."""
+    """Optuna's TPE with its WilcoxonPruner: seeds are steps, all epochs each; a pruned trial tells its mean so far."""
     import optuna
 
     space, best = distributions(setting.objective), Best()
@@ -268,7 +268,9 @@ def smac_hyperband(setting: Setting) -> Play:
 
 
 def _smac(setting: Setting, facade: Any, make: Callable[[Any], dict[str, Any]], asked: Mapping[str, Any]) -> Play:
+    from joblib import parallel_config
     from smac import Scenario
+    from smac.main.exceptions import ConfigurationSpaceExhaustedException
     from smac.runhistory.dataclasses import TrialValue
 
     warnings.filterwarnings("ignore", module="smac")
@@ -301,8 +303,9 @@ def _smac(setting: Setting, facade: Any, make: Callable[[Any], dict[str, Any]], 
 
         while True:
             try:
-                info = smac.ask()
-            except StopIteration:
+                with parallel_config(backend="sequential"):  # its forest's threads wait longer than they work
+                    info = smac.ask()
+            except (StopIteration, ConfigurationSpaceExhaustedException):  # the space is used up
                 yield 0, recommend
                 return
             configuration = plain(info.config)

@@ -1,6 +1,6 @@
 """Which search finds a setting that holds on every seed, and at what cost? Ours and the others on the same objectives.
 
-    python -m benchmarks.search [--tables connectome-1 analytic] [--competitors ours asha] [--budgets 300 1200]
+    python -m benchmarks.search [--tables connectome-sgd analytic] [--competitors ours asha] [--budgets 300 1200]
                                 [--repetitions 40] [--processes 2] [--append]
 
 Every repetition has a randomness of its own, and its own order of the ten training seeds; all competitors see the same
@@ -8,7 +8,7 @@ curves and pay one unit per epoch of one seed. What each recommends is what its 
 A recommendation is judged by the objective's truth: mean test loss over all ten seeds after the last epoch, each
 capped at three baselines; regret is its distance from the best there is, in baselines. And does it fail on a seed?
 
-Writes benchmarks/results/search-<table>.json and .svg; with --append competitors that are not asked for keep their rows.
+Writes benchmarks/results/search-<table>.json and .svg; with --append the rows of others are kept.
 """
 
 import argparse
@@ -37,11 +37,16 @@ from benchmarks.peers import PEERS, Setting, answers
 from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
 
 HERE = Path(__file__).resolve().parent
-TABLES = ("connectome-1", "connectome-2", "analytic")
+TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "analytic")
 BUDGETS = (300, 600, 1200, 2400, 4800)
-OURS = "ours"
-LABELS = {OURS: "latent-tune", **{name: peer.label for name, peer in PEERS.items()}}
-SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory, because a ledger syncs often
+OURS = {"ours": 1, "ours-16": 16}
+"""Our own study on so many slots, in virtual time."""
+LABELS = {
+    "ours": "latent-tune",
+    "ours-16": "latent-tune, 16 slots",
+    **{name: peer.label for name, peer in PEERS.items()},
+}
+SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory: a ledger syncs often
 
 
 class Outcome(NamedTuple):
@@ -80,7 +85,7 @@ def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int)
         "space": objective.space,
         "search": {"seed": seed},
         "seeds": list(seeds),
-        "rungs": [{"epochs": EPOCHS, "seeds": 1}, {"epochs": EPOCHS, "seeds": 3}, {"epochs": EPOCHS, "seeds": 5}],
+        "rungs": [{"epochs": EPOCHS, "seeds": count} for count in (1, 3, 5)],
         "budget": {"seed_epochs": budget},
     }
 
@@ -115,8 +120,8 @@ def play(one: Play) -> list[Outcome]:
     rng = np.random.default_rng([one.repetition, 1])
     seeds, seed = rng.permutation(SEEDS).tolist(), int(rng.integers(2**31))
     setting = Setting(objective, seeds, seed, max(one.budgets))
-    if one.competitor == OURS:
-        found = {setting.budget: play_ours(setting)}
+    if one.competitor in OURS:
+        found = {setting.budget: play_ours(setting, OURS[one.competitor])}
     else:
         found = answers(PEERS[one.competitor].play(setting), one.budgets)
     seconds = (time.perf_counter() - began) / len(one.budgets)
@@ -182,12 +187,34 @@ def show(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints the table."""
     print(f"\n{table:<40}{'budget':>8}{'regret':>9}{'± s.e.':>8}{'fails':>8}{'± s.e.':>8}{'n':>5}{'s each':>8}")
     for row in rows:
-        regret, fails = (
-            f"{row[name]:>{width}.3f}{row[f'{name}_error']:>8.3f}" for name, width in (("regret", 9), ("fails", 8))
-        )
-        print(
-            f"{LABELS[row['competitor']]:<40}{row['budget']:>8}{regret}{fails}{row['repetitions']:>5}{row['seconds']:>8.1f}"
-        )
+        values = f"{row['regret']:>9.3f}{row['regret_error']:>8.3f}{row['fails']:>8.3f}{row['fails_error']:>8.3f}"
+        label = LABELS[row["competitor"]]
+        print(f"{label:<40}{row['budget']:>8}{values}{row['repetitions']:>5}{row['seconds']:>8.1f}")
+
+
+def compare(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns in words how ours stands against the best of the others; grids, whatever they cost, are left out."""
+    at = {(row["competitor"], row["budget"]): row for row in rows if not row["competitor"].startswith("grid")}
+    mine = sorted(budget for name, budget in at if name == "ours")
+    others = [key for key in at if key[0] not in OURS]
+    if not mine or not others:
+        return []
+    most = max(budget for _, budget in others)
+    best = min((key for key in others if key[1] == most), key=lambda key: at[key]["regret"])
+    goal = at[best]["regret"]
+    said = [f"best peer by regret at {most}: {LABELS[best[0]]}, {goal:.4f} ± {at[best]['regret_error'] or 0:.4f}"]
+    reached = next((budget for budget in mine if at["ours", budget]["regret"] <= goal), None)
+    if reached is None:
+        said.append(f"ours does not come to that within {mine[-1]}: {at['ours', mine[-1]]['regret']:.4f}")
+    else:
+        said.append(f"ours comes to that within {reached}, a budget {most / reached:g} times as small")
+    for budget in mine:
+        rivals = [key for key in others if key[1] == budget]
+        if rivals:
+            safest = min(rivals, key=lambda key: at[key]["fails"])
+            line = f"{at['ours', budget]['fails']:.3f}, best peer {at[safest]['fails']:.3f} ({LABELS[safest[0]]})"
+            said.append(f"fails on a seed at {budget}: ours {line}")
+    return said
 
 
 def machine() -> dict[str, Any]:
@@ -253,6 +280,7 @@ def main() -> None:
         if outcomes:
             rows = summary(outcomes) if options.dry else write(name, outcomes, append=options.append)
             show(name, rows)
+            print(*compare(rows), sep="\n")
 
 
 def available(competitors: Sequence[str]) -> list[str]:
@@ -267,17 +295,21 @@ def available(competitors: Sequence[str]) -> list[str]:
 
 
 def run(todo: Sequence[Play], processes: int) -> list[Outcome]:
-    """Plays in processes of their own; a play that fails is said and left out."""
+    """Plays in processes of their own; a play that fails is said and left out, Ctrl-C keeps what is there."""
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(play, one): one for one in todo}
-        for count, done in enumerate(as_completed(waiting), start=1):
-            if (error := done.exception()) is not None:
-                print(f"{waiting[done]}: {type(error).__name__}: {error}", flush=True)
-                continue
-            outcomes += done.result()
-            if count % 50 == 0:
-                print(f"{count} of {len(todo)} played", flush=True)
+        try:
+            for count, done in enumerate(as_completed(waiting), start=1):
+                if (error := done.exception()) is not None:
+                    print(f"{waiting[done]}: {type(error).__name__}: {error}", flush=True)
+                    continue
+                outcomes += done.result()
+                if count % max(1, len(todo) // 10) == 0:
+                    print(f"{count} of {len(todo)} played", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            print("interrupted: fewer repetitions than asked for")
     return sorted(outcomes)
 
 
