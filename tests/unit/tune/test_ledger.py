@@ -43,6 +43,31 @@ def killed(ledger: Ledger) -> None:
     assert ledger._database.replace_note("lease", held, {**held, "pid": 2**22 + 1})
 
 
+def test_a_raced_trial_is_told_to_optuna_at_the_end(tmp_path: Path) -> None:
+    """A confirmed trial that may get more seeds stays open in Optuna until the study is finished."""
+    ledger = opened(tmp_path / "q", seeds=[1, 2, 3, 4], rungs=[{"epochs": 2, "seeds": 2}])
+    trial = start(ledger)
+
+    def reach(score: float, *seeds: int) -> None:
+        losses = dict.fromkeys(map(str, seeds), score)
+        ledger.decide("reach", trial, 0, "confirmed", {"score": score, "losses": losses, "confirmed": True})
+
+    train(ledger, trial, range(1, 3))
+    reach(0.5, 1, 2)
+    ledger.decide("race", trial, 0, "leads", {"seeds": 3})
+    assert ledger.trials[trial].open
+    assert ledger.trials[trial].confirmed
+    assert ledger.seeds(trial, 0) == (1, 2, 3)
+    train(ledger, trial, range(1, 3), seeds=(3,))
+    reach(0.4, 1, 2, 3)
+    assert not ledger.trials[trial].open
+    assert not ledger._database.finished_trials()
+    ledger.close("finished")
+    (told,) = optuna.load_study(study_name="quadratic", storage=f"sqlite:///{tmp_path / 'q' / 'study.db'}").trials
+    assert (told.state.name, told.value) == ("COMPLETE", 0.4)
+    assert Ledger.read(tmp_path / "q", clock=Clock()).trials == ledger.trials
+
+
 def test_everything_said_is_there_again(tmp_path: Path) -> None:
     """A ledger that is opened again knows trials, curves, checkpoints, baseline and sessions."""
     ledger = opened(tmp_path / "q")

@@ -14,6 +14,7 @@ from tune.errors import StudyStopped
 from tune.ledger import Ledger
 from tune.optimizer import Optimizer, Work
 from tune.optimizer.suggest import derived_seed, suggest
+from tune.standings import unseen_failures
 from tune.study import Study
 
 
@@ -241,3 +242,132 @@ def test_tpe_finds_what_chance_does_not(tmp_path: Path) -> None:
             study.ledger.close("finished")
         wins += best["tpe"] <= best["random"]
     assert wins >= 5
+
+
+def test_settings_known_to_be_good_come_first(tmp_path: Path) -> None:
+    """Enqueued settings are the first trials, what they leave out is drawn; a grid does not repeat them."""
+    search = {"trials": 4, "enqueue": [{"x": 0.25}, {"x": 0.5, "fragile": False}]}
+    study = bench(tmp_path / "q", search=search)
+    study.run()
+    first, second, *_ = study.ledger.trials
+    assert first.parameters["x"] == 0.25
+    assert second.parameters == {"x": 0.5, "fragile": False}
+    assert "enqueued" in first.reason or study.ledger.decisions[1].reason == "enqueued by the study"
+    grid = bench(
+        tmp_path / "g",
+        space={"x": {"choice": [0.1, 0.2, 0.3]}},
+        search={"method": "grid", "enqueue": [{"x": 0.2}]},
+    )
+    grid.run()
+    assert [trial.parameters["x"] for trial in grid.ledger.trials] == [0.2, 0.1, 0.3]
+
+
+def test_the_gaussian_process_suggests_from_one_rung(tmp_path: Path) -> None:
+    """GPSampler is asked once enough trials have a score, repeats itself, and comes nearer than chance."""
+    far = {}
+    for method in ("gp", "random"):
+        study = bench(tmp_path / method, space={"x": {"uniform": [0, 1]}}, search={"method": method, "trials": 14})
+        study.run()
+        far[method] = sum(abs(float(trial.parameters["x"]) - 0.3) for trial in study.ledger.trials[6:])
+    reasons = [decision.reason for decision in study.ledger.decisions if decision.kind == "start"]
+    assert set(reasons) == {"drawn at random"}
+    assert far["gp"] < 0.7 * far["random"]
+    again = bench(tmp_path / "gp2", space={"x": {"uniform": [0, 1]}}, search={"method": "gp", "trials": 14})
+    again.run()
+    assert sum(abs(float(trial.parameters["x"]) - 0.3) for trial in again.ledger.trials[6:]) == far["gp"]
+    assert "suggested by GP from" in [d.reason for d in again.ledger.decisions if d.kind == "start"][-1]
+
+
+def test_a_slow_starter_is_compared_with_its_kind(tmp_path: Path) -> None:
+    """At the first rung each value of an on-off parameter promotes its own best; unprotected, only the fast go on."""
+    space = {"x": {"choice": [0.1, 0.2, 0.4, 0.6]}, "fragile": {"choice": [False, True]}}
+    search = {"method": "grid", "reduction_factor": 4}
+    promoted = {}
+    for protect in (None, []):
+        study = bench(tmp_path / f"{protect}", space=space, search={**search, "protect": protect}, confirm={"seeds": 1})
+        study.run()
+        promoted[protect is None] = [d.reason for d in study.ledger.decisions if d.kind == "promote"]
+    assert promoted[True] == [
+        "promoted to rung 1: 1st of 4 at rung 0 with fragile false",
+        "promoted to rung 1: 1st of 4 at rung 0 with fragile true",
+    ]
+    assert promoted[False] == ["promoted to rung 1: 1st of 4 at rung 0", "promoted to rung 1: 2nd of 8 at rung 0"]
+
+
+def test_halving_that_stops_never_looks_back(tmp_path: Path) -> None:
+    """With `halving: stop` a trial goes on at once or never; the first does, having nobody to wait for."""
+    study = bench(
+        tmp_path / "q",
+        space={"x": {"choice": [0.9, 0.1, 0.3, 0.6]}},
+        search={"method": "grid", "reduction_factor": 2, "halving": "stop"},
+    )
+    study.run()
+    assert study.told() == [
+        "start 0 0", "reach 0 0", "promote 0 1", "reach 0 1",
+        "start 1 0", "reach 1 0", "promote 1 1", "reach 1 1",
+        "start 2 0", "reach 2 0", "promote 2 1", "reach 2 1",
+        "start 3 0", "reach 3 0", "stop 3 0",
+    ]  # fmt: skip
+
+
+def test_the_race_gives_the_leader_all_seeds(tmp_path: Path) -> None:
+    """After the ladder the best confirmed trial gets seed after seed, each from epoch 0, until it has them all."""
+    study = bench(tmp_path / "q", seeds=[1, 2, 3, 4, 5, 6], search={"trials": 6}, confirm={"seeds": 5, "finalists": 1})
+    study.run()
+    raced = [decision for decision in study.ledger.decisions if decision.kind == "race"]
+    assert [decision.detail["seeds"] for decision in raced] == [4, 5]
+    assert raced[0].reason.startswith("gets a 4th seed: it leads with score ")
+    (number,) = {decision.trial for decision in raced}
+    winner = study.ledger.trials[number or 0]
+    assert winner.last is not None
+    assert list(winner.last.losses) == [1, 2, 3, 4, 5]
+    assert study.ledger.trained(winner.number) == {1: 6, 2: 6, 3: 6, 4: 6, 5: 6, 6: 0}
+
+
+def test_a_race_survives_its_process(tmp_path: Path) -> None:
+    """A process that ends inside the race is followed by one that goes on with the same seed."""
+    changes = {"seeds": [1, 2, 3, 4, 5, 6], "search": {"trials": 6}}
+    whole = bench(tmp_path / "whole", **changes)
+    whole.run()
+    cut = bench(tmp_path / "cut", **changes)
+    while (work := cut.optimizer.next_work()) is not None:
+        if cut.ledger.trials[work.trial].seeds:
+            cut.reopen()
+            work = cut.optimizer.next_work()
+            assert work is not None
+        cut.do(work)
+    cut.optimizer.finish()
+    assert cut.told() == whole.told()
+    assert "race" in {decision.kind for decision in cut.ledger.decisions}
+
+
+def test_the_budget_plans_the_trials_and_keeps_the_race(tmp_path: Path) -> None:
+    """Without a number of trials the budget says how many; nothing beyond it is spent, and the race gets its share."""
+    study = bench(
+        tmp_path / "q",
+        seeds=[1, 2, 3, 4, 5, 6],
+        search={"reduction_factor": 3},
+        budget={"seed_epochs": 300},
+        confirm={"share": 0.2},
+    )
+    assert study.study.race_reserve == 60  # 0.2 of 300; four finalists would ask for 4 x 3 seeds x 6 epochs
+    assert study.study.trials == 27  # (300 - 60) / (4 + 14 / 3)
+    study.run()
+    assert study.ledger.spent <= 300
+    assert any(decision.kind == "race" for decision in study.ledger.decisions)
+    assert study.ledger.spent > 270
+
+
+def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
+    """A trial that passed its seeds beside trials that fail is charged; one far from them hardly."""
+    study = bench(
+        tmp_path / "q",
+        space={"x": {"uniform": [0, 1]}, "fragile": {"choice": [True, False]}},
+        search={"method": "random", "trials": 12},
+    )
+    study.run()
+    charges = unseen_failures(study.ledger)
+    sound = [trial.number for trial in study.ledger.trials if trial.reached and not trial.parameters["fragile"]]
+    assert set(charges) == {trial.number for trial in study.ledger.trials if trial.reached}
+    assert all(0 <= charges[number] < 0.5 for number in sound)
+    assert not unseen_failures(bench(tmp_path / "r", fixed={}, space={"x": {"uniform": [0, 1]}}).ledger)

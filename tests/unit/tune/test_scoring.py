@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.scoring import ScoreRule, counted_loss, has_failed, score, stability, summarize, wilson_interval
+from tune.scoring import (
+    ScoreRule,
+    counted_loss,
+    has_failed,
+    restlessness,
+    score,
+    stability,
+    summarize,
+    wilson_interval,
+)
 
 RULE = ScoreRule()
 PUBLISHED = json.loads(Path(__file__).with_name("published_sweep.json").read_text())
@@ -128,3 +137,28 @@ def test_a_summary_needs_a_seed() -> None:
     """Nothing can be said of no seeds."""
     with pytest.raises(ValueError, match="at least one seed"):
         summarize([])
+
+
+def test_few_seeds_never_look_safe() -> None:
+    """Of two settings with the same losses the one seen on more seeds scores better, from one seed on."""
+    seen = [score([0.5] * count, 1.0, RULE) for count in (1, 2, 5, 10)]
+    assert seen == sorted(seen, reverse=True)
+    assert score([0.5], 1.0, RULE) > 0.5 + 0.05
+
+
+def test_priors_change_no_order_among_as_many_seeds() -> None:
+    """With equal seeds and spread the mean alone decides, as without priors."""
+    means = [0.3, 0.35, 0.6, 0.9]
+    scores = [score([mean * 0.98, mean, mean * 1.02], 1.0, RULE) for mean in means]
+    assert scores == sorted(scores)
+
+
+def test_only_rises_are_unrest() -> None:
+    """A loss that falls is calm however fast; one that jumps is charged for what it rises at its end."""
+    assert restlessness([1.0, 0.5, 0.25, 0.12]) == 0
+    assert restlessness([0.2, 0.2, 0.5, 0.2, 0.5, 0.2]) == pytest.approx(0.6 / 5)
+    assert restlessness([9.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5]) == 0
+    assert restlessness([0.5]) == 0
+    assert restlessness([0.5, nan, 0.4]) == 0
+    calm, restless = (score([0.4, 0.4], 1.0, RULE, unrest) for unrest in (0.0, 0.05))
+    assert restless == pytest.approx(calm + 0.05)

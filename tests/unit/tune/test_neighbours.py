@@ -1,0 +1,60 @@
+"""Failure rates from a trial's own seeds and its neighbours'."""
+
+from random import Random
+
+import pytest
+
+from tests.fakes.studies import quadratic_study
+from tune.neighbours import failure_rates
+
+SPACE = quadratic_study(space={"x": {"log_uniform": [1e-4, 1e-1]}, "kind": {"choice": ["a", "b"]}}).space
+
+
+def settings(count: int, seed: int = 0) -> list[dict[str, object]]:
+    random = Random(seed)  # noqa: S311 - a fixed scatter of points
+    return [{"x": 10 ** random.uniform(-4, -1), "kind": random.choice("ab")} for _ in range(count)]
+
+
+def test_a_trial_among_failing_ones_is_taken_to_fail() -> None:
+    """Of two trials that passed their five seeds, the one whose neighbours fail has the higher rate."""
+    there = settings(40)
+    failing = [3 if one["x"] > 1e-2 else 0 for one in there]  # type: ignore[operator]
+    new = [{"x": 0.05, "kind": "a"}, {"x": 2e-4, "kind": "a"}]
+    *_, near, far = failure_rates(SPACE, [*there, *new], [*failing, 0, 0], [5] * 42)
+    assert near > 0.2 > 5 * far
+
+
+def test_a_trial_not_seen_is_what_its_neighbours_are() -> None:
+    """Without seeds of its own a trial has the rate of those around it."""
+    there = settings(30)
+    failing = [2 if one["kind"] == "a" else 0 for one in there]
+    *_, like_a, like_b = failure_rates(
+        SPACE, [*there, {"x": 1e-3, "kind": "a"}, {"x": 1e-3, "kind": "b"}], [*failing, 0, 0], [4] * 30 + [0, 0]
+    )
+    assert like_a == pytest.approx(0.5, abs=0.12)
+    assert like_b < 0.1
+
+
+def test_chance_failures_are_shared_evenly() -> None:
+    """Where failures have nothing to do with the space, no trial is suspected for its place."""
+    random = Random(3)  # noqa: S311
+    there = settings(60)
+    failing = [sum(random.random() < 0.1 for _ in range(5)) for _ in there]
+    rates = failure_rates(SPACE, there, failing, [5] * 60)
+    clean = [rate for rate, failed in zip(rates, failing, strict=True) if not failed]
+    assert max(clean) < 0.25
+    assert min(clean) > 0.005
+
+
+def test_estimates_are_nearer_the_truth_than_counts() -> None:
+    """Over many trials the estimate is closer to the true rate than failures over seeds, in mean square."""
+    random = Random(5)  # noqa: S311
+    there = settings(80, seed=1)
+    truth = [0.6 if one["x"] > 1e-2 and one["kind"] == "a" else 0.02 for one in there]  # type: ignore[operator]
+    failing = [sum(random.random() < rate for _ in range(3)) for rate in truth]
+    rates = failure_rates(SPACE, there, failing, [3] * 80)
+
+    def error(estimates: list[float]) -> float:
+        return sum((one - rate) ** 2 for one, rate in zip(estimates, truth, strict=True))
+
+    assert error(rates) < 0.5 * error([failed / 3 for failed in failing])
