@@ -9,8 +9,8 @@ from torch import Tensor
 
 from model.layers import Linear, add_product, sum_rows, write_product, writes_in_place
 
-# Elements of the decoder's output made at once. CPU: 4 MiB stay near the core; GPU: large products are the fast ones, and
-# the limit only bounds memory.
+# Elements of the decoder's output made at once. CPU: 4 MiB stay near the core. GPU: large products are the fast ones,
+# and the limit only bounds memory.
 TILE = {"cpu": 2**20, "cuda": 2**28}
 NARROWEST_TILE = 256
 GATHERED = {"cpu": 2**18, "cuda": 2**28}  # elements gathered before they are rounded to another type
