@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_results(run)
     _add_set(run)
     _add_driver(run)
+    run.add_argument(
+        "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
+    )
     resume = add("resume", _resume, "continue an interrupted study, from its folder alone")
     _add_folder(resume)
     _add_driver(resume)
@@ -120,9 +123,11 @@ def _add_driver(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from tune.study import find, read_study
-    from tune.work import work_on
+    from tune.work import plan, work_on
 
     study = read_study(find(options.study), options.overrides)
+    if options.dry_run:
+        return plan(study, options.driver or "ray")
     return work_on(study, options.results / study.name, options.driver or "ray", options.address)
 
 

@@ -44,6 +44,23 @@ def expected_cost(rungs: Sequence[Rung], reduction_factor: float) -> float:
     return sum((after - before) / reduction_factor**index for index, (before, after) in enumerate(pairwise(costs)))
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What a rung is expected to ask for: how many trials reach it, and the seed-epochs from the rung before."""
+
+    rung: Rung
+    trials: int
+    seed_epochs: int
+
+
+def stages(rungs: Sequence[Rung], trials: int, reduction_factor: float) -> list[Stage]:
+    """Returns what each rung is expected to ask for when so many trials start."""
+    costs = [0, *map(cost, rungs)]
+    counts = [max(1, int(trials / reduction_factor**index)) for index in range(len(rungs))]
+    gains = [after - before for before, after in pairwise(costs)]
+    return [Stage(rung, count, count * gain) for rung, count, gain in zip(rungs, counts, gains, strict=True)]
+
+
 def next_step(rung: Rung, seeds: Sequence[int], done: Mapping[int, int], dead: Collection[int] = ()) -> Step | None:
     """Returns the next step of a trial towards `rung`; None when it is there.
 

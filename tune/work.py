@@ -1,6 +1,7 @@
 """Working on a study from its file to its report: everything that `run` and `resume` share."""
 
 import logging
+import os
 import shlex
 import shutil
 import time
@@ -13,11 +14,12 @@ from rich.console import Console
 
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
-from tune.drivers.job import SCRATCH, Job
-from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy
+from tune.drivers.job import SCRATCH, Job, limit_threads
+from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, UserMistake
 from tune.ledger import Ledger, refuse_other
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
+from tune.report.plan import print_plan
 from tune.report.tables import print_summary
 from tune.stopping import StopRequest
 from tune.study import Study
@@ -83,6 +85,39 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
             shutil.rmtree(folder / SCRATCH, ignore_errors=True)
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
+
+
+def plan(study: Study, driver: str) -> int:
+    """Prints what a study is going to do, after all checks and two epochs that are thrown away.
+
+    Raises:
+        UserMistake: If the study, its trainer or its recording cannot be used.
+    """
+    console = Console()
+    trainer = load_trainer(study.trainer)
+    _check_configurations(study, trainer)
+    recording = prepare_recording(trainer, study.recording)
+    slots = 1 if driver == "inline" else max(1, int((os.cpu_count() or 1) / study.resources.cpus_per_trial))
+    print_plan(study, slots, _one_epoch_s(study, trainer, recording), console)
+    return 0
+
+
+def _one_epoch_s(study: Study, trainer: TrainerClass, recording: Any) -> float:
+    """Returns how long an epoch of one seed takes, at the middle of the space, beside the seeds of the first rung.
+
+    Raises:
+        UserMistake: If it cannot be trained, which is what it would die of a thousand times.
+    """
+    limit_threads(max(1, int(study.resources.cpus_per_trial)))
+    middle = {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()}
+    seeds = study.rung_seeds(0)
+    try:
+        tried = trainer({**study.fixed, **middle}, recording, list(seeds))
+        ends = [time.perf_counter() for _ in tried.train(2)]
+        tried.close()
+    except Exception as error:
+        raise UserMistake(f"two epochs of {middle} were tried, and died: {type(error).__name__}: {error}") from error
+    return (ends[1] - ends[0]) / len(seeds)  # the first epoch also warms up
 
 
 def _is_finished(folder: Path) -> bool:

@@ -112,10 +112,10 @@ def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
         ),
         (
             {"search": {"protect": ["fragil"]}},
-            "search.protect.0: 'fragil' is not under `space`; did you mean 'fragile'?",
+            "search.protect.0: 'fragil' is not under `space`; allowed: b, n, x",
         ),
         ({"search": {"enqueue": [{"x": 2.0}]}}, "search.enqueue.0.x: 2.0 is outside of what is searched"),
-        ({"search": {"enqueue": [{"y": 0.5}]}}, "search.enqueue.0.y: is not under `space`"),
+        ({"search": {"enqueue": [{"y": 0.5}]}}, "search.enqueue.0.y: is not under `space`; allowed: b, n, x"),
         ({"name": "../escape"}, "name: String should match pattern '^[a-z0-9][a-z0-9-]{0,62}$', got str '../escape'"),
         (
             {"trainer": "os.system"},

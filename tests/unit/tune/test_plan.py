@@ -1,0 +1,46 @@
+"""What a study is going to do, said before it does it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.studies import quadratic_study
+from tune.cli import main
+from tune.rungs import stages
+from tune.study import dump_study
+
+
+def test_stages_of_a_ladder() -> None:
+    """27 trials on a ladder of three with one in three climbing: 27, 9, 3, each paying what it has not trained yet."""
+    study = quadratic_study(rungs=[{"epochs": 2, "seeds": 1}, {"epochs": 6, "seeds": 1}, {"epochs": 6, "seeds": 3}])
+    planned = stages(study.rungs, 27, 3.0)
+    assert [(stage.trials, stage.seed_epochs) for stage in planned] == [(27, 54), (9, 36), (3, 36)]
+
+
+def test_a_dry_run_says_the_plan_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trials, rungs, the race, cost and time are printed; no folder appears."""
+    monkeypatch.chdir(tmp_path)
+    study = quadratic_study(
+        seeds=[1, 2, 3, 4, 5], search={"trials": None}, budget={"seed_epochs": 200, "wall_clock": "2h"}
+    )
+    Path("study.yaml").write_text(dump_study(study))
+    assert main(["run", "study.yaml", "--driver", "inline", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "quadratic: 19 trials, chosen by tpe" in said
+    assert "race" in said
+    assert "of a budget of 200." in said
+    assert "Expected time: " in said
+    assert "It stops after 2 h 00 min in any case." in said
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
+def test_a_dry_run_finds_what_every_trial_would_die_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trainer that cannot begin is a mistake of the user, with its cause."""
+    monkeypatch.chdir(tmp_path)
+    Path("study.yaml").write_text(dump_study(quadratic_study(trainer="tests.fakes.trainers:Broken")))
+    assert main(["run", "study.yaml", "--dry-run"]) == 2
+    assert "RuntimeError: no such file or directory: 'weights.bin'" in capsys.readouterr().err
