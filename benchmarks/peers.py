@@ -295,7 +295,9 @@ def _smac(setting: Setting, facade: Any, make: Callable[[Any], dict[str, Any]], 
             return never(config, seed)
 
         target = never if "max_budget" in asked else only_seed
-        smac = facade(scenario, target, **make(scenario), logging_level=False, overwrite=True)
+        # By default it gives up a finite space after 16 draws of what it has seen, long before all of it is tried.
+        chosen = {**make(scenario), "config_selector": facade.get_config_selector(scenario, retries=1000)}
+        smac = facade(scenario, target, **chosen, logging_level=False, overwrite=True)
 
         def recommend() -> Configuration | None:
             best = smac.intensifier.get_incumbents(sort_by="cost")

@@ -37,7 +37,7 @@ from benchmarks.peers import PEERS, Setting, answers
 from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
 
 HERE = Path(__file__).resolve().parent
-TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "analytic")
+TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "connectome-large", "analytic")
 BUDGETS = (300, 600, 1200, 2400, 4800)
 OURS = {"ours": 1, "ours-16": 16}
 """Our own study on so many slots, in virtual time."""

@@ -93,6 +93,20 @@ GRIDS = {
             "schedule": ("constant", "cosine"),
         },
     ),
+    "connectome-large": Grid(
+        recording={
+            "simulate": {"extent": 2, "steps": 2024, "seed": 1, "contrast_sigma": 0.8},
+            "split": {"train": [0, 1024], "validation": [1124, 1524], "test": [1624, 2024]},
+        },
+        fixed={"latent_dims": 16, "hidden_layers": 2, "epochs": EPOCHS},
+        space={
+            "learning_rate": (1e-3, 3e-3, 1e-2),
+            "batch_size": (32, 64, 128),
+            "hidden_units": (16, 32, 48),
+            "use_batch_norm": (True, False),
+            "schedule": ("constant", "cosine"),
+        },
+    ),
 }
 
 
