@@ -2,6 +2,7 @@
 
     python -m benchmarks.search [--tables connectome-sgd analytic] [--competitors ours asha] [--budgets 300 1200]
                                 [--repetitions 40] [--processes 2] [--append]
+    python -m benchmarks.search --competitors ours --budgets 1200 --set score.risk=0     # is a default worth it?
 
 Every repetition has a randomness of its own, and its own order of the ten training seeds; all competitors see the same
 curves and pay one unit per epoch of one seed. What each recommends is what its users would take (benchmarks/peers.py).
@@ -74,6 +75,7 @@ class Play(NamedTuple):
     competitor: str
     budgets: tuple[int, ...]
     repetition: int
+    changes: tuple[str, ...] = ()
 
 
 def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int) -> dict[str, Any]:
@@ -90,18 +92,20 @@ def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int)
     }
 
 
-def play_ours(setting: Setting, slots: int = 1) -> Configuration | None:
-    """Plays our own study in virtual time and returns the incumbent's parameters."""
+def play_ours(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> Configuration | None:
+    """Plays our own study, with changes as `run --set` takes them, in virtual time; returns the incumbent's parameters."""
     from tune.drivers import Job
     from tune.drivers.simulated import VirtualClock, drive
     from tune.ledger import Ledger
     from tune.optimizer import Optimizer
     from tune.standings import incumbent, standings
-    from tune.study import Study
+    from tune.study import read_study
 
-    study = Study.model_validate(settings(setting.objective, setting.seeds, setting.seed, setting.budget))
     folder = Path(tempfile.mkdtemp(dir=SCRATCH, prefix="latent-tune-"))
     try:
+        file = folder / "study.yaml"
+        file.write_text(json.dumps(settings(setting.objective, setting.seeds, setting.seed, setting.budget)))
+        study = read_study(file, changes)
         ledger, clock = Ledger.open(study, folder / study.name, clock=time.time), VirtualClock()
         optimizer = Optimizer(ledger, clock)
         drive(Job(optimizer, study.recording, TabularTrainer), slots, clock)
@@ -121,7 +125,7 @@ def play(one: Play) -> list[Outcome]:
     seeds, seed = rng.permutation(SEEDS).tolist(), int(rng.integers(2**31))
     setting = Setting(objective, seeds, seed, max(one.budgets))
     if one.competitor in OURS:
-        found = {setting.budget: play_ours(setting, OURS[one.competitor])}
+        found = {setting.budget: play_ours(setting, OURS[one.competitor], one.changes)}
     else:
         found = answers(PEERS[one.competitor].play(setting), one.budgets)
     seconds = (time.perf_counter() - began) / len(one.budgets)
@@ -143,7 +147,13 @@ def anything(objective: Objective, rng: np.random.Generator) -> Configuration:
     return dict(optuna.create_study(sampler=sampler).ask(distributions(objective)).params)
 
 
-def plays(objective: Objective, competitors: Iterable[str], budgets: Sequence[int], repetitions: int) -> list[Play]:
+def plays(
+    objective: Objective,
+    competitors: Iterable[str],
+    budgets: Sequence[int],
+    repetitions: int,
+    changes: Sequence[str] = (),
+) -> list[Play]:
     """Returns what is to be played; who plans by the budget plays once for each."""
     found = []
     for repetition in range(repetitions):
@@ -158,7 +168,7 @@ def plays(objective: Objective, competitors: Iterable[str], budgets: Sequence[in
             else:
                 planned = peer is None or peer.planned
                 rounds = [(budget,) for budget in budgets] if planned else [tuple(budgets)]
-            found += [Play(objective.name, name, chosen, repetition) for chosen in rounds]
+            found += [Play(objective.name, name, chosen, repetition, tuple(changes)) for chosen in rounds]
     return found
 
 
@@ -269,6 +279,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=40)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--append", action="store_true", help="keep the rows of competitors that are not played now")
+    parser.add_argument("--set", action="append", default=[], dest="changes", help="of ours, as for run; implies --dry")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
     competitors = available(options.competitors)
@@ -276,9 +287,10 @@ def main() -> None:
         objective = load(name)
         if isinstance(objective, Table):
             print(*describe(objective), sep="\n", flush=True)
-        outcomes = run(plays(objective, competitors, options.budgets, options.repetitions), options.processes)
+        todo = plays(objective, competitors, options.budgets, options.repetitions, options.changes)
+        outcomes = run(todo, options.processes)
         if outcomes:
-            rows = summary(outcomes) if options.dry else write(name, outcomes, append=options.append)
+            rows = summary(outcomes) if options.dry or options.changes else write(name, outcomes, append=options.append)
             show(name, rows)
             print(*compare(rows), sep="\n")
 
