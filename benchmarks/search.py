@@ -93,7 +93,7 @@ def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int)
 
 
 def play_ours(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> Configuration | None:
-    """Plays our own study, with changes as `run --set` takes them, in virtual time; returns the incumbent's parameters."""
+    """Plays our own study in virtual time, changed as by `run --set`; returns the incumbent's parameters."""
     from tune.drivers import Job
     from tune.drivers.simulated import VirtualClock, drive
     from tune.ledger import Ledger
