@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, PartialFixedSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune.ledger import Trial
@@ -35,9 +35,8 @@ def suggest(study: Study, trials: Sequence[Trial], baseline: float = inf) -> tup
     """
     number, total = len(trials), size(study.space)
     if number < len(study.search.enqueue):
-        given = study.search.enqueue[number]
-        sampler = PartialFixedSampler(given, RandomSampler(seed=derived_seed(study.search.seed, number, 0)))
-        return _ask(study, (), sampler, baseline), "enqueued by the study"
+        drawn = _ask(study, (), RandomSampler(seed=derived_seed(study.search.seed, number, 0)), baseline)
+        return {**drawn, **study.search.enqueue[number]}, "enqueued by the study"
     if study.search.method == "grid":
         return _next_of_grid(study, trials)
     tried = [dict(trial.parameters) for trial in trials]

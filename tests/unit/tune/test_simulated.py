@@ -103,7 +103,8 @@ def test_a_free_slot_gets_work_while_another_is_slow(tmp_path: Path) -> None:
 
 def test_results_due_together_are_all_known_before_work_is_asked_for(tmp_path: Path) -> None:
     """Twelve trials that begin and end together are compared all twelve."""
-    played = Played(tmp_path / "q", slots=12)
+    study = quadratic_study(search={"trials": 12, "protect": []})
+    played = Played(tmp_path / "q", slots=12, study=study)
     played.play()
     first = next(one for one in played.ledger.decisions if one.kind == "promote")
     assert "of 12 at rung 0" in first.reason
