@@ -2,6 +2,7 @@
 
     python -m benchmarks.search [--tables connectome-sgd analytic] [--competitors ours asha] [--budgets 300 1200]
                                 [--repetitions 40] [--processes 2] [--append]
+    python -m benchmarks.search --markdown                                # the results as in docs/search.md
     python -m benchmarks.search --competitors ours --budgets 1200 --set score.risk=0     # is a default worth it?
 
 Every repetition has a randomness of its own, and its own order of the ten training seeds; all competitors see the same
@@ -22,7 +23,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -227,6 +228,23 @@ def compare(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return said
 
 
+def markdown(tables: Sequence[str], budgets: Sequence[int]) -> Iterator[str]:
+    """Yields the kept results as a Markdown table: regret ± standard error / share that fails."""
+    kept: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+    for table in tables:
+        path = HERE / "results" / f"search-{table}.json"
+        for row in json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else ():
+            cell = f"{row['regret']:.3f} ± {row['regret_error']:.3f} / {row['fails']:.2f}"
+            kept[row["competitor"], row["budget"]][table] = cell
+    named = [table for table in tables if any(table in cells for cells in kept.values())]
+    yield f"| | seed-epochs | {' | '.join(named)} |"
+    yield f"| --- | --- |{' --- |' * len(named)}"
+    order = [(name, budget) for budget in budgets for name in LABELS if (name, budget) in kept]
+    for name, budget in order:
+        cells = " | ".join(kept[name, budget].get(table, "") for table in named)
+        yield f"| {LABELS[name]} | {budget:,} | {cells} |"
+
+
 def machine() -> dict[str, Any]:
     """What this ran on."""
     found = {}
@@ -281,7 +299,11 @@ def main() -> None:
     parser.add_argument("--append", action="store_true", help="keep the rows of competitors that are not played now")
     parser.add_argument("--set", action="append", default=[], dest="changes", help="of ours, as for run; implies --dry")
     parser.add_argument("--dry", action="store_true", help="write nothing")
+    parser.add_argument("--markdown", action="store_true", help="play nothing; print the results that are kept")
     options = parser.parse_args()
+    if options.markdown:
+        print(*markdown(options.tables, options.budgets), sep="\n")
+        return
     competitors = available(options.competitors)
     for name in options.tables:
         objective = load(name)

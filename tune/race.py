@@ -6,7 +6,7 @@ recommend, then whoever could still be better. Source: best-arm identification b
 al. 2012, "PAC subset selection in stochastic multi-armed bandits" (LUCB, for a set of one).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tune.scoring import ScoreRule, has_failed, loss_interval
@@ -28,7 +28,12 @@ class Finalist:
 
 
 def next_finalist(
-    finalists: Sequence[Finalist], most: int, entrants: int, baseline: float, rule: ScoreRule
+    finalists: Sequence[Finalist],
+    most: int,
+    entrants: int,
+    baseline: float,
+    rule: ScoreRule,
+    busy: Collection[int] = (),
 ) -> tuple[int, str] | None:
     """Returns the trial that gets one more seed, and why; None when the race is over.
 
@@ -38,16 +43,19 @@ def next_finalist(
         entrants: How many may have more seeds than the ladder gave.
         baseline: The constant model's loss.
         rule: How losses are scored.
+        busy: Trials that are in training, so they get nothing now.
     """
     if not finalists:
         return None
     order = sorted(finalists, key=lambda one: (one.score, one.number))
     leader = order[0]
     fewest = min(len(one.losses) for one in finalists)
-    entered = sum(len(one.losses) > fewest for one in finalists)
+    racing = {one.number for one in finalists if len(one.losses) > fewest} | set(busy)
 
     def may_enter(one: Finalist) -> bool:
-        return len(one.losses) < most and (len(one.losses) > fewest or entered < entrants)
+        if one.number in busy or len(one.losses) >= most:
+            return False
+        return one.number in racing or len(racing) < entrants
 
     if may_enter(leader):
         return leader.number, f"it leads with score {leader.score:.6g} on {len(leader.losses)} seeds"

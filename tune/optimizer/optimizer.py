@@ -246,9 +246,10 @@ class Optimizer:
         finalists = [
             Finalist(trial.number, tuple(trial.last.losses.values()), trial.last.score + charges.get(trial.number, 0.0))
             for trial in self.ledger.trials
-            if trial.confirmed and trial.last is not None and not trial.ended and trial.number not in self._in_flight
+            if trial.confirmed and trial.last is not None and not trial.ended
         ]
-        chosen = next_finalist(finalists, study.most_seeds, study.confirm.finalists, self._baseline, study.score)
+        rules = (study.most_seeds, study.confirm.finalists, self._baseline, study.score)
+        chosen = next_finalist(finalists, *rules, busy=self._in_flight & {one.number for one in finalists})
         if chosen is None:
             return None
         number, why = chosen

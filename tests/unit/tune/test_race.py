@@ -1,9 +1,16 @@
 """The final race: who gets one more seed, and when it is over."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from tests.fakes.studies import Clock, quadratic_study
+from tests.fakes.trainers import Quadratic
+from tune.drivers import Job
+from tune.drivers.simulated import drive
+from tune.ledger import Ledger
+from tune.optimizer import Optimizer
 from tune.race import Finalist, next_finalist
 from tune.scoring import ScoreRule, loss_interval, score
 
@@ -44,6 +51,21 @@ def test_no_more_than_the_finalists_enter() -> None:
     assert found is not None
     assert found[0] == 2
     assert next_finalist([], 6, 2, 1.0, RULE) is None
+
+
+def test_a_trial_in_training_holds_its_place(tmp_path: Path) -> None:
+    """With several slots the finalists that are being trained count, and get nothing more meanwhile."""
+    study = quadratic_study(
+        seeds=[1, 2, 3, 4, 5, 6],
+        rungs=[{"epochs": 2, "seeds": 2}],
+        search={"trials": 4, "method": "random"},
+        space={"x": {"uniform": [0.29, 0.31]}},
+        confirm={"seeds": 6, "finalists": 2},
+    )
+    ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
+    drive(Job(Optimizer(ledger, ledger.elapsed_s), {}, Quadratic), slots=4)
+    assert sum(trial.seeds > 0 for trial in ledger.trials) == 2
+    assert max(trial.seeds for trial in ledger.trials) == 6
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
