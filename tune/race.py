@@ -33,6 +33,7 @@ def next_finalist(
     entrants: int,
     baseline: float,
     rule: ScoreRule,
+    *,
     busy: Collection[int] = (),
 ) -> tuple[int, str] | None:
     """Returns the trial that gets one more seed, and why; None when the race is over.
