@@ -10,6 +10,9 @@ from tune.neighbours import failure_rates
 from tune.scoring import SeedSummary, has_failed, summarize
 
 
+_FEWEST_NEIGHBOURS = 8
+
+
 @dataclass(frozen=True)
 class Standing:
     """One trial, at the highest rung that it reached.
@@ -80,7 +83,7 @@ def unseen_failures(ledger: Ledger) -> dict[int, float]:
 
     The estimated failure rate beyond the one seen, times the capped loss of a failed seed; see `tune.neighbours`. Only
     seeds that trained for at least half of the full epochs count as evidence: before, a slow starter fails as well.
-    Empty while no such seed has failed.
+    Empty while no such seed has failed, or too few trials were seen for neighbours to mean anything.
     """
     study, baseline = ledger.study, scored_baseline(ledger)
     late = [index for index, rung in enumerate(study.rungs) if 2 * rung.epochs >= study.top.epochs]
@@ -88,7 +91,7 @@ def unseen_failures(ledger: Ledger) -> dict[int, float]:
     evidence = [[trial.reached[rung].losses.values() for rung in late if rung in trial.reached] for trial in trials]
     seen = [len(losses[-1]) if losses else 0 for losses in evidence]
     failed = [sum(has_failed(loss, baseline) for loss in losses[-1]) if losses else 0 for losses in evidence]
-    if not isfinite(baseline) or not any(failed):
+    if not isfinite(baseline) or not any(failed) or sum(map(bool, seen)) < _FEWEST_NEIGHBOURS:
         return {}
     rates = failure_rates(study.space, [trial.parameters for trial in trials], failed, seen)
     capped = study.score.cap * baseline

@@ -108,7 +108,7 @@ STUDY_MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "unknown method",
         {"search": {"method": "bayes"}},
-        [": search.method: must be 'tpe', 'random' or 'grid', got str 'ba"],
+        [": search.method: must be 'tpe', 'gp', 'random' or 'grid', got str 'ba"],
     ),
     ("no name", {"name": None}, [": name: must be a valid string, got NoneType None"]),
     ("name that leaves the folder", {"name": "../elsewhere"}, [": name: String should match pattern"]),

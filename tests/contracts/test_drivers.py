@@ -78,8 +78,10 @@ def test_one_slot_decides_like_the_inline_driver(drive: Drive, tmp_path: Path) -
     """With one slot and the same study seed the decisions are the same, reasons included."""
     from tune.drivers.inline import drive as drive_inline
 
-    study = quadratic_study(**ONE_SLOT)
-    assert told(work_on(study, tmp_path / "a", drive)) == told(work_on(study, tmp_path / "b", drive_inline))
+    study = quadratic_study(seeds=[1, 2, 3, 4, 5], **ONE_SLOT)
+    decisions = told(work_on(study, tmp_path / "a", drive))
+    assert decisions == told(work_on(study, tmp_path / "b", drive_inline))
+    assert "race" in {kind for kind, *_ in decisions}
 
 
 def test_stopped_and_continued_is_as_never_stopped(
