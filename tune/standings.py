@@ -9,8 +9,7 @@ from tune.ledger.records import State
 from tune.neighbours import failure_rates
 from tune.scoring import SeedSummary, has_failed, summarize
 
-
-_FEWEST_NEIGHBOURS = 8
+_FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
 
 
 @dataclass(frozen=True)

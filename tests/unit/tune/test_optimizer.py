@@ -364,6 +364,7 @@ def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
         tmp_path / "q",
         space={"x": {"uniform": [0, 1]}, "fragile": {"choice": [True, False]}},
         search={"method": "random", "trials": 12},
+        rungs=[{"epochs": 2, "seeds": 2}, {"epochs": 2, "seeds": 3}],
     )
     study.run()
     charges = unseen_failures(study.ledger)
