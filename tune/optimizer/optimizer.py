@@ -140,8 +140,6 @@ class Optimizer:
         raced = f" on {len(losses)} seeds" if trial.seeds else ""
         spread = f", {failed} of {len(losses)} seeds failed" if failed else ""
         self.ledger.decide("reach", trial.number, rung, f"{verb}{raced} with score {value:.6g}{spread}", detail)
-        if self.study.search.halving == "stop" and trial.paused and trial.number not in self._promotable(rung):
-            self._stop(trial)
 
     @property
     def _baseline(self) -> float:
@@ -151,7 +149,10 @@ class Optimizer:
         return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
 
     def _promotion(self) -> Trial | None:
-        """Promotes the best trial that has earned it, from the highest rung down."""
+        """Promotes the best trial that has earned it, from the highest rung down; stops the others, if that is asked."""
+        for trial in self.ledger.trials if self.study.search.halving == "stop" else ():
+            if trial.paused and trial.number not in self._promotable(trial.rung):
+                self._stop(trial)
         for rung in reversed(range(len(self.study.rungs) - 1)):
             for number in self._promotable(rung):
                 trial = self.ledger.trials[number]
@@ -255,7 +256,7 @@ class Optimizer:
         number, why = chosen
         trial = self.ledger.trials[number]
         seeds = len(self.ledger.seeds(number, trial.rung)) + 1
-        self.ledger.decide("race", number, trial.rung, f"gets a {ordinal(seeds)} seed: {why}", {"seeds": seeds})
+        self.ledger.decide("race", number, trial.rung, f"gets its {ordinal(seeds)} seed: {why}", {"seeds": seeds})
         return trial
 
     def _spend_rest(self) -> Trial | None:

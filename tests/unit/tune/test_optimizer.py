@@ -316,7 +316,7 @@ def test_the_race_gives_the_leader_all_seeds(tmp_path: Path) -> None:
     study.run()
     raced = [decision for decision in study.ledger.decisions if decision.kind == "race"]
     assert [decision.detail["seeds"] for decision in raced] == [4, 5]
-    assert raced[0].reason.startswith("gets a 4th seed: it leads with score ")
+    assert raced[0].reason.startswith("gets its 4th seed: it leads with score ")
     (number,) = {decision.trial for decision in raced}
     winner = study.ledger.trials[number or 0]
     assert winner.last is not None
