@@ -149,7 +149,7 @@ class Optimizer:
         return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
 
     def _promotion(self) -> Trial | None:
-        """Promotes the best trial that has earned it, from the highest rung down; stops the others, if that is asked."""
+        """Promotes the best trial that has earned it, from the highest rung down; stops others if asked to."""
         for trial in self.ledger.trials if self.study.search.halving == "stop" else ():
             if trial.paused and trial.number not in self._promotable(trial.rung):
                 self._stop(trial)
