@@ -83,6 +83,11 @@ class Budget(_Section):
         description="seconds, or like 30min; time while no process works on the study is not counted",
         json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
     )
+    gpu_hours: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="hours in which a trial held its GPUs, times resources.gpus_per_trial, summed over trials; "
+        "work that was trained again included",
+    )
 
 
 class Confirm(_Section):
@@ -222,6 +227,10 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
                 f"{study.budget.seed_epochs} cannot confirm one trial: the full ladder costs {full} seed-epochs",
             )
         )
+    if study.budget.gpu_hours is not None and not study.resources.gpus_per_trial:
+        never = f"{study.budget.gpu_hours:g} would never be used, because resources.gpus_per_trial is 0"
+        instead = "set that above 0, or give budget.wall_clock or budget.seed_epochs instead"
+        found.append((("budget", "gpu_hours"), f"{never}; {instead}"))
     return found
 
 

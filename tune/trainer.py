@@ -44,7 +44,10 @@ class Trainer(Protocol):
     ) -> None: ...
 
     def train(self, epochs: int) -> Iterator[Mapping[str, Sequence[float | None]]]:
-        """Yields one mapping per epoch; each value has one number per seed, in the order of `seeds`."""
+        """Yields one mapping per epoch; each value has one number per seed, in the order of `seeds`.
+
+        The names `trial`, `seed`, `epoch` and `gpu_seconds` are the tuner's own.
+        """
         ...
 
     def state(self) -> Mapping[int, Any]:

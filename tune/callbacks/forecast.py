@@ -33,7 +33,8 @@ def remaining_seed_epochs(ledger: Ledger) -> int:
     """Returns the seed-epochs that are still to be trained.
 
     Of the trials planned, one in `reduction_factor` is taken to climb from each rung to the next, at least one to the
-    top; what the open trials have already trained is taken off; a budget caps the sum.
+    top; what the open trials have already trained is taken off; a budget caps the sum, one of GPU-hours at what a
+    seed-epoch took of them so far.
     """
     study, expected, total = ledger.study, ledger.study.trials, 0
     for index, rung in enumerate(study.rungs):
@@ -44,8 +45,11 @@ def remaining_seed_epochs(ledger: Ledger) -> int:
     for trial in ledger.trials:
         if trial.open:
             total += cost(study.rungs[trial.rung], ledger.trained(trial.number), study.seeds)
-    budget = study.budget.seed_epochs
-    return total if budget is None else min(total, max(0, budget - ledger.spent))
+    budget = study.budget
+    if budget.gpu_hours is not None and ledger.gpu_seconds:
+        each = ledger.gpu_seconds / (ledger.spent + ledger.redone)
+        total = min(total, max(0, int((3600 * budget.gpu_hours - ledger.gpu_seconds) / each)))
+    return total if budget.seed_epochs is None else min(total, max(0, budget.seed_epochs - ledger.spent))
 
 
 def remaining_seconds(ledger: Ledger, rate: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """What every driver is given, and how one unit of work is trained wherever that happens."""
 
 import logging
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,12 +28,15 @@ class Report:
         metrics: By name, one value per seed of the work.
         saved: Whether a checkpoint of this epoch is durable.
         baseline: The constant model's losses, by name.
+        held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
+            with loading, checkpoints and waiting for the driver.
     """
 
     epoch: int
     metrics: Mapping[str, Sequence[float | None]]
     saved: bool
     baseline: Mapping[str, float]
+    held_s: float
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Job:
         ledger = self.optimizer.ledger
         ledger.set_baseline(report.baseline)
         try:
-            ledger.record(work.trial, work.seeds, report.epoch, report.metrics)
+            ledger.record(work.trial, work.seeds, report.epoch, report.metrics, report.held_s)
         except ValueError as error:
             return Death.of(error)
         if report.saved:
@@ -161,6 +165,7 @@ class Unit:
             self._trainer.close()
 
     def _train(self) -> Iterator[Report]:
+        held_since = time.monotonic()
         limit_threads(self._manner.threads)
         work, every = self.work, self._manner.every
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
@@ -171,7 +176,9 @@ class Unit:
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
             if due:
                 self.save()
-            yield Report(self._epoch, dict(metrics), due, baseline)
+            now = time.monotonic()
+            yield Report(self._epoch, dict(metrics), due, baseline, now - held_since)
+            held_since = now
         if self._epoch < work.to_epoch:
             raise ValueError(
                 f"the trainer ended at epoch {self._epoch}, asked for {work.to_epoch}; "

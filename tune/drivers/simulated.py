@@ -5,7 +5,7 @@ machines would work on for a day is played in the time that its trainer takes, a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import isfinite
 
@@ -44,9 +44,11 @@ class _Flight:
     item: Report | Death | None = field(compare=False, default=None)
 
     def train(self, now_s: float) -> None:
-        """Trains the next epoch, which begins now."""
-        self.item = next(self.news)
-        self.due_s = now_s + _duration_s(self.item, len(self.unit.work.seeds))
+        """Trains the next epoch, which begins now; what it held its slot for is virtual time as well."""
+        item = next(self.news)
+        lasted_s = _duration_s(item, len(self.unit.work.seeds))
+        self.item = replace(item, held_s=lasted_s) if isinstance(item, Report) else item
+        self.due_s = now_s + lasted_s
 
     def deliver(self, job: Job) -> bool:
         """Puts the result into the ledger; says whether the unit goes on."""

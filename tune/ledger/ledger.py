@@ -22,6 +22,9 @@ from tune.study import Study, dump_study
 
 Clock = Callable[[], float]
 
+_GPU_SECONDS = "gpu_seconds"
+"""The curve column from which `Ledger.gpu_seconds` is summed."""
+
 
 class Ledger:
     """One study's memory. Make one with `open` to work on the study, with `read` to look at it.
@@ -38,6 +41,10 @@ class Ledger:
         checkpoints: Where trainers put their state.
         redone: Seed-epochs that were trained again after a process was killed.
         spent: Seed-epochs trained, each counted once.
+        gpu_seconds: GPU-seconds used: of every epoch, the time for which its trial held its slot times
+            `resources.gpus_per_trial`. Epochs that were trained again count again, for the GPU was as busy with them;
+            what a process or trainer that died had begun since its last epoch does not. It is the sum of a column of
+            the curves, so it outlives a kill as they do, and a ledger that is opened again knows the same.
     """
 
     def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
@@ -47,6 +54,7 @@ class Ledger:
         self.sessions: list[Session] = []
         self.checkpoints = CheckpointStore(folder / "checkpoints")
         self.redone = self.spent = 0
+        self.gpu_seconds = 0.0
         self._database, self._clock = database, clock
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
@@ -196,7 +204,12 @@ class Ledger:
         return decision
 
     def record(
-        self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]
+        self,
+        trial: int,
+        seeds: Sequence[int],
+        epoch: int,
+        metrics: Mapping[str, Sequence[float | None]],
+        held_s: float = 0.0,
     ) -> None:
         """Writes one epoch of some seeds of a trial.
 
@@ -205,6 +218,8 @@ class Ledger:
             seeds: Which seeds.
             epoch: 1-based.
             metrics: By name, one value per seed.
+            held_s: Seconds for which the trial held its slot for it. Where trials have GPUs, the column `gpu_seconds`
+                keeps each seed's equal share.
 
         Raises:
             ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
@@ -217,6 +232,10 @@ class Ledger:
             raise ValueError(f"metric '{uneven[0]}' has {len(metrics[uneven[0]])} values for {len(seeds)} seeds")
         for seed, value in zip(seeds, metrics[scored], strict=True):
             self._take_value(trial, seed, epoch, value)
+        if self.study.resources.gpus_per_trial:
+            share = held_s * self.study.resources.gpus_per_trial / len(seeds)
+            metrics = {**metrics, _GPU_SECONDS: [share] * len(seeds)}
+            self._take_gpu_seconds([share] * len(seeds))
         self._curves.append(trial, seeds, epoch, metrics)
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
@@ -309,6 +328,12 @@ class Ledger:
         values = table[metric].to_pylist() if metric in table.column_names else [None] * table.num_rows
         for trial, seed, epoch, value in zip(*columns, values, strict=True):
             self._take_value(trial, seed, epoch, value)
+        if self.study.resources.gpus_per_trial and _GPU_SECONDS in table.column_names:
+            self._take_gpu_seconds(table[_GPU_SECONDS].to_pylist())
+
+    def _take_gpu_seconds(self, shares: Sequence[float | None]) -> None:
+        for share in shares:  # one by one, so that a ledger that is opened again has the same sum to the last bit
+            self.gpu_seconds += share or 0.0
 
     def _take_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
         curve = self._values.setdefault((trial, seed), [])

@@ -297,8 +297,11 @@ class Optimizer:
         return max(0, self.study.race_reserve - raced * self.study.top.epochs)
 
     def _out_of_time(self) -> bool:
-        limit = self.study.budget.wall_clock
-        return limit is not None and self._elapsed_s() >= limit
+        """Says whether the wall clock or the GPU-hours are used up."""
+        budget = self.study.budget
+        if budget.gpu_hours is not None and self.ledger.gpu_seconds >= 3600 * budget.gpu_hours:
+            return True
+        return budget.wall_clock is not None and self._elapsed_s() >= budget.wall_clock
 
     def _stop_if_doomed(self) -> None:
         first = self.ledger.trials[:_DOOMED_AFTER]

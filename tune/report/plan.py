@@ -37,7 +37,22 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
     lines = [f"About {wording.count(total, 'seed-epoch')}" + (f" of a budget of {budget:,}." if budget else ".")]
     pace = f"{wording.duration(seed_epoch_s)} per epoch of one seed, {wording.count(slots, 'trial')} at once"
     lines.append(f"Expected time: {wording.duration(total * seed_epoch_s / slots)} ({pace}).")
-    if study.budget.wall_clock is not None:
-        lines.append(f"It stops after {wording.duration(study.budget.wall_clock)} in any case.")
+    seed_epoch_gpu_hours = seed_epoch_s * study.resources.gpus_per_trial / 3600
+    if seed_epoch_gpu_hours:
+        lines.append(f"Expected use of GPUs: {wording.gpu_hours(total * seed_epoch_gpu_hours)}.")
+    wall_clock, gpu_hours = study.budget.wall_clock, study.budget.gpu_hours
+    if wall_clock is not None:
+        reach = _reach(wall_clock * slots / seed_epoch_s, total)
+        lines.append(f"It stops after {wording.duration(wall_clock)} in any case. At this pace that is {reach}.")
+    if gpu_hours is not None:
+        reach = _reach(gpu_hours / seed_epoch_gpu_hours, total)
+        lines.append(f"It stops after {wording.gpu_hours(gpu_hours)} in any case. At this pace that is {reach}.")
     for line in lines:
         console.print(line, highlight=False)
+
+
+def _reach(paid: float, total: int) -> str:
+    """Returns how far so many seed-epochs reach in a plan."""
+    if paid >= total:
+        return "enough for all of it"
+    return f"enough for about {int(paid):,} of its seed-epochs ({wording.percent(paid / total, 0)})"

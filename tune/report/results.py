@@ -101,6 +101,8 @@ class Cost:
         sessions: How many processes did.
         interruptions: How many of them were interrupted or killed.
         full: Seed-epochs of the same trials, had each gone the full ladder.
+        gpu_hours: GPU-hours used, see `Ledger.gpu_seconds`; None when trials have no GPU.
+        gpu_hours_budget: How many the study may use; None when that is not limited.
     """
 
     spent: int
@@ -109,6 +111,8 @@ class Cost:
     sessions: int
     interruptions: int
     full: int
+    gpu_hours: float | None
+    gpu_hours_budget: float | None
 
     @property
     def saved(self) -> float:
@@ -185,6 +189,8 @@ def cost_of(ledger: Ledger) -> Cost:
         sessions=len(ledger.sessions),
         interruptions=sum(session.ended in ("interrupted", "lost") for session in ledger.sessions),
         full=len(ledger.trials) * cost(ledger.study.top),
+        gpu_hours=ledger.gpu_seconds / 3600 if ledger.study.resources.gpus_per_trial else None,
+        gpu_hours_budget=ledger.study.budget.gpu_hours,
     )
 
 

@@ -34,6 +34,8 @@ def cost_sentences(cost: Cost) -> list[str]:
     ended = f", {cost.interruptions} of which interrupted or lost" if cost.interruptions else ""
     spent = f"{wording.count(cost.spent, 'seed-epoch')}{redone} in {wording.duration(cost.seconds)}"
     lines = [f"{spent} over {wording.count(cost.sessions, 'session')}{ended}."]
+    if cost.gpu_hours is not None:
+        lines.append(f"Trials held GPUs for {wording.gpu_hours(cost.gpu_hours, cost.gpu_hours_budget)}.")
     if cost.spent < cost.full:
         lines.append(
             f"Early stopping saved {wording.percent(cost.saved, 0)}: training every trial to the end on every seed "

@@ -13,7 +13,7 @@ from rich.text import Text
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import STATES
 from tune.report import wording
-from tune.report.results import failed_seeds
+from tune.report.results import cost_of, failed_seeds
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
@@ -26,6 +26,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
     ranked = standings(ledger, ledger.in_flight)
     best = incumbent(ranked)
     counts = Counter(standing.state for standing in ranked)
+    cost = cost_of(ledger)
     said = {
         "study": ledger.study.name,
         "folder": str(ledger.folder),
@@ -34,9 +35,11 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "planned_trials": ledger.study.trials,
         "incumbent": None if best is None else _incumbent(best, scored_baseline(ledger)),
         "baseline": dict(ledger.baseline) if ledger.baseline is not None else None,
-        "seed_epochs_spent": ledger.spent,
-        "seed_epochs_redone": ledger.redone,
-        "seconds": ledger.elapsed_s(),
+        "seed_epochs_spent": cost.spent,
+        "seed_epochs_redone": cost.redone,
+        "gpu_hours_used": cost.gpu_hours,
+        "gpu_hours_budget": cost.gpu_hours_budget,
+        "seconds": cost.seconds,
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
     }
@@ -60,11 +63,13 @@ def print_status(ledger: Ledger, console: Console) -> None:
     ranked = standings(ledger, ledger.in_flight)
     counts = Counter(standing.state for standing in ranked)
     states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "none yet"
-    redone = f" ({ledger.redone:,} trained again)" if ledger.redone else ""
-    spent = wording.count(ledger.spent, "seed-epoch")
+    cost = cost_of(ledger)
+    redone = f" ({cost.redone:,} trained again)" if cost.redone else ""
+    spent = wording.count(cost.spent, "seed-epoch")
+    gpus = "" if cost.gpu_hours is None else f", {wording.gpu_hours(cost.gpu_hours, cost.gpu_hours_budget)}"
     lines = [
         ("trials", f"{len(ranked)} of {ledger.study.trials}: {states}"),
-        ("trained", f"{spent}{redone} in {wording.duration(ledger.elapsed_s())}"),
+        ("trained", f"{spent}{redone} in {wording.duration(cost.seconds)}{gpus}"),
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
     ]

@@ -55,6 +55,12 @@ def duration(length_s: float) -> str:
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
 
 
+def gpu_hours(used: float, budget: float | None = None) -> str:
+    """Returns `3.25 GPU-hours`, with a budget `3.25 of 24 GPU-hours`."""
+    shown = f"{used:,.0f}" if used >= 100 else number(used, 3)
+    return f"{shown}{'' if budget is None else f' of {budget:,g}'} GPU-hours"
+
+
 def seconds(given: float) -> str:
     """Returns seconds for a column: three digits, and never in powers of ten."""
     return f"{given:.0f}" if isfinite(given) and given >= 100 else number(given, 3)

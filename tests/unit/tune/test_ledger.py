@@ -106,6 +106,31 @@ def test_work_beyond_the_checkpoint_is_redone_and_counted(tmp_path: Path) -> Non
     assert Ledger.read(tmp_path / "q", clock=Clock()).redone == 4
 
 
+def test_gpu_seconds_are_a_sum_of_the_curves(tmp_path: Path) -> None:
+    """Seeds that train together hold their GPUs once; work that is trained again counts again, also after a kill."""
+    ledger = opened(tmp_path / "q", resources={"gpus_per_trial": 0.3})
+    trial = start(ledger)
+    for epoch in (1, 2):
+        ledger.record(trial, (1, 2, 3), epoch, {"validation_loss": [0.5] * 3}, held_s=7.0)
+    assert ledger.gpu_seconds == pytest.approx(0.3 * 14)
+    killed(ledger)
+    again = opened(tmp_path / "q", resources={"gpus_per_trial": 0.3})
+    assert again.gpu_seconds == ledger.gpu_seconds
+    again.record(trial, (1, 2, 3), 1, {"validation_loss": [0.5] * 3}, held_s=1.0)
+    assert (again.redone, again.gpu_seconds) == (3, pytest.approx(0.3 * 15))
+    assert again.curves()["gpu_seconds"].to_pylist() == pytest.approx([0.1, 0.7] * 3)
+    again.close("interrupted")
+    assert Ledger.read(tmp_path / "q", clock=Clock()).gpu_seconds == again.gpu_seconds
+
+
+def test_without_gpus_no_gpu_seconds_are_kept(tmp_path: Path) -> None:
+    """A study on CPUs has no such column, and has used none."""
+    ledger = opened(tmp_path / "q")
+    ledger.record(start(ledger), (1, 2), 1, {"validation_loss": [0.5, 0.5]}, held_s=7.0)
+    assert ledger.gpu_seconds == 0
+    assert ledger.curves().column_names == ["trial", "seed", "epoch", "validation_loss"]
+
+
 def test_a_checkpoint_beyond_the_curve_is_not_used(tmp_path: Path) -> None:
     """Killed between checkpoint and curves: the older checkpoint counts, because it was kept."""
     ledger = opened(tmp_path / "q")

@@ -155,6 +155,22 @@ def test_the_clock_ends_a_study(tmp_path: Path) -> None:
     assert study.told() == ["start 0 0", "start 1 0", "reach 0 0", "reach 1 0", "stop 0 0", "stop 1 0"]
 
 
+def test_gpu_hours_end_a_study(tmp_path: Path) -> None:
+    """When they are used up nothing new starts, in this process and in the next; a trial in flight ends its rung."""
+    budget = {"gpu_hours": 0.3 / 3600}  # three epochs of 0.05 s on two GPUs
+    gpus = {"gpus_per_trial": 2}
+    study = bench(tmp_path / "q", fixed={"sleep_s": 0.05}, budget=budget, resources=gpus, search={"trials": 100})
+    works = [study.optimizer.next_work() for _ in range(3)]
+    for work in works:
+        assert work is not None
+        study.do(work)
+    assert study.ledger.gpu_seconds >= 3 * 2 * 0.05 * 2  # trials, epochs, seconds, GPUs
+    assert study.optimizer.next_work() is None
+    study.reopen()
+    assert study.optimizer.next_work() is None
+    assert study.told() == [f"{kind} {number} 0" for kind in ("start", "reach") for number in range(3)]
+
+
 def test_a_dead_seed_counts_and_trains_no_more(tmp_path: Path) -> None:
     """A seed that became non-finite fails its trial's score; the living seeds go on without it."""
     study = bench(tmp_path / "q", fixed={"dies_at": 2}, search={"trials": 1})

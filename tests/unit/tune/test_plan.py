@@ -1,11 +1,14 @@
 """What a study is going to do, said before it does it."""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.fakes.studies import quadratic_study
 from tune.cli import main
+from tune.report.plan import print_plan
 from tune.rungs import stages
 from tune.study import dump_study
 
@@ -34,6 +37,30 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(
     assert "Expected time: " in said
     assert "It stops after 2 h 00 min in any case." in said
     assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
+def test_a_plan_says_how_far_the_budget_reaches() -> None:
+    """At two slots and a second per seed-epoch on half a GPU: 85 seed-epochs ask for 42.5 GPU-seconds, 42.5 s."""
+    study = quadratic_study(
+        rungs=[{"epochs": 5, "seeds": 1}],
+        search={"trials": 17},
+        confirm={"seeds": 1},
+        budget={"wall_clock": "1min", "gpu_hours": 0.01},
+        resources={"gpus_per_trial": 0.5},
+    )
+    out = io.StringIO()
+    print_plan(study, 2, 1.0, Console(file=out, width=200))
+    said = out.getvalue().splitlines()[-5:]
+    assert said == [
+        "About 85 seed-epochs.",
+        "Expected time: 42 s (1 s per epoch of one seed, 2 trials at once).",
+        "Expected use of GPUs: 0.0118 GPU-hours.",
+        "It stops after 1 min 00 s in any case. At this pace that is enough for all of it.",
+        (
+            "It stops after 0.01 GPU-hours in any case. At this pace that is enough for about 72 of its "
+            "seed-epochs (85%)."
+        ),
+    ]
 
 
 def test_a_dry_run_finds_what_every_trial_would_die_of(

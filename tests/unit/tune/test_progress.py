@@ -194,6 +194,16 @@ def test_budgets_cap_what_remains(tmp_path: Path) -> None:
     assert remaining_seconds(ledger, rate=None) is None
 
 
+def test_gpu_hours_cap_what_remains_at_what_a_seed_epoch_took(tmp_path: Path) -> None:
+    """One seed-epoch took 10 GPU-seconds, so 100 are enough for nine more; before any was trained nothing is known."""
+    study = latent_study(budget={"gpu_hours": 100 / 3600}, resources={"gpus_per_trial": 1})
+    ledger = Ledger.open(study, tmp_path / "s", clock=Clock())
+    whole = remaining_seed_epochs(ledger)
+    assert Player(ledger, Clock()).optimizer.next_work() is not None
+    ledger.record(0, (1,), 1, {"validation_loss": [0.03]}, held_s=10.0)
+    assert (whole, remaining_seed_epochs(ledger)) == (12 * 4 + 6 * 8 + 3 * 28, 9)
+
+
 def test_pace_is_that_of_the_last_minute() -> None:
     """A slow beginning is forgotten."""
     pace = Pace()

@@ -127,6 +127,22 @@ def test_a_wall_clock_budget_is_virtual(tmp_path: Path) -> None:
     assert 1 < len(played.ledger.trials) < 10
 
 
+def test_a_budget_of_gpu_hours_is_virtual(tmp_path: Path) -> None:
+    """Half a GPU for a virtual second per seed-epoch; stopped and continued, the study ends with the same decisions."""
+    changes = {"budget": {"gpu_hours": 40 / 3600}, "resources": {"gpus_per_trial": 0.5}, "search": {"trials": 1000}}
+    whole, cut = (Played(tmp_path / name, slots=1, study=quadratic_study(**changes)) for name in ("whole", "cut"))
+    whole.play()
+    assert whole.ledger.gpu_seconds == 0.5 * whole.ledger.spent
+    assert 40 <= whole.ledger.gpu_seconds < 60
+    cut.stop_after = 30
+    cut.play()
+    cut.ledger.close("interrupted")
+    again = Played(tmp_path / "cut", slots=1, study=quadratic_study(**changes))
+    again.play()
+    assert reasons(again.ledger) == reasons(whole.ledger)
+    assert again.ledger.gpu_seconds == whole.ledger.gpu_seconds
+
+
 def test_a_stop_saves_every_slot(tmp_path: Path) -> None:
     """Asked to stop, epochs in progress end and are kept; continued, nothing is trained again."""
     played = Played(tmp_path / "q", slots=3)

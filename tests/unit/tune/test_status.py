@@ -56,6 +56,21 @@ def test_status_of_a_study_that_has_just_begun(tmp_path: Path) -> None:
     assert status(ledger)["state"] == "interrupted"
 
 
+def test_gpu_hours_are_told_where_trials_have_gpus(tmp_path: Path) -> None:
+    """Used and budgeted, as JSON and for people; null and not a word where trials have none."""
+    study = latent_study(budget={"gpu_hours": 24}, resources={"gpus_per_trial": 2})
+    ledger = Ledger.open(study, tmp_path / "gpu", clock=Clock())
+    assert Player(ledger, Clock()).optimizer.next_work() is not None
+    ledger.record(0, (1, 12), 1, {"validation_loss": [0.03, 0.03]}, held_s=4500.0)
+    said = status(ledger)
+    assert (said["gpu_hours_used"], said["gpu_hours_budget"]) == (2.5, 24)
+    assert "2.5 of 24 GPU-hours" in _printed(ledger)
+    none = played(tmp_path / "cpu")
+    said = status(none)
+    assert (said["gpu_hours_used"], said["gpu_hours_budget"]) == (None, None)
+    assert "GPU" not in _printed(none)
+
+
 def test_docs_and_status_agree(tmp_path: Path) -> None:
     """docs/status.md lists exactly the keys that are there, in their order."""
     said = status(played(tmp_path / "s"))

@@ -111,6 +111,17 @@ def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
             "budget.seed_epochs: 17 cannot confirm one trial: the full ladder costs 18 seed-epochs",
         ),
         (
+            {"budget": {"gpu_hours": 24}},
+            (
+                "budget.gpu_hours: 24 would never be used, because resources.gpus_per_trial is 0; set that above 0, or "
+                "give budget.wall_clock or budget.seed_epochs instead"
+            ),
+        ),
+        (
+            {"budget": {"gpu_hours": 0}, "resources": {"gpus_per_trial": 1}},
+            "budget.gpu_hours: must be greater than 0, got int 0",
+        ),
+        (
             {"search": {"protect": ["fragil"]}},
             "search.protect.0: 'fragil' is not under `space`; allowed: b, n, x",
         ),

@@ -1,6 +1,7 @@
 """The results and the terminal's tables."""
 
 import io
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tune.report import wording
 from tune.report.compare import compare_trials, print_comparison
 from tune.report.pairs import paired, tied
 from tune.report.results import cost_of, failures, gather, leaderboard, trial_seconds
+from tune.report.sentences import cost_sentences
 from tune.report.tables import print_summary
 
 
@@ -83,6 +85,18 @@ def test_cost_counts_redone_work_and_interruptions(tmp_path: Path) -> None:
     assert cost.full == 3 * 8 * 5
     assert cost.spent == sum(sum(ledger.trained(number).values()) for number in range(3))
     assert cost.saved == pytest.approx(1 - cost.spent / cost.full)
+
+
+def test_cost_names_gpu_hours_where_trials_have_gpus(tmp_path: Path) -> None:
+    """With what the study may use, when that is limited; a study on CPUs does not speak of them."""
+    ledger = Ledger.open(latent_study(resources={"gpus_per_trial": 1}), tmp_path / "s", clock=Clock())
+    assert Player(ledger, Clock()).optimizer.next_work() is not None
+    ledger.record(0, (1, 12), 1, {"validation_loss": [0.03, 0.03]}, held_s=1800.0)
+    cost = cost_of(ledger)
+    assert "Trials held GPUs for 0.5 GPU-hours." in cost_sentences(cost)
+    limited = replace(cost, gpu_hours=1234.5, gpu_hours_budget=2000.0)
+    assert "Trials held GPUs for 1,234 of 2,000 GPU-hours." in cost_sentences(limited)
+    assert not [line for line in cost_sentences(replace(cost, gpu_hours=None)) if "GPU" in line]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
