@@ -7,11 +7,12 @@ from math import isfinite
 from tune.ledger import Session
 from tune.report import wording
 from tune.report.caveats import caveats
+from tune.report.correlations import rank_correlations
 from tune.report.markdown import code_block, escape, table
 from tune.report.pairs import mean_interval
 from tune.report.results import Results, cost_of, failed_seeds, failures, leaderboard
 from tune.report.sentences import answer, cost_sentences, luck_sentence
-from tune.study import dump_study
+from tune.study import Study, dump_study
 
 _MOST_ROWS = 100
 _TOP = 5
@@ -111,6 +112,36 @@ def _lucky(results: Results) -> list[str]:
     return ["## What one seed would have preferred", "", *lines] if lines else []
 
 
+def _rungs(results: Results) -> list[str]:
+    text = ("rung", "against rung", "trials with")
+    names = [_rung(results.study, index) for index in range(len(results.study.rungs))]
+    rows = [
+        [names[one.lower], names[one.upper], one.group or "all", str(one.trials), wording.fixed(one.value)]
+        for one in rank_correlations(results.ledger)
+    ]
+    if not rows:
+        return []
+    return [
+        "## Rank correlation between rungs",
+        "",
+        (
+            "Whether rungs order trials alike: Spearman's rank correlation of the scores of the trials that reached "
+            "both. 1: the earlier rung orders them as the later one does; 0: it does not foretell it; below 0: it "
+            "prefers those that end worse. A low value means that the earlier rung says little; a ladder that begins "
+            "with more epochs or seeds would be wiser. Only promoted trials are seen at both rungs, so it is measured "
+            "among the best of the earlier one, where it tends to be lower than among all. With few trials it may be "
+            "chance."
+        ),
+        "",
+        *table([*text, "trials", "rank correlation"], rows, left=text),
+    ]
+
+
+def _rung(study: Study, index: int) -> str:
+    rung, name = study.rungs[index], "top" if index == len(study.rungs) - 1 else str(index)
+    return f"{name} ({wording.count(rung.epochs, 'epoch')} x {wording.count(rung.seeds, 'seed')})"
+
+
 def _failures(results: Results) -> list[str]:
     rows = [
         [failure.cause, str(failure.deaths), " ".join(map(str, failure.trials)), failure.log]
@@ -161,6 +192,7 @@ SECTIONS: tuple[Callable[[Results], list[str]], ...] = (
     _leaderboard,
     _by_seed,
     _lucky,
+    _rungs,
     _failures,
     _cost,
     _again,
