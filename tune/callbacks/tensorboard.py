@@ -2,7 +2,7 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,11 @@ class TensorBoard:
     How its state evolves: made → the folder is emptied → `refresh()` appends what the ledger has that is not there yet
     → `close()`. Everything is made from the ledger, so resuming a study never writes a step twice.
 
+    The step is the epoch. A result stands at that of its rung; but more seeds after as many epochs, from a higher rung
+    or from the final race, change the score and what else is said of the whole trial: that stands a step after the
+    result before. What is said of one seed after as many epochs does not change and is written once. The score is that
+    of the trial's own seeds: what tables charge for failures of its neighbours changes with every other trial.
+
     A loss that is not finite is drawn as NaN in its curve. In HParams, which averages, it is left out of the losses
     and counts in the failure rate. Where seeds failed and too few are left to know the reproducibility, its upper bound
     stands there, one minus the failure rate: TensorBoard's plots leave out rows with a gap, and it is the failures that
@@ -57,7 +62,9 @@ class TensorBoard:
         self.folder, self._ledger = ledger.folder / "tensorboard", ledger
         self._tail = CurveTail(ledger.folder / "curves")
         self._told = 0
-        self._ended: set[int] = set()
+        self._ended: set[tuple[int, int]] = set()
+        self._steps: dict[int, int] = {}  # by trial, of its latest result
+        self._results: dict[tuple[int, int], int] = {}  # by run, the epoch of its latest result
         self._epochs: dict[tuple[int, int], int] = {}
         self._tests: dict[tuple[int, int, int], float] = {}
         self._waits: dict[int, dict[tuple[int, float], int]] = defaultdict(dict)  # to the first seed that waited
@@ -83,7 +90,7 @@ class TensorBoard:
         """Appends what is new, and says of unfinished trials that they are."""
         self.refresh()
         for trial in self._ledger.trials:
-            self._end(trial, "unfinished", self._ledger.decisions[-1].time)
+            self._end(trial, self._ledger.study.seeds, "unfinished", self._ledger.decisions[-1].time)
         self._write()
 
     def _metrics(self) -> dict[str, str]:
@@ -128,38 +135,36 @@ class TensorBoard:
             for seed in self._ledger.seeds(trial.number, decision.rung or 0):
                 self._session(trial, seed)
         elif decision.kind == "reach" and decision.rung is not None:
-            self._take_result(trial, trial.reached[decision.rung], decision.time)
+            self._take_result(trial, Reached.of(decision), decision.time)  # the trial's own may be a later one
         elif decision.kind == "stop":
-            self._end(trial, "stopped", decision.time)
+            self._end(trial, self._ledger.study.seeds, "stopped", decision.time)
         elif decision.kind == "fail":
-            self._end(trial, "failed", decision.time)
+            self._end(trial, self._ledger.study.seeds, "failed", decision.time)
 
     def _take_result(self, trial: Trial, reached: Reached, time: float) -> None:
         baseline = scored_baseline(self._ledger)
         summary = summarize(list(reached.losses.values()), baseline)
         epochs = self._ledger.study.rungs[reached.rung].epochs
+        step = self._steps[trial.number] = max(epochs, self._steps.get(trial.number, 0) + 1)
         seconds = self._spent(trial, reached, epochs)
         steady = summary.reproducibility
         if summary.failed and not isfinite(steady):
             steady = 1 - summary.failure_rate
+        of_trial = {"score": reached.score, "reproducibility": steady, "seconds": seconds}
         for seed, loss in reached.losses.items():
-            shown = {
-                "score": reached.score,
-                "loss": loss,
-                "test_loss": self._tests.get((trial.number, seed, epochs), nan),
-                "failure_rate": float(has_failed(loss, baseline)),
-                "reproducibility": steady,
-                "epochs": float(epochs),
-                "seconds": seconds,
-            }
-            values = [
-                Summary.Value(tag=f"trial/{name}", simple_value=value)
-                for name, value in shown.items()
-                if isfinite(value)
-            ]
-            self._put(self._run(trial.number, seed), time, epochs, Summary(value=values))
+            run = (trial.number, seed)
+            if self._results.get(run, 0) < epochs:
+                self._results[run] = epochs
+                of_seed = {
+                    "loss": loss,
+                    "test_loss": self._tests.get((*run, epochs), nan),
+                    "failure_rate": float(has_failed(loss, baseline)),
+                    "epochs": float(epochs),
+                }
+                self._put_figures(run, time, epochs, of_seed)
+            self._put_figures(run, time, step, of_trial)
         if reached.confirmed:
-            self._end(trial, "confirmed", time)
+            self._end(trial, reached.losses, "confirmed", time)
 
     def _session(self, trial: Trial, seed: int) -> None:
         run = (trial.number, seed)
@@ -168,14 +173,14 @@ class TensorBoard:
             begin = session_start(self._ledger.study, trial.parameters, _group(trial.number), trial.started)
             self._put(self._run(*run), trial.started, 0, begin)
 
-    def _end(self, trial: Trial, status: str, time: float) -> None:
-        if trial.number in self._ended:
-            return
-        self._ended.add(trial.number)
-        self._waits.pop(trial.number, None)
-        for number, seed in self._epochs:
-            if number == trial.number:
-                self._put(self._run(number, seed), time, self._epochs[number, seed], session_end(status, time))
+    def _end(self, trial: Trial, seeds: Iterable[int], status: str, time: float) -> None:
+        """Ends the sessions of those of these seeds that have one which has not ended."""
+        if status in ("stopped", "failed"):
+            self._waits.pop(trial.number, None)
+        for run in ((trial.number, seed) for seed in seeds):
+            if run in self._epochs and run not in self._ended:
+                self._ended.add(run)
+                self._put(self._run(*run), time, self._epochs[run], session_end(status, time))
 
     def _spent(self, trial: Trial, reached: Reached, epochs: int) -> float:
         """Returns the seconds up to a rung; equal ones of one epoch are seeds that trained together, counted once."""
@@ -184,6 +189,13 @@ class TensorBoard:
 
     def _run(self, trial: int, seed: int) -> Path:
         return self.folder / _group(trial) / f"seed-{seed}"
+
+    def _put_figures(self, run: tuple[int, int], time: float, step: int, figures: Mapping[str, float]) -> None:
+        """Writes what HParams shows of a session; what is not finite is left out."""
+        values = [
+            Summary.Value(tag=f"trial/{name}", simple_value=value) for name, value in figures.items() if isfinite(value)
+        ]
+        self._put(self._run(*run), time, step, Summary(value=values))
 
     def _put(self, run: Path, time: float, step: int, summary: Summary) -> None:
         self._events[run].append(Event(wall_time=time, step=step, summary=summary))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, nan
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Kind = Literal["open", "close", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
@@ -66,6 +66,18 @@ class Reached:
     score: float
     losses: Mapping[int, float]
     confirmed: bool
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Returns the result that a decision of the kind `reach` tells."""
+        assert decision.rung is not None
+        score, losses = decision.detail["score"], decision.detail["losses"]
+        return cls(
+            rung=decision.rung,
+            score=inf if score is None else float(score),
+            losses={int(seed): nan if loss is None else float(loss) for seed, loss in losses.items()},
+            confirmed=bool(decision.detail["confirmed"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -142,14 +154,8 @@ class Trial:
         """Takes over one decision about this trial (`start` is what made it)."""
         self.reason = decision.reason
         if decision.kind == "reach":
-            assert decision.rung is not None
-            score, losses = decision.detail["score"], decision.detail["losses"]
-            self.reached[decision.rung] = Reached(
-                rung=decision.rung,
-                score=inf if score is None else float(score),
-                losses={int(seed): nan if loss is None else float(loss) for seed, loss in losses.items()},
-                confirmed=bool(decision.detail["confirmed"]),
-            )
+            reached = Reached.of(decision)
+            self.reached[reached.rung] = reached
         elif decision.kind == "promote":
             assert decision.rung is not None
             self.rung = decision.rung

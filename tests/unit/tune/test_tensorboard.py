@@ -11,8 +11,15 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 
 from tests.fakes.ledgers import Clock, Player, latent_study, played
 from tune.callbacks.tensorboard import TensorBoard, tag_of
-from tune.ledger import Ledger
+from tune.ledger import Ledger, Reached
 from tune.report.results import gather, leaderboard
+from tune.standings import unseen_failures
+
+RACE = {
+    "seeds": [1, 12, 123, 1234, 12345, 2, 23],
+    "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 4, "seeds": 3}, {"epochs": 4, "seeds": 5}],
+}
+"""A ladder that ends with more seeds after as many epochs, and two seeds for the race."""
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +28,58 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     ledger = played(tmp_path_factory.mktemp("board") / "batch-norm", deaths={5: "RuntimeError: no memory"})
     TensorBoard(ledger).close()
     return ledger
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """A finished study with a race, in TensorBoard, which was refreshed after every unit of work."""
+    clock = Clock()
+    ledger = Ledger.open(latent_study(**RACE), tmp_path_factory.mktemp("raced") / "s", clock=clock)
+    board, player = TensorBoard(ledger), Player(ledger, clock)
+    player.play(after_each=board.refresh)
+    player.optimizer.finish()
+    board.close()
+    ledger.close("finished")
+    return ledger
+
+
+def test_more_seeds_after_as_many_epochs_are_a_step_further(raced: Ledger) -> None:
+    """The score moves on at the last rung and with each seed of the race; what is said of one seed stands once."""
+    best = max(raced.trials, key=lambda trial: trial.seeds)
+    assert best.seeds == 7
+    told = [Reached.of(one) for one in raced.decisions if (one.kind, one.trial) == ("reach", best.number)]
+    scores = [result.score for result in told]
+    assert [len(result.losses) for result in told] == [2, 3, 5, 6, 7]
+    assert len(set(scores)) == 5
+    runs = {seed: _scalars(_runs(raced)[f"trial-{best.number:04d}/seed-{seed}"]) for seed in raced.study.seeds}
+    assert runs[1]["trial/score"] == pytest.approx(dict(zip((2, 4, 5, 6, 7), scores, strict=True)))
+    assert list(runs[1]["trial/loss"]) == list(runs[1]["trial/epochs"]) == [2, 4]
+    assert runs[23]["trial/score"] == pytest.approx({7: scores[-1]})
+    assert list(runs[23]["trial/loss"]) == [4]
+    for events in _runs(raced).values():
+        points = [(tag, step) for tag, step, _ in _points(events)]
+        assert len(set(points)) == len(points)
+
+
+def test_a_session_of_the_race_ends_like_any_other(tmp_path: Path) -> None:
+    """Cut short within the race, its seed is said to be unfinished, and those of the ladder to have succeeded."""
+    clock = Clock()
+    ledger = Ledger.open(latent_study(**RACE), tmp_path / "s", clock=clock)
+    board, player = TensorBoard(ledger), Player(ledger, clock)
+    while not (racing := [trial for trial in ledger.trials if trial.racing]):
+        player.play(units=1)
+        work = player.optimizer.next_work()
+        assert work is not None
+        player.optimizer.released(work)
+    board.close()
+    folder = f"trial-{racing[0].number:04d}"
+    ends = {seed: _ends(_runs(ledger)[f"{folder}/seed-{seed}"]) for seed in ledger.study.seeds[:6]}
+    assert ends.pop(2) == [api_pb2.STATUS_RUNNING]
+    assert list(ends.values()) == [[api_pb2.STATUS_SUCCESS]] * 5
+    board = TensorBoard(ledger)
+    player.play()
+    board.close()
+    assert _ends(_runs(ledger)[f"{folder}/seed-2"]) == [api_pb2.STATUS_SUCCESS]
 
 
 def test_one_experiment_at_the_root_and_a_run_per_trial_and_seed(ledger: Ledger) -> None:
@@ -87,23 +146,10 @@ def test_status_is_that_of_the_trial(ledger: Ledger) -> None:
             assert told == [api_pb2.STATUS_FAILURE if trial.ended == "failed" else api_pb2.STATUS_SUCCESS]
 
 
-def test_averages_of_a_row_are_the_figures_of_the_leaderboard(ledger: Ledger) -> None:
-    """What HParams averages over a trial's seeds agrees with the terminal's table."""
-    runs = _runs(ledger)
-    for row in leaderboard(gather(ledger)):
-        if row.summary is None:
-            continue
-        seeds = ledger.study.rung_seeds(row.rung or 0)
-        last = [_scalars(runs[f"trial-{row.number:04d}/seed-{seed}"]) for seed in seeds]
-
-        def average(tag: str, last: list[dict[str, dict[int, float]]] = last) -> float:
-            return sum(list(scalars[tag].values())[-1] for scalars in last) / len(last)
-
-        assert average("trial/score") == pytest.approx(row.score)
-        assert average("trial/failure_rate") == pytest.approx(row.summary.failure_rate)
-        assert average("trial/loss") == pytest.approx(row.summary.mean_all)
-        assert average("trial/epochs") == row.epochs
-        assert average("trial/seconds") == pytest.approx(row.seconds)
+def test_averages_of_a_row_are_the_figures_of_the_leaderboard(ledger: Ledger, raced: Ledger) -> None:
+    """What HParams averages agrees with the terminal's table, after a race too, but for the charge for neighbours."""
+    _check_averages(ledger)
+    _check_averages(raced)
 
 
 def test_curves_are_grouped_and_whole(ledger: Ledger) -> None:
@@ -130,9 +176,10 @@ def test_failed_seeds_do_not_disappear(tmp_path: Path) -> None:
     assert good["trial/reproducibility"] == bad["trial/reproducibility"] == {3: 0.5}
 
 
-def test_growing_step_by_step_and_made_at_once_are_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, RACE], ids=["ladder of epochs", "ladder of seeds and race"])
+def test_growing_step_by_step_and_made_at_once_are_the_same(tmp_path: Path, changes: dict[str, Any]) -> None:
     """Refreshed after every unit of work, with a process that ends in between: no step is missing or written twice."""
-    clock, study = Clock(), latent_study()
+    clock, study = Clock(), latent_study(**changes)
     for units in (4, 1000):
         ledger = Ledger.open(study, tmp_path / "s", clock=clock)
         board, player = TensorBoard(ledger), Player(ledger, clock)
@@ -186,6 +233,24 @@ def test_no_file_is_kept_open(tmp_path: Path) -> None:
 def test_tags_are_grouped(metric: str, tag: str) -> None:
     """By what they tell; what a trainer adds of its own has a group too."""
     assert tag_of(metric) == tag
+
+
+def _check_averages(ledger: Ledger) -> None:
+    runs, charges = _runs(ledger), unseen_failures(ledger)
+    for row in leaderboard(gather(ledger)):
+        if row.summary is None:
+            continue
+        seeds = ledger.trials[row.number].reached[row.rung or 0].losses
+        last = [_scalars(runs[f"trial-{row.number:04d}/seed-{seed}"]) for seed in seeds]
+
+        def average(tag: str, last: list[dict[str, dict[int, float]]] = last) -> float:
+            return sum(list(scalars[tag].values())[-1] for scalars in last) / len(last)
+
+        assert average("trial/score") + charges.get(row.number, 0.0) == pytest.approx(row.score)
+        assert average("trial/failure_rate") == pytest.approx(row.summary.failure_rate)
+        assert average("trial/loss") == pytest.approx(row.summary.mean_all)
+        assert average("trial/epochs") == row.epochs
+        assert average("trial/seconds") == pytest.approx(row.seconds)
 
 
 def _runs(ledger: Ledger) -> dict[str, list[Event]]:
