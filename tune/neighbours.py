@@ -15,7 +15,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform
+from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform, ordered_values
 
 _REACH = (0.1, 0.2, 0.35, 0.6, 1.2)
 """Bandwidths tried, in units of the range of one parameter."""
@@ -83,10 +83,10 @@ def _places(parameter: Parameter, values: Sequence[object]) -> Values | None:
             low, high = parameter.extremes
             logarithmic = parameter.log
         case Choice():
-            numbers = [one for one in parameter.choice if isinstance(one, int | float) and not isinstance(one, bool)]
-            if len(numbers) < len(parameter.choice) or len(numbers) < 2:
+            numbers = ordered_values(parameter)
+            if numbers is None:
                 return None
-            low, high = min(numbers), max(numbers)
+            low, high = numbers[0], numbers[-1]
             logarithmic = low > 0 and high / low > _LOGARITHMIC_FROM
     numeric = np.array(values, dtype=float)
     if logarithmic:

@@ -94,6 +94,9 @@ def promotable(
 ) -> list[int]:
     """Returns the trials at one rung that have earned promotion, best first.
 
+    Never more than one in `reduction_factor` are promoted, even where better ones came later: promotions made too early
+    would else be paid twice (Li et al. 2022, "Hyper-Tune: towards efficient hyper-parameter tuning at scale", D-ASHA).
+
     Args:
         scores: Score by trial number of every trial that reached the rung, promoted ones included.
         promoted: Those that were promoted from it already.
@@ -104,7 +107,8 @@ def promotable(
     for number, value in scores.items():
         members.setdefault(groups[number] if groups else None, {})[number] = value
     best = {number for one in members.values() for number in ranked(one)[: int(len(one) / reduction_factor)]}
-    return [number for number in ranked(scores) if number in best and number not in promoted]
+    room = int(len(scores) / reduction_factor) - len(scores.keys() & set(promoted))
+    return [number for number in ranked(scores) if number in best and number not in promoted][: max(0, room)]
 
 
 def ordinal(place: int) -> str:

@@ -163,6 +163,14 @@ Parameter = Annotated[
 ]
 
 
+def ordered_values(parameter: LogUniform | Uniform | IntRange | Choice) -> list[Any] | None:
+    """Returns the values of a choice of numbers, ascending; None for any other parameter."""
+    if not isinstance(parameter, Choice) or len(parameter.choice) < 2:
+        return None
+    numbers = [one for one in parameter.choice if isinstance(one, int | float) and not isinstance(one, bool)]
+    return sorted(numbers) if len(numbers) == len(parameter.choice) else None
+
+
 def size(space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> int | None:
     """Returns how many configurations the space holds; None when it holds a continuous parameter."""
     total = 1

@@ -98,7 +98,7 @@ class Confirm(_Section):
     )
     finalists: Annotated[int, Field(strict=True, ge=1)] = Field(default=4, description="trials that can get more seeds")
     share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.15, description="share of budget.seed_epochs that is kept for it, at most"
+        default=0.1, description="share of budget.seed_epochs that is kept for it, at most"
     )
 
 

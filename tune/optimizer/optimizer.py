@@ -15,6 +15,7 @@ from tune.scoring import has_failed, restlessness, score
 from tune.standings import unseen_failures
 
 _DOOMED_AFTER = 3
+_EXPLORED = 0.5  # of the time there is
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,14 @@ class Optimizer:
         return frozenset(self._in_flight)
 
     def next_work(self) -> Work | None:
-        """Returns work for one free slot: unfinished, else promoted, else new, else raced; None when there is none now.
+        """Returns work for one free slot: unfinished, else new, else promoted, else raced; None when there is none now.
 
         Raises:
             StudyStopped: If the first trials all died of one cause.
         """
         self._stop_if_doomed()
-        for choose in (self._unfinished, self._promotion, self._new, self._last_resort, self._race, self._spend_rest):
+        next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
+        for choose in (self._unfinished, *next_ones, self._last_resort, self._race, self._spend_rest):
             trial = choose()
             while trial is not None:
                 work = self._work(trial)
@@ -144,6 +146,15 @@ class Optimizer:
     @property
     def _baseline(self) -> float:
         return (self.ledger.baseline or {}).get(self.study.score.metric, inf)
+
+    @property
+    def _exploring(self) -> bool:
+        """Whether new trials come before promotions, so that those who climb are the best of all and not of the first.
+
+        Not where each must go on at once or never, and not when half of a time limit is over: it may cut the study
+        short, and a study ends with a winner.
+        """
+        return self.study.search.halving == "promote" and self._time_used() < _EXPLORED
 
     def _unfinished(self) -> Trial | None:
         return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
@@ -297,11 +308,13 @@ class Optimizer:
         return max(0, self.study.race_reserve - raced * self.study.top.epochs)
 
     def _out_of_time(self) -> bool:
-        """Says whether the wall clock or the GPU-hours are used up."""
+        return self._time_used() >= 1
+
+    def _time_used(self) -> float:
+        """Returns the share of the wall clock or of the GPU-hours that is used up, whichever is larger; 0 without."""
         budget = self.study.budget
-        if budget.gpu_hours is not None and self.ledger.gpu_seconds >= 3600 * budget.gpu_hours:
-            return True
-        return budget.wall_clock is not None and self._elapsed_s() >= budget.wall_clock
+        clock = 0.0 if budget.wall_clock is None else self._elapsed_s() / budget.wall_clock
+        return clock if budget.gpu_hours is None else max(clock, self.ledger.gpu_seconds / (3600 * budget.gpu_hours))
 
     def _stop_if_doomed(self) -> None:
         first = self.ledger.trials[:_DOOMED_AFTER]

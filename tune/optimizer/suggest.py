@@ -13,13 +13,14 @@ from statistics import fmean
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune.ledger import Trial
 from tune.ledger.database import distribution
 from tune.scoring import has_failed
-from tune.space import grid, size
+from tune.space import Parameter, grid, ordered_values, size
 from tune.study import Study
 
 _FRESH_TRIES = 16
@@ -103,13 +104,32 @@ def _evidence(study: Study, trials: Sequence[Trial]) -> tuple[Sequence[Trial], i
 
 
 def _ask(study: Study, trials: Sequence[Trial], sampler: BaseSampler, baseline: float) -> dict[str, Any]:
-    distributions = {name: distribution(parameter) for name, parameter in study.space.items()}
+    axes = {name: _Axis(parameter) for name, parameter in study.space.items()}
     memory = optuna.create_study(sampler=sampler, direction="minimize")
-    memory.add_trials([_frozen(trial, study, distributions, baseline) for trial in trials])
-    return memory.ask(distributions).params
+    memory.add_trials([_frozen(trial, study, axes, baseline) for trial in trials])
+    drawn = memory.ask({name: axis.distribution for name, axis in axes.items()}).params
+    return {name: axis.value(drawn[name]) for name, axis in axes.items()}
 
 
-def _frozen(trial: Trial, study: Study, distributions: Mapping[str, Any], baseline: float) -> FrozenTrial:
+class _Axis:
+    """A parameter as a sampler sees it: choices of numbers have an order, so they are seen by their places in it."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self._scale = ordered_values(parameter)
+        self.distribution: BaseDistribution = (
+            distribution(parameter) if self._scale is None else IntDistribution(0, len(self._scale) - 1)
+        )
+
+    def place(self, value: Any) -> Any:
+        """Returns what the sampler knows a value as."""
+        return value if self._scale is None else self._scale.index(value)
+
+    def value(self, place: Any) -> Any:
+        """Returns the value that the sampler means."""
+        return place if self._scale is None else self._scale[place]
+
+
+def _frozen(trial: Trial, study: Study, axes: Mapping[str, _Axis], baseline: float) -> FrozenTrial:
     """Returns a trial as the sampler is to see it.
 
     A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first
@@ -128,8 +148,8 @@ def _frozen(trial: Trial, study: Study, distributions: Mapping[str, Any], baseli
     failed = fmean(has_failed(loss, baseline) for loss in last.losses.values()) if last is not None and judged else 0.0
     return create_trial(
         state=state,
-        params=dict(trial.parameters),
-        distributions=dict(distributions),
+        params={name: axes[name].place(value) for name, value in trial.parameters.items()},
+        distributions={name: axis.distribution for name, axis in axes.items()},
         value=last.score if last is not None and trial.confirmed else None,
         intermediate_values={study.rungs[rung].epochs: reached.score for rung, reached in trial.reached.items()},
         constraints={"failure_rate": failed},
