@@ -88,7 +88,7 @@ def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int)
         "space": objective.space,
         "search": {"seed": seed},
         "seeds": list(seeds),
-        "rungs": [{"epochs": EPOCHS, "seeds": count} for count in (1, 3, 5)],
+        "epochs": EPOCHS,
         "budget": {"seed_epochs": budget},
     }
 

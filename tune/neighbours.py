@@ -29,6 +29,21 @@ _LOGARITHMIC_FROM = 4.0
 Values = NDArray[np.float64]
 
 
+def squared_distances(
+    space: Mapping[str, Parameter], settings: Sequence[Mapping[str, object]], others: Sequence[Mapping[str, object]]
+) -> Values:
+    """Squared distances `[n, m]` with every ordered parameter on [0, 1]; unequal choices of no order are 1 apart."""
+    total = np.zeros((len(settings), len(others)))
+    for name, parameter in space.items():
+        rows, columns = ([setting.get(name) for setting in side] for side in (settings, others))
+        places = _places(parameter, [*rows, *columns])
+        if places is None:
+            total += np.array([[float(one != other) for other in columns] for one in rows])
+        else:
+            total += (places[: len(rows), None] - places[None, len(rows) :]) ** 2
+    return total
+
+
 def failure_rates(
     space: Mapping[str, Parameter], settings: Sequence[Mapping[str, object]], failed: Sequence[int], seen: Sequence[int]
 ) -> list[float]:
@@ -44,7 +59,7 @@ def failure_rates(
         One rate per trial, in (0, 1).
     """
     failures, seeds = np.asarray(failed, dtype=float), np.asarray(seen, dtype=float)
-    distances = _squared_distances(space, settings)
+    distances = squared_distances(space, settings, settings)
     overall = (failures.sum() + 0.5) / (seeds.sum() + 1)
     best, chosen = -np.inf, (np.full(len(settings), overall), 1.0)
     for reach in _REACH:
@@ -58,19 +73,6 @@ def failure_rates(
     prior, weight = chosen
     rates: Values = (failures + weight * prior) / (seeds + weight)
     return [float(rate) for rate in rates]
-
-
-def _squared_distances(space: Mapping[str, Parameter], settings: Sequence[Mapping[str, object]]) -> Values:
-    """Squared distances `[n, n]` with every ordered parameter on [0, 1]; unequal choices of no order are 1 apart."""
-    total = np.zeros((len(settings), len(settings)))
-    for name, parameter in space.items():
-        values = [setting.get(name) for setting in settings]
-        places = _places(parameter, values)
-        if places is None:
-            total += np.array([[float(one != other) for other in values] for one in values])
-        else:
-            total += (places[:, None] - places[None, :]) ** 2
-    return total
 
 
 def _places(parameter: Parameter, values: Sequence[object]) -> Values | None:

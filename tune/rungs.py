@@ -8,9 +8,14 @@ promotion type: Li et al. 2020, "A System for Massively Parallel Hyperparameter 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+_MOST_SEEDS = 5
+_FEW_SEEDS = 3  # up to here a rung between one seed and all would be for nothing
+_FULL_TRAININGS = 16
 
 
 class Rung(BaseModel):
@@ -29,6 +34,26 @@ class Step:
     seeds: tuple[int, ...]
     from_epoch: int
     to_epoch: int
+
+
+def planned(epochs: int, seeds: int, seed_epochs: int | None = None) -> list[Rung]:
+    """Returns the ladder of a study that gives none: a third of the epochs on one seed, then all on ever more seeds.
+
+    Five seeds at the top, or as many as leave room for sixteen full trainings with each: what a small budget spends on
+    seeds it cannot spend on settings, and the final race gives the best few more of them. docs/search.md has the
+    measurements.
+
+    Args:
+        epochs: Of a full training.
+        seeds: How many seeds there are.
+        seed_epochs: The budget; None: not limited.
+    """
+    most = min(_MOST_SEEDS, seeds)
+    if seed_epochs is not None:
+        most = min(most, ceil(seed_epochs / (_FULL_TRAININGS * epochs)))
+    counts = sorted({1, (most + 1) // 2 if most > _FEW_SEEDS else most, most})
+    first = [Rung(epochs=ceil(epochs / 3), seeds=1)] if epochs > 1 else []
+    return [*first, *(Rung(epochs=epochs, seeds=count) for count in counts)]
 
 
 def cost(rung: Rung, done: Mapping[int, int] | None = None, seeds: Sequence[int] = ()) -> int:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tune import document
 from tune.document import Document
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
-from tune.rungs import Rung, cost, expected_cost
+from tune.rungs import Rung, cost, expected_cost, planned
 from tune.scoring import ScoreRule
 from tune.space import Parameter, Scalar, size
 
@@ -123,6 +123,13 @@ class Storage(_Section):
     )
 
 
+def _planned_rungs(given: dict[str, Any]) -> list[Rung]:
+    """Returns the ladder of a study that gives none, from the fields before it; empty where these are missing."""
+    if given.get("epochs") is None or "seeds" not in given or "budget" not in given:
+        return []
+    return planned(given["epochs"], len(given["seeds"]), given["budget"].seed_epochs)
+
+
 class Study(_Section):
     """One search: a space, a recording, a budget."""
 
@@ -141,10 +148,15 @@ class Study(_Section):
     seeds: Annotated[
         list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1), AfterValidator(_each_once)
     ] = Field(description="repeats, in the order in which they are used")
-    rungs: Annotated[list[Rung], Field(min_length=1)] = Field(description="the ladder; the last rung is 'confirmed'")
     score: ScoreRule = Field(default_factory=ScoreRule)
     confirm: Confirm = Field(default_factory=Confirm)
     budget: Budget = Field(default_factory=Budget)
+    epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="of a full training: where `rungs` is left out, the ladder is planned from it"
+    )
+    rungs: Annotated[list[Rung], Field(min_length=1)] = Field(
+        default_factory=_planned_rungs, description="the ladder; the last rung is 'confirmed'"
+    )
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
 
@@ -199,7 +211,12 @@ class Study(_Section):
 
 def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     """Returns what pydantic's types cannot say: path and message of each mistake between fields."""
+    if not study.rungs:
+        return [(("rungs",), "is missing; give the ladder, or `epochs` of a full training to have it planned")]
     found: list[tuple[tuple[str | int, ...], str]] = []
+    if study.epochs is not None and study.epochs != study.top.epochs:
+        said = f"{study.epochs}, but the last of `rungs` has {study.top.epochs}; give one of the two"
+        found.append((("epochs",), said))
     found += [
         (("rungs", index, "seeds"), f"{rung.seeds} seeds asked for, but `seeds` lists {len(study.seeds)}")
         for index, rung in enumerate(study.rungs)

@@ -19,11 +19,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune.ledger import Trial
 from tune.ledger.database import distribution
+from tune.neighbours import squared_distances
 from tune.scoring import has_failed
 from tune.space import Parameter, grid, ordered_values, size
 from tune.study import Study
 
-_FRESH_TRIES = 16
+_FRESH_TRIES = 4
 
 
 def suggest(study: Study, trials: Sequence[Trial], baseline: float = inf) -> tuple[dict[str, Any], str] | None:
@@ -50,9 +51,8 @@ def suggest(study: Study, trials: Sequence[Trial], baseline: float = inf) -> tup
         if parameters not in tried:
             break
     else:
-        parameters = (
-            next((point for point in grid(study.space) if point not in tried), parameters) if total else parameters
-        )
+        if total is not None:
+            parameters = _nearest_untried(study, parameters, tried)
     if study.search.method == "random" or informed < _startup(study):
         return parameters, "drawn at random"
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
@@ -70,6 +70,12 @@ def _next_of_grid(study: Study, trials: Sequence[Trial]) -> tuple[dict[str, Any]
         if point not in tried:
             return point, f"point {place} of {size(study.space)} of the grid"
     return None
+
+
+def _nearest_untried(study: Study, wanted: Mapping[str, Any], tried: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the point of a countable space that lies nearest to one that was tried already."""
+    fresh = [point for point in grid(study.space) if point not in tried]
+    return fresh[int(squared_distances(study.space, [wanted], fresh).argmin())]
 
 
 def _sampler(study: Study, number: int, attempt: int) -> BaseSampler:
@@ -106,7 +112,8 @@ def _evidence(study: Study, trials: Sequence[Trial]) -> tuple[Sequence[Trial], i
 def _ask(study: Study, trials: Sequence[Trial], sampler: BaseSampler, baseline: float) -> dict[str, Any]:
     axes = {name: _Axis(parameter) for name, parameter in study.space.items()}
     memory = optuna.create_study(sampler=sampler, direction="minimize")
-    memory.add_trials([_frozen(trial, study, axes, baseline) for trial in trials])
+    places = _first_places(study, trials)
+    memory.add_trials([_frozen(trial, study, axes, places, baseline) for trial in trials])
     drawn = memory.ask({name: axis.distribution for name, axis in axes.items()}).params
     return {name: axis.value(drawn[name]) for name, axis in axes.items()}
 
@@ -129,7 +136,23 @@ class _Axis:
         return place if self._scale is None else self._scale[place]
 
 
-def _frozen(trial: Trial, study: Study, axes: Mapping[str, _Axis], baseline: float) -> FrozenTrial:
+def _first_places(study: Study, trials: Sequence[Trial]) -> dict[int, float]:
+    """Returns how each trial stands at the first rung among those of its kind, from 0 for the best to 1.
+
+    A slow starter would else look bad to the sampler, which would not suggest its kind again.
+    """
+    kinds: dict[tuple[Any, ...], list[Trial]] = {}
+    for trial in trials:
+        if 0 in trial.reached:
+            kinds.setdefault(tuple(trial.parameters.get(name) for name in study.protected), []).append(trial)
+    return {
+        trial.number: place / len(kind)
+        for kind in kinds.values()
+        for place, trial in enumerate(sorted(kind, key=lambda one: (one.reached[0].score, one.number)))
+    }
+
+
+def _frozen(trial: Trial, study: Study, axes: Mapping[str, _Axis], places: Mapping[int, float], baseline: float) -> FrozenTrial:
     """Returns a trial as the sampler is to see it.
 
     A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first
@@ -151,6 +174,8 @@ def _frozen(trial: Trial, study: Study, axes: Mapping[str, _Axis], baseline: flo
         params={name: axes[name].place(value) for name, value in trial.parameters.items()},
         distributions={name: axis.distribution for name, axis in axes.items()},
         value=last.score if last is not None and trial.confirmed else None,
-        intermediate_values={study.rungs[rung].epochs: reached.score for rung, reached in trial.reached.items()},
+        intermediate_values={
+            rung: places[trial.number] if rung == 0 else reached.score for rung, reached in trial.reached.items()
+        },
         constraints={"failure_rate": failed},
     )
