@@ -1,14 +1,16 @@
 """How the trials of a study stand: what every view shows, from the ledger alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
 from tune.ledger import Ledger, Trial
 from tune.ledger.records import State
 from tune.neighbours import failure_rates
+from tune.pairs import paired
 from tune.scoring import SeedSummary, has_failed, summarize
 
+_QUICKER = 2.0  # times: less than that may be what else the machine had to do
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
 
 
@@ -66,7 +68,9 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
     """Returns every trial, best first.
 
     Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
-    of each lower rung by score, then those that reached none; trials that died come last.
+    of each lower rung by score, then those that reached none; trials that died come last. Among the confirmed trials
+    that the first cannot be told apart from (`tied`), the one of the lowest failure bound leads; among those that share
+    it, one that trains in half of the time or less, else the one with the best score.
 
     Args:
         ledger: The study.
@@ -74,7 +78,30 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
     """
     baseline = scored_baseline(ledger)
     charges = unseen_failures(ledger)
-    return sorted((_standing(ledger, trial, baseline, charges, in_flight) for trial in ledger.trials), key=_order)
+    ranked = sorted((_standing(ledger, trial, baseline, charges, in_flight) for trial in ledger.trials), key=_order)
+    if not ranked or ranked[0].state != "confirmed":
+        return ranked
+    alike = [ranked[0], *tied(ranked[0], ranked, baseline)]
+    winner = _preferred(alike, {one.number: ledger.pace(one.number) for one in alike})
+    return [winner, *(one for one in ranked if one is not winner)]
+
+
+def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[Standing]:
+    """Returns the confirmed trials that one does not beat by more than the noise of its seeds, best first.
+
+    They fail on no more seeds than it, and the 95% interval of the paired difference holds zero; see `tune.pairs`.
+    """
+    if best.state != "confirmed" or best.summary is None:
+        return []
+    return [
+        other
+        for other in ranked
+        if other is not best
+        and other.state == "confirmed"
+        and other.summary is not None
+        and other.summary.failed <= best.summary.failed
+        and not paired(best.losses, other.losses, baseline).holds_up
+    ]
 
 
 def unseen_failures(ledger: Ledger) -> dict[int, float]:
@@ -137,6 +164,15 @@ def _standing(
         summary=summarize(list(last.losses.values()), baseline) if last else None,
         seed_epochs=sum(ledger.trained(trial.number).values()),
     )
+
+
+def _preferred(alike: Sequence[Standing], pace: Mapping[int, float]) -> Standing:
+    """Returns which of some trials that cannot be told apart to recommend; `alike` is in the order of the scores."""
+    bounds = [one.summary.failure_interval[1] if one.summary else inf for one in alike]
+    safest = [one for one, bound in zip(alike, bounds, strict=True) if bound == min(bounds)]
+    first = safest[0]
+    quicker = [one for one in safest if pace[one.number] * _QUICKER <= pace[first.number]]
+    return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
 
 
 def _order(standing: Standing) -> tuple[bool, int, float, int]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import groupby
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -59,6 +60,7 @@ class Ledger:
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
         self._values: dict[tuple[int, int], list[float]] = {}
+        self._pace: dict[int, tuple[float, int]] = {}
         self._done: dict[int, dict[int, int]] = {}
         for decision in database.decisions():
             self._apply(decision)
@@ -183,6 +185,11 @@ class Ledger:
         """Returns the scored metric of one run by epoch."""
         return self._values.get((trial, seed), ())
 
+    def pace(self, trial: int) -> float:
+        """Returns the seconds that an epoch of one seed of a trial took on average; nan when the trainer tells none."""
+        seconds, rows = self._pace.get(trial, (0.0, 0))
+        return seconds / rows if rows else nan
+
     def curves(self) -> pa.Table:
         """Returns every row of every curve: trial, seed, epoch and the trainer's metrics (null: unknown)."""
         return self._curves.table()
@@ -237,6 +244,7 @@ class Ledger:
             metrics = {**metrics, _GPU_SECONDS: [share] * len(seeds)}
             self._take_gpu_seconds([share] * len(seeds))
         self._curves.append(trial, seeds, epoch, metrics)
+        self._take_seconds(trial, metrics.get("seconds", ()))
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Takes note that a checkpoint of these seeds at this epoch is durable; earlier ones are removed."""
@@ -328,8 +336,18 @@ class Ledger:
         values = table[metric].to_pylist() if metric in table.column_names else [None] * table.num_rows
         for trial, seed, epoch, value in zip(*columns, values, strict=True):
             self._take_value(trial, seed, epoch, value)
+        if "seconds" in table.column_names:
+            epochs = zip(columns[0], columns[2], table["seconds"].to_pylist(), strict=True)
+            for (trial, _), rows in groupby(epochs, key=lambda row: row[:2]):
+                self._take_seconds(trial, [value for _, _, value in rows])
         if self.study.resources.gpus_per_trial and _GPU_SECONDS in table.column_names:
             self._take_gpu_seconds(table[_GPU_SECONDS].to_pylist())
+
+    def _take_seconds(self, trial: int, values: Sequence[float | None]) -> None:
+        """Counts what one epoch took; seeds that train together share its seconds."""
+        known = [value for value in values if value is not None and isfinite(value)]
+        seconds, rows = self._pace.get(trial, (0.0, 0))
+        self._pace[trial] = seconds + sum(set(known)), rows + len(known)
 
     def _take_gpu_seconds(self, shares: Sequence[float | None]) -> None:
         for share in shares:  # one by one, so that a ledger that is opened again has the same sum to the last bit

@@ -113,7 +113,7 @@ def _ask(study: Study, trials: Sequence[Trial], sampler: BaseSampler, baseline: 
     axes = {name: _Axis(parameter) for name, parameter in study.space.items()}
     memory = optuna.create_study(sampler=sampler, direction="minimize")
     places = _first_places(study, trials)
-    memory.add_trials([_frozen(trial, study, axes, places, baseline) for trial in trials])
+    memory.add_trials([_frozen(trial, axes, places, baseline) for trial in trials])
     drawn = memory.ask({name: axis.distribution for name, axis in axes.items()}).params
     return {name: axis.value(drawn[name]) for name, axis in axes.items()}
 
@@ -152,7 +152,7 @@ def _first_places(study: Study, trials: Sequence[Trial]) -> dict[int, float]:
     }
 
 
-def _frozen(trial: Trial, study: Study, axes: Mapping[str, _Axis], places: Mapping[int, float], baseline: float) -> FrozenTrial:
+def _frozen(trial: Trial, axes: Mapping[str, _Axis], places: Mapping[int, float], baseline: float) -> FrozenTrial:
     """Returns a trial as the sampler is to see it.
 
     A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first

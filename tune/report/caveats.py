@@ -3,7 +3,6 @@
 from math import log
 
 from tune.report import wording
-from tune.report.pairs import tied
 from tune.report.results import Results
 from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform
 
@@ -79,7 +78,7 @@ def _edges(results: Results) -> list[str]:
 
 
 def _ties(results: Results) -> list[str]:
-    close = tied(results)
+    close = results.tied
     if not close:
         return []
     names = wording.listed([str(standing.number) for standing in close])

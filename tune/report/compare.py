@@ -14,8 +14,8 @@ from rich.text import Text
 
 from tune.errors import UserMistake
 from tune.ledger import Ledger, Trial
+from tune.pairs import Difference, paired
 from tune.report import wording
-from tune.report.pairs import Difference, paired
 from tune.report.results import failed_seeds, trial_seconds
 from tune.report.tables import plain_table
 from tune.standings import scored_baseline

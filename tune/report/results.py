@@ -12,7 +12,7 @@ from tune.ledger import Ledger
 from tune.ledger.records import State
 from tune.rungs import cost
 from tune.scoring import SeedSummary, has_failed
-from tune.standings import Lucky, Standing, incumbent, lucky, scored_baseline, standings
+from tune.standings import Lucky, Standing, incumbent, lucky, scored_baseline, standings, tied
 from tune.study import Study
 
 
@@ -47,6 +47,11 @@ class Results:
     def varying(self) -> tuple[str, ...]:
         """The parameters that can take more than one value."""
         return tuple(self.study.varying)
+
+    @property
+    def tied(self) -> list[Standing]:
+        """The confirmed trials that the winner cannot be told apart from, best first."""
+        return tied(self.best, self.ranked, self.baseline) if self.best is not None else []
 
     @property
     def runner_up(self) -> Standing | None:

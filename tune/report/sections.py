@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 
 from tune.ledger import Session
+from tune.pairs import mean_interval
 from tune.report import wording
 from tune.report.caveats import caveats
 from tune.report.correlations import rank_correlations
 from tune.report.markdown import code_block, escape, table
-from tune.report.pairs import mean_interval
 from tune.report.results import Results, cost_of, failed_seeds, failures, leaderboard
 from tune.report.sentences import answer, cost_sentences, luck_sentence
 from tune.study import Study, dump_study

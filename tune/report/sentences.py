@@ -3,7 +3,6 @@
 from math import isfinite
 
 from tune.report import wording
-from tune.report.pairs import tied
 from tune.report.results import Cost, Results, failed_seeds
 from tune.scoring import loss_interval
 from tune.standings import Lucky, Standing
@@ -85,13 +84,27 @@ def _expect(results: Results, best: Standing) -> str:
     return f"{loss}{gain}{test}; {failure_phrase(best)}, reproducibility {steady}."
 
 
+def _advantage(results: Results, best: Standing, other: Standing) -> str:
+    """Returns why one of two trials that cannot be told apart was preferred; see `tune.standings`."""
+    assert best.summary is not None
+    assert other.summary is not None
+    if best.summary.failure_interval[1] < other.summary.failure_interval[1]:
+        bounds = [wording.percent(one.summary.failure_interval[1], 0) for one in (best, other) if one.summary]
+        return f"fails on at most {bounds[0]} of all seeds and not {bounds[1]} (95% interval)"
+    ratio = results.ledger.pace(other.number) / results.ledger.pace(best.number)
+    return f"trains {ratio:.1f} times as fast"
+
+
 def _beats(results: Results, best: Standing) -> str:
-    runner, close = results.runner_up, tied(results)
+    runner, close = results.runner_up, results.tied
     if runner is None:
         against = "No other trial was confirmed, so there is no runner-up to compare it with"
     elif close:
         names = wording.listed([str(standing.number) for standing in close])
         against = f"Within the noise of its seeds it is tied with trial{'s' if len(close) > 1 else ''} {names}"
+        if close[0].score < best.score:
+            why = _advantage(results, best, close[0])
+            against += f", and preferred to trial {close[0].number}, whose score is better, because it {why}"
     elif runner.summary is not None and runner.summary.failed > (best.summary.failed if best.summary else 0):
         failed = wording.seeds(failed_seeds(runner.losses, results.baseline))
         against = f"It beats the runner-up, trial {runner.number}, which fails on {failed}"

@@ -12,9 +12,9 @@ from rich.console import Console
 from tests.fakes.ledgers import BASELINE, Clock, Player, latent_study, played
 from tune.errors import UserMistake
 from tune.ledger import Ledger
+from tune.pairs import paired
 from tune.report import wording
 from tune.report.compare import compare_trials, print_comparison
-from tune.report.pairs import paired, tied
 from tune.report.results import cost_of, failures, gather, leaderboard, trial_seconds
 from tune.report.sentences import cost_sentences
 from tune.report.tables import print_summary
@@ -157,7 +157,7 @@ def test_tied_trials_are_confirmed_and_fail_no_more_than_the_winner(ledger: Ledg
     """Whatever is tied with the winner has an interval that holds zero."""
     results = gather(ledger)
     assert results.best is not None
-    for other in tied(results):
+    for other in results.tied:
         assert other.state == "confirmed"
         low, high = paired(results.best.losses, other.losses, BASELINE).interval
         assert low <= 0 <= high

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from math import nan, sqrt
 from statistics import fmean, stdev
 
-from tune.report.results import Results, failed_seeds
-from tune.standings import Standing
+from tune.scoring import has_failed
 
 
 @dataclass(frozen=True)
@@ -45,29 +44,13 @@ def mean_interval(mean: float, sd: float, count: int) -> tuple[float, float]:
 
 def paired(first: Mapping[int, float], second: Mapping[int, float], baseline: float) -> Difference:
     """Returns the difference of two trials' losses over the seeds that both have and neither fails."""
-    failed = {*failed_seeds(first, baseline), *failed_seeds(second, baseline)}
-    seeds = tuple(seed for seed in first if seed in second and seed not in failed)
+    seeds = tuple(
+        seed
+        for seed in first
+        if seed in second and not has_failed(first[seed], baseline) and not has_failed(second[seed], baseline)
+    )
     gaps = [second[seed] - first[seed] for seed in seeds]
     if len(gaps) < 2:
         return Difference(seeds, gaps[0] if gaps else nan, (nan, nan))
     mean = fmean(gaps)
     return Difference(seeds, mean, mean_interval(mean, stdev(gaps), len(gaps)))
-
-
-def tied(results: Results) -> list[Standing]:
-    """Returns the confirmed trials that the winner does not beat by more than the noise of its seeds.
-
-    They fail on no more seeds than the winner, and the interval of the paired difference holds zero.
-    """
-    best = results.best
-    if best is None or best.state != "confirmed" or best.summary is None:
-        return []
-    return [
-        other
-        for other in results.ranked
-        if other is not best
-        and other.state == "confirmed"
-        and other.summary is not None
-        and other.summary.failed <= best.summary.failed
-        and not paired(best.losses, other.losses, results.baseline).holds_up
-    ]
