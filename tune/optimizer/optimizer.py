@@ -176,10 +176,13 @@ class Optimizer:
         scores = self._scores(rung)
         promoted = [trial.number for trial in self.ledger.trials if trial.rung > rung]
         factor = self.study.search.reduction_factor
-        found = promotable(scores, promoted, factor, self._groups(rung))
-        if found or self.study.search.halving == "promote" or len(scores) >= factor:
-            return found
-        return [number for number in ranked(scores)[:1] if number not in promoted]  # the first cannot wait for others
+        if self.study.search.halving == "promote":
+            return promotable(scores, promoted, factor, self._groups(rung))
+        # What goes on at once or never is judged by its rank alone: who went on before it takes nobody's place.
+        best = promotable(scores, (), factor, self._groups(rung))
+        if len(scores) < factor:
+            best = ranked(scores)[:1]  # the first cannot wait for others
+        return [number for number in best if number not in promoted]
 
     def _groups(self, rung: int) -> dict[int, tuple[Any, ...]] | None:
         """Returns what each trial is compared within: at the first rung a slow starter only with its kind."""
