@@ -151,10 +151,12 @@ class Optimizer:
     def _exploring(self) -> bool:
         """Whether new trials come before promotions, so that those who climb are the best of all and not of the first.
 
-        Not where each must go on at once or never, and not when half of a time limit is over: it may cut the study
-        short, and a study ends with a winner.
+        Not where each must go on at once or never; not when half of a time limit is over, for it may cut the study
+        short, and a study ends with a winner; and not beyond what the seed-epochs pay for, or none were left to climb.
         """
-        return self.study.search.halving == "promote" and self._time_used() < _EXPLORED
+        paid = self.study.paid_trials
+        affordable = paid is None or len(self.ledger.trials) < paid
+        return self.study.search.halving == "promote" and affordable and self._time_used() < _EXPLORED
 
     def _unfinished(self) -> Trial | None:
         return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)

@@ -455,6 +455,18 @@ def test_the_budget_plans_the_trials_and_keeps_the_race(tmp_path: Path) -> None:
     assert study.ledger.spent > 270
 
 
+def test_more_trials_than_the_budget_pays_for_leave_some_to_climb(tmp_path: Path) -> None:
+    """A hundred trials would use up the budget at the first rung; promotions come first beyond what it pays for."""
+    study = bench(tmp_path / "q", search={"method": "random", "trials": 100}, budget={"seed_epochs": 200})
+    assert study.study.paid_trials == 23  # 200 / (4 + 14 / 3)
+    study.run()
+    assert study.ledger.spent <= 200
+    assert len(study.ledger.trials) >= 23
+    assert sum(trial.confirmed for trial in study.ledger.trials) >= 7  # one in three of them
+    first = next(n for n, decision in enumerate(study.ledger.decisions) if decision.kind == "promote")
+    assert sum(decision.kind == "start" for decision in study.ledger.decisions[:first]) == 23
+
+
 def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
     """A trial that passed its seeds beside trials that fail is charged; one far from them hardly."""
     study = bench(
