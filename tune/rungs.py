@@ -119,8 +119,9 @@ def promotable(
 ) -> list[int]:
     """Returns the trials at one rung that have earned promotion, best first.
 
-    Never more than one in `reduction_factor` are promoted, even where better ones came later: promotions made too early
-    would else be paid twice (Li et al. 2022, "Hyper-Tune: towards efficient hyper-parameter tuning at scale", D-ASHA).
+    Never more than one in `reduction_factor` of a group is promoted, even where better ones came later: promotions made
+    too early would else be paid twice (Li et al. 2022, "Hyper-Tune: towards efficient hyper-parameter tuning at scale",
+    D-ASHA).
 
     Args:
         scores: Score by trial number of every trial that reached the rung, promoted ones included.
@@ -131,9 +132,12 @@ def promotable(
     members: dict[Hashable, dict[int, float]] = {}
     for number, value in scores.items():
         members.setdefault(groups[number] if groups else None, {})[number] = value
-    best = {number for one in members.values() for number in ranked(one)[: int(len(one) / reduction_factor)]}
-    room = int(len(scores) / reduction_factor) - len(scores.keys() & set(promoted))
-    return [number for number in ranked(scores) if number in best and number not in promoted][: max(0, room)]
+    earned: set[int] = set()
+    for one in members.values():
+        places = int(len(one) / reduction_factor)
+        free = max(0, places - len(one.keys() & set(promoted)))
+        earned.update([number for number in ranked(one)[:places] if number not in promoted][:free])
+    return [number for number in ranked(scores) if number in earned]
 
 
 def ordinal(place: int) -> str:

@@ -166,12 +166,17 @@ class Study(_Section):
         count = size(self.space)
         if self.search.method == "grid" and count is not None:
             return min(self.search.trials or count, count)
-        if self.search.trials is not None or self.budget.seed_epochs is None:
+        if self.search.trials is not None or self.paid_trials is None:
             return self.search.trials or 24
-        paid = int(
-            (self.budget.seed_epochs - self.race_reserve) / expected_cost(self.rungs, self.search.reduction_factor)
-        )
-        return max(1, paid if count is None else min(paid, count))
+        return self.paid_trials if count is None else min(self.paid_trials, count)
+
+    @property
+    def paid_trials(self) -> int | None:
+        """How many trials `budget.seed_epochs` pays for on average, with those who climb; None without."""
+        if self.budget.seed_epochs is None:
+            return None
+        free = self.budget.seed_epochs - self.race_reserve
+        return max(1, int(free / expected_cost(self.rungs, self.search.reduction_factor)))
 
     @property
     def most_seeds(self) -> int:

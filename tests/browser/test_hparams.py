@@ -39,7 +39,7 @@ def address(ledger: Ledger) -> Iterator[str]:
     log = (ledger.folder / "server.log").open("w")
     server = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/data/runs", b"trial-0011/seed-12", server)
+        _wait_for(f"http://127.0.0.1:{port}/data/runs", b"trial-0017/seed-12", server)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
@@ -61,7 +61,7 @@ def test_one_row_per_trial_and_a_column_per_varying_parameter(
 ) -> None:
     """The table shows each trial once, its parameters, and the score of the leaderboard."""
     page.goto(f"{address}/#hparams")
-    _row(page, 11).wait_for(timeout=60_000)
+    _row(page, 17).wait_for(timeout=60_000)
     page.screenshot(path=tmp_path / "hparams.png")
     for trial in ledger.trials:
         expect(_row(page, trial.number)).to_have_count(1)
@@ -78,7 +78,7 @@ def test_a_bool_parameter_can_be_filtered_by(page: Page, address: str, ledger: L
     """Without `true`, only the trials without batch norm are left."""
     page.goto(f"{address}/#hparams")
     page.reload()
-    _row(page, 11).wait_for(timeout=60_000)
+    _row(page, 17).wait_for(timeout=60_000)
     page.locator("tf-hparams-query-pane").get_by_text("true", exact=True).click()
     for trial in ledger.trials:
         expect(_row(page, trial.number)).to_have_count(0 if trial.parameters["use_batch_norm"] else 1)

@@ -42,7 +42,7 @@ def latent_study(**changes: Any) -> Study:
             "latent_dims": {"int": [4, 64], "log": True},
             "use_batch_norm": {"choice": [True, False]},
         },
-        "search": {"method": "random", "trials": 12, "seed": 3, "reduction_factor": 2},
+        "search": {"method": "random", "trials": 18, "seed": 90, "reduction_factor": 2},
         "seeds": [1, 12, 123, 1234, 12345],
         "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 4, "seeds": 3}, {"epochs": 8, "seeds": 5}],
     }

@@ -1,6 +1,6 @@
 """How much of a study is still to come: an estimate, from what the ladder will ask for and the rate so far."""
 
-from collections import deque
+from collections import Counter, deque
 from math import inf
 
 from tune.ledger import Ledger
@@ -33,15 +33,21 @@ def remaining_seed_epochs(ledger: Ledger) -> int:
     """Returns the seed-epochs that are still to be trained.
 
     Of the trials planned, one in `reduction_factor` is taken to climb from each rung to the next, at least one to the
-    top; what the open trials have already trained is taken off; a budget caps the sum, one of GPU-hours at what a
-    seed-epoch took of them so far.
+    top: of all that will come to the rung, and once all are there, of each group that is compared apart. What the open
+    trials have already trained is taken off; a budget caps the sum, one of GPU-hours at what a seed-epoch took of them
+    so far.
     """
     study, expected, total = ledger.study, ledger.study.trials, 0
     for index, rung in enumerate(study.rungs):
-        entered = sum(trial.rung >= index for trial in ledger.trials)
+        entered = [trial for trial in ledger.trials if trial.rung >= index]
         step = cost(rung) - (cost(study.rungs[index - 1]) if index else 0)
-        total += max(0, expected - entered) * step
-        expected = max(1, int(expected / study.search.reduction_factor))
+        total += max(0, expected - len(entered)) * step
+        groups = [expected]
+        if len(entered) >= expected:
+            names = () if index else study.protected
+            alive = [trial for trial in entered if trial.ended != "failed"]
+            groups = list(Counter(tuple(trial.parameters.get(name) for name in names) for trial in alive).values())
+        expected = max(1, sum(int(size / study.search.reduction_factor) for size in groups))
     for trial in ledger.trials:
         if trial.open:
             total += cost(study.rungs[trial.rung], ledger.trained(trial.number), study.seeds)

@@ -151,10 +151,12 @@ class Optimizer:
     def _exploring(self) -> bool:
         """Whether new trials come before promotions, so that those who climb are the best of all and not of the first.
 
-        Not where each must go on at once or never, and not when half of a time limit is over: it may cut the study
-        short, and a study ends with a winner.
+        Not where each must go on at once or never; not when half of a time limit is over, for it may cut the study
+        short, and a study ends with a winner; and not beyond what the seed-epochs pay for, or none were left to climb.
         """
-        return self.study.search.halving == "promote" and self._time_used() < _EXPLORED
+        paid = self.study.paid_trials
+        affordable = paid is None or len(self.ledger.trials) < paid
+        return self.study.search.halving == "promote" and affordable and self._time_used() < _EXPLORED
 
     def _unfinished(self) -> Trial | None:
         return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
@@ -176,10 +178,13 @@ class Optimizer:
         scores = self._scores(rung)
         promoted = [trial.number for trial in self.ledger.trials if trial.rung > rung]
         factor = self.study.search.reduction_factor
-        found = promotable(scores, promoted, factor, self._groups(rung))
-        if found or self.study.search.halving == "promote" or len(scores) >= factor:
-            return found
-        return [number for number in ranked(scores)[:1] if number not in promoted]  # the first cannot wait for others
+        if self.study.search.halving == "promote":
+            return promotable(scores, promoted, factor, self._groups(rung))
+        # What goes on at once or never is judged by its rank alone: who went on before it takes nobody's place.
+        best = promotable(scores, (), factor, self._groups(rung))
+        if len(scores) < factor:
+            best = ranked(scores)[:1]  # the first cannot wait for others
+        return [number for number in best if number not in promoted]
 
     def _groups(self, rung: int) -> dict[int, tuple[Any, ...]] | None:
         """Returns what each trial is compared within: at the first rung a slow starter only with its kind."""

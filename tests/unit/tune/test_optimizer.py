@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
@@ -52,7 +54,7 @@ def bench(folder: Path, elapsed_s: float = 0.0, **changes: Any) -> Bench:
 
 
 def test_a_ladder_as_a_picture(tmp_path: Path) -> None:
-    """Four grid points, x = 0.9 0.1 0.3 0.6, one in two is promoted: every decision in its order."""
+    """Four grid points, x = 0.9 0.1 0.3 0.6: all start, then one in two is promoted; every decision in its order."""
     study = bench(
         tmp_path / "q",
         space={"x": {"choice": [0.9, 0.1, 0.3, 0.6]}},
@@ -60,18 +62,19 @@ def test_a_ladder_as_a_picture(tmp_path: Path) -> None:
     )
     study.run()
     assert study.told() == [
-        "start 0 0", "reach 0 0",                   # 0.9: alone, nothing to compare with
-        "start 1 0", "reach 1 0", "promote 1 1", "reach 1 1",  # 0.1: best of two
-        "start 2 0", "reach 2 0",                   # 0.3: best of three, but one in two of three is one, promoted
-        "promote 2 1", "reach 2 1",                 # … and it is the best, so it climbs
-        "start 3 0", "reach 3 0",                   # 0.6: third of four
+        "start 0 0", "reach 0 0",      # 0.9
+        "start 1 0", "reach 1 0",      # 0.1: best of two, but all that are planned start first
+        "start 2 0", "reach 2 0",      # 0.3, the optimum
+        "start 3 0", "reach 3 0",      # 0.6
+        "promote 2 1", "reach 2 1",    # the best of all
+        "promote 1 1", "reach 1 1",    # the next; one in two of four is two
         "stop 0 0", "stop 3 0",
     ]  # fmt: skip
 
 
-def test_unfinished_work_comes_first_then_promotion_then_new(tmp_path: Path) -> None:
-    """A process that takes over finishes what was begun, in the order of trial numbers."""
-    study = bench(tmp_path / "q")
+def test_unfinished_work_comes_first_then_new_then_promotion(tmp_path: Path) -> None:
+    """A process that takes over finishes what was begun, then starts the trials that are left, then promotes."""
+    study = bench(tmp_path / "q", search={"trials": 4, "protect": []})
     for _ in range(3):
         work = study.optimizer.next_work()
         assert work is not None
@@ -79,14 +82,53 @@ def test_unfinished_work_comes_first_then_promotion_then_new(tmp_path: Path) -> 
             study.do(work)  # trials 1 and 2 reach rung 0; trial 0 stays in flight
     study.reopen()
     handed = []
-    for _ in range(3):
+    for _ in range(4):
         work = study.optimizer.next_work()
         assert work is not None
         handed.append((work.trial, work.seeds, work.from_epoch, work.to_epoch))
         study.do(work)
     assert handed[0] == (0, (1, 2), 0, 2)
-    assert handed[1][1:] == ((3,), 0, 2)  # the best of three climbs: its third seed catches up
-    assert handed[2] == (handed[1][0], (1, 2, 3), 2, 6)  # and joins
+    assert handed[1] == (3, (1, 2), 0, 2)  # new, although one of three could climb already
+    best = min(study.ledger.trials, key=lambda trial: trial.reached[0].score).number
+    assert handed[2] == (best, (3,), 0, 2)  # the best of four climbs: its third seed catches up
+    assert handed[3] == (best, (1, 2, 3), 2, 6)  # and joins
+
+
+def test_promotions_come_first_after_half_of_the_wall_clock(tmp_path: Path) -> None:
+    """The clock may end the study before all have started; so from then on the best climbs before one more starts."""
+    study = bench(tmp_path / "q", search={"trials": 12, "protect": []}, budget={"wall_clock": "1min"})
+    for _ in range(3):
+        work = study.optimizer.next_work()
+        assert work is not None
+        study.do(work)
+    study.elapsed_s = 29
+    work = study.optimizer.next_work()
+    assert work is not None
+    assert work.trial == 3  # there is time to see more
+    study.optimizer.released(work)
+    study.do(work)
+    study.elapsed_s = 30
+    best = min(study.ledger.trials, key=lambda trial: trial.reached[0].score).number
+    while (work := study.optimizer.next_work()) is not None and work.trial == best:
+        study.do(work)  # its third seed, then all
+    assert study.told()[-3:] == [f"promote {best} 1", f"reach {best} 1", "start 4 0"]
+
+
+def test_promotions_come_first_after_half_of_the_gpu_hours(tmp_path: Path) -> None:
+    """As with the wall clock: half an hour in which the fourth trial held its GPU is half of one GPU-hour."""
+    search = {"trials": 12, "protect": []}
+    study = bench(tmp_path / "q", search=search, budget={"gpu_hours": 1}, resources={"gpus_per_trial": 1})
+    for number in range(4):
+        work = study.optimizer.next_work()
+        assert work is not None
+        assert work.trial == number
+        if number < 3:
+            study.do(work)
+    study.ledger.record(3, (1, 2), 1, {"validation_loss": [0.1, 0.1]}, held_s=1800.0)
+    work = study.optimizer.next_work()
+    assert work is not None
+    best = min(study.ledger.trials[:3], key=lambda trial: trial.reached[0].score).number
+    assert (work.trial, study.told()[-1]) == (best, f"promote {best} 1")
 
 
 def test_work_is_one_flat_configuration(tmp_path: Path) -> None:
@@ -239,6 +281,38 @@ def test_suggestions_repeat_and_differ(tmp_path: Path) -> None:
     assert derived_seed(0, 1) != derived_seed(1, 0)
 
 
+@pytest.mark.parametrize("method", ["tpe", "gp", "random"])
+def test_samplers_see_numbers_by_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """A choice of numbers is a scale of places, listed in whatever order; words and bools have no order."""
+    listed = [0.9, 0.1, 2, 0.3, 0.5, 30, 0.2, 0.4, 5, 0.7]
+    asked = []
+    ask = optuna.Study.ask
+
+    def spy(memory: optuna.Study, space: dict[str, BaseDistribution]) -> optuna.Trial:
+        asked.append((space, memory.trials))
+        return ask(memory, space)
+
+    monkeypatch.setattr(optuna.Study, "ask", spy)
+    others = {"fragile": {"choice": [True, False]}, "kind": {"choice": ["b", "a"]}, "width": {"uniform": [0, 1]}}
+    search = {"method": method, "trials": 12}
+    study = bench(tmp_path / "q", space={"x": {"choice": listed}, **others}, search=search)
+    study.run()
+    trials = study.ledger.trials
+    assert {trial.parameters["x"] for trial in trials} <= set(listed)
+    for space, past in asked:
+        assert space == {
+            "x": IntDistribution(0, 9),
+            "fragile": CategoricalDistribution([True, False]),
+            "kind": CategoricalDistribution(["b", "a"]),
+            "width": FloatDistribution(0, 1),
+        }
+        known = [past_trial.params["x"] for past_trial in past]
+        assert known == [sorted(listed).index(trial.parameters["x"]) for trial in trials[: len(known)]]
+    ascending = quadratic_study(space={"x": {"choice": sorted(listed)}, **others}, search=search)
+    for count in range(len(trials)):
+        assert suggest(ascending, trials[:count]) == suggest(study.study, trials[:count])
+
+
 def test_tpe_finds_what_chance_does_not(tmp_path: Path) -> None:
     """Over six study seeds TPE's best of 24 is nearer to the optimum than random's, and never picks fragile."""
     wins = 0
@@ -302,12 +376,19 @@ def test_a_slow_starter_is_compared_with_its_kind(tmp_path: Path) -> None:
     for protect in (None, []):
         study = bench(tmp_path / f"{protect}", space=space, search={**search, "protect": protect}, confirm={"seeds": 1})
         study.run()
-        promoted[protect is None] = [d.reason for d in study.ledger.decisions if d.kind == "promote"]
+        promoted[protect is None] = [
+            (study.ledger.trials[d.trial or 0].parameters["fragile"], d.reason)
+            for d in study.ledger.decisions
+            if d.kind == "promote"
+        ]
     assert promoted[True] == [
-        "promoted to rung 1: 1st of 4 at rung 0 with fragile false",
-        "promoted to rung 1: 1st of 4 at rung 0 with fragile true",
+        (False, "promoted to rung 1: 1st of 4 at rung 0 with fragile false"),
+        (True, "promoted to rung 1: 1st of 4 at rung 0 with fragile true"),
     ]
-    assert promoted[False] == ["promoted to rung 1: 1st of 4 at rung 0", "promoted to rung 1: 2nd of 8 at rung 0"]
+    assert promoted[False] == [
+        (False, "promoted to rung 1: 1st of 8 at rung 0"),
+        (False, "promoted to rung 1: 2nd of 8 at rung 0"),
+    ]
 
 
 def test_halving_that_stops_never_looks_back(tmp_path: Path) -> None:
@@ -372,6 +453,18 @@ def test_the_budget_plans_the_trials_and_keeps_the_race(tmp_path: Path) -> None:
     assert study.ledger.spent <= 300
     assert any(decision.kind == "race" for decision in study.ledger.decisions)
     assert study.ledger.spent > 270
+
+
+def test_more_trials_than_the_budget_pays_for_leave_some_to_climb(tmp_path: Path) -> None:
+    """A hundred trials would use up the budget at the first rung; promotions come first beyond what it pays for."""
+    study = bench(tmp_path / "q", search={"method": "random", "trials": 100}, budget={"seed_epochs": 200})
+    assert study.study.paid_trials == 23  # 200 / (4 + 14 / 3)
+    study.run()
+    assert study.ledger.spent <= 200
+    assert len(study.ledger.trials) >= 23
+    assert sum(trial.confirmed for trial in study.ledger.trials) >= 7  # one in three of them
+    first = next(n for n, decision in enumerate(study.ledger.decisions) if decision.kind == "promote")
+    assert sum(decision.kind == "start" for decision in study.ledger.decisions[:first]) == 23
 
 
 def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:

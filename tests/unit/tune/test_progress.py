@@ -90,10 +90,10 @@ def test_live_view_says_what_the_ledger_says(tmp_path: Path) -> None:
     screen.progress.refresh()
     shown = screen.frame()
     screen.progress.stop()
-    assert "trials    12 of 12: 7 paused, 4 confirmed, 1 failed" in shown
-    assert "rungs     2 x 2: 11,  4 x 3: 6,  8 x 5: 4" in shown
+    assert "trials    18 of 18: 13 paused, 4 confirmed, 1 failed" in shown
+    assert "rungs     2 x 2: 17,  4 x 3: 8,  8 x 5: 4" in shown
     assert f"trained   {screen.ledger.spent} seed-epochs" in shown
-    assert "best      trial 3, confirmed: score 0.02907" in shown
+    assert "best      trial 9, confirmed: score 0.02884" in shown
     assert screen.ledger.decisions[-1].reason in shown
 
 
@@ -173,13 +173,15 @@ def test_failed_seeds_are_red() -> None:
 
 
 def test_remaining_work_is_what_the_ladder_asks_for(tmp_path: Path) -> None:
-    """12 trials, every second climbs: 12 x 4 + 6 x (12 - 4) + 3 x (40 - 12) seed-epochs; at the end nothing is left."""
+    """18 trials, every second climbs: 18 x 4 + 9 x (12 - 4) + 4 x (40 - 12) seed-epochs; at the end nothing is left."""
     clock = Clock()
     ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
-    assert remaining_seed_epochs(ledger) == 12 * 4 + 6 * 8 + 3 * 28
+    assert remaining_seed_epochs(ledger) == 18 * 4 + 9 * 8 + 4 * 28
     player = Player(ledger, clock)
     player.play(units=1)
-    assert remaining_seed_epochs(ledger) == 11 * 4 + 6 * 8 + 3 * 28
+    assert remaining_seed_epochs(ledger) == 17 * 4 + 9 * 8 + 4 * 28
+    player.play(units=17)  # nine with batch norm and nine without have started, of each of which four climb
+    assert remaining_seed_epochs(ledger) == 8 * 8 + 4 * 28
     player.play()
     assert remaining_seed_epochs(ledger) == 0
 
@@ -201,7 +203,7 @@ def test_gpu_hours_cap_what_remains_at_what_a_seed_epoch_took(tmp_path: Path) ->
     whole = remaining_seed_epochs(ledger)
     assert Player(ledger, Clock()).optimizer.next_work() is not None
     ledger.record(0, (1,), 1, {"validation_loss": [0.03]}, held_s=10.0)
-    assert (whole, remaining_seed_epochs(ledger)) == (12 * 4 + 6 * 8 + 3 * 28, 9)
+    assert (whole, remaining_seed_epochs(ledger)) == (18 * 4 + 9 * 8 + 4 * 28, 9)
 
 
 def test_pace_is_that_of_the_last_minute() -> None:

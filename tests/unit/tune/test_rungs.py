@@ -90,6 +90,48 @@ def test_the_best_third_is_promoted_best_first() -> None:
     assert promotable(scores, already, 3) == expected == [5, 3]
 
 
+def test_promotions_made_too_early_use_up_the_places() -> None:
+    """Of nine trials three may climb: where a bad one has, a good one that came later does not, unless the bad died."""
+    scores = {number: 0.9 - number / 10 for number in range(9)}  # each better than all before
+    assert promotable(scores, [2, 5, 8], 3) == []
+    assert promotable(scores, [2, 5], 3) == [8]
+    assert promotable(scores, [0, 1, 2, 3], 3) == []
+    died = {number: score for number, score in scores.items() if number != 2}
+    assert promotable(died, [2, 5], 4) == [8]
+    assert promotable({**died, 9: 0.95}, [2, 5], 3) == [8, 7]
+
+
+def test_each_group_has_places_of_its_own() -> None:
+    """One in two of each group climbs; the places of one that waits are not taken by one that is ahead."""
+    kind = dict.fromkeys(range(4), "fast") | dict.fromkeys(range(4, 8), "slow") | {8: "fast"}
+    scores = {number: number / 10 for number in range(8)}
+    assert promotable(scores, [], 2, kind) == [0, 1, 4, 5]
+    assert promotable(scores, [0, 3], 2, kind) == [4, 5]  # 1 is of the best two, but two of its kind have climbed
+    assert promotable(scores, [0, 3, 4, 7], 2, kind) == []
+    assert promotable({**scores, 8: -1.0}, [0, 1, 4], 2, kind) == [5]  # 8 is best of all, one in two of five is two
+    living = {number: score for number, score in scores.items() if number not in (2, 3)}
+    assert promotable(living, [3], 2, kind) == [0, 4, 5]  # 3 has died, and its place is free
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.booleans()), max_size=30),
+    st.sampled_from([2, 2.5, 3, 4]),
+)
+def test_no_more_than_one_in_so_many_ever_climbs(arrivals: list[tuple[int, bool, bool]], factor: float) -> None:
+    """Whatever comes when, of each group and of all, however often promotions are asked for meanwhile."""
+    scores: dict[int, float] = {}
+    groups: dict[int, bool] = {}
+    promoted: list[int] = []
+    for number, (score, group, ask) in enumerate(arrivals):
+        scores[number], groups[number] = score, group
+        if ask:
+            promoted += promotable(scores, promoted, factor, groups)
+        for kind in (True, False):
+            size = sum(one == kind for one in groups.values())
+            assert sum(groups[one] == kind for one in promoted) <= size / factor
+    assert len(promoted) == len(set(promoted))
+
+
 def test_too_few_trials_promote_none() -> None:
     """Two trials say nothing about the best third."""
     assert promotable({0: 0.1, 1: 0.2}, [], 3) == []

@@ -22,7 +22,7 @@ def test_status_agrees_with_the_standings(tmp_path: Path) -> None:
     best = incumbent(ranked)
     assert best is not None
     assert said["state"] == "finished"
-    assert sum(said["trials"].values()) == said["planned_trials"] == 12
+    assert sum(said["trials"].values()) == said["planned_trials"] == 18
     assert said["trials"]["failed"] == 1
     assert said["failures"] == {"RuntimeError: no memory": 2}
     assert said["incumbent"]["number"] == best.number

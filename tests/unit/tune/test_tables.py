@@ -185,10 +185,10 @@ def test_compare_shows_what_differs(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
-        ([0, 99], "no trial 99 in this study; its trials are 0 to 11"),
-        ([0, -1], "no trial -1 in this study; its trials are 0 to 11"),
-        ([3], "compare needs two or more different trials, got 3; its trials are 0 to 11"),
-        ([3, 3], "compare needs two or more different trials, got 3 3; its trials are 0 to 11"),
+        ([0, 99], "no trial 99 in this study; its trials are 0 to 17"),
+        ([0, -1], "no trial -1 in this study; its trials are 0 to 17"),
+        ([3], "compare needs two or more different trials, got 3; its trials are 0 to 17"),
+        ([3, 3], "compare needs two or more different trials, got 3 3; its trials are 0 to 17"),
     ],
 )
 def test_compare_refuses_trials_that_are_not_there(ledger: Ledger, numbers: list[int], said: str) -> None:
