@@ -14,7 +14,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 _MOST_SEEDS = 5
-_FEW_SEEDS = 3  # up to here a rung between one seed and all would be for nothing
 _FULL_TRAININGS = 16
 
 
@@ -37,11 +36,11 @@ class Step:
 
 
 def planned(epochs: int, seeds: int, seed_epochs: int | None = None) -> list[Rung]:
-    """Returns the ladder of a study that gives none: a third of the epochs on one seed, then all on ever more seeds.
+    """Returns the ladder of a study that gives none: a third of the epochs on one seed, all on one, three, five.
 
-    Five seeds at the top, or as many as leave room for sixteen full trainings with each: what a small budget spends on
-    seeds it cannot spend on settings, and the final race gives the best few more of them. docs/search.md has the
-    measurements.
+    So each rung costs about three times the one before, as one in three climbs: all get as much of the budget (Li et
+    al. 2018, "Hyperband", section 3). On fewer than five seeds where the budget would not pay for sixteen full
+    trainings with each: what is spent on seeds cannot be spent on settings, and the final race gives the best few more.
 
     Args:
         epochs: Of a full training.
@@ -51,9 +50,8 @@ def planned(epochs: int, seeds: int, seed_epochs: int | None = None) -> list[Run
     most = min(_MOST_SEEDS, seeds)
     if seed_epochs is not None:
         most = min(most, ceil(seed_epochs / (_FULL_TRAININGS * epochs)))
-    counts = sorted({1, (most + 1) // 2 if most > _FEW_SEEDS else most, most})
     first = [Rung(epochs=ceil(epochs / 3), seeds=1)] if epochs > 1 else []
-    return [*first, *(Rung(epochs=epochs, seeds=count) for count in counts)]
+    return [*first, *(Rung(epochs=epochs, seeds=count) for count in sorted({1, min(3, most), most}))]
 
 
 def cost(rung: Rung, done: Mapping[int, int] | None = None, seeds: Sequence[int] = ()) -> int:

@@ -148,25 +148,34 @@ class Optimizer:
         return (self.ledger.baseline or {}).get(self.study.score.metric, inf)
 
     @property
-    def _exploring(self) -> bool:
-        """Whether new trials come before promotions, so that those who climb are the best of all and not of the first.
+    def _unhurried(self) -> bool:
+        """Whether a rung may wait for all that come there, so that those who climb are the best of all.
 
-        Not where each must go on at once or never; not when half of a time limit is over, for it may cut the study
-        short, and a study ends with a winner; and not beyond what the seed-epochs pay for, or none were left to climb.
+        Not where each must go on at once or never, and not when half of a time limit is over: it may cut the study
+        short, and a study ends with a winner.
         """
+        return self.study.search.halving == "promote" and self._time_used() < _EXPLORED
+
+    @property
+    def _exploring(self) -> bool:
+        """Whether new trials come before promotions; not beyond what the seed-epochs pay for, or none could climb."""
         paid = self.study.paid_trials
-        affordable = paid is None or len(self.ledger.trials) < paid
-        return self.study.search.halving == "promote" and affordable and self._time_used() < _EXPLORED
+        return self._unhurried and (paid is None or len(self.ledger.trials) < paid)
 
     def _unfinished(self) -> Trial | None:
         return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
 
     def _promotion(self) -> Trial | None:
-        """Promotes the best trial that has earned it, from the highest rung down; stops others if asked to."""
+        """Promotes the best trial that has earned it; stops others if asked to.
+
+        From the lowest rung up, so that whoever climbs on is the best of all that come there; from the highest down
+        when time may run out.
+        """
         for trial in self.ledger.trials if self.study.search.halving == "stop" else ():
             if trial.paused and trial.number not in self._promotable(trial.rung):
                 self._stop(trial)
-        for rung in reversed(range(len(self.study.rungs) - 1)):
+        rungs = range(len(self.study.rungs) - 1)
+        for rung in rungs if self._unhurried else reversed(rungs):
             for number in self._promotable(rung):
                 trial = self.ledger.trials[number]
                 if trial.paused and self._affordable(self._climb(trial, rung + 1)):
