@@ -25,18 +25,22 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from math import sqrt
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.peers import PEERS, Setting, answers
 from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
+
+if TYPE_CHECKING:
+    from tune.ledger import Ledger
 
 HERE = Path(__file__).resolve().parent
 TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "connectome-large", "analytic")
@@ -93,13 +97,13 @@ def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int)
     }
 
 
-def play_ours(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> Configuration | None:
-    """Plays our own study in virtual time, changed as by `run --set`; returns the incumbent's parameters."""
+@contextmanager
+def studied(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> "Iterator[Ledger]":
+    """Plays our own study in virtual time, changed as by `run --set`; its ledger is there while inside."""
     from tune.drivers import Job
     from tune.drivers.simulated import VirtualClock, drive
     from tune.ledger import Ledger
     from tune.optimizer import Optimizer
-    from tune.standings import incumbent, standings
     from tune.study import read_study
 
     folder = Path(tempfile.mkdtemp(dir=SCRATCH, prefix="latent-tune-"))
@@ -111,20 +115,32 @@ def play_ours(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> 
         optimizer = Optimizer(ledger, clock)
         drive(Job(optimizer, study.recording, TabularTrainer), slots, clock)
         optimizer.finish()
-        best = incumbent(standings(ledger, frozenset()))
+        yield ledger
         ledger.close("finished")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def play_ours(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> Configuration | None:
+    """Returns what our own study recommends."""
+    from tune.standings import incumbent, standings
+
+    with studied(setting, slots, changes) as ledger:
+        best = incumbent(standings(ledger, frozenset()))
     return None if best is None else best.trial.parameters
+
+
+def setting_of(objective: Objective, repetition: int, budget: int) -> Setting:
+    """Returns a repetition: its randomness, and its order of the training seeds."""
+    rng = np.random.default_rng([repetition, 1])
+    return Setting(objective, rng.permutation(SEEDS).tolist(), int(rng.integers(2**31)), budget)
 
 
 def play(one: Play) -> list[Outcome]:
     """Plays, and judges what is recommended; with nothing to recommend a user takes any configuration."""
-    _quiet()
+    quiet()
     began, objective = time.perf_counter(), load(one.table)
-    rng = np.random.default_rng([one.repetition, 1])
-    seeds, seed = rng.permutation(SEEDS).tolist(), int(rng.integers(2**31))
-    setting = Setting(objective, seeds, seed, max(one.budgets))
+    setting = setting_of(objective, one.repetition, max(one.budgets))
     if one.competitor in OURS:
         found = {setting.budget: play_ours(setting, OURS[one.competitor], one.changes)}
     else:
@@ -132,20 +148,20 @@ def play(one: Play) -> list[Outcome]:
     seconds = (time.perf_counter() - began) / len(one.budgets)
     outcomes = []
     for budget, configuration in found.items():
-        truth = objective.truth(configuration if configuration is not None else anything(objective, rng))
+        truth = objective.truth(configuration if configuration is not None else anything(setting))
         regret = truth.loss - objective.best
         outcomes.append(Outcome(one.table, one.competitor, budget, one.repetition, regret, truth.fails, seconds))
     return outcomes
 
 
-def anything(objective: Objective, rng: np.random.Generator) -> Configuration:
+def anything(setting: Setting) -> Configuration:
     """Returns a configuration at random."""
     import optuna
 
     from benchmarks.peers import distributions
 
-    sampler = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
-    return dict(optuna.create_study(sampler=sampler).ask(distributions(objective)).params)
+    sampler = optuna.samplers.RandomSampler(seed=setting.seed)
+    return dict(optuna.create_study(sampler=sampler).ask(distributions(setting.objective)).params)
 
 
 def plays(
@@ -347,7 +363,8 @@ def run(todo: Sequence[Play], processes: int) -> list[Outcome]:
     return sorted(outcomes)
 
 
-def _quiet() -> None:
+def quiet() -> None:
+    """One thread, and no word of the libraries."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     warnings.filterwarnings("ignore")
     import optuna

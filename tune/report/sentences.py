@@ -4,7 +4,7 @@ from math import isfinite
 
 from tune.report import wording
 from tune.report.results import Cost, Results, failed_seeds
-from tune.scoring import loss_interval
+from tune.scoring import has_failed, loss_interval
 from tune.standings import Lucky, Standing
 
 
@@ -74,9 +74,9 @@ def _expect(results: Results, best: Standing) -> str:
     if not survivors:
         return f"Every one of its seeds failed: {failure_phrase(best)}."
     loss = f"Expect {metric} {wording.spread(summary.mean, summary.sd)} over {wording.count(survivors, 'seed')}"
-    if not summary.failed:
-        low, high = loss_interval(list(best.losses.values()), results.baseline, results.study.score)
-        loss += f" (95% interval of the mean {wording.number(low)} to {wording.number(high)})"
+    alive = [loss for loss in best.losses.values() if not has_failed(loss, results.baseline)]
+    low, high = loss_interval(alive, results.baseline, results.study.score)
+    loss += f" (95% interval of the mean {wording.number(low)} to {wording.number(high)})"
     gain = f", {wording.percent(summary.improvement)} below the constant model" if isfinite(results.baseline) else ""
     tests = [loss for loss in results.test_losses.values() if isfinite(loss)]
     test = f" (test loss {wording.number(sum(tests) / len(tests))} on average)" if tests else ""
