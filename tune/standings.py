@@ -11,6 +11,7 @@ from tune.pairs import paired
 from tune.scoring import SeedSummary, has_failed, summarize
 
 _QUICKER = 2.0  # times: less than that may be what else the machine had to do
+_AS_GOOD = 1.02  # times the score: more is worth waiting for, even where seeds cannot tell
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
 
 
@@ -70,7 +71,7 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
     Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
     of each lower rung by score, then those that reached none; trials that died come last. Among the confirmed trials
     that the first cannot be told apart from (`tied`), the one of the lowest failure bound leads; among those that share
-    it, one that trains in half of the time or less, else the one with the best score.
+    it, one that trains in half of the time or less with a score at most 2 % worse, else the one with the best score.
 
     Args:
         ledger: The study.
@@ -171,7 +172,11 @@ def _preferred(alike: Sequence[Standing], pace: Mapping[int, float]) -> Standing
     bounds = [one.summary.failure_interval[1] if one.summary else inf for one in alike]
     safest = [one for one, bound in zip(alike, bounds, strict=True) if bound == min(bounds)]
     first = safest[0]
-    quicker = [one for one in safest if pace[one.number] * _QUICKER <= pace[first.number]]
+    quicker = [
+        one
+        for one in safest
+        if pace[one.number] * _QUICKER <= pace[first.number] and one.score <= first.score * _AS_GOOD
+    ]
     return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
 
 
