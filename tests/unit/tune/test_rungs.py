@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.rungs import Rung, Step, cost, next_step, ordinal, promotable, ranked
+from tune.rungs import Rung, Step, cost, next_step, ordinal, planned, promotable, ranked
 
 SEEDS = (1, 12, 123)
 
@@ -148,3 +148,31 @@ def test_equal_scores_keep_the_older_first() -> None:
 def test_ordinals(place: int, text: str) -> None:
     """Places read as people say them."""
     assert ordinal(place) == text
+
+
+@pytest.mark.parametrize(
+    ("epochs", "seeds", "seed_epochs", "ladder"),
+    [
+        (27, 10, None, [(9, 1), (27, 1), (27, 3), (27, 5)]),
+        (27, 10, 2400, [(9, 1), (27, 1), (27, 3), (27, 5)]),
+        (27, 10, 1200, [(9, 1), (27, 1), (27, 3)]),
+        (27, 10, 600, [(9, 1), (27, 1), (27, 2)]),
+        (27, 10, 300, [(9, 1), (27, 1)]),
+        (27, 2, None, [(9, 1), (27, 1), (27, 2)]),
+        (10, 4, None, [(4, 1), (10, 1), (10, 3), (10, 4)]),
+        (1, 1, None, [(1, 1)]),
+    ],
+)
+def test_the_planned_ladder(epochs: int, seeds: int, seed_epochs: int | None, ladder: list[tuple[int, int]]) -> None:
+    """Epochs first, then seeds; a small budget buys settings before seeds."""
+    assert [(rung.epochs, rung.seeds) for rung in planned(epochs, seeds, seed_epochs)] == ladder
+
+
+@given(st.integers(1, 100), st.integers(1, 12), st.none() | st.integers(1, 10_000))
+def test_a_planned_ladder_rises(epochs: int, seeds: int, seed_epochs: int | None) -> None:
+    """Each rung has more epochs or seeds than the one before, the last all epochs, and no more seeds than there are."""
+    rungs = planned(epochs, seeds, seed_epochs)
+    pairs = [(rung.epochs, rung.seeds) for rung in rungs]
+    assert pairs == sorted(set(pairs))
+    assert rungs[-1].epochs == epochs
+    assert rungs[-1].seeds <= seeds

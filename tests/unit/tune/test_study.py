@@ -40,6 +40,16 @@ def test_everything_but_four_keys_has_a_default() -> None:
     assert study.rung_seeds(0) == (1, 2)
 
 
+def test_a_ladder_is_planned_where_none_is_given() -> None:
+    """With `epochs` for `rungs` the budget says how many seeds the top has, and what is stored reads the same."""
+    plain = {key: value for key, value in yaml.safe_load(GOOD).items() if key != "rungs"}
+    study = study_of(yaml.safe_dump({**plain, "epochs": 6, "budget": {"seed_epochs": 150}}))
+    assert [(rung.epochs, rung.seeds) for rung in study.rungs] == [(2, 1), (6, 1), (6, 2)]
+    assert study_of(dump_study(study)) == study
+    with pytest.raises(FileMistakes, match="rungs: is missing; give the ladder, or `epochs` of a full training"):
+        study_of(yaml.safe_dump(plain))
+
+
 def test_a_study_survives_being_written_and_read() -> None:
     """What `study.yaml` holds is the study, every default filled in."""
     study = study_of(changed(budget={"wall_clock": "1h 30min"}, fixed={"lr": 1e-5, "name": "no", "nothing": None}))
@@ -88,8 +98,8 @@ def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
           line 9: search.trials: must be a valid integer, got str 'two'
           line 9: search.metod: unknown key; did you mean 'method'?
           line 10: seeds.1: must be greater than or equal to 0, got int -1
-          line 11: rungs.0.x: unknown key; allowed: epochs, seeds
           line 12: budget.wall_clock: a duration is written like 90s, 30min, 2h or 1h 30min, got '30mn'
+          line 11: rungs.0.x: unknown key; allowed: epochs, seeds
           line 8: serach: unknown key; did you mean 'search'?"""  # noqa: E501 - the text as the user sees it
     )
 
@@ -104,6 +114,7 @@ def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
             {"rungs": [{"epochs": 3, "seeds": 3}, {"epochs": 9, "seeds": 2}]},
             "rungs.1: the ladder must rise: 9 epochs x 2 seeds after 3 x 3",
         ),
+        ({"epochs": 7}, "epochs: 7, but the last of `rungs` has 6; give one of the two"),
         ({"fixed": {"x": 1}}, "space.x: is also under `fixed`; keep one of the two"),
         ({"search": {"method": "grid"}}, "space.x: a grid needs countable parameters: use choice or int"),
         (
