@@ -147,7 +147,11 @@ def validate(model: type[Model], document: Document) -> tuple[Model | None, list
     try:
         return model.model_validate(document.value), list(document.mistakes)
     except ValidationError as error:
-        found = [_translate(model, document, detail) for detail in error.errors(include_url=False)]
+        found = [
+            _translate(model, document, detail)
+            for detail in error.errors(include_url=False)
+            if detail["type"] != "default_factory_not_called"  # a default that rests on what is a mistake itself
+        ]
         return None, [*document.mistakes, *found]
 
 

@@ -214,10 +214,16 @@ class Study(_Section):
         return tuple(self.seeds[: self.rungs[rung].seeds])
 
 
+_NO_LADDER: tuple[tuple[str | int, ...], str] = (
+    ("rungs",),
+    "is missing; give the ladder, or `epochs` of a full training to have it planned",
+)
+
+
 def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     """Returns what pydantic's types cannot say: path and message of each mistake between fields."""
     if not study.rungs:
-        return [(("rungs",), "is missing; give the ladder, or `epochs` of a full training to have it planned")]
+        return [_NO_LADDER]
     found: list[tuple[tuple[str | int, ...], str]] = []
     if study.epochs is not None and study.epochs != study.top.epochs:
         said = f"{study.epochs}, but the last of `rungs` has {study.top.epochs}; give one of the two"
@@ -321,6 +327,8 @@ def build_study(file: Document) -> Study:
         FileMistakes: With every mistake found.
     """
     study, mistakes = document.validate(Study, file)
+    if study is None and isinstance(file.value, dict) and not {"rungs", "epochs"} & file.value.keys():
+        mistakes.append(file.mistake(*_NO_LADDER))
     if study is not None:
         mistakes += [file.mistake(path, message) for path, message in mistakes_of(study)]
     if mistakes or study is None:
