@@ -264,8 +264,14 @@ class Optimizer:
         self.ledger.decide("stop", trial.number, trial.rung, f"stopped: {self._standing(trial)}{seeds}")
 
     def _race(self) -> Trial | None:
-        """Gives one more seed to the confirmed trial that could still be best; see `tune.race`."""
+        """Gives one more seed to the confirmed trial that could still be best; see `tune.race`.
+
+        Where seed-epochs are limited it waits for all that are in training, who may climb or lead: what is left should
+        go to the right trial and not to a free slot.
+        """
         study, top = self.study, self.study.top
+        if study.budget.seed_epochs is not None and self._in_flight:
+            return None
         if study.most_seeds == top.seeds or not self._affordable(top.epochs, reserve=False):
             return None
         charges = self._charges()
