@@ -169,13 +169,16 @@ class Optimizer:
         """Promotes the best trial that has earned it; stops others if asked to.
 
         From the lowest rung up, so that whoever climbs on is the best of all that come there; from the highest down
-        when time may run out.
+        when time may run out. Where seed-epochs are limited a rung waits for those who are on their way to it.
         """
         for trial in self.ledger.trials if self.study.search.halving == "stop" else ():
             if trial.paused and trial.number not in self._promotable(trial.rung):
                 self._stop(trial)
         rungs = range(len(self.study.rungs) - 1)
+        thrifty = self._unhurried and self.study.budget.seed_epochs is not None
         for rung in rungs if self._unhurried else reversed(rungs):
+            if thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
+                return None
             for number in self._promotable(rung):
                 trial = self.ledger.trials[number]
                 if trial.paused and self._affordable(self._climb(trial, rung + 1)):
