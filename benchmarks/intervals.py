@@ -16,16 +16,15 @@ Losses are counted as in the score. Writes benchmarks/results/intervals.json.
 """
 
 import argparse
-import json
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from math import sqrt
 from multiprocessing import get_context
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from benchmarks.search import HERE, machine, quiet, setting_of, studied
+from benchmarks.record import record
+from benchmarks.search import quiet, setting_of, studied
 from benchmarks.tabular import SEEDS, Configuration, Objective, Table, load
 from tune.scoring import counted_loss, has_failed, loss_interval, wilson_interval
 
@@ -131,15 +130,8 @@ def main() -> None:
             cells = ["-" if row[name]["share"] is None else f"{row[name]['share']:.1%}" for name in names]
             shares = f"{cells[0]:>14}{cells[1]:>16}{cells[2]:>20}{cells[3]:>14}"
             print(f"{table:20}{shares}{rows[-1]['tied']:>7.1f}", flush=True)
-    result = {
-        "what": "share of studies whose interval held the mean of fresh seeds, and whose tied set held the best",
-        "made_by": "python -m benchmarks.intervals",
-        "date": datetime.now(UTC).date().isoformat(),
-        "budget": options.budget,
-        "machine": machine(),
-        "rows": rows,
-    }
-    (HERE / "results" / "intervals.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    what = "share of studies whose interval held the mean of fresh seeds, and whose tied set held the best"
+    record("intervals", what, "python -m benchmarks.intervals", rows, budget=options.budget)
 
 
 if __name__ == "__main__":

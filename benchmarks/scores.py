@@ -10,17 +10,16 @@ recommendations that fail on at least one of ten seeds, with standard errors; wr
 """
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from math import inf, isfinite, sqrt
 from multiprocessing import get_context
 from statistics import fmean
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.search import HERE, machine, mean_and_error, play_ours, quiet, setting_of
+from benchmarks.record import mean_and_error, record
+from benchmarks.search import play_ours, quiet, setting_of
 from benchmarks.tabular import load
 from tune.scoring import ScoreRule, counted_loss, prior_sd, score, student_quantile
 
@@ -87,16 +86,9 @@ def main() -> None:
                     {"table": table, "form": form, "regret": regret, "regret_error": error, "fails": fmean(fails)}
                 )
                 print(f"{table:20}{form:16}{regret:8.4f} ± {error:.4f} / {fmean(fails):.2f}", flush=True)
-    result = {
-        "what": "regret in baselines, and share of recommendations that fail on a seed, by form of the score",
-        "made_by": "python -m benchmarks.scores",
-        "date": datetime.now(UTC).date().isoformat(),
-        "budget": options.budget,
-        "repetitions": options.repetitions,
-        "machine": machine(),
-        "rows": rows,
-    }
-    (HERE / "results" / "scores.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    what = "regret in baselines, and share of recommendations that fail on a seed, by form of the score"
+    about = {"budget": options.budget, "repetitions": options.repetitions}
+    record("scores", what, "python -m benchmarks.scores", rows, **about)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import argparse
 import json
 import logging
 import os
-import platform
 import shutil
 import tempfile
 import time
@@ -28,21 +27,20 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from math import sqrt
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.peers import PEERS, Setting, answers
+from benchmarks.record import RESULTS, mean_and_error, record
 from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
 
 if TYPE_CHECKING:
     from tune.ledger import Ledger
 
-HERE = Path(__file__).resolve().parent
 TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "connectome-large", "analytic")
 BUDGETS = (300, 600, 1200, 2400, 4800)
 OURS = {"ours": 1, "ours-16": 16}
@@ -205,11 +203,6 @@ def summary(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     return rows
 
 
-def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """Returns the mean and its standard error; the error of one value is nan, which JSON writes as null."""
-    return fmean(values), stdev(values) / sqrt(len(values)) if len(values) > 1 else float("nan")
-
-
 def show(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Prints the table."""
     print(f"\n{table:<40}{'budget':>8}{'regret':>9}{'± s.e.':>8}{'fails':>8}{'± s.e.':>8}{'n':>5}{'s each':>8}")
@@ -248,7 +241,7 @@ def markdown(tables: Sequence[str], budgets: Sequence[int]) -> Iterator[str]:
     """Yields the kept results as a Markdown table: regret ± standard error / share that fails."""
     kept: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     for table in tables:
-        path = HERE / "results" / f"search-{table}.json"
+        path = RESULTS / f"search-{table}.json"
         for row in json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else ():
             cell = f"{row['regret']:.3f} ± {row['regret_error']:.3f} / {row['fails']:.2f}"
             kept[row["competitor"], row["budget"]][table] = cell
@@ -261,27 +254,9 @@ def markdown(tables: Sequence[str], budgets: Sequence[int]) -> Iterator[str]:
         yield f"| {LABELS[name]} | {budget:,} | {cells} |"
 
 
-def machine() -> dict[str, Any]:
-    """What this ran on."""
-    found = {}
-    for name in ("optuna", "ray", "smac", "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": models[0] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **found,
-    }
-
-
 def write(table: str, outcomes: list[Outcome], *, append: bool) -> list[dict[str, Any]]:
     """Writes the table's results beside those that are kept, draws them, and returns all rows."""
-    path = HERE / "results" / f"search-{table}.json"
+    path = RESULTS / f"search-{table}.json"
     played = {outcome.competitor for outcome in outcomes}
     old = json.loads(path.read_text(encoding="utf-8"))["rows"] if append and path.exists() else []
     now = {"date": datetime.now(UTC).date().isoformat()}
@@ -289,15 +264,8 @@ def write(table: str, outcomes: list[Outcome], *, append: bool) -> list[dict[str
     fresh = [{**row, **now} for row in summary(outcomes)]
     rows = [row for row in old if row["competitor"] not in played] + fresh
     rows.sort(key=lambda row: (order[row["competitor"]], row["budget"]))
-    result = {
-        "what": "regret in baselines and probability of failing on at least one of ten seeds, by seed-epochs spent",
-        "made_by": "python -m benchmarks.search",
-        "table": table,
-        "machine": machine(),
-        "rows": rows,
-    }
-    text = json.dumps(json.loads(json.dumps(result), parse_constant=lambda _: None), indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    what = "regret in baselines and probability of failing on at least one of ten seeds, by seed-epochs spent"
+    record(path.stem, what, "python -m benchmarks.search", rows, table=table)
     from benchmarks.search_figure import draw
 
     draw(table, rows, LABELS, path.with_suffix(".svg"))

@@ -10,7 +10,9 @@ from tune.neighbours import failure_rates
 from tune.pairs import paired
 from tune.scoring import SeedSummary, has_failed, summarize
 
-_QUICKER = 2.0  # times: less than that may be what else the machine had to do
+QUICKER = 2.0
+"""How many times as fast is cheaper; less than that may be what else the machine had to do."""
+
 _AS_GOOD = 1.02  # times the score: more is worth waiting for, even where seeds cannot tell
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
 
@@ -175,7 +177,7 @@ def _preferred(alike: Sequence[Standing], pace: Mapping[int, float]) -> Standing
     quicker = [
         one
         for one in safest
-        if pace[one.number] * _QUICKER <= pace[first.number] and one.score <= first.score * _AS_GOOD
+        if pace[one.number] * QUICKER <= pace[first.number] and one.score <= first.score * _AS_GOOD
     ]
     return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
 

@@ -5,7 +5,7 @@ from math import isfinite
 from tune.report import wording
 from tune.report.results import Cost, Results, failed_seeds
 from tune.scoring import has_failed, loss_interval
-from tune.standings import Lucky, Standing
+from tune.standings import QUICKER, Lucky, Standing
 
 
 def answer(results: Results) -> list[str]:
@@ -84,15 +84,17 @@ def _expect(results: Results, best: Standing) -> str:
     return f"{loss}{gain}{test}; {failure_phrase(best)}, reproducibility {steady}."
 
 
-def _advantage(results: Results, best: Standing, other: Standing) -> str:
-    """Returns why one of two trials that cannot be told apart was preferred; see `tune.standings`."""
+def _advantage(results: Results, best: Standing, other: Standing) -> str | None:
+    """Returns why one of two trials that cannot be told apart was preferred; None when neither reason holds of them."""
     assert best.summary is not None
     assert other.summary is not None
-    if best.summary.failure_interval[1] < other.summary.failure_interval[1]:
-        bounds = [wording.percent(one.summary.failure_interval[1], 0) for one in (best, other) if one.summary]
-        return f"fails on at most {bounds[0]} of all seeds and not {bounds[1]} (95% interval)"
+    low, high = (one.summary.failure_interval[1] for one in (best, other) if one.summary is not None)
+    if low < high:
+        return (
+            f"fails on at most {wording.percent(low, 0)} of all seeds and not {wording.percent(high, 0)} (95% interval)"
+        )
     ratio = results.ledger.pace(other.number) / results.ledger.pace(best.number)
-    return f"trains {ratio:.1f} times as fast"
+    return f"trains {ratio:.1f} times as fast" if ratio >= QUICKER else None
 
 
 def _beats(results: Results, best: Standing) -> str:
@@ -102,8 +104,8 @@ def _beats(results: Results, best: Standing) -> str:
     elif close:
         names = wording.listed([str(standing.number) for standing in close])
         against = f"Within the noise of its seeds it is tied with trial{'s' if len(close) > 1 else ''} {names}"
-        if close[0].score < best.score:
-            why = _advantage(results, best, close[0])
+        why = _advantage(results, best, close[0]) if close[0].score < best.score else None
+        if why is not None:
             against += f", and preferred to trial {close[0].number}, whose score is better, because it {why}"
     elif runner.summary is not None and runner.summary.failed > (best.summary.failed if best.summary else 0):
         failed = wording.seeds(failed_seeds(runner.losses, results.baseline))

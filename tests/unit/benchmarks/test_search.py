@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.peers import PEERS, Play, Setting, answers
-from benchmarks.search import Outcome, compare, mean_and_error, play_ours, plays, settings, summary
+from benchmarks.record import mean_and_error
+from benchmarks.search import Outcome, compare, play_ours, plays, settings, summary
 from benchmarks.tabular import EPOCHS, SEEDS, Analytic, Table, TabularTrainer, load, truth_of
 
 BASELINE = {"validation_loss": 2.0, "test_loss": 4.0}

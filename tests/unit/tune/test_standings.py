@@ -9,6 +9,8 @@ import pytest
 from tests.fakes.ledgers import BASELINE, Clock, Player
 from tests.fakes.studies import quadratic_study
 from tune.ledger import Ledger
+from tune.report.results import gather
+from tune.report.sentences import answer
 from tune.standings import incumbent, standings, tied
 
 NOISE = {1: 0.0, 12: 0.0006, 123: -0.0006, 1234: 0.0003, 12345: -0.0003}
@@ -78,6 +80,24 @@ def test_among_the_tied_the_lower_failure_bound_wins(tmp_path: Path) -> None:
     (other,) = tied(best, ranked, BASELINE)
     assert (len(best.losses), len(other.losses)) == (5, 3)
     assert other.score < best.score
+
+
+@pytest.mark.parametrize(
+    ("worse", "slower", "more_seeds", "why"),
+    [
+        (0.0002, 2.5, False, "preferred to trial 0, whose score is better, because it trains 2.5 times as fast"),
+        (-0.0001, 1.0, True, "because it fails on at most 43% of all seeds and not 56% (95% interval)"),
+        (0.0002, 1.5, False, None),
+    ],
+)
+def test_the_report_says_why_one_of_the_tied_leads(
+    tmp_path: Path, worse: float, slower: float, *, more_seeds: bool, why: str | None
+) -> None:
+    """A winner whose score is not the best is explained; one whose score is the best needs no reason."""
+    text = " ".join(answer(gather(confirmed(tmp_path / "q", worse, slower, more_seeds=more_seeds))))
+    assert "tied with trial" in text
+    assert ("preferred" in text) == (why is not None)
+    assert why is None or why in text
 
 
 def test_the_pace_outlives_the_process(tmp_path: Path) -> None:
