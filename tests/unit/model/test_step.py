@@ -37,7 +37,9 @@ class Bench:
         self.source = source
 
     def draw(self, rate: float | None = None, averaging: float = 0.0) -> StepInputs:
-        rows = torch.randint(0, ROWS - 1, (len(SEEDS), self.config.batch_size), generator=self.source)
+        # No row twice: two equal rows, alone in a batch, leave batch norm nothing but rounding, which ReLU then cuts at 0.
+        orders = [torch.randperm(ROWS - 1, generator=self.source) for _ in SEEDS]
+        rows = torch.stack(orders)[:, : self.config.batch_size]
         rate = self.config.learning_rate if rate is None else rate
         return StepInputs(rows, torch.tensor(rate), torch.tensor(averaging, dtype=torch.float64))
 
