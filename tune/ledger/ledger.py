@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import groupby
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -19,12 +18,10 @@ from tune.ledger.files import write_atomically
 from tune.ledger.identity import process_detail, refuse_other, stored_study
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
+from tune.ledger.runs import GPU_SECONDS, Runs
 from tune.study import Study, dump_study
 
 Clock = Callable[[], float]
-
-_GPU_SECONDS = "gpu_seconds"
-"""The curve column from which `Ledger.gpu_seconds` is summed."""
 
 
 class Ledger:
@@ -40,12 +37,6 @@ class Ledger:
         decisions: Everything decided so far, in order.
         sessions: Every process that worked on the study, in order.
         checkpoints: Where trainers put their state.
-        redone: Seed-epochs that were trained again after a process was killed.
-        spent: Seed-epochs trained, each counted once.
-        gpu_seconds: GPU-seconds used: of every epoch, the time for which its trial held its slot times
-            `resources.gpus_per_trial`. Epochs that were trained again count again, for the GPU was as busy with them;
-            what a process or trainer that died had begun since its last epoch does not. It is the sum of a column of
-            the curves, so it outlives a kill as they do, and a ledger that is opened again knows the same.
     """
 
     def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
@@ -54,18 +45,15 @@ class Ledger:
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
         self.checkpoints = CheckpointStore(folder / "checkpoints")
-        self.redone = self.spent = 0
-        self.gpu_seconds = 0.0
         self._database, self._clock = database, clock
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
-        self._values: dict[tuple[int, int], list[float]] = {}
-        self._pace: dict[int, tuple[float, int]] = {}
+        self._runs = Runs(study.score.metric)
         self._done: dict[int, dict[int, int]] = {}
         for decision in database.decisions():
             self._apply(decision)
         for table in self._curves.tables():
-            self._take(table)
+            self._runs.take_table(table)
         self._baseline: dict[str, float] | None = database.note("baseline")
 
     @classmethod
@@ -132,6 +120,25 @@ class Ledger:
         return self._baseline
 
     @property
+    def spent(self) -> int:
+        """Seed-epochs trained, each counted once."""
+        return self._runs.spent
+
+    @property
+    def redone(self) -> int:
+        """Seed-epochs that were trained again after a process was killed."""
+        return self._runs.redone
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPU-seconds used: of every epoch, the time for which its trial held its slot, times the GPUs of a trial.
+
+        Epochs that were trained again count again, for the GPU was as busy with them; what a process or trainer that
+        died had begun since its last epoch does not.
+        """
+        return self._runs.gpu_seconds
+
+    @property
     def lease_lost(self) -> bool:
         """Whether another process has taken the study over."""
         return self._lease is not None and self._lease.lost.is_set()
@@ -155,19 +162,19 @@ class Ledger:
         """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there."""
         if trial not in self._done:
             self._done[trial] = {
-                seed: max((epoch for epoch in epochs if epoch <= len(self._values.get((trial, seed), ()))), default=0)
+                seed: max((epoch for epoch in epochs if epoch <= len(self.curve(trial, seed))), default=0)
                 for seed, epochs in self.checkpoints.epochs(trial).items()
             }
         return self._done[trial]
 
     def dead(self, trial: int) -> frozenset[int]:
         """Returns the seeds of a trial whose loss has become non-finite."""
-        values = {seed: self._values.get((trial, seed)) for seed in self.study.seeds}
-        return frozenset(seed for seed, curve in values.items() if curve and not isfinite(curve[-1]))
+        curves = {seed: self.curve(trial, seed) for seed in self.study.seeds}
+        return frozenset(seed for seed, curve in curves.items() if curve and not isfinite(curve[-1]))
 
     def trained(self, trial: int) -> dict[int, int]:
         """Returns by seed the epochs that have been trained, whether or not a checkpoint holds them yet."""
-        return {seed: len(self._values.get((trial, seed), ())) for seed in self.study.seeds}
+        return {seed: len(self.curve(trial, seed)) for seed in self.study.seeds}
 
     def seeds(self, trial: int, rung: int) -> tuple[int, ...]:
         """Returns the seeds that a trial has, or would have, at a rung; at the last one the final race adds some."""
@@ -178,17 +185,16 @@ class Ledger:
     def losses(self, trial: int, rung: int) -> dict[int, float]:
         """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""
         epoch = self.study.rungs[rung].epochs
-        curves = {seed: self._values.get((trial, seed), []) for seed in self.seeds(trial, rung)}
+        curves = {seed: self.curve(trial, seed) for seed in self.seeds(trial, rung)}
         return {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in curves.items()}
 
     def curve(self, trial: int, seed: int) -> Sequence[float]:
         """Returns the scored metric of one run by epoch."""
-        return self._values.get((trial, seed), ())
+        return self._runs.curve(trial, seed)
 
     def pace(self, trial: int) -> float:
         """Returns the seconds that an epoch of one seed of a trial took on average; nan when the trainer tells none."""
-        seconds, rows = self._pace.get(trial, (0.0, 0))
-        return seconds / rows if rows else nan
+        return self._runs.pace(trial)
 
     def curves(self) -> pa.Table:
         """Returns every row of every curve: trial, seed, epoch and the trainer's metrics (null: unknown)."""
@@ -237,14 +243,11 @@ class Ledger:
         uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
         if uneven:
             raise ValueError(f"metric '{uneven[0]}' has {len(metrics[uneven[0]])} values for {len(seeds)} seeds")
-        for seed, value in zip(seeds, metrics[scored], strict=True):
-            self._take_value(trial, seed, epoch, value)
         if self.study.resources.gpus_per_trial:
             share = held_s * self.study.resources.gpus_per_trial / len(seeds)
-            metrics = {**metrics, _GPU_SECONDS: [share] * len(seeds)}
-            self._take_gpu_seconds([share] * len(seeds))
+            metrics = {**metrics, GPU_SECONDS: [share] * len(seeds)}
+        self._runs.take(trial, seeds, epoch, metrics)
         self._curves.append(trial, seeds, epoch, metrics)
-        self._take_seconds(trial, metrics.get("seconds", ()))
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Takes note that a checkpoint of these seeds at this epoch is durable; earlier ones are removed."""
@@ -329,40 +332,3 @@ class Ledger:
                     baseline = (self._baseline or {}).get(self.study.score.metric)
                     self._database.report(trial, self.study.rungs[trial.last.rung].epochs, baseline)
                 self._database.finish(trial)
-
-    def _take(self, table: pa.Table) -> None:
-        columns = [table[name].to_pylist() for name in ("trial", "seed", "epoch")]
-        metric = self.study.score.metric
-        values = table[metric].to_pylist() if metric in table.column_names else [None] * table.num_rows
-        for trial, seed, epoch, value in zip(*columns, values, strict=True):
-            self._take_value(trial, seed, epoch, value)
-        if "seconds" in table.column_names:
-            epochs = zip(columns[0], columns[2], table["seconds"].to_pylist(), strict=True)
-            for (trial, _), rows in groupby(epochs, key=lambda row: row[:2]):
-                self._take_seconds(trial, [value for _, _, value in rows])
-        if self.study.resources.gpus_per_trial and _GPU_SECONDS in table.column_names:
-            self._take_gpu_seconds(table[_GPU_SECONDS].to_pylist())
-
-    def _take_seconds(self, trial: int, values: Sequence[float | None]) -> None:
-        """Counts what one epoch took; seeds that train together share its seconds."""
-        known = [value for value in values if value is not None and isfinite(value)]
-        seconds, rows = self._pace.get(trial, (0.0, 0))
-        self._pace[trial] = seconds + sum(set(known)), rows + len(known)
-
-    def _take_gpu_seconds(self, shares: Sequence[float | None]) -> None:
-        for share in shares:  # one by one, so that a ledger that is opened again has the same sum to the last bit
-            self.gpu_seconds += share or 0.0
-
-    def _take_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
-        curve = self._values.setdefault((trial, seed), [])
-        number = nan if value is None else float(value)
-        if epoch == len(curve) + 1:
-            curve.append(number)
-            self.spent += 1
-        elif 1 <= epoch <= len(curve):
-            curve[epoch - 1] = number
-            self.redone += 1
-        else:
-            raise ValueError(
-                f"trial {trial} seed {seed}: epoch {epoch} follows epoch {len(curve)}; none may be left out"
-            )

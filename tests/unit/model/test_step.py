@@ -37,7 +37,7 @@ class Bench:
         self.source = source
 
     def draw(self, rate: float | None = None, averaging: float = 0.0) -> StepInputs:
-        # No row twice: two equal rows, alone in a batch, leave batch norm nothing but rounding, which ReLU then cuts at 0.
+        # No row twice: of two equal rows, alone in a batch, batch norm leaves only rounding, and ReLU cuts at 0.
         orders = [torch.randperm(ROWS - 1, generator=self.source) for _ in SEEDS]
         rows = torch.stack(orders)[:, : self.config.batch_size]
         rate = self.config.learning_rate if rate is None else rate

@@ -1,0 +1,90 @@
+"""What the runs of a study have come to: the scored metric by epoch, pace and cost, from the rows of the curves."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from math import isfinite, nan
+
+import pyarrow as pa
+
+GPU_SECONDS = "gpu_seconds"
+"""The curve column that the tuner adds where trials have GPUs: a seed's share of the time for which it held them."""
+
+
+class Runs:
+    """Rows of curves come in, once each and in the order in which they were appended; sums come out.
+
+    A ledger that is opened again takes the same rows in the same order, so it knows the same to the last bit.
+
+    Args:
+        metric: The scored one.
+
+    Attributes:
+        redone: Seed-epochs that were trained again.
+        spent: Seed-epochs trained, each counted once.
+        gpu_seconds: Sum of the column of that name.
+    """
+
+    def __init__(self, metric: str) -> None:
+        self.redone = self.spent = 0
+        self.gpu_seconds = 0.0
+        self._metric = metric
+        self._values: dict[tuple[int, int], list[float]] = {}
+        self._pace: dict[int, tuple[float, int]] = {}
+
+    def take_table(self, table: pa.Table) -> None:
+        """Takes rows as they are stored.
+
+        Raises:
+            ValueError: If an epoch was left out.
+        """
+        trials, seeds, epochs = (table[name].to_pylist() for name in ("trial", "seed", "epoch"))
+        columns = {
+            name: table[name].to_pylist()
+            for name in (self._metric, "seconds", GPU_SECONDS)
+            if name in table.column_names
+        }
+        places = zip(trials, epochs, strict=True)
+        start = 0
+        for (trial, epoch), rows in groupby(places):
+            end = start + len(list(rows))
+            metrics = {name: values[start:end] for name, values in columns.items()}
+            self.take(trial, seeds[start:end], epoch, metrics)
+            start = end
+
+    def take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]) -> None:
+        """Takes one epoch of some seeds of a trial.
+
+        Raises:
+            ValueError: If an epoch was left out.
+        """
+        for seed, value in zip(seeds, metrics.get(self._metric, [None] * len(seeds)), strict=True):
+            self._take_value(trial, seed, epoch, value)
+        # Seeds that train together share its seconds.
+        known = [value for value in metrics.get("seconds", ()) if value is not None and isfinite(value)]
+        seconds, rows = self._pace.get(trial, (0.0, 0))
+        self._pace[trial] = seconds + sum(set(known)), rows + len(known)
+        for share in metrics.get(GPU_SECONDS, ()):  # one by one: the order of a sum shows in its last bit
+            self.gpu_seconds += share or 0.0
+
+    def curve(self, trial: int, seed: int) -> Sequence[float]:
+        """Returns the scored metric of one run by epoch, nan where it is not known."""
+        return self._values.get((trial, seed), ())
+
+    def pace(self, trial: int) -> float:
+        """Returns the seconds that an epoch of one seed of a trial took on average; nan when the trainer tells none."""
+        seconds, rows = self._pace.get(trial, (0.0, 0))
+        return seconds / rows if rows else nan
+
+    def _take_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
+        curve = self._values.setdefault((trial, seed), [])
+        number = nan if value is None else float(value)
+        if epoch == len(curve) + 1:
+            curve.append(number)
+            self.spent += 1
+        elif 1 <= epoch <= len(curve):
+            curve[epoch - 1] = number
+            self.redone += 1
+        else:
+            raise ValueError(
+                f"trial {trial} seed {seed}: epoch {epoch} follows epoch {len(curve)}; none may be left out"
+            )
