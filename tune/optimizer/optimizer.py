@@ -9,7 +9,7 @@ from typing import Any
 from tune.errors import StudyStopped
 from tune.ledger import Ledger, Trial
 from tune.optimizer.spending import Spending
-from tune.optimizer.suggest import suggest
+from tune.optimizer.suggest import needs_results, suggest
 from tune.race import Finalist, next_finalist
 from tune.rungs import cost, next_step, ordinal, promotable, ranked
 from tune.scoring import has_failed, restlessness, score
@@ -17,6 +17,7 @@ from tune.standings import unseen_failures
 
 _DOOMED_AFTER = 3
 _EXPLORED = 0.5  # of the time there is
+_UNSEEN = 0.1  # of the planned trials: so many new ones may be in training at once
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,11 @@ class Optimizer:
         return self.study.search.halving == "promote" and self._spending.time_used() < _EXPLORED
 
     @property
+    def _thrifty(self) -> bool:
+        """Whether a free slot may wait for what others find out: seed-epochs are limited, and time is not short."""
+        return self._unhurried and self.study.budget.seed_epochs is not None
+
+    @property
     def _exploring(self) -> bool:
         """Whether new trials come before promotions; not beyond what the seed-epochs pay for, or none could climb."""
         paid = self.study.paid_trials
@@ -172,9 +178,8 @@ class Optimizer:
             if trial.paused and trial.number not in self._promotable(trial.rung):
                 self._stop(trial)
         rungs = range(len(self.study.rungs) - 1)
-        thrifty = self._unhurried and self.study.budget.seed_epochs is not None
         for rung in rungs if self._unhurried else reversed(rungs):
-            if thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
+            if self._thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
                 return None
             for number in self._promotable(rung):
                 trial = self.ledger.trials[number]
@@ -217,7 +222,7 @@ class Optimizer:
     def _new(self) -> Trial | None:
         if len(self.ledger.trials) >= self.study.trials or not self._spending.affordable(cost(self.study.rungs[0])):
             return None
-        if self._looks_doomed():
+        if self._looks_doomed() or self._results_due():
             return None
         suggestion = suggest(self.study, self.ledger.trials, self._baseline)
         if suggestion is None:
@@ -225,6 +230,19 @@ class Optimizer:
         parameters, reason = suggestion
         self.ledger.decide("start", len(self.ledger.trials), 0, reason, {"parameters": parameters})
         return self.ledger.trials[-1]
+
+    def _results_due(self) -> bool:
+        """Says whether so many new trials are in training that the next suggestion should wait for one of them.
+
+        Suggestions made at once know nothing of each other's results. Where seed-epochs are limited they cost as much
+        as better ones, so with many slots some wait: never more than a share of the planned trials is unseen at once.
+        Where seed-epochs are not limited no slot ever waits.
+        """
+        study, paid = self.study, self.study.paid_trials
+        if paid is None or not self._thrifty or not needs_results(study, len(self.ledger.trials)):
+            return False
+        unseen = sum(not self.ledger.trials[number].reached for number in self._in_flight)
+        return unseen >= _UNSEEN * min(study.trials, paid)
 
     def _last_resort(self) -> Trial | None:
         """When nothing else is left and no trial is confirmed, sends the best one up: a study ends with a winner."""
