@@ -17,7 +17,7 @@ from tune.standings import unseen_failures
 
 _DOOMED_AFTER = 3
 _EXPLORED = 0.5  # of the time there is
-_UNSEEN = 0.1  # of the planned trials: so many new ones may be in training at once
+_UNSEEN = 0.1  # of the planned trials, rounded up: so many new ones may be in training at once
 
 
 @dataclass(frozen=True)
@@ -235,8 +235,7 @@ class Optimizer:
         """Says whether so many new trials are in training that the next suggestion should wait for one of them.
 
         Suggestions made at once know nothing of each other's results. Where seed-epochs are limited they cost as much
-        as better ones, so with many slots some wait: never more than a share of the planned trials is unseen at once.
-        Where seed-epochs are not limited no slot ever waits.
+        as better ones, so with many slots some wait. Where seed-epochs are not limited no slot ever waits.
         """
         study, paid = self.study, self.study.paid_trials
         if paid is None or not self._thrifty or not needs_results(study, len(self.ledger.trials)):
