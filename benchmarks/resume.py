@@ -2,14 +2,13 @@
 
     python -m benchmarks.resume [--trials 1000] [--repetitions 5]
 
-A study of so many trials is played into a real ledger (Optuna study, curves, decisions; losses from a formula), and left
-as a killed process leaves it. Then the command line is started on it, with the inline driver and with Ray in turn,
-until its trainer has written down an epoch, and killed. Beside each stands the same with a study of one trial, which
-is what Python, torch and Ray take to start. Writes benchmarks/results/resume.json.
+A study of so many trials is played into a real ledger (Optuna study, curves, decisions; losses from a formula) and
+interrupted. Then the command line goes on with it, with the inline driver and with Ray, until its trainer has written
+down an epoch: of a new trial, suggested by TPE from all the others. Beside each stands the same with a study of one
+trial, which is what Python, torch and Ray take to start. Writes benchmarks/results/resume.json.
 """
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -25,10 +24,8 @@ import psutil
 
 from benchmarks.record import record
 from tests.fakes.ledgers import Clock, Player
-from tune.drivers.job import Manner, Unit
 from tune.ledger import Ledger
 from tune.study import Study
-from tune.trainer import load_trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE_S = 120.0
@@ -43,7 +40,9 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory(prefix="latent-tune-resume-") as scratch:
         began = time.monotonic()
-        large, small = (played(Path(scratch) / name, count) for name, count in (("large", options.trials), ("small", 1)))
+        large, small = (
+            played(Path(scratch) / name, count) for name, count in (("large", options.trials), ("small", 1))
+        )
         print(f"made in {time.monotonic() - began:.0f} s")
         for driver in ("inline", "ray"):
             taken: dict[str, list[float]] = {"large": [], "small": []}
@@ -70,38 +69,51 @@ def main() -> int:
     return 0
 
 
-def study(trials: int) -> Study:
-    """A study of so many trials and more to come."""
+def played(cwd: Path, trials: int) -> Path:
+    """Plays a study until it has so many trials, and interrupts it; settings are drawn at random, which is quick."""
     given: dict[str, Any] = {
         "name": "large",
         "trainer": "tests.fakes.trainers:Quadratic",
         "recording": {},
         "space": {"x": {"uniform": [0, 1]}, "fragile": {"choice": [False, True]}},
-        "search": {"method": "tpe", "trials": trials + 10},
+        "search": {"method": "random", "trials": trials + 10},
         "seeds": [1, 2, 3, 4, 5],
         "rungs": [{"epochs": 3, "seeds": 2}, {"epochs": 9, "seeds": 3}, {"epochs": 27, "seeds": 5}],
         "resources": {"cpus_per_trial": 1},
+        "budget": {"wall_clock": 1e9},
     }
-    return Study.model_validate(given)
+    clock = Clock(time.time() - 1e7)
+    ledger = Ledger.open(Study.model_validate(given), cwd / "large", clock=clock, detail={"driver": "inline"})
+    player = Player(ledger, clock, lambda point, seed, epoch: (point["x"] - 0.3) ** 2 + 0.5 / epoch + 1e-6 * seed)
+    while len(ledger.trials) < trials or not ledger.trials[-1].reached:
+        player.play(units=1)
+    ledger.close("interrupted")
+    return cwd / "large"
 
 
-def played(cwd: Path, trials: int) -> Path:
-    """Plays a study until it has so many trials; its last is in the middle of its training."""
-    folder, clock = cwd / "large", Clock(time.time() - 10_000_000)
-    random = study(trials).model_copy(update={"search": study(trials).search.model_copy(update={"method": "random"})})
-    ledger = Ledger.open(random, folder, clock=clock, detail={"driver": "inline"})
-
-    def loss(parameters: Any, seed: int, epoch: int) -> float:
-        return float((parameters["x"] - 0.3) ** 2 + 0.1 + 0.5 / epoch + 1e-6 * seed)
-
-    Player(ledger, clock, loss).play(after_each=lambda: enough(ledger, trials))
-    return folder
-
-
-def enough(ledger: Ledger, trials: int) -> None:
-    """Stops the play."""
-    if len(ledger.trials) >= trials and ledger.trials[-1].reached:
-        ledger.close("interrupted")
+def first_epoch_s(folder: Path, driver: str, cwd: Path) -> float:
+    """Returns the seconds from the command to the first epoch that a copy of a study trains."""
+    shutil.rmtree(cwd, ignore_errors=True)
+    shutil.copytree(folder, cwd / "large")
+    log = cwd / "trained.txt"
+    command = [sys.executable, "-m", "tune.cli", "resume", "large", "--driver", driver, "--set", "search.method=tpe"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "QUADRATIC_LOG": str(log)}
+    began = time.monotonic()
+    with (cwd / "output.txt").open("wb") as out:
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=out, stderr=out, start_new_session=True)
+    while not (log.exists() and log.stat().st_size):
+        if process.poll() is not None or time.monotonic() - began > DEADLINE_S:
+            raise SystemExit(f"nothing was trained:\n{(cwd / 'output.txt').read_text()}")
+        time.sleep(0.01)
+    taken = time.monotonic() - began
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, left = psutil.wait_procs(family, 5)
+    for orphan in left:
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
+    return taken
 
 
 if __name__ == "__main__":
