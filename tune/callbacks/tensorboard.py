@@ -201,9 +201,11 @@ class TensorBoard:
         self._events[run].append(Event(wall_time=time, step=step, summary=summary))
 
     def _write(self) -> None:
-        for run, events in self._events.items():
-            append_events(run, events)
-        self._events.clear()
+        if not self._ledger.folder.is_dir():  # deleted while it is worked on: not to come back as a folder of views
+            return
+        for run in list(self._events):
+            append_events(run, self._events[run])
+            del self._events[run]  # each by itself, so that none is written twice when the disk is full in between
 
 
 def _group(trial: int) -> str:

@@ -25,7 +25,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import SCRATCH, Death, Job, Manner, Report, Unit, log
+from tune.drivers.job import SCRATCH, Death, Job, Manner, News, Unit, log
 from tune.errors import UserMistake
 from tune.optimizer import Work
 from tune.study import Study
@@ -43,7 +43,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         assert recording is not None
         self._recording = recording
         self._unit: Unit | None = None
-        self._news: Iterator[Report | Death] = iter(())
+        self._news: Iterator[News] = iter(())
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
         """Ray calls this when the actor is given another unit."""
@@ -113,7 +113,7 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         if len(optimizer.in_flight) >= self._slots:
             return None
         try:
-            work = optimizer.next_work()
+            work = self._job.next_work()
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
             self.failure = error
             return str(Searcher.FINISHED)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from tune.ledger.files import sync_folder, write_atomically
+from tune.ledger.files import WholeWrites, sync_folder, write_atomically
 
 _KEY = (("trial", pa.int32()), ("seed", pa.int64()), ("epoch", pa.int32()))
 
@@ -70,9 +70,11 @@ class CurveStore:
     def close(self) -> None:
         """Turns this process's stream into Parquet."""
         if self._writer is not None and self._file is not None:
-            self._writer.close()
-            self._file.close()
+            writer, file = self._writer, self._file
             self._writer = self._file = None
+            self._columns = ()
+            with file:
+                writer.close()
             self._settle_streams()
 
     def tables(self) -> Iterator[pa.Table]:
@@ -117,10 +119,17 @@ class CurveStore:
         """Begins a stream with more columns."""
         self.close()
         number = max((int(path.stem) for path in self._files()), default=0) + 1
-        file = (self.folder / f"{number:06d}.arrows").open("wb", buffering=0)
-        self._file, self._columns = file, columns
-        self._writer = pa.ipc.new_stream(file, _schema(columns))
-        sync_folder(self.folder)
+        path = self.folder / f"{number:06d}.arrows"
+        file = WholeWrites(path, "wb")
+        try:
+            writer = pa.ipc.new_stream(file, _schema(columns))
+            sync_folder(self.folder)
+        except BaseException:
+            # A stream without its schema would take rows that nobody can read.
+            file.close()
+            path.unlink(missing_ok=True)
+            raise
+        self._file, self._columns, self._writer = file, columns, writer
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:

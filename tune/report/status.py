@@ -14,6 +14,7 @@ from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import STATES
 from tune.report import wording
 from tune.report.results import cost_of, failed_seeds
+from tune.sizes import show_size
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
@@ -40,6 +41,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "gpu_hours_used": cost.gpu_hours,
         "gpu_hours_budget": cost.gpu_hours_budget,
         "seconds": cost.seconds,
+        "checkpoint_bytes": ledger.checkpoints.usage().size,
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
     }
@@ -70,6 +72,7 @@ def print_status(ledger: Ledger, console: Console) -> None:
     lines = [
         ("trials", f"{len(ranked)} of {ledger.study.trials}: {states}"),
         ("trained", f"{spent}{redone} in {wording.duration(cost.seconds)}{gpus}"),
+        ("stored", _stored(ledger)),
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
     ]
@@ -79,6 +82,11 @@ def print_status(ledger: Ledger, console: Console) -> None:
     if decisions:
         console.print()
         console.print(_two_columns([_decision(decision) for decision in decisions]))
+
+
+def _stored(ledger: Ledger) -> str:
+    usage = ledger.checkpoints.usage()
+    return f"{wording.count(usage.files, 'checkpoint')}, {show_size(usage.size)}"
 
 
 def _two_columns(lines: Sequence[tuple[str, str]]) -> Table:
