@@ -83,7 +83,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
             if told is error and not isinstance(error, LatentTuneError):
                 log.exception("the study stopped")
             _close(ledger, told)
-            raise
+            raise told from (error if told is not error else error.__cause__)
         finally:
             log.removeHandler(handler)
             handler.close()

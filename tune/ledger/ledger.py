@@ -18,6 +18,7 @@ from tune.ledger.identity import process_detail, refuse_other, stored_study
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
 from tune.ledger.runs import GPU_SECONDS, Runs
+from tune.ledger.space_left import free_reserve, hold_reserve
 from tune.study import Study, dump_study
 
 Clock = Callable[[], float]
@@ -85,6 +86,7 @@ class Ledger:
             if not (folder / "study.yaml").exists():
                 text = dump_study(study).encode()
                 write_atomically(folder / "study.yaml", lambda file: file.write(text))
+            hold_reserve(folder)
             ledger = cls(study, folder, database, clock, writable=True)
             ledger._lease = lease
             ledger._reconcile()
@@ -279,6 +281,7 @@ class Ledger:
         with ExitStack() as to_do:
             to_do.callback(self._database.close)
             if self._lease is not None:
+                free_reserve(self.folder)
                 to_do.callback(self._curves.close)
                 to_do.callback(self._give_back)
                 if not self.lease_lost:

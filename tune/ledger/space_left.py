@@ -4,7 +4,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +21,23 @@ _PRIMARY = 0xFF
 
 MAKE_SPACE = "tensorboard/ in a study's folder, and checkpoints/ of a finished study that is not to be extended"
 """What can be deleted without loss: the first is made again from the ledger, of the second only its trainings are."""
+
+
+_RESERVE = ".reserve"
+_RESERVED = 2**20
+
+
+def hold_reserve(folder: Path) -> None:
+    """Takes a mebibyte of the disk, so that a process whose disk is full can still store how it ended."""
+    reserve = folder / _RESERVE
+    if not reserve.is_file() or reserve.stat().st_size < _RESERVED:
+        reserve.write_bytes(os.urandom(_RESERVED))  # zeros would be compressed to nothing by some file systems
+
+
+def free_reserve(folder: Path) -> None:
+    """Gives it back, as far as the disk lets it."""
+    with suppress(OSError):
+        (folder / _RESERVE).unlink(missing_ok=True)
 
 
 def free_bytes(folder: Path) -> int:
@@ -105,7 +122,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def explained(error: BaseException, folder: Path) -> BaseException:
-    """Returns what an error of the disk means to a study or training: a pause where it is full, else its end; others as they are.
+    """Returns what an error of the disk means to a study or training, a pause or its end; others as they are.
 
     Args:
         error: Anything that was raised while it was worked on.

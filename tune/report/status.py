@@ -41,6 +41,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "gpu_hours_used": cost.gpu_hours,
         "gpu_hours_budget": cost.gpu_hours_budget,
         "seconds": cost.seconds,
+        "reason": _reason(ledger),
         "checkpoint_bytes": ledger.checkpoints.usage().size,
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
@@ -78,10 +79,18 @@ def print_status(ledger: Ledger, console: Console) -> None:
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)
+    if reason := _reason(ledger):
+        console.print(Text(reason), soft_wrap=True)
     console.print(_two_columns(lines))
     if decisions:
         console.print()
         console.print(_two_columns([_decision(decision) for decision in decisions]))
+
+
+def _reason(ledger: Ledger) -> str | None:
+    """Returns why the last process ended, None where it simply finished, or while one works."""
+    last = next((one for one in reversed(ledger.decisions) if one.kind in ("open", "close")), None)
+    return (last.reason or None) if last is not None and last.kind == "close" else None
 
 
 def _stored(ledger: Ledger) -> str:
