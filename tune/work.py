@@ -17,7 +17,7 @@ from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job, limit_threads
 from tune.errors import DiskFull, FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, UserMistake
 from tune.ledger import Ledger, refuse_other
-from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space
+from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
 from tune.report.plan import print_plan
@@ -88,6 +88,9 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
             log.removeHandler(handler)
             handler.close()
             shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+            if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
+                with suppress(OSError):
+                    folder.rmdir()
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
 
@@ -272,6 +275,11 @@ def _harmless(call: Callable[[], None]) -> None:
 
 class _Log(logging.FileHandler):
     """The study's log; a line that the disk does not take is lost, and nothing else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line, if it can."""
+        with suppress(OSError):
+            super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Leaves it at that; the rest of logging would print a traceback into the live view."""
