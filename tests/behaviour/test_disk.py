@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.behaviour.command import Said, Trained, decided, here, latent_tune, ledger_of, status, write_study
 from tests.behaviour.test_interruption import command_of
@@ -77,7 +78,7 @@ def check_paused(place: Place, said: Said) -> None:
     now = status(place.folder)
     assert (now["state"], now["failures"]) == ("interrupted", {})
     assert "paused, because the disk is full" in now["reason"]
-    assert not [path for path in place.folder.rglob(".*.tmp*")]
+    assert not list(place.folder.rglob(".*.tmp*"))
 
 
 def check_same(place: Place, whole: Path) -> None:
@@ -91,7 +92,7 @@ def check_same(place: Place, whole: Path) -> None:
 @pytest.mark.parametrize("after", [1, 6, 19, 40, SEED_EPOCHS])
 @pytest.mark.parametrize("leave", [0, 4096, 20_480, 65_536])
 def test_a_full_disk_pauses_and_nothing_is_lost(place: Place, whole: Path, after: int, leave: int) -> None:
-    """Full in the middle of an epoch, whichever file is the first that does not fit: resumed, the answer is the same."""
+    """Full in the middle of an epoch, whichever file is the first that does not fit: the answer is the same."""
     said = place.run(str(leave), after)
     if said.code:
         check_paused(place, said)
@@ -173,6 +174,7 @@ def test_a_read_only_disk_is_refused(place: Place) -> None:
     place.disk.free()
     place.disk.remount("ro")
     try:
+        assert status(place.folder)["state"] == "interrupted"
         refused = [place.resume(said), here("run", place.cwd / "study.yaml", "--results", place.disk.path / "other")]
         for one in refused:
             assert one.code == 2
@@ -199,24 +201,24 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path, name: str) -> None:
     there.rmdir() if there.is_dir() else there.unlink()
     log = tmp_path / "log"
     log.touch()
-    assert here("run", tmp_path / "study.yaml", "--results", tmp_path, "--driver", "inline", QUADRATIC_LOG=str(log)).code == 0
+    arguments = ("run", tmp_path / "study.yaml", "--results", tmp_path, "--driver", "inline")
+    assert here(*arguments, QUADRATIC_LOG=str(log)).code == 0
 
 
 def test_one_training_pauses_as_well(place: Place, whole: Path) -> None:
     """`latent-tune train` says it in the same words, and continues to the same curves."""
-    best = (place.cwd / "best.yaml").write_text((whole / "best.yaml").read_text())
-    assert best
-    arguments = ("train", place.cwd / "best.yaml", "--results", place.disk.path)
+    best = place.cwd / "best.yaml"
+    shutil.copy(whole / "best.yaml", best)
+    arguments = ("train", best, "--results", place.disk.path)
     place.log.touch()
-    (folder,) = {place.disk.path / line.split()[1] for line in (whole / "best.yaml").read_text().splitlines() if line.startswith("name:")}
+    folder = place.disk.path / yaml.safe_load(best.read_text())["name"]
     said = here(*arguments, UNLUCKY=f"7|{place.disk.path}|0", QUADRATIC_LOG=str(place.log))
     assert said.code == 1
     assert f"{folder}: paused, because the disk is full" in said.err
-    assert said.last_line == f"continue with: latent-tune train {place.cwd / 'best.yaml'}"
+    assert said.last_line == f"continue with: latent-tune train {best}"
     place.disk.free()
     again = here(*arguments, QUADRATIC_LOG=str(place.log))
     assert again.code == 0, again.err
-    fresh = here("train", place.cwd / "best.yaml", "--results", place.cwd / "fresh", QUADRATIC_LOG=str(place.log))
+    fresh = here("train", best, "--results", place.cwd / "fresh", QUADRATIC_LOG=str(place.log))
     assert fresh.code == 0
     assert (folder / "metrics.json").read_text() == (place.cwd / "fresh" / folder.name / "metrics.json").read_text()
-    shutil.rmtree(place.cwd / "fresh")

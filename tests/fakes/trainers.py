@@ -95,7 +95,7 @@ class Unlucky(Quadratic):
             if what == "ro":
                 disk.remount("ro")
             elif what == "rm":
-                shutil.rmtree(disk.path / "tiny")
+                shutil.rmtree((disk.path / "tiny").rename(disk.path / "gone"))
             else:
                 disk.fill(int(what))
         return loss

@@ -57,9 +57,12 @@ class CurveStore:
         try:
             self._writer.write_batch(pa.record_batch(columns, schema=_schema(self._columns)))
         except BaseException:
-            # A batch cut short by a full disk would hide every later one.
-            self._file.truncate(start)
-            self._file.seek(start)
+            # A batch cut short by a full disk would hide every later one, and the writer may take the schema for
+            # written: the next batch begins another stream.
+            with self._file as file:
+                file.truncate(start)
+            self._writer = self._file = None
+            self._columns = ()
             raise
 
     def sync(self) -> None:
@@ -119,17 +122,10 @@ class CurveStore:
         """Begins a stream with more columns."""
         self.close()
         number = max((int(path.stem) for path in self._files()), default=0) + 1
-        path = self.folder / f"{number:06d}.arrows"
-        file = WholeWrites(path, "wb")
-        try:
-            writer = pa.ipc.new_stream(file, _schema(columns))
-            sync_folder(self.folder)
-        except BaseException:
-            # A stream without its schema would take rows that nobody can read.
-            file.close()
-            path.unlink(missing_ok=True)
-            raise
-        self._file, self._columns, self._writer = file, columns, writer
+        file = WholeWrites(self.folder / f"{number:06d}.arrows", "wb")
+        self._file, self._columns = file, columns
+        self._writer = pa.ipc.new_stream(file, _schema(columns))
+        sync_folder(self.folder)
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:

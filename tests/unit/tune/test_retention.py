@@ -89,9 +89,7 @@ def test_a_study_on_its_way_keeps_what_it_may_go_on_from(tmp_path: Path, units: 
     assert sum(number in found for number in confirmed(ledger)) <= 2
 
 
-def test_a_kill_while_files_are_removed_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kill_while_files_are_removed_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut short after the first file, the next process removes the rest before it hands out work."""
     study_folder(tmp_path / "q", "all").close("interrupted")
     text = (tmp_path / "q" / "study.yaml").read_text()
@@ -108,9 +106,11 @@ def test_a_kill_while_files_are_removed_leaves_nothing_behind(
 
     ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
     before = sum(len(epochs) for epochs in stored(ledger).values())
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Path, "unlink", cut_short)
-        Optimizer(ledger, ledger.elapsed_s).next_work()
+    optimizer = Optimizer(ledger, ledger.elapsed_s)
+    monkeypatch.setattr(Path, "unlink", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.next_work()
+    monkeypatch.undo()
     ledger.close("interrupted")
     ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
     assert sum(len(epochs) for epochs in stored(ledger).values()) == before - 1
