@@ -149,6 +149,7 @@ def _refuse_other(folder: Path, training: Training) -> None:
 def _claim(folder: Path, training: Training) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoints").mkdir(exist_ok=True)
         write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
     except OSError as error:
         raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None

@@ -14,6 +14,7 @@ from tune.callbacks.event_file import append_events
 from tune.callbacks.hparams import experiment, session_end, session_start
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import Reached
+from tune.ledger.space_left import vanished
 from tune.ledger.tail import CurveTail
 from tune.scoring import has_failed, summarize
 from tune.standings import scored_baseline
@@ -201,7 +202,7 @@ class TensorBoard:
         self._events[run].append(Event(wall_time=time, step=step, summary=summary))
 
     def _write(self) -> None:
-        if not self._ledger.folder.is_dir():  # deleted while it is worked on: not to come back as a folder of views
+        if vanished(self._ledger.folder):  # it is not to come back as a folder of views
             return
         for run in list(self._events):
             append_events(run, self._events[run])

@@ -30,7 +30,7 @@ class Usage:
 
 
 class CheckpointStore:
-    """The folder `checkpoints/<trial number>/`.
+    """The folder `checkpoints/<trial number>/`; that of all trials must be there.
 
     Trainers write into it from wherever they run, so it holds nothing but its path.
     """
@@ -43,8 +43,7 @@ class CheckpointStore:
         import torch
 
         home = self.folder / str(trial)
-        self.folder.mkdir(exist_ok=True)  # not its parents: a study folder that was deleted does not come back
-        home.mkdir(exist_ok=True)
+        home.mkdir(exist_ok=True)  # not its parents: a study's folder that was deleted does not come back
         for seed, state in states.items():
             write_atomically(_path(home, seed, epoch), partial(torch.save, state))
 

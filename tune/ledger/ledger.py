@@ -45,6 +45,8 @@ class Ledger:
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
         self.checkpoints = CheckpointStore(folder / "checkpoints")
+        if writable:
+            self.checkpoints.folder.mkdir(exist_ok=True)
         self._database, self._clock = database, clock
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None

@@ -138,9 +138,9 @@ def test_a_trial_that_died_leaves_no_checkpoint(tmp_path: Path) -> None:
 
 def test_sizes_are_counted(tmp_path: Path) -> None:
     """What checkpoints take is the sum of their files, whole or not."""
-    store = CheckpointStore(tmp_path / "checkpoints")
+    store = CheckpointStore(tmp_path)
     assert (store.usage().files, store.usage().size, store.usage().largest) == (0, 0, 0)
     store.save(0, 1, {1: {"a": 1}, 2: {"a": 1}})
     store.save(7, 3, {1: {"a": list(range(1000))}})
-    sizes = [path.stat().st_size for path in (tmp_path / "checkpoints").rglob("*.pt")]
+    sizes = [path.stat().st_size for path in tmp_path.rglob("*.pt")]
     assert (store.usage().files, store.usage().size, store.usage().largest) == (3, sum(sizes), max(sizes))
