@@ -34,8 +34,10 @@ class Retention:
         stored = [ledger.trials[number] for number in ledger.checkpoints.trials() if number < len(ledger.trials)]
         best = self._best(stored)
         for trial in stored:
-            if trial.ended or (trial.confirmed and trial.number not in best):
-                ledger.forget(trial.number, keep=() if trial.ended else self._unjudged(trial))
+            if trial.ended:
+                ledger.forget(trial.number)
+            elif trial.confirmed and trial.rung in trial.reached and trial.number not in best:
+                ledger.forget(trial.number, keep=self._unjudged(trial))
         self._seen = len(ledger.decisions)
 
     def _best(self, stored: list[Trial]) -> set[int]:

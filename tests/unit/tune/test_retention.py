@@ -9,6 +9,7 @@ from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
 from tune.drivers import Job
 from tune.drivers.inline import drive
+from tune.drivers.simulated import drive as drive_simulated
 from tune.ledger import CheckpointStore, Ledger
 from tune.optimizer import Optimizer
 from tune.standings import standings
@@ -55,13 +56,19 @@ def confirmed(ledger: Ledger) -> list[int]:
     return [one.number for one in standings(ledger, frozenset()) if one.state == "confirmed"]
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """The study that keeps everything."""
+    ledger = study_folder(tmp_path_factory.mktemp("whole") / "q", "all")
+    assert set(stored(ledger)) == set(range(12))
+    assert len(confirmed(ledger)) > 3
+    assert any(trial.seeds for trial in ledger.trials), "the race gave nobody a seed"
+    return ledger
+
+
 @pytest.mark.parametrize("keep", [0, 1, 3])
-def test_a_finished_study_keeps_the_best_and_nothing_else(tmp_path: Path, keep: int) -> None:
+def test_a_finished_study_keeps_the_best_and_nothing_else(tmp_path: Path, whole: Ledger, keep: int) -> None:
     """The decisions, the race included, and the curves are those of a study that keeps everything."""
-    whole = study_folder(tmp_path / "whole", "all")
-    assert set(stored(whole)) == set(range(12))
-    assert len(confirmed(whole)) > 3
-    assert any(trial.seeds for trial in whole.trials), "the race gave nobody a seed"
     ledger = study_folder(tmp_path / "q", keep)
     assert told(ledger) == told(whole)
     assert ledger.curves().equals(whole.curves())
@@ -71,6 +78,31 @@ def test_a_finished_study_keeps_the_best_and_nothing_else(tmp_path: Path, keep: 
     assert all(not ledger.done(number) for number in set(range(12)) - set(stored(ledger)))
     again = Ledger.read(tmp_path / "q", clock=Clock())
     assert [again.done(number) for number in range(12)] == [ledger.done(number) for number in range(12)]
+
+
+def test_what_was_removed_is_not_missed_by_the_next_process(tmp_path: Path, whole: Ledger) -> None:
+    """Stopped and opened again every few units, the race included, a study that keeps nothing trains nothing twice."""
+    for _ in range(6):
+        study_folder(tmp_path / "q", 0, 8).close("interrupted")
+    ledger = study_folder(tmp_path / "q", 0)
+    about_trials = [one for one in told(ledger) if one[1] is not None]
+    assert about_trials == [one for one in told(whole) if one[1] is not None]
+    assert ledger.redone == 0
+    assert stored(ledger) == {}
+
+
+def test_units_in_flight_find_what_they_load(tmp_path: Path) -> None:
+    """On several slots trials are judged while others train; none dies of a checkpoint that is gone."""
+    found = []
+    for keep in ("all", 0):
+        ledger = Ledger.open(quadratic_study(**LADDER, storage={"keep": keep}), tmp_path / str(keep), clock=Clock())
+        job = Job(Optimizer(ledger, ledger.elapsed_s), {}, Quadratic)
+        drive_simulated(job, slots=4)
+        job.optimizer.finish()
+        assert not [trial.number for trial in ledger.trials if trial.attempts]
+        found.append((told(ledger), ledger.redone))
+    assert found[0] == found[1]
+    assert found[0][1] == 0
 
 
 @pytest.mark.parametrize("units", [3, 9, 15, 21, 27])
