@@ -84,7 +84,7 @@ class Unsaved:
     def error(self, folder: Path) -> LatentTuneError:
         """Returns what it means to the study in a folder: a pause where the disk is full, else its end."""
         if self.full:
-            return disk_full(folder, f"and a checkpoint could not be written ({self.cause})")
+            return disk_full(folder, f"and a write of the trainer or of its checkpoint failed ({self.cause})")
         return StudyStopped(
             f"{folder}: a checkpoint could not be written: {self.cause}; what was stored is kept; mend that, then "
             "resume the study"
@@ -120,13 +120,15 @@ class Job:
             StudyStopped: If the study cannot go on.
         """
         self._refuse_vanished()
+        work = self.optimizer.next_work()
         study, ledger = self.optimizer.study, self.optimizer.ledger
-        if study.storage.min_free:
-            state, units = ledger.checkpoints.usage().largest, len(self.optimizer.in_flight) + 1
+        if work is not None and study.storage.min_free:
+            state, units = ledger.checkpoints.usage().largest, len(self.optimizer.in_flight)
             free, needed = free_bytes(ledger.folder), needed_bytes(study, state, units)
             if free < needed:
+                self.optimizer.released(work)
                 raise disk_full(ledger.folder, f"{show_size(needed)} needed to go on (storage.min_free)")
-        return self.optimizer.next_work()
+        return work
 
     def take(self, work: Work, news: Sequence[News]) -> None:
         """Puts what came of work into the ledger: epochs that were trained, or its death.

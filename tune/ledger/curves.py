@@ -59,10 +59,10 @@ class CurveStore:
         except BaseException:
             # A batch cut short by a full disk would hide every later one, and the writer may take the schema for
             # written: the next batch begins another stream.
-            with self._file as file:
+            file, self._file, self._writer, self._columns = self._file, None, None, ()
+            with file:
                 file.truncate(start)
-            self._writer = self._file = None
-            self._columns = ()
+                os.fsync(file.fileno())  # `sync` knows the other stream only
             raise
 
     def sync(self) -> None:
