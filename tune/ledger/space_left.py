@@ -83,7 +83,7 @@ def refuse_low_space(study: Study, folder: Path) -> None:
         raise UserMistake(
             f"{folder}: {show_size(free)} are free there, storage.min_free asks for "
             f"{show_size(study.storage.min_free)}; make space (what can be deleted: {MAKE_SPACE}), or give another "
-            "folder (--results DIR) or, to a new study, a lower storage.min_free"
+            "folder (--results DIR), or a lower limit (--set storage.min_free=100MB)"
         )
 
 
