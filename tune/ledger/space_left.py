@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -41,10 +42,10 @@ def free_reserve(folder: Path) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Returns how many bytes this user can still write where a folder is, or is to be made."""
+    """Returns how many bytes this user can still write where a folder is, or is to be made; no end where none is told."""
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     found = os.statvfs(there)
-    return found.f_bavail * found.f_frsize
+    return found.f_bavail * found.f_frsize if found.f_blocks else sys.maxsize
 
 
 def needed_bytes(study: Study, state: int, units: int) -> int:
@@ -83,7 +84,7 @@ def refuse_low_space(study: Study, folder: Path) -> None:
         raise UserMistake(
             f"{folder}: {show_size(free)} are free there, storage.min_free asks for "
             f"{show_size(study.storage.min_free)}; make space (what can be deleted: {MAKE_SPACE}), or give another "
-            "folder (--results DIR) or, to a new study, a lower storage.min_free"
+            "folder (--results DIR), or a lower limit (--set storage.min_free=100MB)"
         )
 
 
