@@ -42,7 +42,7 @@ def free_reserve(folder: Path) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Returns how many bytes this user can still write where a folder is, or is to be made; no end where none is told."""
+    """Returns how many bytes this user can still write where a folder is, or is to be made; no end if it tells none."""
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     found = os.statvfs(there)
     return found.f_bavail * found.f_frsize if found.f_blocks else sys.maxsize
