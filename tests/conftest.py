@@ -3,9 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.fakes.disk import SmallDisk, mounted
 from tune.drivers.ray_environment import set_environment
 
 # Before anything imports torch: the machine's cores belong to the tests that run trials side by side.
@@ -40,6 +42,15 @@ def ray_local() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 16 MiB of its own; the test skips where none may be mounted."""
+    with mounted(tmp_path / "disk", 16 * 2**20) as found:
+        if found is None:
+            pytest.skip("no tmpfs may be mounted here (that takes CAP_SYS_ADMIN)")
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ LatentTuneError
 │   ├── RecordingMistake        the recording cannot be used
 │   ├── StudyConflict           the folder holds another study
 │   └── StudyBusy               another process is running this study
-├── StudyStopped                exit code 1: the study cannot go on (every trial dies of one cause)
+├── StudyStopped                exit code 1: the study cannot go on (every trial dies of one cause, its folder is gone)
+├── DiskFull                    exit code 1: paused, the disk is full; the message says how to continue
 └── Interrupted                 exit code 130: stopped on request; the message says how to continue
 """
 
@@ -72,6 +73,10 @@ class StudyBusy(UserMistake):
 
 class StudyStopped(LatentTuneError):  # noqa: N818 - says what happened to the study
     """The study cannot go on."""
+
+
+class DiskFull(LatentTuneError):  # noqa: N818 - says what happened to the study
+    """Paused because the disk is full, or nearly; nothing that was stored is lost."""
 
 
 class Interrupted(LatentTuneError):  # noqa: N818 - says what happened to the study

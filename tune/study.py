@@ -12,6 +12,7 @@ from tune.document import Document
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
 from tune.rungs import Rung, cost, expected_cost, planned
 from tune.scoring import ScoreRule
+from tune.sizes import parse_size
 from tune.space import Parameter, Scalar, size
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -125,6 +126,18 @@ class Storage(_Section):
     )
     checkpoints: Literal["every_rung", "every_epoch"] | Annotated[int, Field(strict=True, ge=1)] = Field(
         default="every_rung", description="when a trial's state is saved; a number: every so many epochs, and at rungs"
+    )
+    keep: Literal["all"] | Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=3,
+        description="of how many confirmed trials, the best ones, the latest checkpoints are kept, beside those of "
+        "trials that are not finished; all: of every trial. A finished study that is extended trains a trial without "
+        "checkpoints again from its first epoch, to the same result, counted as redone",
+    )
+    min_free: Annotated[int, Field(strict=True, ge=0), BeforeValidator(parse_size)] = Field(
+        default=500_000_000,
+        description="bytes, or like 2GB: how much must be free on the disk of the study's folder; with less no new "
+        "work is begun and the study pauses. 0: not looked at",
+        json_schema_extra={"anyOf": [{"type": "integer"}, {"type": "string"}]},
     )
 
 

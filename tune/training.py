@@ -22,11 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tune import document
-from tune.drivers.job import Death, Manner, Report, Unit, limit_threads
+from tune.drivers.job import Death, Manner, Report, Unit, Unsaved, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger import CheckpointStore
 from tune.ledger.curves import CurveStore
 from tune.ledger.files import write_atomically
+from tune.ledger.space_left import disk_troubles
 from tune.optimizer import Work
 from tune.scoring import has_failed, summarize
 from tune.space import Scalar
@@ -66,6 +67,7 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     Raises:
         UserMistake: If the file or the recording cannot be used, or the folder holds another training.
         Interrupted: If it was asked to stop; running it again continues.
+        DiskFull: If the disk is full; so it does once there is space.
     """
     training, trainer = _read(path, overrides)
     folder = results / training.name
@@ -73,14 +75,16 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     recording = prepare_recording(trainer, training.recording)
     _claim(folder, training)
     store = CheckpointStore(folder / "checkpoints")
+    again = f"continue with: latent-tune train {path}"
     done = _done(store, training)
     if done < training.epochs:
         work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
         unit = Unit(lambda: trainer, recording, work, Manner(str(store.folder), None, training.threads))
-        done = _run(unit, training, folder, should_stop, console)
-        store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
+        with disk_troubles(folder, again):
+            done = _run(unit, training, folder, should_stop, console)
+            store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
     if done < training.epochs:
-        raise Interrupted(f"stopped after epoch {done} of {training.epochs}; continue with: latent-tune train {path}")
+        raise Interrupted(f"stopped after epoch {done} of {training.epochs}; {again}")
     _show(folder, training, console)
 
 
@@ -145,6 +149,7 @@ def _refuse_other(folder: Path, training: Training) -> None:
 def _claim(folder: Path, training: Training) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoints").mkdir(exist_ok=True)
         write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
     except OSError as error:
         raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
@@ -173,6 +178,8 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
                 if isinstance(report, Death):
                     (folder / "latent-tune.log").write_text(report.text, encoding="utf-8")
                     raise LatentTuneError(f"the training died: {report.cause} (log: {folder / 'latent-tune.log'})")
+                if isinstance(report, Unsaved):
+                    raise report.error(folder)
                 if done == unit.work.from_epoch:
                     _write_json(folder / "baseline.json", report.baseline)
                 done = report.epoch

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from rich.console import Console
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job, limit_threads
-from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, UserMistake
+from tune.errors import DiskFull, FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, UserMistake
 from tune.growth import differences
 from tune.ledger import Ledger, refuse_growth, refuse_other
+from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
 from tune.report.plan import print_plan
 from tune.report.tables import print_summary
 from tune.rungs import cost
+from tune.sizes import show_size
 from tune.stopping import StopRequest
 from tune.study import Study
 from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
@@ -48,6 +50,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
     Raises:
         UserMistake: If the study, its trainer, its recording or its folder cannot be used.
         Interrupted: If it was asked to stop.
+        DiskFull: If its disk is full, or nearly; it is paused.
         StudyStopped: If it cannot go on.
     """
     console = Console()
@@ -64,10 +67,11 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
             console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
             _present(there, console)
             return 0
+    refuse_low_space(study, folder)
     recording = prepare_recording(trainer, study.recording)
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
-    with StopRequest(again) as should_stop, _muscle(study, driver, address):
+    with disk_troubles(folder, again), StopRequest(again) as should_stop, _muscle(study, driver, address):
         should_stop.listen()
         ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver}, grow=grow)
         handler = _log_to(folder / "latent-tune.log")
@@ -84,14 +88,18 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
             ledger.close("interrupted")
             raise
         except BaseException as error:
-            if not isinstance(error, LatentTuneError):
+            told = explained(error, folder)
+            if told is error and not isinstance(error, LatentTuneError):
                 log.exception("the study stopped")
-            ledger.close("stopped", f"{type(error).__name__}: {error}")
-            raise
+            _close(ledger, told)
+            raise told from (error if told is not error else error.__cause__)
         finally:
             log.removeHandler(handler)
             handler.close()
             shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+            if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
+                with suppress(OSError):
+                    folder.rmdir()
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
 
@@ -152,6 +160,16 @@ def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool], again: s
         raise Interrupted(f"interrupted, nothing is lost\n{again}")
 
 
+def _close(ledger: Ledger, error: BaseException) -> None:
+    """Ends the work on a study that an error has ended; where the disk fails that too, the error is what is told."""
+    try:
+        ledger.close("interrupted" if isinstance(error, DiskFull) else "stopped", f"{type(error).__name__}: {error}")
+    except Exception:
+        if not isinstance(error, LatentTuneError):
+            raise
+        log.exception("the end of this process could not be stored")
+
+
 @contextmanager
 def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
     """Has at hand what the driver needs; what it cannot have is said before anything is written."""
@@ -184,7 +202,7 @@ def _views(job: Job, console: Console) -> Iterator[None]:
     ledger = job.optimizer.ledger
     _announce(ledger, console)
     progress = Progress(ledger, lambda: job.optimizer.in_flight, console, time.time)
-    board = TensorBoard(ledger)
+    board = _board(ledger)
     seen = len(ledger.decisions)
 
     def watch() -> None:
@@ -193,7 +211,7 @@ def _views(job: Job, console: Console) -> Iterator[None]:
             whose = "study" if decision.trial is None else f"trial {decision.trial}"
             log.info("%s: %s: %s", whose, decision.kind, decision.reason)
         seen = len(ledger.decisions)
-        for refresh in (progress.refresh, board.refresh):
+        for refresh in (progress.refresh, *([board.refresh] if board else [])):
             _harmless(refresh)
 
     job.watch = watch
@@ -203,7 +221,17 @@ def _views(job: Job, console: Console) -> Iterator[None]:
     finally:
         watch()
         progress.stop()
-        _harmless(board.close)
+        if board:
+            _harmless(board.close)
+
+
+def _board(ledger: Ledger) -> TensorBoard | None:
+    """Returns the view in TensorBoard; None where it cannot be begun, as on a full disk."""
+    try:
+        return TensorBoard(ledger)
+    except Exception:
+        log.exception("TensorBoard gets nothing from this process; the study goes on")
+        return None
 
 
 def _announce(ledger: Ledger, console: Console) -> None:
@@ -218,6 +246,15 @@ def _announce(ledger: Ledger, console: Console) -> None:
     else:
         text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
     console.print(text, highlight=False, soft_wrap=True)
+    usage = ledger.checkpoints.usage()
+    more, free = estimate(ledger.study, usage.largest) - usage.size, free_bytes(ledger.folder)
+    if free - ledger.study.storage.min_free < more:
+        console.print(
+            f"its checkpoints may come to {show_size(more)} more, and {show_size(free)} are free; it pauses when less "
+            f"than storage.min_free is left ({show_size(ledger.study.storage.min_free)})",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _present(ledger: Ledger, console: Console) -> None:
@@ -249,8 +286,25 @@ def _harmless(call: Callable[[], None]) -> None:
         log.exception("a view failed; the study goes on")
 
 
+class _Log(logging.FileHandler):
+    """The study's log; a line that the disk does not take is lost, and nothing else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line, if it can."""
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leaves it at that; the rest of logging would print a traceback into the live view."""
+
+    def close(self) -> None:
+        """Closes it, whatever the disk says of lines that it did not take."""
+        with suppress(OSError):
+            super().close()
+
+
 def _log_to(path: Path) -> logging.Handler:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _Log(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)

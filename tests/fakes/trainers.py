@@ -1,12 +1,15 @@
 """Tiny trainers that keep the whole contract of `tune.trainer.Trainer`."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from tests.fakes.disk import SmallDisk
 
 
 class Quadratic:
@@ -76,6 +79,26 @@ class Killed(Quadratic):
             mark.touch()
             os.kill(os.getpid(), 9)
         return super()._epoch(seed)
+
+
+class Unlucky(Quadratic):
+    """Something happens to its disk, once: `UNLUCKY` says after how many seed-epochs, which disk, and what.
+
+    A number fills it but for so many bytes; `ro` makes it read-only; `rm` removes the study `tiny` from it.
+    """
+
+    def _epoch(self, seed: int) -> float:
+        loss = super()._epoch(seed)
+        after, place, what = os.environ.get("UNLUCKY", "inf||").split("|")
+        if len(Path(os.environ["QUADRATIC_LOG"]).read_text().splitlines()) == float(after):
+            disk = SmallDisk(Path(place))
+            if what == "ro":
+                disk.remount("ro")
+            elif what == "rm":
+                shutil.rmtree((disk.path / "tiny").rename(disk.path / "gone"))
+            else:
+                disk.fill(int(what))
+        return loss
 
 
 class Choosy(Quadratic):

@@ -14,6 +14,7 @@ from tune.callbacks.event_file import append_events
 from tune.callbacks.hparams import experiment, session_end, session_start
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import Reached
+from tune.ledger.space_left import vanished
 from tune.ledger.tail import CurveTail
 from tune.scoring import has_failed, summarize
 from tune.standings import scored_baseline
@@ -201,9 +202,11 @@ class TensorBoard:
         self._events[run].append(Event(wall_time=time, step=step, summary=summary))
 
     def _write(self) -> None:
-        for run, events in self._events.items():
-            append_events(run, events)
-        self._events.clear()
+        if vanished(self._ledger.folder):  # it is not to come back as a folder of views
+            return
+        for run in list(self._events):
+            append_events(run, self._events[run])
+            del self._events[run]  # each by itself, so that none is written twice when the disk is full in between
 
 
 def _group(trial: int) -> str:

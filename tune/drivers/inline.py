@@ -7,7 +7,7 @@ from tune.optimizer import Work
 def drive(job: Job) -> None:
     """Works until the study has no work left or is asked to stop."""
     while not job.should_stop():
-        work = job.optimizer.next_work()
+        work = job.next_work()
         if work is None:
             return
         _train(job, work)

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tune.errors import LatentTuneError, StudyStopped
 from tune.ledger import CheckpointStore
+from tune.ledger.space_left import caused_by_disk, disk_full, free_bytes, is_full, needed_bytes, vanished
 from tune.optimizer import Optimizer, Work
+from tune.sizes import show_size
 from tune.study import Study
 from tune.trainer import Trainer, TrainerClass
 
@@ -58,6 +61,39 @@ class Death:
         return cls(f"{type(error).__name__}: {first}", "".join(traceback.format_exception(error)))
 
 
+@dataclass(frozen=True)
+class Unsaved:
+    """The end of a unit of work whose checkpoint could not be written: the disk's fault, and no death of the trial's.
+
+    Attributes:
+        full: Whether the disk is full, or the user's quota.
+        cause: One line.
+        text: The traceback.
+    """
+
+    full: bool
+    cause: str
+    text: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Returns what an exception says."""
+        death = Death.of(error)
+        return cls(is_full(error), death.cause, death.text)
+
+    def error(self, folder: Path) -> LatentTuneError:
+        """Returns what it means to the study in a folder: a pause where the disk is full, else its end."""
+        if self.full:
+            return disk_full(folder, f"and a write of the trainer or of its checkpoint failed ({self.cause})")
+        return StudyStopped(
+            f"{folder}: a checkpoint could not be written: {self.cause}; what was stored is kept; mend that, then "
+            "resume the study"
+        )
+
+
+News = Report | Death | Unsaved
+
+
 @dataclass
 class Job:
     """One study, ready to be driven.
@@ -76,13 +112,37 @@ class Job:
     should_stop: Callable[[], bool] = field(default=lambda: False)
     watch: Callable[[], None] = field(default=lambda: None)
 
-    def take(self, work: Work, news: Sequence[Report | Death]) -> None:
+    def next_work(self) -> Work | None:
+        """Returns work for one free slot, None when there is none now.
+
+        Raises:
+            DiskFull: If less than what the study asks for is free on its disk; then nothing new is to begin.
+            StudyStopped: If the study cannot go on.
+        """
+        self._refuse_vanished()
+        work = self.optimizer.next_work()
+        study, ledger = self.optimizer.study, self.optimizer.ledger
+        if work is not None and study.storage.min_free:
+            state, units = ledger.checkpoints.usage().largest, len(self.optimizer.in_flight)
+            free, needed = free_bytes(ledger.folder), needed_bytes(study, state, units)
+            if free < needed:
+                self.optimizer.released(work)
+                raise disk_full(ledger.folder, f"{show_size(needed)} needed to go on (storage.min_free)")
+        return work
+
+    def take(self, work: Work, news: Sequence[News]) -> None:
         """Puts what came of work into the ledger: epochs that were trained, or its death.
 
         Raises:
             OSError: If the ledger cannot be written; then nothing is decided.
+            DiskFull: If a checkpoint could not be written for want of space; what was stored before is kept.
+            StudyStopped: If it could not be written for another reason, or the study's folder is gone.
         """
+        self._refuse_vanished()
         for item in news:
+            if isinstance(item, Unsaved):
+                log.error("trial %d could not be saved: %s\n%s", work.trial, item.cause, item.text)
+                raise item.error(self.optimizer.ledger.folder)
             end = item if isinstance(item, Death) else self._record(work, item)
             if end is not None:
                 log.error("trial %d died: %s\n%s", work.trial, end.cause, end.text)
@@ -91,6 +151,11 @@ class Job:
             if isinstance(item, Report) and item.epoch == work.to_epoch:
                 self.optimizer.complete(work)
         self.watch()
+
+    def _refuse_vanished(self) -> None:
+        gone = vanished(self.optimizer.ledger.folder)
+        if gone is not None:
+            raise gone
 
     def _record(self, work: Work, report: Report) -> Death | None:
         """Records one epoch; a trainer that breaks its contract dies of it."""
@@ -146,12 +211,14 @@ class Unit:
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
 
-    def news(self) -> Iterator[Report | Death]:
-        """Trains; yields each epoch after its checkpoint, where one is due, is durable, or the trainer's death."""
+    def news(self) -> Iterator[News]:
+        """Trains; yields each epoch after its checkpoint, where one is due, is durable, or how it ended before."""
         try:
             yield from self._train()
+        except _NotSaved as error:
+            yield Unsaved.of(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
-            yield Death.of(error)
+            yield Unsaved.of(error) if is_full(error) else Death.of(error)
 
     def save(self) -> None:
         """Makes the state at the present epoch durable."""
@@ -162,6 +229,14 @@ class Unit:
         """Frees what the trainer holds."""
         if self._trainer is not None:
             self._trainer.close()
+
+    def _save_or_tell(self) -> None:
+        try:
+            self.save()
+        except Exception as error:
+            if caused_by_disk(error):
+                raise _NotSaved from error
+            raise
 
     def _train(self) -> Iterator[Report]:
         held_since = time.monotonic()
@@ -174,7 +249,7 @@ class Unit:
             self._epoch += 1
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
             if due:
-                self.save()
+                self._save_or_tell()
             now = time.monotonic()
             yield Report(self._epoch, dict(metrics), due, baseline, now - held_since)
             held_since = now
@@ -183,6 +258,10 @@ class Unit:
                 f"the trainer ended at epoch {self._epoch}, asked for {work.to_epoch}; "
                 "train(epochs) must yield one mapping per epoch"
             )
+
+
+class _NotSaved(Exception):  # noqa: N818 - never seen outside
+    """A checkpoint could not be written; its cause is why."""
 
 
 def limit_threads(threads: int) -> None:

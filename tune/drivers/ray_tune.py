@@ -25,8 +25,9 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import SCRATCH, Death, Job, Manner, Report, Unit, log
+from tune.drivers.job import SCRATCH, Death, Job, Manner, News, Unit, Unsaved, log
 from tune.errors import UserMistake
+from tune.ledger.space_left import is_full
 from tune.optimizer import Work
 from tune.study import Study
 from tune.trainer import load_trainer
@@ -43,7 +44,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         assert recording is not None
         self._recording = recording
         self._unit: Unit | None = None
-        self._news: Iterator[Report | Death] = iter(())
+        self._news: Iterator[News] = iter(())
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
         """Ray calls this when the actor is given another unit."""
@@ -113,7 +114,7 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         if len(optimizer.in_flight) >= self._slots:
             return None
         try:
-            work = optimizer.next_work()
+            work = self._job.next_work()
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
             self.failure = error
             return str(Searcher.FINISHED)
@@ -158,8 +159,12 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         """Takes note of an actor that died without a word, killed for memory for example."""
         work = self._searcher.works[trial.trial_id]
         if work.trial in self._job.optimizer.in_flight:
-            error = trial.get_error() or RuntimeError("the actor died")
-            self._job.take(work, [Death.of(getattr(error, "cause", None) or error)])
+            said = trial.get_error() or RuntimeError("the actor died")
+            error = getattr(said, "cause", None) or said
+            try:
+                self._job.take(work, [Unsaved.of(error) if is_full(error) else Death.of(error)])
+            except Exception as failure:  # noqa: BLE001 - as for a result
+                self._searcher.failure = failure
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
         """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go."""
@@ -212,13 +217,18 @@ def drive(job: Job, address: str | None = None) -> None:
         searcher = LedgerSearcher(job, _settings(study, folder), slots)
         resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
-        ray_tune.Tuner(
+        tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, resources),
             tune_config=ray_tune.TuneConfig(
                 num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
             ),
             run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
-        ).fit()
+        )
+        try:
+            tuner.fit()
+        except Exception:
+            if searcher.failure is None:  # else it is of what came before, such as a full disk
+                raise
     if searcher.failure is not None:
         raise searcher.failure
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import isfinite
 
-from tune.drivers.job import Death, Job, Manner, Report, Unit
+from tune.drivers.job import Job, Manner, News, Report, Unit
+from tune.errors import DiskFull
 
 
 class VirtualClock:
@@ -40,8 +41,8 @@ class _Flight:
     due_s: float
     order: int
     unit: Unit = field(compare=False)
-    news: Iterator[Report | Death] = field(compare=False)
-    item: Report | Death | None = field(compare=False, default=None)
+    news: Iterator[News] = field(compare=False)
+    item: News | None = field(compare=False, default=None)
 
     def train(self, now_s: float) -> None:
         """Trains the next epoch, which begins now; what it held its slot for is virtual time as well."""
@@ -88,18 +89,26 @@ def drive(job: Job, slots: int = 1, clock: VirtualClock | None = None) -> None:
             if not waiting:
                 return
             _land(job, waiting, resting, clock)
-        while waiting:
-            _land(job, waiting, resting, clock)
-        for flight in resting:
-            flight.unit.save()
-            job.optimizer.released(flight.unit.work)
+        _save_all(job, waiting, resting, clock)
+    except DiskFull:
+        _save_all(job, waiting, resting, clock)
+        raise
     finally:
         for flight in (*waiting, *resting):
             flight.unit.close()
 
 
+def _save_all(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: VirtualClock) -> None:
+    """Lets the epochs in progress end, saves every unit and hands it back."""
+    while waiting:
+        _land(job, waiting, resting, clock)
+    for flight in resting:
+        flight.unit.save()
+        job.optimizer.released(flight.unit.work)
+
+
 def _next_unit(job: Job) -> Unit | None:
-    work, ledger = job.optimizer.next_work(), job.optimizer.ledger
+    work, ledger = job.next_work(), job.optimizer.ledger
     if work is None:
         return None
     return Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger.study, ledger.folder))
@@ -115,9 +124,9 @@ def _land(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: Virtu
             resting.pop().unit.close()
 
 
-def _duration_s(item: Report | Death, seeds: int) -> float:
-    """Returns how long an epoch of so many seeds together took; a death takes no time."""
-    if isinstance(item, Death):
+def _duration_s(item: News, seeds: int) -> float:
+    """Returns how long an epoch of so many seeds together took; an end takes no time."""
+    if not isinstance(item, Report):
         return 0.0
     said = next(iter(item.metrics.get("seconds", ())), None)
     return said if said is not None and isfinite(said) and said >= 0 else float(seeds)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from tune.ledger.files import sync_folder, write_atomically
+from tune.ledger.files import WholeWrites, sync_folder, write_atomically
 
 _KEY = (("trial", pa.int32()), ("seed", pa.int64()), ("epoch", pa.int32()))
 
@@ -57,9 +57,12 @@ class CurveStore:
         try:
             self._writer.write_batch(pa.record_batch(columns, schema=_schema(self._columns)))
         except BaseException:
-            # A batch cut short by a full disk would hide every later one.
-            self._file.truncate(start)
-            self._file.seek(start)
+            # A batch cut short by a full disk would hide every later one, and the writer may take the schema for
+            # written: the next batch begins another stream.
+            file, self._file, self._writer, self._columns = self._file, None, None, ()
+            with file:
+                file.truncate(start)
+                os.fsync(file.fileno())  # `sync` knows the other stream only
             raise
 
     def sync(self) -> None:
@@ -70,9 +73,11 @@ class CurveStore:
     def close(self) -> None:
         """Turns this process's stream into Parquet."""
         if self._writer is not None and self._file is not None:
-            self._writer.close()
-            self._file.close()
+            writer, file = self._writer, self._file
             self._writer = self._file = None
+            self._columns = ()
+            with file:
+                writer.close()
             self._settle_streams()
 
     def tables(self) -> Iterator[pa.Table]:
@@ -117,7 +122,7 @@ class CurveStore:
         """Begins a stream with more columns."""
         self.close()
         number = max((int(path.stem) for path in self._files()), default=0) + 1
-        file = (self.folder / f"{number:06d}.arrows").open("wb", buffering=0)
+        file = WholeWrites(self.folder / f"{number:06d}.arrows", "wb")
         self._file, self._columns = file, columns
         self._writer = pa.ipc.new_stream(file, _schema(columns))
         sync_folder(self.folder)

@@ -100,8 +100,13 @@ class Database:
             )
         except KeyError:
             raise UserMistake(f"{shown}: holds no study called {name}") from None
-        except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
+        except (
+            sqlalchemy.exc.SQLAlchemyError,
+            optuna.exceptions.StorageInternalError,
+            ImportError,
+            RuntimeError,
+        ) as error:
+            first = str(error.__cause__ or error).splitlines()[0]
             raise UserMistake(f"{shown}: the study's database cannot be opened: {first}") from error
         # Optuna offers no public way from a study to its id in the storage.
         self._id = self._study._study_id  # noqa: SLF001
@@ -255,6 +260,17 @@ def _make_whole(file: Path, name: str) -> None:
     finally:
         for left in file.parent.glob(f"{temporary.name}*"):
             left.unlink(missing_ok=True)
+
+
+def _url_of(file: Path) -> str:
+    """Returns the URL of a study's SQLite file, also where it can only be looked at.
+
+    Even to read, SQLite makes files beside one that has a write-ahead log; told that nobody changes it, it makes none.
+    """
+    there = file.resolve()
+    if os.access(there.parent, os.W_OK) or there.with_name(f"{there.name}-wal").exists():
+        return f"sqlite:///{there}"
+    return f"sqlite:///{there.as_uri()}?immutable=1&uri=true"
 
 
 def _on_network(folder: Path) -> bool:

@@ -1,9 +1,58 @@
 """Files that are either whole or absent."""
 
+import errno
 import os
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from tune.errors import UserMistake
+
+_FOLDERS = ("curves", "checkpoints", "tensorboard")
+_FILES = ("study.yaml", "study.db", "report.md", "best.yaml", "latent-tune.log")
+
+
+class WholeWrites(FileIO):
+    """A file without a buffer whose writes are whole or an error.
+
+    The system's own write of many bytes to a disk that is nearly full writes some of them, and says so only in what it
+    returns, which Arrow does not look at.
+    """
+
+    def write(self, data: Any, /) -> int:
+        """Writes all of it."""
+        left = memoryview(data).cast("B")
+        while left:
+            written = super().write(left)
+            if not written:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.name))
+            left = left[written:]
+        return memoryview(data).nbytes
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a study's folder, or sees that it can be written.
+
+    Raises:
+        UserMistake: If it cannot, or if a file lies in the place of a folder in it, or a folder in that of a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
+    wrong = [(name, "file", "folder") for name in _FOLDERS if (folder / name).exists() and not (folder / name).is_dir()]
+    wrong += [(name, "folder", "file") for name in _FILES if (folder / name).is_dir()]
+    if wrong:
+        name, there, belongs = wrong[0]
+        raise UserMistake(
+            f"{folder / name}: a {there} lies where the study keeps its {belongs} of that name; move it away"
+        )
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

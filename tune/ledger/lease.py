@@ -5,6 +5,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -48,10 +49,11 @@ class Lease:
         self._thread.start()
 
     def release(self) -> None:
-        """Gives the lease back."""
+        """Gives the lease back; one that cannot be written any more is found to be a dead process's by the next."""
         self._stop.set()
         self._thread.join()
-        self._database.replace_note("lease", self._held, None)
+        with suppress(SQLAlchemyError):
+            self._database.replace_note("lease", self._held, None)
 
     def _run(self) -> None:
         while not self._stop.wait(BEAT_S):

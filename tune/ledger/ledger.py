@@ -1,8 +1,7 @@
 """The ledger: opens a study's folder, replays its decisions, and writes new ones."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from math import isfinite, nan
 from pathlib import Path
@@ -16,11 +15,12 @@ from tune.growth import described, differences
 from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.curves import CurveStore
 from tune.ledger.database import Database
-from tune.ledger.files import write_atomically
+from tune.ledger.files import make_folder, write_atomically
 from tune.ledger.identity import process_detail, refuse_growth, refuse_other, stored_study
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
 from tune.ledger.runs import GPU_SECONDS, Runs
+from tune.ledger.space_left import free_reserve, hold_reserve
 from tune.study import Study, build_study, dump_study
 
 Clock = Callable[[], float]
@@ -47,6 +47,8 @@ class Ledger:
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
         self.checkpoints = CheckpointStore(folder / "checkpoints")
+        if writable:
+            self.checkpoints.folder.mkdir(exist_ok=True)
         self._database, self._clock = database, clock
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
@@ -86,13 +88,7 @@ class Ledger:
         if differences(there, study):
             _refuse(cls.read(folder, clock=clock), study, grow=grow)  # before anything is written
         made = [path for path in (folder, *folder.parents) if not path.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
+        make_folder(folder)
         try:
             database = Database(study.storage.database, folder, study.name, create=True)
         except UserMistake:
@@ -102,6 +98,7 @@ class Ledger:
             raise
         lease = Lease(database, clock)
         try:
+            hold_reserve(folder)
             ledger = cls(there, folder, database, clock, writable=True)
             _refuse(ledger, study, grow=grow)  # again, now that nobody else can have it grow
             ledger._lease = lease
@@ -185,6 +182,15 @@ class Ledger:
             }
         return self._done[trial]
 
+    def judged(self, trial: int, epochs: int) -> frozenset[int]:
+        """Returns the seeds whose loss after so many epochs a decision has taken: up to there none trains again.
+
+        It takes no checkpoint to know them: these may have been removed since.
+        """
+        reached = self.trials[trial].reached.items()
+        seeds = {seed for rung, one in reached if self.study.rungs[rung].epochs >= epochs for seed in one.losses}
+        return frozenset(seed for seed in seeds if len(self.curve(trial, seed)) >= epochs)
+
     def dead(self, trial: int) -> frozenset[int]:
         """Returns the seeds of a trial whose loss has become non-finite."""
         curves = {seed: self.curve(trial, seed) for seed in self.study.seeds}
@@ -264,8 +270,9 @@ class Ledger:
         if self.study.resources.gpus_per_trial:
             share = held_s * self.study.resources.gpus_per_trial / len(seeds)
             metrics = {**metrics, GPU_SECONDS: [share] * len(seeds)}
+        self._runs.refuse_gap(trial, seeds, epoch)
+        self._curves.append(trial, seeds, epoch, metrics)  # first, and if it fails memory is not ahead of the disk
         self._runs.take(trial, seeds, epoch, metrics)
-        self._curves.append(trial, seeds, epoch, metrics)
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Takes note that a checkpoint of these seeds at this epoch is durable; earlier ones are removed."""
@@ -273,29 +280,41 @@ class Ledger:
         self._done[trial] = {**self.done(trial), **dict.fromkeys(seeds, epoch)}
         self.checkpoints.prune(trial, self._done[trial])
 
+    def forget(self, trial: int, keep: Collection[int] = ()) -> None:
+        """Removes the checkpoints of a trial but those of some seeds; what these seeds trained stays in the curves."""
+        self._done[trial] = {seed: epoch for seed, epoch in self.done(trial).items() if seed in keep}
+        self.checkpoints.remove(trial, keep)
+
     def set_baseline(self, baseline: Mapping[str, float]) -> None:
         """Remembers the constant model's losses; the first trainer to say them is believed."""
         if self._baseline is None:
-            self._baseline = {name: float(value) for name, value in baseline.items()}
-            self._database.set_note("baseline", self._baseline)
+            said = {name: float(value) for name, value in baseline.items()}
+            self._database.set_note("baseline", said)
+            self._baseline = said
 
     def set_in_flight(self, trials: Sequence[int]) -> None:
         """Says which trials are being trained, for those who look at the study from elsewhere."""
         self._database.set_note("in_flight", sorted(trials))
 
     def close(self, ended: Literal["finished", "interrupted", "stopped"], reason: str = "") -> None:
-        """Ends this process's work on the study."""
-        if self._lease is not None:
-            if not self.lease_lost:
-                for trial in self.trials if ended == "finished" else ():
-                    if trial.confirmed:
-                        self._database.finish(trial)
-                self.decide("close", reason=reason, detail={"ended": ended})
-                self.set_in_flight(())
-            self._lease.release()
-            self._lease = None
-            self._curves.close()
-        self._database.close()
+        """Ends this process's work on the study; where the disk fails it, what it holds is given up all the same."""
+        with ExitStack() as to_do:
+            to_do.callback(self._database.close)
+            if self._lease is not None:
+                free_reserve(self.folder)
+                to_do.callback(self._curves.close)
+                to_do.callback(self._give_back)
+                if not self.lease_lost:
+                    for trial in self.trials if ended == "finished" else ():
+                        if trial.confirmed:
+                            self._database.finish(trial)
+                    self.decide("close", reason=reason, detail={"ended": ended})
+                    self.set_in_flight(())
+
+    def _give_back(self) -> None:
+        assert self._lease is not None
+        self._lease.release()
+        self._lease = None
 
     def _apply(self, decision: Decision) -> None:
         self.decisions.append(decision)

@@ -57,6 +57,7 @@ class Runs:
         Raises:
             ValueError: If an epoch was left out.
         """
+        self.refuse_gap(trial, seeds, epoch)
         for seed, value in zip(seeds, metrics.get(self._metric, [None] * len(seeds)), strict=True):
             self._take_value(trial, seed, epoch, value)
         # Seeds that train together share its seconds.
@@ -65,6 +66,15 @@ class Runs:
         self._pace[trial] = seconds + sum(set(known)), rows + len(known)
         for share in metrics.get(GPU_SECONDS, ()):  # one by one: the order of a sum shows in its last bit
             self.gpu_seconds += share or 0.0
+
+    def refuse_gap(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
+        """Raises ValueError if an epoch would be left out before this one."""
+        for seed in seeds:
+            trained = len(self.curve(trial, seed))
+            if not 1 <= epoch <= trained + 1:
+                raise ValueError(
+                    f"trial {trial} seed {seed}: epoch {epoch} follows epoch {trained}; none may be left out"
+                )
 
     def curve(self, trial: int, seed: int) -> Sequence[float]:
         """Returns the scored metric of one run by epoch, nan where it is not known."""
@@ -81,10 +91,6 @@ class Runs:
         if epoch == len(curve) + 1:
             curve.append(number)
             self.spent += 1
-        elif 1 <= epoch <= len(curve):
+        else:
             curve[epoch - 1] = number
             self.redone += 1
-        else:
-            raise ValueError(
-                f"trial {trial} seed {seed}: epoch {epoch} follows epoch {len(curve)}; none may be left out"
-            )

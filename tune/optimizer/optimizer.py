@@ -8,6 +8,7 @@ from typing import Any
 
 from tune.errors import StudyStopped
 from tune.ledger import Ledger, Trial
+from tune.optimizer.retention import Retention
 from tune.optimizer.spending import Spending
 from tune.optimizer.suggest import needs_results, suggest
 from tune.race import Finalist, next_finalist
@@ -56,6 +57,7 @@ class Optimizer:
         self._spending = Spending(ledger, elapsed_s)
         self._in_flight: set[int] = set()
         self._charged: tuple[int, dict[int, float]] = (-1, {})
+        self._retention = Retention(ledger)
 
     @property
     def in_flight(self) -> frozenset[int]:
@@ -68,6 +70,7 @@ class Optimizer:
         Raises:
             StudyStopped: If the first trials all died of one cause.
         """
+        self._retention.collect()
         self._stop_if_doomed()
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
         for choose in (self._unfinished, *next_ones, self._last_resort, self._race, self._spend_rest):
@@ -88,6 +91,7 @@ class Optimizer:
         trial = self.ledger.trials[work.trial]
         if self._work(trial) is None:
             self._reach(trial)
+        self._retention.collect()
 
     def released(self, work: Work) -> None:
         """Takes back work that was cut short; what its checkpoint holds is kept."""
@@ -107,17 +111,21 @@ class Optimizer:
         self.ledger.decide("attempt", work.trial, trial.rung, cause, {"log": log})
         if len(trial.attempts) > self.study.resources.retries:
             self.ledger.decide("fail", work.trial, trial.rung, f"died {len(trial.attempts)} times, last of: {cause}")
+        self._retention.collect()
 
     def finish(self) -> None:
         """Closes the trials that are not promoted any more."""
         for trial in self.ledger.trials:
             if trial.paused:
                 self._stop(trial)
+        self._retention.collect()
 
     def _work(self, trial: Trial) -> Work | None:
         """Returns what the trial must train next towards its rung; None when it is there."""
-        done, dead = self.ledger.done(trial.number), self.ledger.dead(trial.number)
-        step = next_step(self._spending.aim(trial, trial.rung), self.study.seeds, done, dead)
+        aim = self._spending.aim(trial, trial.rung)
+        judged = dict.fromkeys(self.ledger.judged(trial.number, aim.epochs), aim.epochs)
+        done, dead = {**self.ledger.done(trial.number), **judged}, self.ledger.dead(trial.number)
+        step = next_step(aim, self.study.seeds, done, dead)
         if step is None:
             return None
         configuration = {**self.study.fixed, **trial.parameters}

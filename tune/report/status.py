@@ -14,6 +14,7 @@ from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import STATES
 from tune.report import wording
 from tune.report.results import cost_of, failed_seeds
+from tune.sizes import show_size
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
@@ -31,6 +32,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "study": ledger.study.name,
         "folder": str(ledger.folder),
         "state": study_state(ledger),
+        "reason": _reason(ledger),
         "trials": {state: counts[state] for state in STATES},
         "planned_trials": ledger.study.trials,
         "incumbent": None if best is None else _incumbent(best, scored_baseline(ledger)),
@@ -40,6 +42,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "gpu_hours_used": cost.gpu_hours,
         "gpu_hours_budget": cost.gpu_hours_budget,
         "seconds": cost.seconds,
+        "checkpoint_bytes": ledger.checkpoints.usage().size,
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
     }
@@ -70,15 +73,29 @@ def print_status(ledger: Ledger, console: Console) -> None:
     lines = [
         ("trials", f"{len(ranked)} of {ledger.study.trials}: {states}"),
         ("trained", f"{spent}{redone} in {wording.duration(cost.seconds)}{gpus}"),
+        ("stored", _stored(ledger)),
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)
+    if reason := _reason(ledger):
+        console.print(Text(reason), soft_wrap=True)
     console.print(_two_columns(lines))
     if decisions:
         console.print()
         console.print(_two_columns([_decision(decision) for decision in decisions]))
+
+
+def _reason(ledger: Ledger) -> str | None:
+    """Returns why the last process ended, None where it simply finished, or while one works."""
+    last = next((one for one in reversed(ledger.decisions) if one.kind in ("open", "close")), None)
+    return (last.reason or None) if last is not None and last.kind == "close" else None
+
+
+def _stored(ledger: Ledger) -> str:
+    usage = ledger.checkpoints.usage()
+    return f"{wording.count(usage.files, 'checkpoint')}, {show_size(usage.size)}"
 
 
 def _two_columns(lines: Sequence[tuple[str, str]]) -> Table:

@@ -1,0 +1,28 @@
+"""Sizes of files as people write them: `500MB`, `2 GB`, `1.5GiB`."""
+
+import re
+from typing import Any
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
+_POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def parse_size(value: Any) -> Any:
+    """Returns bytes for `500MB`, `2 GB` (powers of 1000) or `1.5GiB` (powers of 1024); other values as they are."""
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(f"a size is written like 500MB, 2GB or 1.5GiB, or is a number of bytes, got {value!r}")
+    unit = (match[2] or "").lower()
+    base = 1024 if unit.endswith("i") else 1000
+    return int(float(match[1]) * base ** _POWERS.get(unit[:1], 0))
+
+
+def show_size(size: float) -> str:
+    """Returns bytes with their unit, three digits, in powers of 1000: `1.25 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
