@@ -6,7 +6,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from rich.console import Console
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job, limit_threads
-from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, UserMistake
-from tune.ledger import Ledger, refuse_other
+from tune.drivers.ray_processes import watch_vital
+from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, StudyStopped, UserMistake
+from tune.ledger import Ledger, SteadyClock, refuse_other
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
 from tune.report.plan import print_plan
@@ -60,29 +61,34 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{there}"
     with StopRequest(again) as should_stop, _muscle(study, driver, address):
         should_stop.listen()
-        ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver})
+        ledger = Ledger.open(study, folder, clock=SteadyClock(), detail={"driver": driver}, should_stop=should_stop)
         handler = _log_to(folder / "latent-tune.log")
+        if ledger.network is not None:
+            log.warning("study.db on %s: no write-ahead log, for which processes must share memory", ledger.network)
         try:
             job = Job(
                 Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
             )
             with _views(job, console):
-                _drive(job, driver, address)
-                _refuse_unfinished(ledger, should_stop, again)
+                _drive(job, driver, address, should_stop)
+                _refuse_unfinished(ledger, should_stop)
                 job.optimizer.finish()
             ledger.close("finished")
-        except Interrupted:
-            ledger.close("interrupted")
-            raise
+        except Interrupted as error:
+            with suppress(Interrupted):  # the database is away; the next process finds this one killed, as safe as that
+                ledger.close("interrupted")
+            raise Interrupted(f"{error}\n{again}") from None
         except BaseException as error:
             if not isinstance(error, LatentTuneError):
                 log.exception("the study stopped")
-            ledger.close("stopped", f"{type(error).__name__}: {error}")
+            with suppress(Interrupted, StudyStopped):
+                ledger.close("stopped", f"{type(error).__name__}: {error}")
             raise
         finally:
             log.removeHandler(handler)
             handler.close()
-            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+            if not ledger.lease_lost:
+                shutil.rmtree(folder / SCRATCH, ignore_errors=True)
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
 
@@ -127,11 +133,11 @@ def _is_finished(folder: Path) -> bool:
     return bool(sessions) and sessions[-1].ended == "finished"
 
 
-def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool], again: str) -> None:
+def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool]) -> None:
     if ledger.lease_lost:
         raise StudyBusy(f"{ledger.folder}: another process took this study over; this one stopped")
     if should_stop():
-        raise Interrupted(f"interrupted, nothing is lost\n{again}")
+        raise Interrupted("interrupted, nothing is lost")
 
 
 def last_driver(folder: Path) -> str:
@@ -155,7 +161,7 @@ def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
         yield
 
 
-def _drive(job: Job, driver: str, address: str | None) -> None:
+def _drive(job: Job, driver: str, address: str | None, stop: StopRequest) -> None:
     if driver == "inline":
         from tune.drivers.inline import drive as drive_inline
 
@@ -163,7 +169,8 @@ def _drive(job: Job, driver: str, address: str | None) -> None:
     else:
         from tune.drivers.ray_tune import drive as drive_ray
 
-        drive_ray(job, address)
+        with stop.needing(watch_vital()):
+            drive_ray(job, address)
 
 
 @contextmanager
