@@ -51,6 +51,16 @@ def shown(url: URL) -> str:
     return url.set(query=hidden).render_as_string(hide_password=True)
 
 
+def without_password(value: Any) -> Any:
+    """Returns a value of a study file as people may see it: a database URL without its password."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    try:
+        return shown(sqlalchemy.make_url(value))
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return value
+
+
 def is_sqlite(url: URL) -> bool:
     """Says whether a database is a file of SQLite's."""
     return url.get_backend_name() == "sqlite"

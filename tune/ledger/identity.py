@@ -10,6 +10,7 @@ from typing import Any
 
 from tune import document
 from tune.errors import StudyConflict, UserMistake
+from tune.ledger.engine import without_password
 from tune.study import Study, build_study
 
 
@@ -33,7 +34,10 @@ def refuse_other(study: Study, folder: Path) -> None:
     new = dict(_flat(study.model_dump(mode="json", by_alias=True)))
     different = [path for path in (old | new) if old.get(path) != new.get(path)]
     if different:
-        shown = [f"  {path}: there {old.get(path)!r}, asked for {new.get(path)!r}" for path in different]
+        shown = [
+            f"  {path}: there {without_password(old.get(path))!r}, asked for {without_password(new.get(path))!r}"
+            for path in different
+        ]
         raise StudyConflict(
             "\n".join(
                 [

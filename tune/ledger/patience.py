@@ -16,7 +16,7 @@ from tune.errors import Interrupted, StudyStopped
 log = logging.getLogger("latent-tune")
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
-SAY_AFTER_S = 5.0
+SAY_AFTER_S = 3.0
 SAY_AGAIN_S = 60.0
 GIVE_UP_S = 15 * 60.0
 """Longer than a server takes to restart, to be updated or to be moved; shorter than the night that GPUs would idle."""
