@@ -1,15 +1,23 @@
 """A study whose decisions are kept by a real PostgreSQL server, which is restarted, stopped and missed."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.behaviour.command import Running, Trained, decided, here, latent_tune, ledger_of, status, text_of, write_study
+from tests.behaviour.command import (
+    Running,
+    Trained,
+    decided,
+    here,
+    latent_tune,
+    ledger_of,
+    status,
+    text_of,
+    write_study,
+)
 from tests.fakes.postgresql import Server
 
 CHANGES: dict[str, Any] = {
@@ -163,7 +171,7 @@ def test_a_study_in_another_database_is_refused_without_its_password(tmp_path: P
 
 
 def test_without_the_driver_it_says_what_to_install(tmp_path: Path) -> None:
-    """psycopg is an extra; a study that needs it and has it not says how to get it, and makes nothing."""
+    """Psycopg is an extra; a study that needs it and has it not says how to get it, and makes nothing."""
     (tmp_path / "psycopg.py").write_text("raise ImportError(\"No module named 'psycopg'\", name='psycopg')\n")
     write_study(tmp_path, storage={"database": "postgresql+psycopg://tuner:secret@127.0.0.1:1/none"})
     said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "inline")

@@ -40,7 +40,9 @@ class Server:
         secret = folder / "password"
         secret.write_text(self.password)
         secret.chmod(0o644)
-        self._do("initdb", "--auth=scram-sha-256", "--username=tuner", f"--pwfile={secret}", "--encoding=UTF8", "--no-sync")
+        self._do(
+            "initdb", "--auth=scram-sha-256", "--username=tuner", f"--pwfile={secret}", "--encoding=UTF8", "--no-sync"
+        )
         secret.unlink()
         with (self._data / "postgresql.conf").open("a") as settings:
             settings.write(

@@ -117,6 +117,8 @@ class Database:
             if not Path(str(parsed.database)).is_file():
                 _make_whole(Path(str(parsed.database)), name)
         try:
+            if create and is_sqlite(parsed):
+                self.network = self.patience(lambda: set_journal(parsed))
             if is_sqlite(parsed):
                 self.patience(lambda: self._open(parsed, name, create=create))
             else:  # whoever starts a study should hear at once that its server does not answer
@@ -146,8 +148,6 @@ class Database:
                 if create
                 else optuna.load_study(storage=self._storage, study_name=name)
             )
-            if create and is_sqlite(url):
-                self.network = set_journal(self._storage.engine, Path(str(url.database)))
 
     @patient
     def decisions(self) -> list[Decision]:
@@ -314,6 +314,9 @@ def _make_whole(file: Path, name: str) -> None:
     temporary.touch()
     try:
         Database(f"sqlite:///{temporary.resolve()}", file.parent, name, create=True).close()
+        assert not temporary.with_name(f"{temporary.name}-wal").exists(), (
+            "SQLite keeps a log that should be in the file"
+        )
         with suppress(FileExistsError):
             os.link(temporary, file)
         sync_folder(file.parent)

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
 
 from tune.errors import UserMistake
 
@@ -111,13 +112,14 @@ def check_file(url: URL) -> None:
         ) from None
 
 
-def set_journal(engine: Engine, file: Path) -> str | None:
-    """Has a database keep a write-ahead log, with which readers and the writer never wait, where that is safe.
+def set_journal(url: URL) -> str | None:
+    """Has an SQLite file keep a write-ahead log, with which readers and the writer never wait, where that is safe.
 
     Returns:
         The kind of network filesystem on which it is not: the log needs memory that all processes share.
     """
-    network = network_filesystem(file.parent)
+    network = network_filesystem(Path(str(url.database)).parent)
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool, **engine_settings(url, readonly=False))
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text(f"PRAGMA journal_mode={'DELETE' if network else 'WAL'}"))
     return network

@@ -97,7 +97,7 @@ def test_what_a_database_will_go_on_refusing_is_not_waited_for(tmp_path: Path) -
     """A missing table, a file that cannot be written: the first answer counts."""
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'x.db'}")
     with pytest.raises(OperationalError, match="no such table") as caught, engine.connect() as connection:
-        connection.execute(sqlalchemy.text("SELECT * FROM nothing"))
+        connection.execute(sqlalchemy.text("SELECT * FROM nowhere"))
     assert not is_outage(caught.value)
 
 
