@@ -47,14 +47,9 @@ def still(column: int) -> Array:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Size, time of change and content of everything below a folder, folders included.
-
-    Left out is what SQLite keeps beside a database that is being read: an index of its journal, an empty journal.
-    """
+    """Size, time of change and content of everything below a folder, folders included."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.name.endswith("-shm") or (path.name.endswith("-wal") and not path.stat().st_size):
-            continue
         about = path.lstat()
         content = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         found[str(path.relative_to(folder))] = (about.st_size if content else 0, about.st_mtime_ns, content)

@@ -98,7 +98,7 @@ def test_killed_and_resumed(tmp_path: Path, database_url: str, whole: Path) -> N
 def test_a_server_that_restarts_and_stays_away_delays_a_study(
     tmp_path: Path, postgresql: Server, database_url: str, whole: Path
 ) -> None:
-    """Connections break in mid-study, then the server is away for seconds: waited for, nothing lost, nothing doubled."""
+    """Connections break in mid-study, then the server is away for seconds: waited for, nothing lost or doubled."""
     write_study(tmp_path, **{**CHANGES, "storage": {"database": database_url}})
     folder, log = tmp_path / "results" / "tiny", tmp_path / "log"
     with Running(tmp_path, "run", "study.yaml", "--driver", "inline", QUADRATIC_LOG=str(log)) as process:

@@ -30,7 +30,16 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 
 from tune.errors import StudyBusy, UserMistake
-from tune.ledger.engine import check_file, engine_settings, is_sqlite, making_alone, parse, set_journal, shown
+from tune.ledger.engine import (
+    check_file,
+    engine_settings,
+    is_sqlite,
+    making_alone,
+    parse,
+    set_journal,
+    shown,
+    without_driver,
+)
 from tune.ledger.files import sync_folder
 from tune.ledger.patience import Patience, patient
 from tune.ledger.records import Decision, Trial
@@ -104,9 +113,10 @@ class Database:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         file = folder / "study.db"
-        if url is None and not file.is_file() and not create:
-            raise UserMistake(f"{folder}: no study there (study.db is missing); give a folder that `run` made")
         parsed = parse(url or f"sqlite:///{file.resolve()}")
+        if is_sqlite(parsed) and not create and not Path(str(parsed.database)).is_file():
+            missing = file.name if url is None else shown(parsed)
+            raise UserMistake(f"{folder}: no study there ({missing} is missing); give a folder that `run` made")
         self.url = parsed.render_as_string(hide_password=False)
         self.owner: str | None = None
         self.network: str | None = None
@@ -126,7 +136,7 @@ class Database:
         except KeyError:
             raise UserMistake(f"{self._shown}: holds no study called {name}") from None
         except ImportError as error:
-            raise UserMistake(_without_driver(self._shown, error)) from error
+            raise UserMistake(without_driver(parsed, error)) from error
         except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
             first = str(error.__cause__ or error).splitlines()[0]
             raise UserMistake(f"{self._shown}: the study's database cannot be opened: {first}") from error
@@ -296,13 +306,6 @@ class Database:
             yield connection
 
 
-def _without_driver(database: str, error: ImportError) -> str:
-    missing = error.__cause__ if isinstance(error.__cause__, ImportError) else error
-    extra = "latent-tune[postgresql]"
-    how = f"pip install '{extra}'" if database.startswith("postgresql") else "install it beside latent-tune"
-    return f"{database}: the study's database cannot be opened: its driver is not installed ({missing}); {how}"
-
-
 def _make_whole(file: Path, name: str) -> None:
     """Makes the SQLite file of a study, whole or not at all.
 
@@ -314,9 +317,7 @@ def _make_whole(file: Path, name: str) -> None:
     temporary.touch()
     try:
         Database(f"sqlite:///{temporary.resolve()}", file.parent, name, create=True).close()
-        assert not temporary.with_name(f"{temporary.name}-wal").exists(), (
-            "SQLite keeps a log that should be in the file"
-        )
+        assert not temporary.with_name(f"{temporary.name}-wal").exists(), "SQLite kept a log beside the file"
         with suppress(FileExistsError):
             os.link(temporary, file)
         sync_folder(file.parent)

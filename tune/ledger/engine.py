@@ -72,10 +72,10 @@ def engine_settings(url: URL, *, readonly: bool) -> dict[str, Any]:
 
     Args:
         url: Of the database.
-        readonly: Whether nothing is to be written, not even beside the file.
+        readonly: Whether nothing is to be written, not even beside the file; an SQLite file must be there then.
     """
     if is_sqlite(url):
-        if readonly and url.database is not None and Path(url.database).is_file():
+        if readonly:
             return {"creator": lambda: _connect_to_read(Path(str(url.database)))}
         return {"connect_args": {"timeout": _LOCK_WAIT_S}}
     settings: dict[str, Any] = {"pool_pre_ping": True}
@@ -90,6 +90,14 @@ def engine_settings(url: URL, *, readonly: bool) -> dict[str, Any]:
         }
         settings["connect_args"] = {key: value for key, value in answers.items() if key not in url.query}
     return settings
+
+
+def without_driver(url: URL, error: ImportError) -> str:
+    """Returns what to tell somebody who lacks the driver of a database."""
+    missing = error.__cause__ if isinstance(error.__cause__, ImportError) else error
+    postgresql = url.get_backend_name() == "postgresql"
+    how = "pip install 'latent-tune[postgresql]'" if postgresql else "install it beside latent-tune"
+    return f"{shown(url)}: the study's database cannot be opened: its driver is not installed ({missing}); {how}"
 
 
 def check_file(url: URL) -> None:

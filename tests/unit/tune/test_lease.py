@@ -66,7 +66,7 @@ def test_the_age_of_a_heartbeat_is_never_negative(tmp_path: Path) -> None:
 
 
 def test_a_session_is_measured_by_a_clock_that_does_not_jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wall clock is set by hours, forwards and backwards, in the middle of a session: it lasted as long as it did."""
+    """The wall clock is set by hours, forwards and backwards, in mid-session: it lasted as long as it did."""
     wall = [1_000_000.0]
     monkeypatch.setattr(time, "time", lambda: wall[0])
     passed = [500.0]

@@ -74,7 +74,7 @@ def test_it_gives_up_at_last_and_then_for_good() -> None:
     """After a quarter of an hour the study stops, and its last words wait for nothing."""
     time = Time()
     patience, away = Patience("db", clock=time, sleep=time.sleep), Away(time, until=1e9)
-    with pytest.raises(StudyStopped, match="did not answer for 15 min: .*connection refused.*resume the study"):
+    with pytest.raises(StudyStopped, match=r"did not answer for 15 min: .*connection refused.*resume the study"):
         patience(away)
     assert GIVE_UP_S <= time.now <= GIVE_UP_S + 5
     then = time.now
