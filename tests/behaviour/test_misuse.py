@@ -47,9 +47,15 @@ def still(column: int) -> Array:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
-    """Size, time of change and content of everything below a folder, folders included."""
+    """Size, time of change and content of everything below a folder, folders included.
+
+    Of the index beside a log that a killed writer left only that it is there: SQLite makes it anew to read the log.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
+        if path.name.endswith("-shm"):
+            found[str(path.relative_to(folder))] = (0, 0, "")
+            continue
         about = path.lstat()
         content = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         found[str(path.relative_to(folder))] = (about.st_size if content else 0, about.st_mtime_ns, content)
