@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from tests.behaviour.command import (
@@ -63,6 +64,17 @@ def test_two_studies_share_a_database(tmp_path: Path, database_url: str, whole: 
     second = run(tmp_path, database_url, name="other", search={"method": "random", "trials": 3, "seed": 9})
     check_same(first, whole)
     assert status(second)["planned_trials"] == len(ledger_of(second).trials) == 3
+
+
+def test_a_study_grows_there(tmp_path: Path, database_url: str) -> None:
+    """More trials and a wider space for a study that is finished, which Optuna's own tables must follow."""
+    folder = run(tmp_path, database_url)
+    said = here("resume", folder, "--trials", "8", "--set", "space.x.uniform=[-1,1]", "--driver", "inline")
+    assert said.code == 0, said.err
+    assert len(ledger_of(folder).trials) == 8
+    trials = optuna.load_study(study_name="tiny", storage=database_url).trials
+    assert all(trial.state.is_finished() for trial in trials)
+    assert {(each.distributions["x"].low, each.distributions["x"].high) for each in trials} == {(-1.0, 1.0)}
 
 
 def test_tables_are_made_by_one_of_two_at_once(tmp_path: Path, database_url: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from math import isfinite
@@ -282,6 +282,27 @@ class Database:
         self._storage.set_trial_user_attr(trial_id, "reason", trial.reason)
         values = [trial.last.score] if trial.last is not None and state != TrialState.FAIL else None
         self._storage.set_trial_state_values(trial_id, state, values)
+
+    @patient
+    def follow(self, going_on: Sequence[int], space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> None:
+        """Has the Optuna trials follow a study that has grown: those that may go on are open, all know the wider space.
+
+        Optuna's interface can do neither: to it a closed trial is closed, and a choice never has more values. Its
+        tables can, and what they say then is what they would say had the study been as wide from the beginning: a
+        choice is stored by its place, and further ones stand after the old.
+        """
+        tables = MetaData()
+        tables.reflect(self._storage.engine, only=("trials", "trial_params"))
+        rows, values = tables.tables["trials"], tables.tables["trial_params"]
+        mine = select(rows.c.trial_id).where(rows.c.study_id == self._id)
+        with self._storage.engine.begin() as connection:
+            for name, parameter in space.items():
+                told = optuna.distributions.distribution_to_json(distribution(parameter))
+                here = values.c.param_name == name, values.c.trial_id.in_(mine)
+                connection.execute(update(values).where(*here).values(distribution_json=told))
+            for number in going_on:
+                trial = rows.c.study_id == self._id, rows.c.number == number
+                connection.execute(update(rows).where(*trial).values(state="RUNNING", datetime_complete=None))
 
     def close(self) -> None:
         """Closes the connections."""

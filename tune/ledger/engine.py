@@ -76,7 +76,8 @@ def engine_settings(url: URL, *, readonly: bool) -> dict[str, Any]:
     """
     if is_sqlite(url):
         if readonly:
-            return {"creator": lambda: _connect_to_read(Path(str(url.database)))}
+            # No connection is kept: whoever has looked once should not stand in a writer's way.
+            return {"creator": lambda: _connect_to_read(Path(str(url.database))), "poolclass": NullPool}
         return {"connect_args": {"timeout": _LOCK_WAIT_S}}
     settings: dict[str, Any] = {"pool_pre_ping": True}
     if url.get_backend_name() == "postgresql":

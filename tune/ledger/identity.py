@@ -2,14 +2,15 @@
 
 import os
 import platform
+import shlex
 import socket
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tune import document
 from tune.errors import StudyConflict, UserMistake
+from tune.growth import differences, refused, shown
 from tune.ledger.engine import without_password
 from tune.study import Study, build_study
 
@@ -26,35 +27,43 @@ def stored_study(folder: Path) -> Study:
     return build_study(document.read(file))
 
 
-def refuse_other(study: Study, folder: Path) -> None:
-    """Raises StudyConflict, with the differences, if a folder holds another study than this one."""
-    if not (folder / "study.yaml").exists():
+def refuse_other(study: Study, there: Study, folder: Path) -> None:
+    """Raises StudyConflict, with the differences, if a folder holds another study than the one asked for.
+
+    Args:
+        study: The one asked for.
+        there: The one that the folder holds.
+        folder: The study folder.
+    """
+    different = differences(there, study)
+    if not different:
         return
-    old = dict(_flat(stored_study(folder).model_dump(mode="json", by_alias=True)))
-    new = dict(_flat(study.model_dump(mode="json", by_alias=True)))
-    different = [path for path in (old | new) if old.get(path) != new.get(path)]
-    if different:
-        shown = [
-            f"  {path}: there {without_password(old.get(path))!r}, asked for {without_password(new.get(path))!r}"
-            for path in different
-        ]
-        raise StudyConflict(
-            "\n".join(
-                [
-                    f"{folder}: holds another study of the name '{study.name}'",
-                    *shown,
-                    "give this one another name (--set name=...), or another folder (--results DIR)",
-                ]
-            )
-        )
+    seen = {path: map(without_password, values) for path, values in different.items()}
+    lines = [f"  {path}: there {shown(old)}, asked for {shown(new)}" for path, (old, new) in seen.items()]
+    ways = []
+    if not refused(study, there):
+        ways.append(f"it has grown since it was that; continue it with: latent-tune resume {shlex.quote(str(folder))}")
+    ways.append("give this one another name (--set name=...), or another folder (--results DIR)")
+    if not refused(there, study):
+        changes = " ".join(f"--set {path}=..." for path in different)
+        ways.append(f"or have it grow: latent-tune resume {shlex.quote(str(folder))} {changes}")
+    heading = f"{folder}: holds another study of the name '{study.name}'"
+    raise StudyConflict("\n".join([heading, *lines, *ways]))
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, value
+def refuse_growth(there: Study, study: Study, folder: Path, started: int) -> None:
+    """Raises StudyConflict, with what and why, if a study cannot become another without changing its old results.
+
+    Args:
+        there: The study as it is.
+        study: What it is to become.
+        folder: The study folder.
+        started: How many trials it has.
+    """
+    if found := refused(there, study, started):
+        heading = f"{folder}: cannot grow so, because what was trained would mean something else"
+        way = f"make another study of it: latent-tune run {shlex.quote(str(folder / 'study.yaml'))} --set name=... ..."
+        raise StudyConflict("\n".join([heading, *(f"  {mistake}" for mistake in found), way]))
 
 
 def process_detail() -> dict[str, Any]:
