@@ -90,9 +90,8 @@ def command_of(said: Said) -> list[str]:
 
 
 SENT = (
-    (signal.SIGTERM, to_it_alone),
+    (signal.SIGINT, to_it_alone),
     (signal.SIGTERM, to_its_group),
-    (signal.SIGINT, to_its_group),
     (signal.SIGHUP, to_its_group),
 )
 
