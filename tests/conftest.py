@@ -1,13 +1,16 @@
 """What all tests share. Nothing here imports torch or ray unless a test asks for it."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.fakes.disk import SmallDisk, mounted
+from tests.fakes.postgresql import Server, programs
 from tune.drivers.ray_environment import set_environment
 
 # Before anything imports torch: the machine's cores belong to the tests that run trials side by side.
@@ -51,6 +54,31 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         if found is None:
             pytest.skip("no tmpfs may be mounted here (that takes CAP_SYS_ADMIN)")
         yield found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """One PostgreSQL server for the whole session; the test skips where there is none."""
+    if (folder := programs()) is None:
+        pytest.skip("no PostgreSQL server here (looked for initdb on PATH and in /usr/lib/postgresql)")
+    # Not below pytest's own folder, which only its user may enter: the server refuses to be root.
+    with TemporaryDirectory(prefix="latent-tune-postgresql-") as place:
+        Path(place).chmod(0o755)
+        with Server(Path(place), folder) as server:
+            yield server
+
+
+@pytest.fixture
+def database_url(postgresql: Server) -> str:
+    """URL of an empty database on it."""
+    import sqlalchemy
+
+    name = f"d{secrets.token_hex(6)}"
+    engine = sqlalchemy.create_engine(postgresql.url(), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return postgresql.url(name)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,15 @@
-"""Stopping on request: the first signal asks, the second (or a minute of patience) leaves at once."""
+"""Stopping on request: the first signal asks, the second leaves at once, as does a minute of patience.
+
+Where nobody is left who could save anything, because a signal went to all processes, nobody is waited for.
+"""
 
 import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Self
 
@@ -12,6 +17,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C; what Slurm, Kubernetes and `kill` send; a closed terminal."""
 
 PATIENCE_S = 60.0
+_LOOK_S = 0.2
 
 
 class StopRequest:
@@ -19,13 +25,13 @@ class StopRequest:
 
     Args:
         farewell: Printed when it leaves at once; says how to continue.
-        patience_s: How long trials in flight may take to be saved before it leaves without them. A closed terminal
-            signals Ray's processes too, and then nobody is left to save anything.
+        patience_s: How long trials in flight may take to be saved before it leaves without them.
     """
 
     def __init__(self, farewell: str, patience_s: float = PATIENCE_S) -> None:
         self._farewell, self._patience_s = farewell, patience_s
-        self._timer: threading.Timer | None = None
+        self._anybody_left: Callable[[], bool] = _somebody
+        self._over = threading.Event()
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -43,11 +49,19 @@ class StopRequest:
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 
+    @contextmanager
+    def needing(self, anybody_left: Callable[[], bool]) -> Iterator[None]:
+        """Has it leave at once when, asked to stop, nobody is left of those who could save the trials in flight."""
+        self._anybody_left = anybody_left
+        try:
+            yield
+        finally:
+            self._anybody_left = _somebody
+
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._over.set()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         if self._asked:
@@ -55,14 +69,25 @@ class StopRequest:
         self._asked = True
         name, patience = signal.Signals(number).name, f"{self._patience_s:.0f} s"
         _say(f"{name}: saving the trials in flight, then stopping (within {patience}); once more leaves at once")
-        self._timer = threading.Timer(self._patience_s, self._leave)
-        self._timer.daemon = True
-        self._timer.start()
+        threading.Thread(target=self._wait, name="patience", daemon=True).start()
+
+    def _wait(self) -> None:
+        """Leaves when patience or those who could save anything have come to an end, unless it is over before."""
+        end = time.monotonic() + self._patience_s
+        while (left := end - time.monotonic()) > 0 and self._anybody_left():
+            if self._over.wait(min(left, _LOOK_S)):
+                return
+        if not self._over.is_set():
+            self._leave()
 
     def _leave(self) -> None:
         _say(self._farewell)
         # Everything that was said to be stored is; Python's own exit could wait for a training thread.
         os._exit(130)
+
+
+def _somebody() -> bool:
+    return True
 
 
 def _say(message: str) -> None:

@@ -15,9 +15,18 @@ from rich.console import Console
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job, limit_threads
-from tune.errors import DiskFull, FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, UserMistake
+from tune.drivers.ray_processes import watch_vital
+from tune.errors import (
+    DiskFull,
+    FileMistakes,
+    Interrupted,
+    LatentTuneError,
+    Mistake,
+    StudyBusy,
+    UserMistake,
+)
 from tune.growth import differences
-from tune.ledger import Ledger, refuse_growth, refuse_other
+from tune.ledger import Ledger, SteadyClock, refuse_growth, refuse_other
 from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
@@ -73,20 +82,24 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
     with disk_troubles(folder, again), StopRequest(again) as should_stop, _muscle(study, driver, address):
         should_stop.listen()
-        ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver}, grow=grow)
+        about = {"driver": driver}
+        ledger = Ledger.open(study, folder, clock=SteadyClock(), detail=about, grow=grow, should_stop=should_stop)
         handler = _log_to(folder / "latent-tune.log")
+        if ledger.network is not None:
+            log.warning("study.db on %s: no write-ahead log, for which processes must share memory", ledger.network)
         try:
             job = Job(
                 Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
             )
             with _views(job, console):
-                _drive(job, driver, address)
-                _refuse_unfinished(ledger, should_stop, again)
+                _drive(job, driver, address, should_stop)
+                _refuse_unfinished(ledger, should_stop)
                 job.optimizer.finish()
             ledger.close("finished")
-        except Interrupted:
-            ledger.close("interrupted")
-            raise
+        except Interrupted as error:
+            with suppress(Interrupted):  # the database is away; the next process finds this one killed, as safe as that
+                ledger.close("interrupted")
+            raise Interrupted(f"{error}\n{again}") from None
         except BaseException as error:
             told = explained(error, folder)
             if told is error and not isinstance(error, LatentTuneError):
@@ -96,7 +109,8 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
         finally:
             log.removeHandler(handler)
             handler.close()
-            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+            if not ledger.lease_lost:
+                shutil.rmtree(folder / SCRATCH, ignore_errors=True)
             if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
                 with suppress(OSError):
                     folder.rmdir()
@@ -153,11 +167,11 @@ def _refuse_vain(study: Study, there: Ledger, folder: Path) -> None:
         raise UserMistake(f"budget.gpu_hours: {budget.gpu_hours:g} leaves nothing to do: {used}")
 
 
-def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool], again: str) -> None:
+def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool]) -> None:
     if ledger.lease_lost:
         raise StudyBusy(f"{ledger.folder}: another process took this study over; this one stopped")
     if should_stop():
-        raise Interrupted(f"interrupted, nothing is lost\n{again}")
+        raise Interrupted("interrupted, nothing is lost")
 
 
 def _close(ledger: Ledger, error: BaseException) -> None:
@@ -165,8 +179,6 @@ def _close(ledger: Ledger, error: BaseException) -> None:
     try:
         ledger.close("interrupted" if isinstance(error, DiskFull) else "stopped", f"{type(error).__name__}: {error}")
     except Exception:
-        if not isinstance(error, LatentTuneError):
-            raise
         log.exception("the end of this process could not be stored")
 
 
@@ -185,7 +197,7 @@ def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
         yield
 
 
-def _drive(job: Job, driver: str, address: str | None) -> None:
+def _drive(job: Job, driver: str, address: str | None, stop: StopRequest) -> None:
     if driver == "inline":
         from tune.drivers.inline import drive as drive_inline
 
@@ -193,7 +205,8 @@ def _drive(job: Job, driver: str, address: str | None) -> None:
     else:
         from tune.drivers.ray_tune import drive as drive_ray
 
-        drive_ray(job, address)
+        with stop.needing(watch_vital()):
+            drive_ray(job, address)
 
 
 @contextmanager

@@ -96,6 +96,18 @@ class Running:
         """Sends a signal to the process alone, not to its children."""
         self._process.send_signal(number)
 
+    def signal_group(self, number: int) -> None:
+        """Sends a signal to its process group, as `timeout` does, and a terminal that is closed."""
+        os.killpg(self.pid, number)
+
+    def signal_all(self, number: int) -> None:
+        """Sends a signal to it and to everything that it has started, as a batch system does that ends a job."""
+        started = psutil.Process(self.pid).children(recursive=True)
+        self.signal(number)
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
     def wait(self) -> int:
         """Waits for its end and returns its exit code."""
         return self._process.wait(DEADLINE_S)

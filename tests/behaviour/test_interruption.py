@@ -4,14 +4,29 @@ import os
 import shlex
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.behaviour.command import Running, Said, Trained, here, latent_tune, poll, status, text_of, write_study
+from tests.behaviour.command import (
+    Running,
+    Said,
+    Trained,
+    decided,
+    here,
+    latent_tune,
+    ledger_of,
+    poll,
+    status,
+    text_of,
+    write_study,
+)
+from tune.ledger.database import Database
+from tune.stopping import PATIENCE_S
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CHANGES: dict[str, Any] = {
     "fixed": {"sleep_s": 0.03},
     "search": {"method": "random", "trials": 4, "seed": 3, "reduction_factor": 2},
@@ -39,13 +54,28 @@ class Stuck(Quadratic):
 '''
 
 
-def interrupted(cwd: Path, arguments: list[str], number: signal.Signals) -> Said:
+def to_it_alone(process: Running, number: signal.Signals) -> None:
+    """As `kill PID` does."""
+    process.signal(number)
+
+
+def to_its_group(process: Running, number: signal.Signals) -> None:
+    """As `timeout`, `kill -- -PGID` and a terminal do."""
+    process.signal_group(number)
+
+
+def interrupted(
+    cwd: Path,
+    arguments: list[str],
+    number: signal.Signals,
+    send: Callable[[Running, signal.Signals], None] = to_it_alone,
+) -> Said:
     """Runs a command until it has trained an epoch or two, then sends a signal; returns how it ended."""
     log = cwd / "log"
     before = len(Trained.read(log).lines)
     with Running(cwd, *arguments, QUADRATIC_LOG=str(log)) as process:
         process.until(lambda: len(Trained.read(log).lines) >= before + 5, "five seed-epochs")
-        process.signal(number)
+        send(process, number)
         code = process.wait()
     return Said(code, text_of(process.out), text_of(process.err))
 
@@ -57,6 +87,13 @@ def command_of(said: Said) -> list[str]:
     program, *arguments = shlex.split(command)
     assert program == "latent-tune"
     return arguments
+
+
+SENT = (
+    (signal.SIGINT, to_it_alone),
+    (signal.SIGTERM, to_its_group),
+    (signal.SIGHUP, to_its_group),
+)
 
 
 def check_interrupted(cwd: Path, said: Said, number: signal.Signals) -> list[str]:
@@ -74,13 +111,16 @@ def check_interrupted(cwd: Path, said: Said, number: signal.Signals) -> list[str
 
 @pytest.mark.parametrize("driver", ["inline", pytest.param("ray", marks=pytest.mark.cluster)])
 def test_every_signal_stops_in_order(tmp_path: Path, driver: str) -> None:
-    """Ctrl-C, a scheduler's kill and a closed terminal: exit code 130, and going on repeats not one epoch."""
+    """Ctrl-C, `timeout` and a closed terminal: exit code 130, and going on repeats not one epoch.
+
+    Each goes to the whole process group, except one, which goes to the driver alone, as `kill` sends it.
+    """
     # On Ray one slot, and epochs of which few fit into the second after which an actor reports.
     slow = {"fixed": {"sleep_s": 0.1}, "resources": {"cpus_per_trial": os.cpu_count()}} if driver == "ray" else {}
     write_study(tmp_path, **{**CHANGES, **slow})
     arguments = ["run", "study.yaml", "--driver", driver]
-    for number in SIGNALS:
-        said = interrupted(tmp_path, arguments, number)
+    for number, send in SENT:
+        said = interrupted(tmp_path, arguments, number, send)
         arguments = check_interrupted(tmp_path, said, number)
     log = str(tmp_path / "log")
     if driver == "ray":
@@ -91,7 +131,7 @@ def test_every_signal_stops_in_order(tmp_path: Path, driver: str) -> None:
     trained, now = Trained.read(tmp_path / "log"), status(tmp_path / "results" / "tiny")
     assert (len(trained.lines), trained.distinct) == (SEED_EPOCHS, SEED_EPOCHS)
     assert (now["seed_epochs_spent"], now["seed_epochs_redone"]) == (SEED_EPOCHS, 0)
-    assert now["sessions"] == ["interrupted"] * 3 + ["finished"]
+    assert now["sessions"] == ["interrupted"] * len(SENT) + ["finished"]
 
 
 @pytest.mark.parametrize("driver", ["inline", pytest.param("ray", marks=pytest.mark.cluster)])
@@ -116,3 +156,76 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, driver: str, monkeypatch
     assert said.code == 0, said.err
     now = status(tmp_path / "results" / "tiny")
     assert (now["seed_epochs_spent"], now["sessions"]) == (SEED_EPOCHS, ["lost", "finished"])
+
+
+@pytest.mark.cluster
+def test_a_signal_to_every_process_leaves_nobody_to_wait_for(tmp_path: Path) -> None:
+    """A batch system ends all of Ray as well: the driver leaves in seconds, and no trial has died of it."""
+    write_study(tmp_path, **{**CHANGES, "fixed": {"sleep_s": 0.1}, "resources": {"cpus_per_trial": os.cpu_count()}})
+    log = tmp_path / "log"
+    with Running(tmp_path, "run", "study.yaml", "--driver", "ray", QUADRATIC_LOG=str(log)) as process:
+        process.until(lambda: len(Trained.read(log).lines) >= 5, "five seed-epochs")
+        process.signal_all(signal.SIGTERM)
+        began = time.monotonic()
+        assert process.wait() == 130
+        assert time.monotonic() - began < PATIENCE_S / 2
+    assert command_of(Said(130, "", text_of(process.err))) == ["resume", "results/tiny"]
+    said = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path, QUADRATIC_LOG=str(log))
+    assert said.code == 0, said.err
+    now = status(tmp_path / "results" / "tiny")
+    assert (now["seed_epochs_spent"], now["failures"]) == (SEED_EPOCHS, {})
+
+
+FAR = '''
+"""Trains as Quadratic does; where FAR is set, the process takes itself for one of another host."""
+
+import os
+import socket
+
+from tests.fakes.trainers import Quadratic
+from tune.ledger import lease
+
+if "FAR" in os.environ:
+    socket.gethostname = lambda: "far"
+    lease.TRUST_S = 0.0
+
+
+class Far(Quadratic):
+    pass
+'''
+
+
+def test_a_driver_that_wakes_up_on_another_host_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped for so long that the study was taken over and finished elsewhere, it says so, and has changed nothing."""
+    write_study(tmp_path, **CHANGES, trainer="far_trainer:Far")
+    (tmp_path / "far_trainer.py").write_text(FAR)
+    folder, log = tmp_path / "results" / "tiny", tmp_path / "log"
+    with Running(tmp_path, "run", "study.yaml", "--driver", "inline", QUADRATIC_LOG=str(log), FAR="1") as old:
+        old.until(lambda: Trained.read(log).distinct >= 12, "twelve seed-epochs")
+        refused = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path)
+        assert refused.code == 2
+        assert f"process {old.pid} on far is running this study (last heard of" in refused.err
+        old.signal(signal.SIGSTOP)
+        forget(folder)
+        monkeypatch.setattr(sys, "path", sys.path[:])
+        said = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path)
+        sys.modules.pop("far_trainer", None)
+        assert said.code == 0, said.err
+        now, curves, told = status(folder), ledger_of(folder).curves(), decided(ledger_of(folder))
+        names = sorted(path.name for path in (folder / "curves").iterdir())
+        assert now["state"] == "finished"
+        old.signal(signal.SIGCONT)
+        assert old.wait() == 2
+    assert "another process" in text_of(old.err)
+    assert status(folder) == now
+    assert ledger_of(folder).curves().equals(curves)
+    assert sorted(path.name for path in (folder / "curves").iterdir()) == names
+    assert decided(ledger_of(folder)) == told
+
+
+def forget(folder: Path) -> None:
+    """Lets two minutes pass since the last heartbeat of the process that holds a study."""
+    database = Database(None, folder, "tiny", create=True)
+    held = database.note("lease")
+    assert database.replace_note("lease", held, {**held, "beat": held["beat"] - 120})
+    database.close()

@@ -201,10 +201,11 @@ def leave_temporaries_and_an_old_lease(folder: Path) -> None:
     (home / ".seed-1-epoch-000099.pt.4194000.tmp").write_bytes(b"half")
     (folder / "curves" / ".000001.parquet.4194000.tmp").write_bytes(b"half")
     (folder / ".study.yaml.4194000.tmp").write_bytes(b"half")
-    database = Database(f"sqlite:///{folder / 'study.db'}", folder, "tiny", create=False)
+    database = Database(None, folder, "tiny", create=True)
     held = database.note("lease")
     assert held is not None
-    assert database.replace_note("lease", held, {**held, "host": "elsewhere", "beat": held["beat"] - 120})
+    gone = {**held, "host": "elsewhere", "machine": "elsewhere", "beat": held["beat"] - 120}
+    assert database.replace_note("lease", held, gone)
     database.close()
 
 

@@ -49,11 +49,12 @@ def still(column: int) -> Array:
 def snapshot(folder: Path) -> dict[str, tuple[int, int, str]]:
     """Size, time of change and content of everything below a folder, folders included.
 
-    Left out is what SQLite keeps beside a database that is being read: an index of its journal, an empty journal.
+    Of the index beside a log that a killed writer left only that it is there: SQLite makes it anew to read the log.
     """
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.name.endswith("-shm") or (path.name.endswith("-wal") and not path.stat().st_size):
+        if path.name.endswith("-shm"):
+            found[str(path.relative_to(folder))] = (0, 0, "")
             continue
         about = path.lstat()
         content = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

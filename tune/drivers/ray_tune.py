@@ -26,6 +26,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tune.drivers.job import SCRATCH, Death, Job, Manner, News, Unit, Unsaved, log
+from tune.drivers.ray_processes import groups_of_their_own
 from tune.errors import UserMistake
 from tune.ledger.space_left import is_full
 from tune.optimizer import Work
@@ -143,28 +144,38 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
     def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
         """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
         job, work = self._job, self._searcher.works[trial.trial_id]
-        try:
+        with self._ending_in_order():
             job.take(work, result["news"])
-        except Exception as error:  # noqa: BLE001 - a ledger that cannot be written ends the study, in order
-            self._searcher.failure = error
-            return str(TrialScheduler.STOP)
-        if work.trial not in job.optimizer.in_flight:
-            return str(TrialScheduler.STOP)
-        if self._searcher.failure is not None or job.should_stop():
+            if work.trial not in job.optimizer.in_flight:
+                return str(TrialScheduler.STOP)
+            if self._searcher.failure is None and not job.should_stop():
+                return str(TrialScheduler.CONTINUE)
             job.optimizer.released(work)
-            return str(TrialScheduler.PAUSE)
-        return str(TrialScheduler.CONTINUE)
+        return str(TrialScheduler.PAUSE)
 
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:  # noqa: ARG002 - Ray's signature
-        """Takes note of an actor that died without a word, killed for memory for example."""
+        """Takes note of an actor that died without a word, killed for memory for example.
+
+        When the study is to stop it is no death of the trial's: the signal went to the actor as well.
+        """
         work = self._searcher.works[trial.trial_id]
-        if work.trial in self._job.optimizer.in_flight:
-            said = trial.get_error() or RuntimeError("the actor died")
-            error = getattr(said, "cause", None) or said
-            try:
+        if work.trial not in self._job.optimizer.in_flight:
+            return
+        with self._ending_in_order():
+            if self._job.should_stop():
+                self._job.optimizer.released(work)
+            else:
+                said = trial.get_error() or RuntimeError("the actor died")
+                error = getattr(said, "cause", None) or said
                 self._job.take(work, [Unsaved.of(error) if is_full(error) else Death.of(error)])
-            except Exception as failure:  # noqa: BLE001 - as for a result
-                self._searcher.failure = failure
+
+    @contextmanager
+    def _ending_in_order(self) -> Iterator[None]:
+        """A ledger that cannot be written ends the study, and Tune in order: the other trials are saved first."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
+            self._searcher.failure = self._searcher.failure or error
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
         """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go."""
@@ -249,7 +260,8 @@ def _connect(address: str | None) -> None:
     here = {"include_dashboard": False} if address is None else {}
     try:
         # "local", because without an address Ray would join whatever cluster it finds running on this machine.
-        ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
+        with groups_of_their_own():
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserMistake(

@@ -15,6 +15,7 @@ from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.identity import refuse_growth, refuse_other, stored_study
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Attempt, Decision, Reached, Session, Trial
+from tune.ledger.steady import SteadyClock
 
 __all__ = [
     "Attempt",
@@ -23,6 +24,7 @@ __all__ = [
     "Ledger",
     "Reached",
     "Session",
+    "SteadyClock",
     "Trial",
     "refuse_growth",
     "refuse_other",

@@ -2,30 +2,53 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import optuna
 import sqlalchemy
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import URL
 
 from tune.errors import StudyBusy, UserMistake
+from tune.ledger.engine import (
+    check_file,
+    engine_settings,
+    is_sqlite,
+    making_alone,
+    parse,
+    set_journal,
+    shown,
+    without_driver,
+)
 from tune.ledger.files import sync_folder
+from tune.ledger.patience import Patience, patient
 from tune.ledger.records import Decision, Trial
 from tune.space import Choice, IntRange, LogUniform, Uniform
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-_NETWORK_FILESYSTEMS = ("nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs", "9p")
+TAKEN_OVER = "another process has taken this study over and decides now; this one stops"
 _FINISHED = {"confirmed": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
-_LOCK_WAIT_S = 60
 
 # Beside Optuna's tables: its own attributes can be written to no trial that is closed, and not compared and swapped.
 _TABLES = MetaData()
@@ -62,32 +85,69 @@ def distribution(parameter: LogUniform | Uniform | IntRange | Choice) -> BaseDis
 
 
 class Database:
-    """One Optuna study.
+    """One Optuna study. What is asked of it is asked again while the database is locked or away.
 
     Args:
         url: SQLAlchemy URL; None for SQLite in the study folder.
         folder: The study folder.
         name: The study's name.
         create: Whether to make the study when it is not there; without, nothing is ever written.
+        should_stop: Asked while the database is locked or away; when it says yes, nothing is waited for.
+
+    Attributes:
+        owner: Of the lease under which this process writes; once it is set, nothing is written when the lease is gone.
+        patience: With which everything is asked.
+        network: The kind of network filesystem that an SQLite file lies on, None otherwise; known to a writer only.
 
     Raises:
         UserMistake: If the database cannot be opened, or holds no such study and `create` is false.
     """
 
-    def __init__(self, url: str | None, folder: Path, name: str, *, create: bool) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        folder: Path,
+        name: str,
+        *,
+        create: bool,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         file = folder / "study.db"
-        if url is None and not file.is_file():
-            if not create:
-                raise UserMistake(f"{folder}: no study there (study.db is missing); give a folder that `run` made")
-            _make_whole(file, name)
-        self.url = url or (f"sqlite:///{file.resolve()}" if create else _read_only(file.resolve()))
-        create = create and url is not None
-        shown = sqlalchemy.make_url(self.url).render_as_string(hide_password=True)
-        lite = self.url.startswith("sqlite")
+        parsed = parse(url or f"sqlite:///{file.resolve()}")
+        if is_sqlite(parsed) and not create and not Path(str(parsed.database)).is_file():
+            missing = file.name if url is None else shown(parsed)
+            raise UserMistake(f"{folder}: no study there ({missing} is missing); give a folder that `run` made")
+        self.url = parsed.render_as_string(hide_password=False)
+        self.owner: str | None = None
+        self.network: str | None = None
+        self._shown = shown(parsed)
+        self.patience = Patience(self._shown, should_stop)
+        if create and is_sqlite(parsed):
+            check_file(parsed)
+            if not Path(str(parsed.database)).is_file():
+                _make_whole(Path(str(parsed.database)), name)
         try:
+            if create and is_sqlite(parsed):
+                self.network = self.patience(lambda: set_journal(parsed))
+            if is_sqlite(parsed):
+                self.patience(lambda: self._open(parsed, name, create=create))
+            else:  # whoever starts a study should hear at once that its server does not answer
+                self._open(parsed, name, create=create)
+        except KeyError:
+            raise UserMistake(f"{self._shown}: holds no study called {name}") from None
+        except ImportError as error:
+            raise UserMistake(without_driver(parsed, error)) from error
+        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
+            first = str(error.__cause__ or error).splitlines()[0]
+            raise UserMistake(f"{self._shown}: the study's database cannot be opened: {first}") from error
+        # Optuna offers no public way from a study to its id in the storage.
+        self._id = self._study._study_id  # noqa: SLF001
+
+    def _open(self, url: URL, name: str, *, create: bool) -> None:
+        with making_alone(url) if create else nullcontext():
             self._storage = optuna.storages.RDBStorage(
                 self.url,
-                engine_kwargs={"connect_args": {"timeout": _LOCK_WAIT_S}} if lite else {"pool_pre_ping": True},
+                engine_kwargs=engine_settings(url, readonly=not create),
                 skip_table_creation=not create,
                 skip_compatibility_check=not create,
             )
@@ -98,79 +158,96 @@ class Database:
                 if create
                 else optuna.load_study(storage=self._storage, study_name=name)
             )
-        except KeyError:
-            raise UserMistake(f"{shown}: holds no study called {name}") from None
-        except (
-            sqlalchemy.exc.SQLAlchemyError,
-            optuna.exceptions.StorageInternalError,
-            ImportError,
-            RuntimeError,
-        ) as error:
-            first = str(error.__cause__ or error).splitlines()[0]
-            raise UserMistake(f"{shown}: the study's database cannot be opened: {first}") from error
-        # Optuna offers no public way from a study to its id in the storage.
-        self._id = self._study._study_id  # noqa: SLF001
 
+    @patient
     def decisions(self) -> list[Decision]:
         """Returns the decisions in the order in which they were taken."""
         query = select(_DECISIONS.c.decision).where(_DECISIONS.c.study == self._id).order_by(_DECISIONS.c.sequence)
         with self._storage.engine.connect() as connection:
             return [Decision(**json.loads(text)) for text in connection.scalars(query)]
 
+    @patient
     def append(self, sequence: int, decision: Decision) -> None:
-        """Writes a decision durably.
+        """Writes a decision durably, once, however often it is tried.
 
         Raises:
-            StudyBusy: If another process has written one at this place.
+            StudyBusy: If another process has taken the study over.
         """
         value = {key: item for key, item in asdict(decision).items() if item not in (None, "", {})}
         row = {"study": self._id, "sequence": sequence, "decision": json.dumps(value)}
-        try:
-            with self._storage.engine.begin() as connection:
+        here = (_DECISIONS.c.study == self._id, _DECISIONS.c.sequence == sequence)
+        with self._writing() as connection:
+            there = connection.scalar(select(_DECISIONS.c.decision).where(*here))
+            # Ours it is when the connection broke after the server had taken it and before it could say so.
+            if there is None:
                 connection.execute(insert(_DECISIONS).values(row))
-        except sqlalchemy.exc.IntegrityError:
-            raise StudyBusy("another process has taken this study over and decides now; this one stops") from None
+            elif there != row["decision"]:
+                raise StudyBusy(TAKEN_OVER)
 
+    @patient
     def note(self, key: str) -> Any:
         """Returns the value of a note, None when there is none."""
-        query = select(_NOTES.c.value).where(_NOTES.c.study == self._id, _NOTES.c.key == key)
         with self._storage.engine.connect() as connection:
-            text = connection.scalar(query)
+            text = connection.scalar(select(_NOTES.c.value).where(*self._at(key)))
         return None if text is None else json.loads(text)
 
+    @patient
     def replace_note(self, key: str, old: Any, new: Any) -> bool:
-        """Writes a note if it still has the value `old`; says whether it did. None is no note.
+        """Writes a note if it still has the value `old`; says whether it did, or an earlier try had. None is no note.
 
         It is one statement, so of two processes that try it at once one wins.
         """
-        here = (_NOTES.c.study == self._id, _NOTES.c.key == key)
+        same = (*self._at(key), _NOTES.c.value == json.dumps(old))
         try:
             with self._storage.engine.begin() as connection:
                 if old is None:
-                    row = {"study": self._id, "key": key, "value": json.dumps(new)}
-                    connection.execute(insert(_NOTES).values(row))
+                    connection.execute(insert(_NOTES).values(study=self._id, key=key, value=json.dumps(new)))
                     return True
-                same = (*here, _NOTES.c.value == json.dumps(old))
                 statement = delete(_NOTES) if new is None else update(_NOTES).values(value=json.dumps(new))
-                return connection.execute(statement.where(*same)).rowcount == 1
+                if connection.execute(statement.where(*same)).rowcount == 1:
+                    return True
         except sqlalchemy.exc.IntegrityError:
-            return False
-
-    def set_note(self, key: str, value: Any) -> None:
-        """Writes a note, whatever it was; only for notes that the holder of the lease alone writes."""
-        while not self.replace_note(key, self.note(key), value):
             pass
+        return bool(self.note(key) == new)
 
+    @patient
+    def set_note(self, key: str, value: Any) -> None:
+        """Writes a note, whatever it was.
+
+        Raises:
+            StudyBusy: If another process has taken the study over.
+        """
+        text = json.dumps(value)
+        with self._writing() as connection:
+            if not connection.execute(update(_NOTES).values(value=text).where(*self._at(key))).rowcount:
+                connection.execute(insert(_NOTES).values(study=self._id, key=key, value=text))
+
+    def beat(self, lease: Mapping[str, Any]) -> bool:
+        """Writes the lease that this process holds anew, in one try; says whether it still holds it."""
+        with self._storage.engine.begin() as connection:
+            mine = update(_NOTES).values(value=json.dumps(lease)).where(*self._lease_is_ours())
+            return connection.execute(mine).rowcount == 1
+
+    def drop_lease(self) -> None:
+        """Removes the lease if this process holds it, in one try."""
+        with self._storage.engine.begin() as connection:
+            connection.execute(delete(_NOTES).where(*self._lease_is_ours()))
+
+    @patient
     def trial_count(self) -> int:
         """Returns how many Optuna trials there are."""
         return self._storage.get_n_trials(self._id)
 
+    @patient
     def finished_trials(self) -> set[int]:
         """Returns the numbers of the Optuna trials that are closed."""
         return {trial.number for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()}
 
+    @patient
     def add_trial(self, trial: Trial, space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> None:
         """Adds the Optuna trial of a new trial; they must be added in the order of their numbers."""
+        if self.trial_count() > trial.number:  # an earlier try was taken
+            return
         self._study.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
@@ -179,6 +256,7 @@ class Database:
             )
         )
 
+    @patient
     def report(self, trial: Trial, epochs: int, baseline: float | None) -> None:
         """Shows a trial's latest result in its Optuna trial."""
         last = trial.last
@@ -194,6 +272,7 @@ class Database:
         for key, value in shown.items():
             self._storage.set_trial_user_attr(trial_id, key, value)
 
+    @patient
     def finish(self, trial: Trial) -> None:
         """Closes a trial's Optuna trial: COMPLETE, PRUNED or FAIL, with its reason."""
         state = _FINISHED[trial.state(in_flight=False)]
@@ -204,6 +283,7 @@ class Database:
         values = [trial.last.score] if trial.last is not None and state != TrialState.FAIL else None
         self._storage.set_trial_state_values(trial_id, state, values)
 
+    @patient
     def follow(self, going_on: Sequence[int], space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> None:
         """Has the Optuna trials follow a study that has grown: those that may go on are open, all know the wider space.
 
@@ -229,15 +309,22 @@ class Database:
         self._storage.remove_session()
         self._storage.engine.dispose()
 
+    def _at(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return _NOTES.c.study == self._id, _NOTES.c.key == key
 
-def _read_only(file: Path) -> str:
-    """Returns the URL of a SQLite file that is only looked at, which changes nothing in its folder.
+    def _lease_is_ours(self) -> tuple[ColumnElement[bool], ...]:
+        # An owner is a random word that stands nowhere else; the heartbeat beside it changes all the time.
+        return *self._at("lease"), _NOTES.c.value.contains(self.owner or "")
 
-    Else a reader would move the journal of a killed process into the database. Where there is no journal no process
-    has the file open, and SQLite is told that nobody will change it: it then makes no files of its own beside it.
-    """
-    mode = "mode=ro" if file.with_name(f"{file.name}-wal").exists() else "immutable=1"
-    return f"sqlite:///file:{quote(str(file))}?{mode}&uri=true"
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction in which the lease is ours from its first statement to its end, because that locks its row."""
+        with self._storage.engine.begin() as connection:
+            if self.owner is not None:
+                touch = update(_NOTES).values(value=_NOTES.c.value).where(*self._lease_is_ours())
+                if not connection.execute(touch).rowcount:
+                    raise StudyBusy(TAKEN_OVER)
+            yield connection
 
 
 def _make_whole(file: Path, name: str) -> None:
@@ -248,40 +335,13 @@ def _make_whole(file: Path, name: str) -> None:
     """
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
+    temporary.touch()
     try:
-        database = Database(f"sqlite:///{temporary.resolve()}", file.parent, name, create=True)
-        if not _on_network(file.parent):
-            with database._storage.engine.connect() as connection:  # noqa: SLF001 - of this very class
-                connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
-        database.close()
+        Database(f"sqlite:///{temporary.resolve()}", file.parent, name, create=True).close()
+        assert not temporary.with_name(f"{temporary.name}-wal").exists(), "SQLite kept a log beside the file"
         with suppress(FileExistsError):
             os.link(temporary, file)
         sync_folder(file.parent)
     finally:
         for left in file.parent.glob(f"{temporary.name}*"):
             left.unlink(missing_ok=True)
-
-
-def _url_of(file: Path) -> str:
-    """Returns the URL of a study's SQLite file, also where it can only be looked at.
-
-    Even to read, SQLite makes files beside one that has a write-ahead log; told that nobody changes it, it makes none.
-    """
-    there = file.resolve()
-    if os.access(there.parent, os.W_OK) or there.with_name(f"{there.name}-wal").exists():
-        return f"sqlite:///{there}"
-    return f"sqlite:///{there.as_uri()}?immutable=1&uri=true"
-
-
-def _on_network(folder: Path) -> bool:
-    """Says whether a folder lies on a network filesystem, where SQLite's write-ahead log is not safe."""
-    mounts = Path("/proc/mounts")
-    if not mounts.is_file():
-        return False
-    best, kind = "", ""
-    for line in mounts.read_text().splitlines():
-        _, point, filesystem, *_ = line.split()
-        inside = folder.resolve().is_relative_to(point)
-        if inside and len(point) >= len(best):
-            best, kind = point, filesystem
-    return kind.startswith(_NETWORK_FILESYSTEMS)

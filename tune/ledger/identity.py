@@ -11,6 +11,7 @@ from typing import Any
 from tune import document
 from tune.errors import StudyConflict, UserMistake
 from tune.growth import differences, refused, shown
+from tune.ledger.engine import without_password
 from tune.study import Study, build_study
 
 
@@ -37,7 +38,8 @@ def refuse_other(study: Study, there: Study, folder: Path) -> None:
     different = differences(there, study)
     if not different:
         return
-    lines = [f"  {path}: there {shown(old)}, asked for {shown(new)}" for path, (old, new) in different.items()]
+    seen = {path: map(without_password, values) for path, values in different.items()}
+    lines = [f"  {path}: there {shown(old)}, asked for {shown(new)}" for path, (old, new) in seen.items()]
     ways = []
     if not refused(study, there):
         ways.append(f"it has grown since it was that; continue it with: latent-tune resume {shlex.quote(str(folder))}")

@@ -1,4 +1,10 @@
-"""The lease: one process at a time works on a study."""
+"""The lease: one process at a time works on a study.
+
+How it changes hands: free → held (beats) → given back; or → its holder dies, at once seen on its own machine and after
+`STALE_S` of silence elsewhere → taken over. A holder that comes back after that (its machine slept, its network was
+cut) is shut out: every write to the database asks, in the same transaction, whether the lease is still its own, and
+before a file is written whoever was silent for too long asks as well.
+"""
 
 import os
 import socket
@@ -8,21 +14,24 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import psutil
 from sqlalchemy.exc import SQLAlchemyError
 
 from tune.errors import StudyBusy
-from tune.ledger.database import Database
+from tune.ledger.database import TAKEN_OVER, Database
+from tune.ledger.process import birth, machine
+from tune.ledger.steady import uptime
 
 BEAT_S = 5.0
 STALE_S = 60.0
+TRUST_S = 30.0
+"""After so long without a heartbeat a holder no longer trusts its lease; half of the time after which others do not."""
 
 
 class Lease:
     """Held by the process that works on a study; beats from a thread of its own, however long an epoch takes.
 
     Args:
-        database: Where the lease is written.
+        database: Where the lease is written; from now on it takes writes only while this lease holds.
         clock: Seconds since the epoch.
 
     Raises:
@@ -37,48 +46,69 @@ class Lease:
         if holder is not None and is_alive(holder, clock()):
             raise StudyBusy(
                 f"process {holder['pid']} on {holder['host']} is running this study "
-                f"(last heard of {clock() - holder['beat']:.0f} s ago); wait for it, or stop it first"
+                f"(last heard of {max(0.0, clock() - holder['beat']):.0f} s ago); wait for it, or stop it first"
             )
         self.last_holder: Mapping[str, Any] | None = holder
         pid = os.getpid()
-        self._held = {"owner": uuid.uuid4().hex, "host": socket.gethostname(), "pid": pid, "born": _birth(pid)}
-        self._held["beat"] = clock()
+        self._held = {
+            "owner": uuid.uuid4().hex,
+            "host": socket.gethostname(),
+            "machine": machine(),
+            "pid": pid,
+            "born": birth(pid),
+            "beat": clock(),
+        }
+        self._beaten = uptime()
         if not database.replace_note("lease", holder, self._held):
             raise StudyBusy("another process took this study at the same moment; wait for it")
+        database.owner = str(self._held["owner"])
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self._thread.start()
 
+    def check(self) -> None:
+        """Makes sure that the lease is still held, by asking the database if nothing was heard of it for long.
+
+        Raises:
+            StudyBusy: If another process has taken the study over.
+            Interrupted, StudyStopped: As `tune.ledger.patience` says, while the database is away.
+        """
+        if uptime() - self._beaten > TRUST_S and not self.lost.is_set():
+            self._database.patience(self._beat)
+        if self.lost.is_set():
+            raise StudyBusy(TAKEN_OVER)
+
+    def held(self) -> bool:
+        """Asks the database, once, whether the lease is still held; when it does not answer, nobody knows that."""
+        try:
+            self._beat()
+        except SQLAlchemyError:
+            return False
+        return not self.lost.is_set()
+
     def release(self) -> None:
-        """Gives the lease back; one that cannot be written any more is found to be a dead process's by the next."""
+        """Gives the lease back; if the database is away, others find it stale."""
         self._stop.set()
         self._thread.join()
         with suppress(SQLAlchemyError):
-            self._database.replace_note("lease", self._held, None)
+            self._database.drop_lease()
 
     def _run(self) -> None:
         while not self._stop.wait(BEAT_S):
-            beaten = {**self._held, "beat": self._clock()}
-            try:
-                held = self._database.replace_note("lease", self._held, beaten)
-            except SQLAlchemyError:  # locked or away for a while: the next beat tries again
-                continue
-            if not held:
-                self.lost.set()
+            with suppress(SQLAlchemyError):  # locked or away for a while: the next beat tries again
+                self._beat()
+            if self.lost.is_set():
                 return
-            self._held = beaten
+
+    def _beat(self) -> None:
+        asked, beaten = uptime(), {**self._held, "beat": self._clock()}
+        if self._database.beat(beaten):
+            self._beaten, self._held = asked, beaten
+        else:
+            self.lost.set()
 
 
 def is_alive(holder: Mapping[str, Any], now: float) -> bool:
-    """Says whether the process that holds a lease lives: looked up on this host, by its heartbeat on others."""
-    if holder["host"] == socket.gethostname():
-        return holder["born"] is not None and _birth(int(holder["pid"])) == holder["born"]
+    """Says whether the process that holds a lease lives: looked up on this machine, by its heartbeat on others."""
+    if holder.get("machine") == machine():
+        return holder["born"] is not None and birth(int(holder["pid"])) == holder["born"]
     return now - float(holder["beat"]) < STALE_S
-
-
-def _birth(pid: int) -> float | None:
-    """Returns when a process was made, which tells it from a later one of the same pid; None when it is dead."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.NoSuchProcess:
-        return None

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import pyarrow as pa
 
 from tune.document import Document
-from tune.errors import UserMistake
+from tune.errors import StudyBusy, UserMistake
 from tune.growth import described, differences
 from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.curves import CurveStore
@@ -69,6 +69,7 @@ class Ledger:
         clock: Clock,
         detail: Mapping[str, Any] | None = None,
         grow: bool = False,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> Self:
         """Opens a study to work on it, making the folder when it is not there.
 
@@ -78,6 +79,7 @@ class Ledger:
             clock: Seconds since the epoch.
             detail: What to remember of this process, such as its driver.
             grow: Whether a study that is there may become the one given (`tune.growth`).
+            should_stop: Asked while the database is locked or away, which it may be for minutes.
 
         Raises:
             StudyConflict: If the folder holds another study, or one that cannot grow to this.
@@ -90,7 +92,7 @@ class Ledger:
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         make_folder(folder)
         try:
-            database = Database(study.storage.database, folder, study.name, create=True)
+            database = Database(study.storage.database, folder, study.name, create=True, should_stop=should_stop)
         except UserMistake:
             for path in made:
                 with suppress(OSError):
@@ -155,8 +157,13 @@ class Ledger:
 
     @property
     def lease_lost(self) -> bool:
-        """Whether another process has taken the study over."""
+        """Whether another process has taken the study over; then nothing more is written."""
         return self._lease is not None and self._lease.lost.is_set()
+
+    @property
+    def network(self) -> str | None:
+        """The kind of network filesystem on which the database lies, None when it lies on none."""
+        return self._database.network
 
     @property
     def live(self) -> bool:
@@ -170,8 +177,18 @@ class Ledger:
         return frozenset(self._database.note("in_flight") or ()) if self.live else frozenset()
 
     def elapsed_s(self) -> float:
-        """Returns how long processes have worked on the study, in seconds."""
-        return sum((session.closed if session.ended else self._clock()) - session.opened for session in self.sessions)
+        """Returns how long processes have worked on the study, in seconds.
+
+        Each session is measured by the clock of its own process, so a clock that was set between two of them, or
+        differs from host to host, does not show.
+        """
+        now = self._last_sign() if self._lease is None else self._clock()
+        return sum(max(0.0, (each.closed if each.ended else now) - each.opened) for each in self.sessions)
+
+    def _last_sign(self) -> float:
+        """Returns when, by its own clock, the process that has not ended its session was last heard of."""
+        holder = self._lease.last_holder if self._lease else self._database.note("lease")
+        return max(float(holder["beat"]) if holder else 0.0, self.decisions[-1].time if self.decisions else 0.0)
 
     def done(self, trial: int) -> Mapping[int, int]:
         """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there."""
@@ -233,6 +250,7 @@ class Ledger:
         detail: Mapping[str, Any] | None = None,
     ) -> Decision:
         """Writes a decision after everything that it rests on, and returns it."""
+        self._check_lease()
         self._curves.sync()
         decision = Decision(kind, trial, rung, reason, detail or {}, self._clock())
         self._database.append(len(self.decisions), decision)
@@ -260,7 +278,9 @@ class Ledger:
 
         Raises:
             ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
+            StudyBusy: If another process has taken the study over.
         """
+        self._check_lease()
         scored = self.study.score.metric
         if scored not in metrics:
             raise ValueError(f"the trainer yields no '{scored}', which the study scores; it yields {sorted(metrics)}")
@@ -276,6 +296,7 @@ class Ledger:
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Takes note that a checkpoint of these seeds at this epoch is durable; earlier ones are removed."""
+        self._check_lease()
         self._curves.sync()
         self._done[trial] = {**self.done(trial), **dict.fromkeys(seeds, epoch)}
         self.checkpoints.prune(trial, self._done[trial])
@@ -297,24 +318,36 @@ class Ledger:
         self._database.set_note("in_flight", sorted(trials))
 
     def close(self, ended: Literal["finished", "interrupted", "stopped"], reason: str = "") -> None:
-        """Ends this process's work on the study; where the disk fails it, what it holds is given up all the same."""
+        """Ends this process's work on the study; where the disk fails it, what it holds is given up all the same.
+
+        Raises:
+            Interrupted, StudyStopped: If the database is away; the next process then finds this one killed.
+        """
         with ExitStack() as to_do:
             to_do.callback(self._database.close)
             if self._lease is not None:
                 free_reserve(self.folder)
-                to_do.callback(self._curves.close)
                 to_do.callback(self._give_back)
-                if not self.lease_lost:
-                    for trial in self.trials if ended == "finished" else ():
-                        if trial.confirmed:
-                            self._database.finish(trial)
-                    self.decide("close", reason=reason, detail={"ended": ended})
-                    self.set_in_flight(())
+                with suppress(StudyBusy):  # then it is no longer this process's to end
+                    if not self.lease_lost:
+                        for trial in self.trials if ended == "finished" else ():
+                            if trial.confirmed:
+                                self._database.finish(trial)
+                        self.decide("close", reason=reason, detail={"ended": ended})
+                        self.set_in_flight(())
 
     def _give_back(self) -> None:
-        assert self._lease is not None
-        self._lease.release()
-        self._lease = None
+        lease, self._lease = self._lease, None
+        assert lease is not None
+        try:
+            if lease.held():
+                self._curves.close()
+        finally:
+            lease.release()
+
+    def _check_lease(self) -> None:
+        assert self._lease is not None, "this ledger was opened to look at"
+        self._lease.check()
 
     def _apply(self, decision: Decision) -> None:
         self.decisions.append(decision)
@@ -367,9 +400,7 @@ class Ledger:
         for left in self.folder.glob(".*.tmp*"):
             left.unlink(missing_ok=True)
         if self.sessions and not self.sessions[-1].ended:
-            holder = self._lease.last_holder if self._lease else None
-            latest = max(holder["beat"] if holder else 0.0, self.decisions[-1].time)
-            lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=latest)
+            lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=self._last_sign())
             self._database.append(len(self.decisions), lost)
             self._apply(lost)
         file = self.folder / "study.yaml"
