@@ -85,6 +85,11 @@ class Lease:
             return False
         return not self.lost.is_set()
 
+    @property
+    def given_back(self) -> bool:
+        """Whether it was released."""
+        return self._stop.is_set()
+
     def release(self) -> None:
         """Gives the lease back; if the database is away, others find it stale."""
         self._stop.set()

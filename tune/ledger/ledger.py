@@ -325,7 +325,7 @@ class Ledger:
         """
         with ExitStack() as to_do:
             to_do.callback(self._database.close)
-            if self._lease is not None:
+            if self._lease is not None and not self._lease.given_back:
                 free_reserve(self.folder)
                 to_do.callback(self._give_back)
                 with suppress(StudyBusy):  # then it is no longer this process's to end
@@ -337,13 +337,12 @@ class Ledger:
                         self.set_in_flight(())
 
     def _give_back(self) -> None:
-        lease, self._lease = self._lease, None
-        assert lease is not None
+        assert self._lease is not None
         try:
-            if lease.held():
+            if self._lease.held():
                 self._curves.close()
         finally:
-            lease.release()
+            self._lease.release()
 
     def _check_lease(self) -> None:
         assert self._lease is not None, "this ledger was opened to look at"
