@@ -146,8 +146,9 @@ class CurveStore:
 
 
 def _known(table: pa.Table, trials: int | None) -> pa.Table:
-    """Leaves out the rows of trials that there are not."""
+    """Leaves out the rows of trials that there are not, and of epochs that cannot be."""
     if trials is None:
         return table
     number = table["trial"]
-    return table.filter(pc.and_(pc.greater_equal(number, 0), pc.less(number, trials)))
+    ours = pc.and_(pc.greater_equal(number, 0), pc.less(number, trials))
+    return table.filter(pc.and_(ours, pc.greater_equal(table["epoch"], 1)))

@@ -11,15 +11,17 @@ from typing import Any, Literal, Self
 import pyarrow as pa
 
 from tune.errors import UserMistake
+from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.curves import CurveStore
 from tune.ledger.database import Database
-from tune.ledger.files import write_atomically
-from tune.ledger.identity import process_detail, refuse_other, stored_study
+from tune.ledger.files import refuse_links
+from tune.ledger.identity import process_detail, refuse_other, stored_study, study_detail, write_study
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
+from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.runs import GPU_SECONDS, Runs
-from tune.study import Study, dump_study
+from tune.study import Study
 
 Clock = Callable[[], float]
 
@@ -40,7 +42,7 @@ class Ledger:
     """
 
     def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
-        self.study, self.folder = study, folder
+        self.study, self.folder, self._writable = study, folder, writable
         self.trials: list[Trial] = []
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
@@ -50,11 +52,10 @@ class Ledger:
         self._lease: Lease | None = None
         self._runs = Runs(study.score.metric)
         self._done: dict[int, dict[int, int]] = {}
-        for decision in database.decisions():
-            self._apply(decision)
-        for table in self._curves.tables():
+        replay(database.decisions(), study, self.trials, self._apply)
+        for table in self._curves.tables(len(self.trials)):
             self._runs.take_table(table)
-        self._baseline: dict[str, float] | None = database.note("baseline")
+        self._baseline = checked_baseline(database.note("baseline"), study)
 
     @classmethod
     def open(cls, study: Study, folder: Path, *, clock: Clock, detail: Mapping[str, Any] | None = None) -> Self:
@@ -71,6 +72,7 @@ class Ledger:
             StudyBusy: If a live process works on it.
             UserMistake: If the folder cannot be written or the database not opened.
         """
+        refuse_links(folder)
         refuse_other(study, folder)
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
@@ -89,13 +91,11 @@ class Ledger:
             raise
         lease = Lease(database, clock)
         try:
-            if not (folder / "study.yaml").exists():
-                text = dump_study(study).encode()
-                write_atomically(folder / "study.yaml", lambda file: file.write(text))
+            write_study(study, folder)
             ledger = cls(study, folder, database, clock, writable=True)
             ledger._lease = lease
             ledger._reconcile()
-            ledger.decide("open", detail={**process_detail(), **(detail or {})})
+            ledger.decide("open", detail={**process_detail(), **study_detail(study), **(detail or {})})
         except BaseException:
             lease.release()
             database.close()
@@ -109,6 +109,7 @@ class Ledger:
         Raises:
             UserMistake: If the folder holds no study.
         """
+        refuse_links(folder)
         study = stored_study(folder)
         return cls(
             study, folder, Database(study.storage.database, folder, study.name, create=False), clock, writable=False
@@ -159,13 +160,27 @@ class Ledger:
         return sum((session.closed if session.ended else self._clock()) - session.opened for session in self.sessions)
 
     def done(self, trial: int) -> Mapping[int, int]:
-        """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there."""
+        """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there.
+
+        Checkpoints are read from end to end the first time that this is asked of a trial.
+        """
         if trial not in self._done:
+            configuration = {**self.study.fixed, **self.trials[trial].parameters}
+            found = (
+                adopt(self.checkpoints, trial, self.study.trainer, configuration)
+                if self._writable
+                else self.checkpoints.epochs(trial)
+            )
             self._done[trial] = {
                 seed: max((epoch for epoch in epochs if epoch <= len(self.curve(trial, seed))), default=0)
-                for seed, epochs in self.checkpoints.epochs(trial).items()
+                for seed, epochs in found.items()
             }
         return self._done[trial]
+
+    def recheck(self, trial: int, seeds: Sequence[int], epoch: int) -> bool:
+        """Looks at a trial's checkpoints again; says whether some seed cannot go on from the epoch any more."""
+        self._done.pop(trial, None)
+        return any(self.done(trial).get(seed, 0) != epoch for seed in seeds)
 
     def dead(self, trial: int) -> frozenset[int]:
         """Returns the seeds of a trial whose loss has become non-finite."""
@@ -198,7 +213,7 @@ class Ledger:
 
     def curves(self) -> pa.Table:
         """Returns every row of every curve: trial, seed, epoch and the trainer's metrics (null: unknown)."""
-        return self._curves.table()
+        return self._curves.table(len(self.trials))
 
     def decide(
         self,
@@ -315,8 +330,7 @@ class Ledger:
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
-        for left in self.folder.glob(".*.tmp*"):
-            left.unlink(missing_ok=True)
+        collect_orphans(self.folder, len(self.trials))
         if self.sessions and not self.sessions[-1].ended:
             holder = self._lease.last_holder if self._lease else None
             latest = max(holder["beat"] if holder else 0.0, self.decisions[-1].time)
