@@ -58,10 +58,9 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
     recording = prepare_recording(trainer, study.recording)
     there = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{there}"
-    with StopRequest(again) as should_stop, _muscle(study, driver, address):
+    with StopRequest(again) as should_stop, _muscle(study, driver, address), _logged(folder / "latent-tune.log"):
         should_stop.listen()
         ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver})
-        handler = _log_to(folder / "latent-tune.log")
         try:
             job = Job(
                 Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
@@ -80,8 +79,6 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
             ledger.close("stopped", f"{type(error).__name__}: {error}")
             raise
         finally:
-            log.removeHandler(handler)
-            handler.close()
             shutil.rmtree(folder / SCRATCH, ignore_errors=True)
         _present(Ledger.read(folder, clock=time.time), console)
     return 0
@@ -236,10 +233,16 @@ def _harmless(call: Callable[[], None]) -> None:
         log.exception("a view failed; the study goes on")
 
 
-def _log_to(path: Path) -> logging.Handler:
-    handler = logging.FileHandler(path, encoding="utf-8")
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Keeps a log; its file is made with the first line, which comes after the study was opened."""
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-    return handler
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()

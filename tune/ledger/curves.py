@@ -14,11 +14,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tune.ledger.damaged import set_aside
 from tune.ledger.files import sync_folder, write_atomically
-from tune.ledger.rows import KEY, new_stream, read_parquet, read_stream, schema_of, write_batch, write_parquet
+from tune.ledger.rows import (
+    KEY,
+    known_rows,
+    new_stream,
+    read_parquet,
+    read_stream,
+    schema_of,
+    write_batch,
+    write_parquet,
+)
 
 
 class CurveStore:
@@ -84,7 +92,7 @@ class CurveStore:
         for path in self._files():
             if path.suffix == ".arrows":
                 try:
-                    yield _known(read_stream(path.read_bytes()).table, trials)
+                    yield known_rows(read_stream(path.read_bytes()).table, trials)
                     continue
                 except FileNotFoundError:  # the writer has just turned this stream into Parquet
                     pass
@@ -113,7 +121,7 @@ class CurveStore:
     def _settled(self, path: Path, trials: int | None) -> pa.Table:
         """Reads a Parquet file; what must be left out of it is taken out where this process may."""
         table, damaged = read_parquet(path)
-        rows = _known(table, trials)
+        rows = known_rows(table, trials)
         if self._writable and (damaged or rows.num_rows < table.num_rows):
             left = f"{rows.num_rows} rows are left"
             strange = f"{table.num_rows - rows.num_rows} rows are of trials that the decisions do not know"
@@ -143,12 +151,3 @@ class CurveStore:
         self._file, self._columns = file, columns
         self._writer = new_stream(file, columns)
         sync_folder(self.folder)
-
-
-def _known(table: pa.Table, trials: int | None) -> pa.Table:
-    """Leaves out the rows of trials that there are not, and of epochs that cannot be."""
-    if trials is None:
-        return table
-    number = table["trial"]
-    ours = pc.and_(pc.greater_equal(number, 0), pc.less(number, trials))
-    return table.filter(pc.and_(ours, pc.greater_equal(table["epoch"], 1)))

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from math import isfinite
@@ -108,11 +108,12 @@ class Database:
         # Optuna offers no public way from a study to its id in the storage.
         self._id = self._study._study_id  # noqa: SLF001
 
-    def decisions(self) -> list[Decision]:
-        """Returns the decisions in the order in which they were taken."""
+    def decisions(self) -> Iterator[Decision]:
+        """Yields the decisions in the order in which they were taken; TypeError or ValueError: one is none."""
         query = select(_DECISIONS.c.decision).where(_DECISIONS.c.study == self._id).order_by(_DECISIONS.c.sequence)
         with self._storage.engine.connect() as connection:
-            return [Decision(**json.loads(text)) for text in connection.scalars(query)]
+            texts = connection.scalars(query).all()
+        return (Decision(**json.loads(text)) for text in texts)
 
     def append(self, sequence: int, decision: Decision) -> None:
         """Writes a decision durably.

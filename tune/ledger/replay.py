@@ -29,16 +29,20 @@ def replay(
     Raises:
         UserMistake: If one does not follow from those before it.
     """
-    for place, decision in enumerate(decisions):
-        try:
+    shown = "number 1"
+    try:
+        for place, decision in enumerate(decisions, 1):
+            shown = f"number {place} ({decision.kind} of trial {decision.trial})"
             _check(_DECISION.validate_python(vars(decision)), study, len(trials))
             apply(decision)
-        except _NONSENSE as error:
-            raise UserMistake(
-                f"study {study.name}: decision {place} in its database ({decision.kind} of trial {decision.trial}) cannot "
-                f"be: {error or type(error).__name__}; the database is damaged or was changed by another program; put a "
-                "copy of it back, or run the study in another folder (--results DIR)"
-            ) from error
+            shown = f"number {place + 1}"
+    except _NONSENSE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserMistake(
+            f"study {study.name}: of the decisions in its database {shown} cannot be: {reason}; the database is "
+            "damaged or was changed by another program; put a copy of it back, or run the study in another folder "
+            "(--results DIR)"
+        ) from error
 
 
 def checked_baseline(value: Any, study: Study) -> dict[str, float] | None:

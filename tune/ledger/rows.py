@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet
 
@@ -127,7 +128,7 @@ def _is_whole_message(data: bytes, start: int) -> bool:
     except _UNREADABLE:
         size = int.from_bytes(data[start + 4 : start + 8], "little")
         return data[start : start + 4] != _MARK or 8 + size <= len(data) - start
-    return message.type != "none"
+    return bool(message.type != "none")
 
 
 def new_stream(file: BinaryIO, columns: Sequence[str]) -> pa.ipc.RecordBatchStreamWriter:
@@ -180,6 +181,15 @@ def _read_group(file: pa.parquet.ParquetFile, index: int, wanted: int | None) ->
     return table if right else None
 
 
+def known_rows(table: pa.Table, trials: int | None) -> pa.Table:
+    """Leaves out the rows of trials that there are not, when told how many there are, and of epochs that cannot be."""
+    if trials is None or not table.num_rows:
+        return table
+    number = table["trial"]
+    ours = pc.and_(pc.greater_equal(number, 0), pc.less(number, trials))
+    return table.filter(pc.and_(ours, pc.greater_equal(table["epoch"], 1)))
+
+
 def _plain(table: pa.Table) -> pa.Table:
     """Drops what a file says of its columns besides their names."""
     return pa.table(table.columns, schema=schema_of(table.column_names[len(KEY) :]))
@@ -193,7 +203,8 @@ def _groups(table: pa.Table) -> list[pa.RecordBatch]:
         else column
         for column in table.columns
     ]
-    return pa.table(columns, schema=table.schema).combine_chunks().to_batches(max_chunksize=_ROWS_PER_GROUP)
+    whole = pa.table(columns, schema=table.schema).combine_chunks()
+    return list(whole.to_batches(max_chunksize=_ROWS_PER_GROUP))
 
 
 def _is_ours(schema: pa.Schema) -> bool:

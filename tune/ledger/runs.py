@@ -61,7 +61,9 @@ class Runs:
         for seed in seeds:
             known = len(self.curve(trial, seed))
             if not 1 <= epoch <= known + 1:
-                raise ValueError(f"trial {trial} seed {seed}: epoch {epoch} follows epoch {known}; none may be left out")
+                raise ValueError(
+                    f"trial {trial} seed {seed}: epoch {epoch} follows epoch {known}; none may be left out"
+                )
         self._take(trial, seeds, epoch, metrics)
 
     def curve(self, trial: int, seed: int) -> Sequence[float]:
@@ -73,7 +75,9 @@ class Runs:
         seconds, rows = self._pace.get(trial, (0.0, 0))
         return seconds / rows if rows else nan
 
-    def _take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]) -> None:
+    def _take(
+        self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]
+    ) -> None:
         for seed, value in zip(seeds, metrics.get(self._metric, [None] * len(seeds)), strict=True):
             self._take_value(trial, seed, epoch, value)
         # Seeds that train together share its seconds.
