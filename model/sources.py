@@ -142,9 +142,9 @@ def _open_npz(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
                 )
             with archive.open(f"{name}.npy") as file:
                 shape, fortran, dtype = read_header(file)
-    except RecordingError:
-        raise
     except UNREADABLE as error:
+        if isinstance(error, RecordingError):
+            raise
         raise RecordingError(f"{ROOT}.path: {path} is not a readable .npz file ({first_line(error)})") from error
     _check_matrix(shape, dtype, f"{ROOT}.path: {path}, array {name!r}")
     if fortran:

@@ -101,8 +101,8 @@ class Database:
             raise UserMistake(f"{shown}: holds no study called {name}") from None
             if lite:
                 self._refuse_damage()
-        except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
+        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, RuntimeError) as error:
+            first = str(error.__cause__ or error).splitlines()[0]
             again = "; put a copy of it back, or run the study in another folder (--results DIR)" if lite else ""
             raise UserMistake(f"{shown}: the study's database cannot be opened: {first}{again}") from error
         # Optuna offers no public way from a study to its id in the storage.

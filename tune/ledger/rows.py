@@ -174,8 +174,7 @@ def _read_group(file: pa.parquet.ParquetFile, index: int, wanted: int | None) ->
     try:
         table = file.read_row_group(index)
         table.validate(full=True)
-        (batch,) = _groups(table) or [None]
-        right = wanted is None or (batch is not None and checksum(batch) == wanted)
+        right = wanted is None or [checksum(batch) for batch in _groups(table)] == [wanted]
     except _UNREADABLE:
         return None
     return table if right else None
@@ -204,7 +203,8 @@ def _groups(table: pa.Table) -> list[pa.RecordBatch]:
         for column in table.columns
     ]
     whole = pa.table(columns, schema=table.schema).combine_chunks()
-    return list(whole.to_batches(max_chunksize=_ROWS_PER_GROUP))
+    empty = pa.record_batch([pa.array([], kind) for kind in table.schema.types], schema=table.schema)
+    return whole.to_batches(max_chunksize=_ROWS_PER_GROUP) or [empty]
 
 
 def _is_ours(schema: pa.Schema) -> bool:
