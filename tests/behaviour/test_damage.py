@@ -44,7 +44,7 @@ def interrupted(cwd: Path, epochs: int, *, kill: bool) -> Path:
 
 
 def check_same_answer(whole: Path, folder: Path) -> None:
-    """Decisions, every bit of the curves that count, and the winner are those of the undisturbed study."""
+    """Decisions, losses included, and the winner are those of the undisturbed study."""
     first, second = ledger_of(whole), ledger_of(folder)
     assert decided(second) == decided(first)
     best, again = (yaml.safe_load((one / "best.yaml").read_text()) for one in (whole, folder))
@@ -109,3 +109,37 @@ def test_every_command_names_a_damaged_database(tmp_path: Path, harm: Any) -> No
         assert said.code == 2, said
         assert "study.db: the study's database cannot be opened: " in said.err
         assert "put a copy of it back" in said.err
+
+
+TRAINING: dict[str, Any] = {
+    "name": "one",
+    "trainer": "tests.fakes.trainers:Quadratic",
+    "recording": {},
+    "config": {"x": 0.5},
+    "seeds": [1, 2],
+    "epochs": 3,
+}
+
+
+@pytest.mark.parametrize("pattern", ["checkpoints/0/*.pt", "curves/*.parquet", "checkpoints/0/configuration.json"])
+@pytest.mark.parametrize("harm", [cut, garble, Path.unlink])
+def test_a_training_is_done_again_where_it_was_damaged(tmp_path: Path, pattern: str, harm: Any) -> None:
+    """Asked again for a training of which a file is damaged, it trains what is lost and shows the same."""
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(TRAINING))
+    assert here("train", "one.yaml", cwd=tmp_path).code == 0
+    metrics = (tmp_path / "results" / "one" / "metrics.json").read_bytes()
+    for path in (tmp_path / "results" / "one").glob(pattern):
+        harm(path)
+    said = here("train", "one.yaml", cwd=tmp_path)
+    assert said.code == 0, said.err
+    assert (tmp_path / "results" / "one" / "metrics.json").read_bytes() == metrics
+
+
+def test_a_damaged_baseline_of_a_training_is_named(tmp_path: Path) -> None:
+    """Exit code 2, the file, and what to do."""
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(TRAINING))
+    assert here("train", "one.yaml", cwd=tmp_path).code == 0
+    cut(tmp_path / "results" / "one" / "baseline.json")
+    said = here("train", "one.yaml", cwd=tmp_path)
+    assert said.code == 2
+    assert "baseline.json: must hold one number by metric, and is damaged or gone; remove results/one" in said.err

@@ -63,10 +63,12 @@ def refuse_links(folder: Path) -> None:
 
 def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yields everything in a folder and below, but not what is in hidden folders, which are Ray's."""
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):  # not made yet, or another process has just removed it
         return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            yield entry
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                yield from _below(Path(entry.path))
+    for entry in entries:
+        yield entry
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield from _below(Path(entry.path))
