@@ -84,7 +84,9 @@ def read_stream(data: bytes, head: bytes = b"") -> Stream:
             found.head, found.end = data[: source.tell()], source.tell()
             ours = _is_ours(pa.ipc.read_schema(pa.BufferReader(found.head)))
         except _UNREADABLE:
-            return Stream(damaged=len(data) if _is_whole_message(data, 0) else 0)
+            size = int.from_bytes(data[4:8], "little")
+            short = len(data) < 8 + size and _MARK.startswith(data[:4])
+            return Stream(damaged=0 if short else len(data))
         if not ours:
             return Stream(damaged=len(data))
     start = found.end
@@ -96,7 +98,7 @@ def read_stream(data: bytes, head: bytes = b"") -> Stream:
             found.end = start = end
         else:
             start = data.find(_MARK, start + 1)
-    if found.end < len(data) and _is_whole_message(data, found.end):
+    if not _is_cut_short(data, found.end):
         found.damaged += len(data) - found.end
     return found
 
@@ -119,16 +121,14 @@ def _read_batch(data: bytes, head: bytes, start: int) -> tuple[pa.RecordBatch | 
     return (batch, end) if right else (None, start)
 
 
-def _is_whole_message(data: bytes, start: int) -> bool:
-    """Says whether as many bytes are there as a message, that is not the last of a stream, says it has."""
-    try:
-        message = pa.ipc.read_message(pa.BufferReader(pa.py_buffer(data).slice(start)))
-    except EOFError:
+def _is_cut_short(data: bytes, start: int) -> bool:
+    """Says whether what follows a byte is nothing, the end of a stream, or the beginning of a message."""
+    if not _MARK.startswith(data[start : start + 4]):
         return False
-    except _UNREADABLE:
-        size = int.from_bytes(data[start + 4 : start + 8], "little")
-        return data[start : start + 4] != _MARK or 8 + size <= len(data) - start
-    return bool(message.type != "none")
+    try:
+        return bool(pa.ipc.read_message(pa.BufferReader(pa.py_buffer(data).slice(start))).type == "none")
+    except (EOFError, *_UNREADABLE):
+        return True
 
 
 def new_stream(file: BinaryIO, columns: Sequence[str]) -> pa.ipc.RecordBatchStreamWriter:

@@ -159,6 +159,16 @@ def test_no_flipped_bit_of_a_stream_is_ever_believed(tmp_path: Path) -> None:
     assert set(kept) == {5, 6}  # padding may flip without harm
 
 
+def test_a_write_that_was_cut_short_is_no_damage(tmp_path: Path) -> None:
+    """A stream that ends in the middle of a batch, as a kill leaves it, loses that batch and nothing is told."""
+    stored(tmp_path, epochs=3)
+    data = next(tmp_path.glob("curves/*.arrows")).read_bytes()
+    ends = [read_stream(data[:cut]).damaged for cut in range(len(data) + 1)]
+    assert set(ends) == {0}
+    assert read_stream(data[:-100] + b"\x00" * 100).damaged
+    assert read_stream(b"\x00" * 100 + data[100:]).damaged
+
+
 def test_a_damaged_stream_becomes_what_is_left_of_it(tmp_path: Path) -> None:
     """The next process keeps the whole batches as Parquet, the stream beside, and tells it."""
     stored(tmp_path)
