@@ -25,7 +25,7 @@ from tune import document
 from tune.drivers.job import Death, Manner, Report, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger import CheckpointStore
-from tune.ledger.adoption import adopt
+from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.curves import CurveStore
 from tune.ledger.files import refuse_links, write_atomically
 from tune.ledger.runs import Runs
@@ -148,6 +148,7 @@ def _claim(folder: Path, training: Training) -> None:
     refuse_links(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        collect_orphans(folder, _TRIAL + 1)
         write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
     except OSError as error:
         raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
