@@ -133,15 +133,13 @@ class CurveStore:
     def _settle_streams(self) -> None:
         for path in sorted(path for path in self.folder.glob("*.arrows") if path.stem.isdecimal()):
             parquet = path.with_suffix(".parquet")
-            damaged = 0
             if not parquet.exists():
                 stream = read_stream(path.read_bytes())
-                damaged = stream.damaged
+                if stream.damaged:
+                    why = f"{stream.damaged} bytes are damaged; the rows around them are kept"
+                    set_aside(self.folder.parent, path, why, copy=True)
                 write_atomically(parquet, partial(write_parquet, table=stream.table))
-            if damaged:
-                set_aside(self.folder.parent, path, f"{damaged} bytes are damaged; the rows around them are kept")
-            else:
-                path.unlink()
+            path.unlink()
 
     def _roll(self, columns: tuple[str, ...]) -> None:
         """Begins a stream with more columns."""
