@@ -68,9 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
     )
-    resume = add("resume", _resume, "continue an interrupted study, from its folder alone")
+    resume = add(
+        "resume", _resume, "continue an interrupted study, or have a finished one do more, from its folder alone"
+    )
     _add_folder(resume)
     _add_driver(resume)
+    _add_growth(resume)
     status = add("status", _status, "say how a study stands")
     _add_folder(status)
     status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
@@ -103,7 +106,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="default: results")
 
 
-def _add_set(parser: argparse.ArgumentParser) -> None:
+def _add_set(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     parser.add_argument(
         "--set",
         metavar="path=value",
@@ -112,6 +115,23 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="override a value of the file, such as search.trials=48 or scale=small; may be repeated",
     )
+
+
+def _add_growth(parser: argparse.ArgumentParser) -> None:
+    more = parser.add_argument_group(
+        "to do more than was asked for", "old results stay what they are (docs/growing.md)"
+    )
+    more.add_argument("--trials", metavar="N", type=int, help="so many trials in all")
+    more.add_argument("--epochs", metavar="E", type=int, help="full trainings of E epochs: the ladder is extended")
+    more.add_argument("--seeds", metavar="S,S", help="further seeds, comma between: more repeats for the best few")
+    more.add_argument(
+        "--budget",
+        metavar="name=value",
+        action="append",
+        default=[],
+        help="seed_epochs=5000, wall_clock=2h or gpu_hours=48 in all; null takes it away; may be repeated",
+    )
+    _add_set(more)
 
 
 def _add_driver(parser: argparse.ArgumentParser) -> None:
@@ -132,11 +152,38 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from tune.ledger import stored_study
-    from tune.work import last_driver, work_on
+    import time
 
-    study = stored_study(options.folder)
-    return work_on(study, options.folder, options.driver or last_driver(options.folder), options.address)
+    from tune.growth import extended
+    from tune.ledger import Ledger
+    from tune.work import work_on
+
+    ledger = Ledger.read(options.folder, clock=time.time)
+    changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
+    asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))
+    study = extended(
+        ledger.study,
+        str(options.folder),
+        trials=options.trials,
+        epochs=options.epochs,
+        seeds=_numbers("--seeds", options.seeds or ""),
+        changes=changes,
+    )
+    last = ledger.sessions[-1].detail.get("driver", "ray") if ledger.sessions else "ray"
+    return work_on(study, options.folder, options.driver or str(last), options.address, grow=asked)
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """Returns the numbers of a list with commas.
+
+    Raises:
+        UserMistake: If it holds anything else.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in parts if not part.isdecimal()]
+    if wrong:
+        raise UserMistake(f"{option}: numbers with commas between them are wanted, such as 7,77,777; got {wrong[0]!r}")
+    return [int(part) for part in parts]
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -111,6 +111,11 @@ class Resources(_Section):
         default=1, description="how often a trial that died is tried again"
     )
 
+    @property
+    def threads(self) -> int:
+        """How many threads a training uses; the same everywhere, because float sums depend on it."""
+        return max(1, int(self.cpus_per_trial))
+
 
 class Storage(_Section):
     """Where the study is kept."""

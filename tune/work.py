@@ -16,11 +16,13 @@ from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, Mistake, StudyBusy, UserMistake
-from tune.ledger import Ledger, refuse_other
+from tune.growth import differences
+from tune.ledger import Ledger, holds_study, refuse_growth, refuse_other
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
 from tune.report.plan import print_plan
 from tune.report.tables import print_summary
+from tune.rungs import cost
 from tune.stopping import StopRequest
 from tune.study import Study
 from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
@@ -28,7 +30,7 @@ from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_re
 log = logging.getLogger("latent-tune")
 
 
-def work_on(study: Study, folder: Path, driver: str, address: str | None = None) -> int:
+def work_on(study: Study, folder: Path, driver: str, address: str | None = None, *, grow: bool = False) -> int:
     """Works on a study until it is finished or asked to stop, and prints what came of it.
 
     Everything that can be wrong with the study is found before anything is written.
@@ -38,6 +40,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
         folder: Its folder; made when it is not there, continued when it is.
         driver: ray or inline.
         address: Of a Ray cluster.
+        grow: Whether the study that is there may become the one given (`tune.growth`).
 
     Returns:
         0.
@@ -50,17 +53,23 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None)
     console = Console()
     trainer = load_trainer(study.trainer)
     _check_configurations(study, trainer)
-    refuse_other(study, folder)
-    if _is_finished(folder):
-        console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        _present(Ledger.read(folder, clock=time.time), console)
-        return 0
+    there = Ledger.read(folder, clock=time.time) if holds_study(folder) else None
+    if there is not None:
+        same = not differences(there.study, study)
+        if not same:
+            if not grow:
+                refuse_other(study, there.study, folder)
+            _refuse_vain(study, there, folder)
+        if there.sessions and there.sessions[-1].ended == "finished" and same:
+            console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+            _present(there, console)
+            return 0
     recording = prepare_recording(trainer, study.recording)
-    there = f" --address {shlex.quote(address)}" if address is not None else ""
-    again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{there}"
+    where = f" --address {shlex.quote(address)}" if address is not None else ""
+    again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
     with StopRequest(again) as should_stop, _muscle(study, driver, address), _logged(folder / "latent-tune.log"):
         should_stop.listen()
-        ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver})
+        ledger = Ledger.open(study, folder, clock=time.time, detail={"driver": driver}, grow=grow)
         try:
             job = Job(
                 Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
@@ -105,7 +114,7 @@ def _one_epoch_s(study: Study, trainer: TrainerClass, recording: Any) -> float:
     Raises:
         UserMistake: If it cannot be trained, which is what it would die of a thousand times.
     """
-    limit_threads(max(1, int(study.resources.cpus_per_trial)))
+    limit_threads(study.resources.threads)
     middle = {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()}
     seeds = study.rung_seeds(0)
     try:
@@ -117,11 +126,20 @@ def _one_epoch_s(study: Study, trainer: TrainerClass, recording: Any) -> float:
     return (ends[1] - ends[0]) / len(seeds)  # the first epoch also warms up
 
 
-def _is_finished(folder: Path) -> bool:
-    if not (folder / "study.yaml").exists():
-        return False
-    sessions = Ledger.read(folder, clock=time.time).sessions
-    return bool(sessions) and sessions[-1].ended == "finished"
+def _refuse_vain(study: Study, there: Ledger, folder: Path) -> None:
+    """Raises if a study cannot grow so, or would have nothing to do for want of budget, before anything is written."""
+    refuse_growth(there.study, study, folder, len(there.trials))
+    budget, left = study.budget, "; give more with --budget"
+    least = min(cost(study.rungs[0]), study.top.epochs)
+    if budget.seed_epochs is not None and budget.seed_epochs - there.spent < least:
+        used = f"{there.spent:,} seed-epochs are used, and {least} are the least that can be trained{left}"
+        raise UserMistake(f"budget.seed_epochs: {budget.seed_epochs:,} leaves nothing to do: {used} seed_epochs=N")
+    if budget.wall_clock is not None and there.elapsed_s() >= budget.wall_clock:
+        used = f"{there.elapsed_s():,.0f} s are used{left} wall_clock=2h"
+        raise UserMistake(f"budget.wall_clock: {budget.wall_clock:,.0f} s leaves nothing to do: {used}")
+    if budget.gpu_hours is not None and there.gpu_seconds >= 3600 * budget.gpu_hours:
+        used = f"{there.gpu_seconds / 3600:,.2f} h are used{left} gpu_hours=N"
+        raise UserMistake(f"budget.gpu_hours: {budget.gpu_hours:g} leaves nothing to do: {used}")
 
 
 def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool], again: str) -> None:
@@ -129,12 +147,6 @@ def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool], again: s
         raise StudyBusy(f"{ledger.folder}: another process took this study over; this one stopped")
     if should_stop():
         raise Interrupted(f"interrupted, nothing is lost\n{again}")
-
-
-def last_driver(folder: Path) -> str:
-    """Returns the driver that worked on a study last."""
-    sessions = Ledger.read(folder, clock=time.time).sessions
-    return str(sessions[-1].detail.get("driver", "ray")) if sessions else "ray"
 
 
 @contextmanager
@@ -175,7 +187,8 @@ def _views(job: Job, console: Console) -> Iterator[None]:
     def watch() -> None:
         nonlocal seen
         for decision in ledger.decisions[seen:]:
-            log.info("trial %s: %s: %s", decision.trial, decision.kind, decision.reason)
+            whose = "study" if decision.trial is None else f"trial {decision.trial}"
+            log.info("%s: %s: %s", whose, decision.kind, decision.reason)
         seen = len(ledger.decisions)
         for refresh in (progress.refresh, board.refresh):
             _harmless(refresh)

@@ -14,6 +14,7 @@ import yaml
 
 from tests.behaviour.command import Running, Stored, Trained, decided, here, ledger_of, runs_of, status, write_study
 from tune.ledger.curves import CurveStore
+from tune.ledger.database import Database
 
 SEED = 20
 """Of the moments."""
@@ -200,12 +201,11 @@ def leave_temporaries_and_an_old_lease(folder: Path) -> None:
     (home / ".seed-1-epoch-000099.pt.4194000.tmp").write_bytes(b"half")
     (folder / "curves" / ".000001.parquet.4194000.tmp").write_bytes(b"half")
     (folder / ".study.yaml.4194000.tmp").write_bytes(b"half")
-    ledger = ledger_of(folder)
-    held = ledger._database.note("lease")
+    database = Database(f"sqlite:///{folder / 'study.db'}", folder, "tiny", create=False)
+    held = database.note("lease")
     assert held is not None
-    gone = {**held, "host": "elsewhere", "beat": held["beat"] - 120}
-    assert ledger._database.replace_note("lease", held, gone)
-    ledger.close("stopped")
+    assert database.replace_note("lease", held, {**held, "host": "elsewhere", "beat": held["beat"] - 120})
+    database.close()
 
 
 def test_five_kills_change_nothing(tmp_path: Path, whole: Whole) -> None:

@@ -473,7 +473,32 @@ CONFLICTS: list[tuple[str, Callable[[Path], list[str]], list[str]]] = [
     (
         "another trainer",
         lambda cwd: ["run", str(cwd / "study.yaml"), "--set", "trainer=tests.fakes.trainers:Choosy"],
-        ["trainer: there 'tests.fakes.trainers:Quadratic', asked for 'tests.fakes.trainers:Choosy'"],
+        ["trainer: there tests.fakes.trainers:Quadratic, asked for tests.fakes.trainers:Choosy"],
+    ),
+    *(
+        (
+            f"grown with {' '.join(options)}",
+            lambda cwd, given=options: ["resume", str(cwd / "results" / "tiny"), *given],
+            parts,
+        )
+        for options, parts in [
+            (["--trials", "0"], ["search.trials: must be greater than or equal to 1, got int 0"]),
+            (["--trials", "1"], ["trials have been started, asked for 1; trials are never taken back"]),
+            (["--epochs", "5"], ["epochs: 5 asked for, but a full training has 5 already; give more"]),
+            (["--seeds", "7,x"], ["--seeds: numbers with commas between them are wanted", "got 'x'"]),
+            (["--seeds", "7,1"], ["seeds: each seed once, got 1 twice"]),
+            (["--budget", "seed_epoch=99"], ["unknown key; did you mean 'seed_epochs'?"]),
+            (["--budget", "99"], ["--set budget.99: write path=value"]),
+            (["--budget", "wall_clock=1ms"], ["a duration is written like 90s"]),
+            (["--set", "fixed.sleep_s=2"], ["every trial so far was trained with the old value"]),
+            (["--set", "space.x.uniform=[0.4,0.5]"], ["it must hold every value that could be tried before"]),
+            (["--set", "space.x={choice: [0.3, 0.4]}"], ["it must hold every value that could be tried before"]),
+            (["--set", "space.y.uniform=[0,1]"], ["old trials have no value of it"]),
+            (["--set", "rungs=[{epochs: 9, seeds: 3}]"], ["trials stand at the old rungs"]),
+            (["--set", "score.risk=2"], ["every score so far was worked out with the old value"]),
+            (["--set", "seeds=[3,2,1]"], ["the old seeds come first and in their order"]),
+            (["--set", "name=other"], ["it names the folder and the study in its database"]),
+        ]
     ),
     ("a trial that is not there", lambda cwd: ["compare", str(cwd / "results" / "tiny"), "0", "99"], ["99"]),
 ]
@@ -488,7 +513,7 @@ def test_another_study_does_not_touch_this_one(
     given = arguments(study.cwd)
     before = snapshot(study.folder)
     assert {"study.yaml", "study.db"} <= before.keys()
-    check_refused(here(*given, *(["--driver", "inline"] if given[0] == "run" else [])), *parts)
+    check_refused(here(*given, *(["--driver", "inline"] if given[0] in ("run", "resume") else [])), *parts)
     assert snapshot(study.folder) == before
 
 

@@ -138,7 +138,7 @@ class TensorBoard:
                 self._session(trial, seed)
         elif decision.kind == "reach" and decision.rung is not None:
             self._take_result(trial, Reached.of(decision), decision.time)  # the trial's own may be a later one
-        elif decision.kind == "stop":
+        elif decision.kind == "stop" and trial.ended == "stopped":  # not where the study has grown, and it goes on
             self._end(trial, self._ledger.study.seeds, "stopped", decision.time)
         elif decision.kind == "fail":
             self._end(trial, self._ledger.study.seeds, "failed", decision.time)
@@ -165,7 +165,7 @@ class TensorBoard:
                 }
                 self._put_figures(run, time, epochs, of_seed)
             self._put_figures(run, time, step, of_trial)
-        if reached.confirmed:
+        if reached.rung == len(self._ledger.study.rungs) - 1:  # the last one once may not be so in a longer ladder
             self._end(trial, reached.losses, "confirmed", time)
 
     def _session(self, trial: Trial, seed: int) -> None:

@@ -139,8 +139,7 @@ class Manner:
         """Returns the manner that a study asks for."""
         setting = study.storage.checkpoints
         every = setting if isinstance(setting, int) else {"every_epoch": 1, "every_rung": None}[setting]
-        threads = max(1, int(study.resources.cpus_per_trial))
-        return cls(str((folder / "checkpoints").resolve()), every, threads)
+        return cls(str((folder / "checkpoints").resolve()), every, study.resources.threads)
 
 
 class Unit:

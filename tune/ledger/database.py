@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 import sqlalchemy
@@ -79,8 +80,8 @@ class Database:
             if not create:
                 raise UserMistake(f"{folder}: no study there (study.db is missing); give a folder that `run` made")
             _make_whole(file, name)
+        self.url = url or (f"sqlite:///{file.resolve()}" if create else _read_only(file.resolve()))
         create = create and url is not None
-        self.url = url or f"sqlite:///{file.resolve()}"
         shown = sqlalchemy.make_url(self.url).render_as_string(hide_password=True)
         lite = self.url.startswith("sqlite")
         try:
@@ -219,10 +220,40 @@ class Database:
         if found != "ok":
             raise RuntimeError(f"it is damaged: {' '.join(str(found).split())}")
 
+    def follow(self, going_on: Sequence[int], space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> None:
+        """Has the Optuna trials follow a study that has grown: those that may go on are open, all know the wider space.
+
+        Optuna's interface can do neither: to it a closed trial is closed, and a choice never has more values. Its
+        tables can, and what they say then is what they would say had the study been as wide from the beginning: a
+        choice is stored by its place, and further ones stand after the old.
+        """
+        tables = MetaData()
+        tables.reflect(self._storage.engine, only=("trials", "trial_params"))
+        rows, values = tables.tables["trials"], tables.tables["trial_params"]
+        mine = select(rows.c.trial_id).where(rows.c.study_id == self._id)
+        with self._storage.engine.begin() as connection:
+            for name, parameter in space.items():
+                told = optuna.distributions.distribution_to_json(distribution(parameter))
+                here = values.c.param_name == name, values.c.trial_id.in_(mine)
+                connection.execute(update(values).where(*here).values(distribution_json=told))
+            for number in going_on:
+                trial = rows.c.study_id == self._id, rows.c.number == number
+                connection.execute(update(rows).where(*trial).values(state="RUNNING", datetime_complete=None))
+
     def close(self) -> None:
         """Closes the connections."""
         self._storage.remove_session()
         self._storage.engine.dispose()
+
+
+def _read_only(file: Path) -> str:
+    """Returns the URL of a SQLite file that is only looked at, which changes nothing in its folder.
+
+    Else a reader would move the journal of a killed process into the database. Where there is no journal no process
+    has the file open, and SQLite is told that nobody will change it: it then makes no files of its own beside it.
+    """
+    mode = "mode=ro" if file.with_name(f"{file.name}-wal").exists() else "immutable=1"
+    return f"sqlite:///file:{quote(str(file))}?{mode}&uri=true"
 
 
 def _make_whole(file: Path, name: str) -> None:

@@ -3,18 +3,18 @@
 import json
 import os
 import platform
+import shlex
 import socket
 import sqlite3
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tune import document
 from tune.errors import StudyConflict, UserMistake
+from tune.growth import differences, refused, shown
 from tune.ledger.damaged import log, set_aside
-from tune.ledger.files import write_atomically
-from tune.study import Study, build_study, dump_study
+from tune.study import Study, build_study
 
 
 def stored_study(folder: Path) -> Study:
@@ -40,16 +40,18 @@ def stored_study(folder: Path) -> Study:
     )
 
 
-def write_study(study: Study, folder: Path) -> None:
-    """Writes `study.yaml` where it is not there, or damaged; what is damaged is set aside."""
+def holds_study(folder: Path) -> bool:
+    """Says whether a folder holds a study, whatever became of its `study.yaml`."""
+    return (folder / "study.yaml").exists() or _told_study(folder) is not None
+
+
+def set_damaged_study_aside(study: Study, folder: Path) -> None:
+    """Makes room for a new `study.yaml` where the old one is damaged and does not tell this study."""
     file = folder / "study.yaml"
     if file.exists():
         found, mistake = _read(file)
-        if mistake is None or (found == study):
-            return
-        set_aside(folder, file, f"{mistake}; it is written anew")
-    text = dump_study(study).encode()
-    write_atomically(file, lambda out: out.write(text))
+        if mistake is not None and found != study:
+            set_aside(folder, file, f"{mistake}; it is written anew")
 
 
 def study_detail(study: Study) -> dict[str, Any]:
@@ -87,32 +89,42 @@ def _told_study(folder: Path) -> Study | None:
         return None
 
 
-def refuse_other(study: Study, folder: Path) -> None:
-    """Raises StudyConflict, with the differences, if a folder holds another study than this one."""
-    if not (folder / "study.yaml").exists() and _told_study(folder) is None:
+def refuse_other(study: Study, there: Study, folder: Path) -> None:
+    """Raises StudyConflict, with the differences, if a folder holds another study than the one asked for.
+
+    Args:
+        study: The one asked for.
+        there: The one that the folder holds.
+        folder: The study folder.
+    """
+    different = differences(there, study)
+    if not different:
         return
-    old = dict(_flat(stored_study(folder).model_dump(mode="json", by_alias=True)))
-    new = dict(_flat(study.model_dump(mode="json", by_alias=True)))
-    different = [path for path in (old | new) if old.get(path) != new.get(path)]
-    if different:
-        shown = [f"  {path}: there {old.get(path)!r}, asked for {new.get(path)!r}" for path in different]
-        raise StudyConflict(
-            "\n".join(
-                [
-                    f"{folder}: holds another study of the name '{study.name}'",
-                    *shown,
-                    "give this one another name (--set name=...), or another folder (--results DIR)",
-                ]
-            )
-        )
+    lines = [f"  {path}: there {shown(old)}, asked for {shown(new)}" for path, (old, new) in different.items()]
+    ways = []
+    if not refused(study, there):
+        ways.append(f"it has grown since it was that; continue it with: latent-tune resume {shlex.quote(str(folder))}")
+    ways.append("give this one another name (--set name=...), or another folder (--results DIR)")
+    if not refused(there, study):
+        changes = " ".join(f"--set {path}=..." for path in different)
+        ways.append(f"or have it grow: latent-tune resume {shlex.quote(str(folder))} {changes}")
+    heading = f"{folder}: holds another study of the name '{study.name}'"
+    raise StudyConflict("\n".join([heading, *lines, *ways]))
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, value
+def refuse_growth(there: Study, study: Study, folder: Path, started: int) -> None:
+    """Raises StudyConflict, with what and why, if a study cannot become another without changing its old results.
+
+    Args:
+        there: The study as it is.
+        study: What it is to become.
+        folder: The study folder.
+        started: How many trials it has.
+    """
+    if found := refused(there, study, started):
+        heading = f"{folder}: cannot grow so, because what was trained would mean something else"
+        way = f"make another study of it: latent-tune run {shlex.quote(str(folder / 'study.yaml'))} --set name=... ..."
+        raise StudyConflict("\n".join([heading, *(f"  {mistake}" for mistake in found), way]))
 
 
 def process_detail() -> dict[str, Any]:

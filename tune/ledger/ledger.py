@@ -10,18 +10,28 @@ from typing import Any, Literal, Self
 
 import pyarrow as pa
 
+from tune.document import Document
 from tune.errors import UserMistake
+from tune.growth import described, differences
 from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.curves import CurveStore
 from tune.ledger.database import Database
-from tune.ledger.files import refuse_links
-from tune.ledger.identity import process_detail, refuse_other, stored_study, study_detail, write_study
+from tune.ledger.files import refuse_links, write_atomically
+from tune.ledger.identity import (
+    holds_study,
+    process_detail,
+    refuse_growth,
+    refuse_other,
+    set_damaged_study_aside,
+    stored_study,
+    study_detail,
+)
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.runs import GPU_SECONDS, Runs
-from tune.study import Study
+from tune.study import Study, build_study, dump_study
 
 Clock = Callable[[], float]
 
@@ -52,28 +62,39 @@ class Ledger:
         self._lease: Lease | None = None
         self._runs = Runs(study.score.metric)
         self._done: dict[int, dict[int, int]] = {}
-        replay(database.decisions(), study, self.trials, self._apply)
+        replay(database.decisions(), lambda: self.study, self.trials, self._apply)
         for table in self._curves.tables(len(self.trials)):
             self._runs.take_table(table)
         self._baseline = checked_baseline(database.note("baseline"), study)
 
     @classmethod
-    def open(cls, study: Study, folder: Path, *, clock: Clock, detail: Mapping[str, Any] | None = None) -> Self:
+    def open(
+        cls,
+        study: Study,
+        folder: Path,
+        *,
+        clock: Clock,
+        detail: Mapping[str, Any] | None = None,
+        grow: bool = False,
+    ) -> Self:
         """Opens a study to work on it, making the folder when it is not there.
 
         Args:
-            study: The study; it must be the one that the folder holds.
+            study: The study; it must be the one that the folder holds, or one that this can grow to.
             folder: The study folder.
             clock: Seconds since the epoch.
             detail: What to remember of this process, such as its driver.
+            grow: Whether a study that is there may become the one given (`tune.growth`).
 
         Raises:
-            StudyConflict: If the folder holds another study.
+            StudyConflict: If the folder holds another study, or one that cannot grow to this.
             StudyBusy: If a live process works on it.
             UserMistake: If the folder cannot be written or the database not opened.
         """
         refuse_links(folder)
-        refuse_other(study, folder)
+        there = stored_study(folder) if holds_study(folder) else study
+        if differences(there, study):
+            _refuse(cls.read(folder, clock=clock), study, grow=grow)  # before anything is written
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -91,11 +112,18 @@ class Ledger:
             raise
         lease = Lease(database, clock)
         try:
-            write_study(study, folder)
-            ledger = cls(study, folder, database, clock, writable=True)
+            ledger = cls(there, folder, database, clock, writable=True)
+            _refuse(ledger, study, grow=grow)  # again, now that nobody else can have it grow
             ledger._lease = lease
             ledger._reconcile()
-            ledger.decide("open", detail={**process_detail(), **study_detail(study), **(detail or {})})
+            ledger.decide("open", detail={**process_detail(), **study_detail(ledger.study), **(detail or {})})
+            if different := differences(ledger.study, study):
+                detail = {
+                    "study": study.model_dump(mode="json", by_alias=True),
+                    "longer": len(study.rungs) > len(ledger.study.rungs),
+                    "revived": study.search.halving == "promote",
+                }
+                ledger.decide("grow", reason=described(different), detail=detail)
         except BaseException:
             lease.release()
             database.close()
@@ -301,6 +329,10 @@ class Ledger:
         elif decision.kind == "close":
             ended = str(decision.detail["ended"])
             self.sessions[-1] = replace(self.sessions[-1], closed=decision.time, ended=ended)
+        elif decision.kind == "grow":
+            self.study = build_study(Document("the ledger", dict(decision.detail["study"])))
+            for trial in self.trials:
+                trial.grow(longer=decision.detail["longer"], revived=decision.detail["revived"])
         elif decision.kind == "start":
             assert decision.trial == len(self.trials), "trial numbers count up"
             parameters = decision.detail["parameters"]
@@ -310,7 +342,9 @@ class Ledger:
             self.trials[decision.trial].apply(decision)
 
     def _mirror(self, decision: Decision) -> None:
-        """Shows a decision in the Optuna trial."""
+        """Shows a decision in the Optuna study; what a study has grown to, in its file as well."""
+        if decision.kind == "grow":
+            self._show_study()
         if decision.trial is None:
             return
         trial = self.trials[decision.trial]
@@ -320,13 +354,19 @@ class Ledger:
             assert decision.rung is not None
             baseline = (self._baseline or {}).get(self.study.score.metric)
             self._database.report(trial, self.study.rungs[decision.rung].epochs, baseline)
-        if trial.ended or (trial.confirmed and not self._races):
+        if self._settled(trial):
             self._database.finish(trial)
 
-    @property
-    def _races(self) -> bool:
-        """Whether confirmed trials may get more seeds; Optuna takes no news of a trial that is complete."""
-        return self.study.most_seeds > self.study.top.seeds
+    def _show_study(self) -> None:
+        """Has `study.yaml` and Optuna's study say what the decisions say."""
+        self._database.follow([trial.number for trial in self.trials if not self._settled(trial)], self.study.space)
+        text = dump_study(self.study).encode()
+        write_atomically(self.folder / "study.yaml", lambda file: file.write(text))
+
+    def _settled(self, trial: Trial) -> bool:
+        """Says whether nothing more can come of a trial while the study lasts: Optuna takes no news of a closed one."""
+        races = self.study.most_seeds > self.study.top.seeds
+        return trial.ended is not None or (trial.confirmed and not races)
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
@@ -337,12 +377,24 @@ class Ledger:
             lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=latest)
             self._database.append(len(self.decisions), lost)
             self._apply(lost)
+        file = self.folder / "study.yaml"
+        set_damaged_study_aside(self.study, self.folder)
+        if not file.exists() or differences(stored_study(self.folder), self.study):
+            self._show_study()
         for trial in self.trials[self._database.trial_count() :]:
             self._database.add_trial(trial, self.study.space)
         closed = self._database.finished_trials()
         for trial in self.trials:
-            if (trial.ended or (trial.confirmed and not self._races)) and trial.number not in closed:
+            if self._settled(trial) and trial.number not in closed:
                 if trial.last is not None:
                     baseline = (self._baseline or {}).get(self.study.score.metric)
                     self._database.report(trial, self.study.rungs[trial.last.rung].epochs, baseline)
                 self._database.finish(trial)
+
+
+def _refuse(there: Ledger, study: Study, *, grow: bool) -> None:
+    """Raises StudyConflict if a study that is there is not the one asked for, and may not or cannot become it."""
+    if grow:
+        refuse_growth(there.study, study, there.folder, len(there.trials))
+    else:
+        refuse_other(study, there.study, there.folder)

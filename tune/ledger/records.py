@@ -1,11 +1,11 @@
 """Decisions, and what they add up to: sessions and trials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, nan
 from typing import Any, Literal, Self
 
-Kind = Literal["open", "close", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
+Kind = Literal["open", "close", "grow", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
 STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
 """running: in training now; waiting: unfinished, to be continued; paused: at a rung, may yet be promoted;
@@ -17,10 +17,11 @@ class Decision:
     """One line of the study's history.
 
     Attributes:
-        kind: open, close: a process began or ended its work on the study; start: a new trial; reach: a trial stands at
+        kind: open, close: a process began or ended its work on the study; grow: the study is to do more, as `detail`
+            says; start: a new trial; reach: a trial stands at
             a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung; attempt: it died and
             is tried again; fail: it died for good; stop: it is not promoted any more.
-        trial: Its number; None for open and close.
+        trial: Its number; None for open, close and grow.
         rung: Index of the rung that the decision is about.
         reason: For people.
         detail: Plain values; what depends on the kind is said in `Trial.apply` and `Session`.
@@ -149,6 +150,19 @@ class Trial:
         if self.paused:
             return "paused"
         return "running" if in_flight else "waiting"
+
+    def grow(self, *, longer: bool, revived: bool) -> None:
+        """Takes over that the study is to do more.
+
+        Args:
+            longer: The ladder has further rungs: what was confirmed is so no more, and races anew when it is again.
+            revived: What was stopped because the study was over may be promoted again.
+        """
+        if longer:
+            self.reached = {rung: replace(reached, confirmed=False) for rung, reached in self.reached.items()}
+            self.seeds = 0
+        if revived and self.ended == "stopped":
+            self.ended = None
 
     def apply(self, decision: Decision) -> None:
         """Takes over one decision about this trial (`start` is what made it)."""

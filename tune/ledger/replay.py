@@ -16,13 +16,16 @@ _NONSENSE = (AssertionError, LookupError, TypeError, ValueError, AttributeError,
 
 
 def replay(
-    decisions: Iterable[Decision], study: Study, trials: Sequence[Trial], apply: Callable[[Decision], None]
+    decisions: Iterable[Decision],
+    study: Callable[[], Study],
+    trials: Sequence[Trial],
+    apply: Callable[[Decision], None],
 ) -> None:
     """Applies decisions one after the other.
 
     Args:
         decisions: As they stand in the database.
-        study: The study.
+        study: The study, as the decisions so far left it.
         trials: What the decisions so far made; it grows as they are applied.
         apply: Takes over one decision.
 
@@ -33,13 +36,13 @@ def replay(
     try:
         for place, decision in enumerate(decisions, 1):
             shown = f"number {place} ({decision.kind} of trial {decision.trial})"
-            _check(_DECISION.validate_python(vars(decision)), study, len(trials))
+            _check(_DECISION.validate_python(vars(decision)), study(), len(trials))
             apply(decision)
             shown = f"number {place + 1}"
     except _NONSENSE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserMistake(
-            f"study {study.name}: of the decisions in its database {shown} cannot be: {reason}; the database is "
+            f"study {study().name}: of the decisions in its database {shown} cannot be: {reason}; the database is "
             "damaged or was changed by another program; put a copy of it back, or run the study in another folder "
             "(--results DIR)"
         ) from error
@@ -64,7 +67,7 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
     """Raises ValueError if a decision cannot be taken in a study with so many trials."""
     if not isfinite(decision.time):
         raise ValueError(f"its time is {decision.time}")
-    if decision.kind in ("open", "close"):
+    if decision.kind in ("open", "close", "grow"):
         return
     if decision.trial is None or not 0 <= decision.trial < trials + (decision.kind == "start"):
         raise ValueError(f"there are {trials} trials")

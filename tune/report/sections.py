@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from math import isfinite
 
-from tune.ledger import Session
+from tune.ledger import Ledger, Session
 from tune.pairs import mean_interval
 from tune.report import wording
 from tune.report.caveats import caveats
@@ -172,10 +172,21 @@ def _how(results: Results) -> list[str]:
         "",
         *table(headings, rows, left=("ended", "driver", "host", "versions")),
         "",
+        *_growth(ledger),
         f"Redone work: {wording.count(ledger.redone, 'seed-epoch')}. The study file, every default filled in:",
         "",
         *code_block(dump_study(ledger.study).removesuffix("...\n"), "yaml"),
     ]
+
+
+def _growth(ledger: Ledger) -> list[str]:
+    """Says when the study was given more to do; what was decided before rests on what it was then."""
+    grown = [(index, one) for index, one in enumerate(ledger.decisions) if one.kind == "grow"]
+    lines = []
+    for index, decision in grown:
+        started = sum(earlier.kind == "start" for earlier in ledger.decisions[:index])
+        lines.append(f"- grown after {wording.count(started, 'trial')}: {escape(decision.reason)}")
+    return [*lines, ""] if lines else []
 
 
 def _session(session: Session) -> Sequence[str]:
