@@ -82,7 +82,7 @@ class Database:
             _make_whole(file, name)
         self.url = url or (f"sqlite:///{file.resolve()}" if create else _read_only(file.resolve()))
         create = create and url is not None
-        shown = sqlalchemy.make_url(self.url).render_as_string(hide_password=True)
+        shown = str(file) if url is None else sqlalchemy.make_url(url).render_as_string(hide_password=True)
         lite = self.url.startswith("sqlite")
         try:
             self._storage = optuna.storages.RDBStorage(
