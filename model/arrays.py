@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from model.mistakes import RecordingError
+from model.mistakes import UNREADABLE, RecordingError, first_line
 
 CHUNK_BYTES = 16 << 20
 """Memory for one chunk of rows wherever an array is read, converted, checked or written."""
@@ -60,13 +60,13 @@ def map_rows(path: Path, where: str) -> "np.memmap[Any, Any]":
         with path.open("rb") as file:
             shape, fortran, dtype = read_header(file)
             offset = file.tell()
-    except (ValueError, EOFError) as error:
-        raise RecordingError(f"{where}: {path} is not a readable .npy file ({str(error).splitlines()[0]})") from error
     except OSError as error:
         raise RecordingError(f"{where}: {path} cannot be read ({error.strerror})") from error
+    except UNREADABLE as error:
+        raise RecordingError(f"{where}: {path} is not a readable .npy file ({first_line(error)})") from error
     if dtype.hasobject:
         raise RecordingError(f"{where}: {path} holds Python objects, which are never unpickled; save numbers")
-    if 0 in shape:
+    if min(shape, default=1) < 1 or not dtype.itemsize:
         raise RecordingError(f"{where}: {path} is empty, its shape is {shape}")
     size, expected = path.stat().st_size, offset + math.prod(shape) * dtype.itemsize
     if size < expected:

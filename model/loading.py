@@ -3,7 +3,7 @@
 A recording larger than memory can be loaded. Letters: T rows, N neurons, M stimulus inputs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model.arrays import CHUNK_BYTES, RowWriter, map_rows
 from model.cache import find_or_build
 from model.flyvis import simulated
-from model.mistakes import ROOT, RecordingError
+from model.mistakes import ROOT, UNREADABLE, RecordingError, first_line
 from model.recording import Recording
 from model.recording_spec import RecordingSpec, read_spec
 from model.sources import Source, open_sources
@@ -63,10 +63,20 @@ def _materialise(source: Source, spec: RecordingSpec, name: str) -> NDArray[np.f
 
     def extract(folder: Path) -> None:
         with RowWriter(folder / f"{name}.npy", *source.shape) as rows:
-            for chunk in source.chunks():
+            for chunk in _chunks(source, spec):
                 rows.write(chunk)
 
     return _map(find_or_build(key, extract, 4 * source.shape[0] * source.shape[1]) / f"{name}.npy")
+
+
+def _chunks(source: Source, spec: RecordingSpec) -> Iterator[NDArray[Any]]:
+    """Streams a source; what its head promised and its body does not keep is told as a mistake."""
+    try:
+        yield from source.chunks()
+    except RecordingError:
+        raise
+    except UNREADABLE as error:
+        raise RecordingError(f"{ROOT}.path: {spec.path} is damaged ({first_line(error)})") from error
 
 
 def _check_values(array: NDArray[np.float32], key: str, what: str, *, allow_constant: bool) -> None:

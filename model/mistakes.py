@@ -1,8 +1,19 @@
 """The one exception that a wrong recording raises, and how its lines are worded."""
 
+import lzma
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
+
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError),
+)
+"""What NumPy, zipfile and Arrow raise over bytes that make no sense; Arrow's own are of the first line."""
 
 ROOT = "recording"
 """Where the block stands in a study file; every mistake's path starts with it."""
@@ -39,3 +50,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; allowed are {', '.join(known)}"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says in one line."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

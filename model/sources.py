@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import CHUNK_BYTES, map_rows, read_header
-from model.mistakes import ROOT, RecordingError
+from model.mistakes import ROOT, UNREADABLE, RecordingError, first_line
 from model.recording_spec import RecordingSpec
 
 PUBLISHED_COLUMNS = ("INDEX", "XPOS", "YPOS", "VOLTAGE", "STIMULUS", "GROUP_TYPE", "TYPE", "CALCIUM", "FLUORESCENCE")
@@ -142,10 +142,10 @@ def _open_npz(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
                 )
             with archive.open(f"{name}.npy") as file:
                 shape, fortran, dtype = read_header(file)
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         if isinstance(error, RecordingError):
             raise
-        raise RecordingError(f"{ROOT}.path: {path} is not a readable .npz file ({error})") from error
+        raise RecordingError(f"{ROOT}.path: {path} is not a readable .npz file ({first_line(error)})") from error
     _check_matrix(shape, dtype, f"{ROOT}.path: {path}, array {name!r}")
     if fortran:
         raise RecordingError(f"{ROOT}.path: {path}, array {name!r} is in Fortran order; save it in C order")
@@ -167,14 +167,12 @@ def _open_npz(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
 
 
 def _open_table(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
-    import pyarrow as pa
-
     from model.tables import Table
 
     try:
         table = Table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RecordingError(f"{ROOT}.path: {path} is not a readable table ({str(error).splitlines()[0]})") from error
+    except UNREADABLE as error:
+        raise RecordingError(f"{ROOT}.path: {path} is not a readable table ({first_line(error)})") from error
     missing = [name for name in spec.stimulus_columns if name not in table.numeric]
     if missing:
         raise RecordingError(f"{ROOT}.stimulus_columns: {path} has no numeric column {', '.join(missing)}")

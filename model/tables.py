@@ -23,7 +23,7 @@ class Table:
         numeric: names of the float and integer columns, in file order.
 
     Raises:
-        pyarrow.ArrowInvalid: the file is not such a table.
+        model.mistakes.UNREADABLE: the file is not such a table.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +67,9 @@ def _open_ipc(file: Any) -> tuple[Any, Iterator[Any]]:
 
 
 def _matrix(batch: Any, columns: Sequence[str]) -> NDArray[np.float32]:
+    batch.validate()  # lengths that are wrong would lead out of memory
     out = np.empty((batch.num_rows, len(columns)), dtype=np.float32)
-    for j, name in enumerate(columns):
-        out[:, j] = batch.column(name).to_numpy(zero_copy_only=False)
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are found later
+        for j, name in enumerate(columns):
+            out[:, j] = batch.column(name).to_numpy(zero_copy_only=False)
     return out

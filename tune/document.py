@@ -16,6 +16,9 @@ Key = str | int
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 1_000_000
+_MOST_VALUES = 100_000  # aliases of aliases make so many of a few lines that nobody could wait for them
+# What PyYAML raises over a value that does not fit its tag, such as `!!int ''`, besides errors of its own.
+_NOT_YAML = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class _Loader(yaml.SafeLoader):
@@ -86,8 +89,8 @@ def parse(text: str, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise FileMistakes(source, [Mistake("", f"not YAML: {error.problem or error.context}", line)]) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise FileMistakes(source, [Mistake("", f"not YAML: {error}")]) from None
+    except _NOT_YAML as error:
+        raise FileMistakes(source, [Mistake("", f"not YAML: {type(error).__name__}: {error}")]) from None
     finally:
         loader.dispose()
     if not isinstance(document.value, dict):
@@ -101,7 +104,7 @@ def assign(document: Document, path: str, value: Any) -> None:
 
     Intermediate mappings that are missing are made. A path that leads through a plain value is recorded as a mistake.
     """
-    keys: list[Key] = [int(key) if key.isdigit() else key for key in path.split(".")]
+    keys: list[Key] = [int(key) if key.isdecimal() else key for key in path.split(".")]
     target: Any = document.value
     for depth, key in enumerate(keys[:-1]):
         if isinstance(target, dict):
@@ -133,9 +136,9 @@ def assign_text(document: Document, assignment: str) -> None:
     try:
         # _Loader derives from SafeLoader: it builds plain values only.
         value = yaml.load(text, Loader=_Loader)  # noqa: S506
-    except yaml.YAMLError as error:
+        assign(document, path.strip(), value)
+    except _NOT_YAML as error:
         raise UserMistake(f"--set {assignment}: the value is not YAML: {error}") from None
-    assign(document, path.strip(), value)
 
 
 def validate(model: type[Model], document: Document) -> tuple[Model | None, list[Mistake]]:
@@ -185,6 +188,8 @@ def _locate(root: yaml.Node) -> tuple[dict[tuple[Key, ...], int], list[Mistake]]
                 where = ".".join(map(str, at))
                 mistakes.append(Mistake(where, f"stands twice, first on line {lines[at]}; keep one", line))
                 continue
+            if len(lines) == _MOST_VALUES:
+                raise yaml.YAMLError(f"more than {_MOST_VALUES:,} values, aliases counted each time")
             lines[at] = line
             walk(child, at)
 

@@ -6,6 +6,7 @@ LatentTuneError
 │   ├── RecordingMistake        the recording cannot be used
 │   ├── StudyConflict           the folder holds another study
 │   └── StudyBusy               another process is running this study
+├── DamagedCheckpoint           ends no study: the trial goes on from an older checkpoint, or from the start
 ├── StudyStopped                exit code 1: the study cannot go on (every trial dies of one cause, its folder is gone)
 ├── DiskFull                    exit code 1: paused, the disk is full; the message says how to continue
 └── Interrupted                 exit code 130: stopped on request; the message says how to continue
@@ -69,6 +70,10 @@ class StudyConflict(UserMistake):
 
 class StudyBusy(UserMistake):
     """Another process holds the study's lease."""
+
+
+class DamagedCheckpoint(LatentTuneError):  # noqa: N818 - says what happened to the checkpoint
+    """A checkpoint is missing, is not what was written, or holds more than plain data."""
 
 
 class StudyStopped(LatentTuneError):  # noqa: N818 - says what happened to the study

@@ -355,8 +355,8 @@ def build_study(file: Document) -> Study:
 
 
 def dump_study(study: Study) -> str:
-    """Returns the study as YAML, every default filled in."""
-    return document.dump(study.model_dump(mode="json", by_alias=True))
+    """Returns the study as YAML, every default filled in; the last line is YAML's mark that nothing follows."""
+    return document.dump(study.model_dump(mode="json", by_alias=True)) + "...\n"
 
 
 def json_schema() -> dict[str, Any]:

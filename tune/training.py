@@ -16,7 +16,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -25,8 +25,10 @@ from tune import document
 from tune.drivers.job import Death, Manner, Report, Unit, Unsaved, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger import CheckpointStore
+from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.curves import CurveStore
-from tune.ledger.files import write_atomically
+from tune.ledger.files import refuse_links, write_atomically
+from tune.ledger.runs import Runs
 from tune.ledger.space_left import disk_troubles
 from tune.optimizer import Work
 from tune.scoring import has_failed, summarize
@@ -139,7 +141,7 @@ def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
 
 def _refuse_other(folder: Path, training: Training) -> None:
     file = folder / "training.yaml"
-    if file.exists() and file.read_text(encoding="utf-8") != _text(training):
+    if file.exists() and file.read_bytes() != _text(training).encode():
         raise StudyConflict(
             f"{folder}: holds another training of this name; give this one another (--set name=...) or another "
             "folder (--results DIR)"
@@ -147,9 +149,11 @@ def _refuse_other(folder: Path, training: Training) -> None:
 
 
 def _claim(folder: Path, training: Training) -> None:
+    refuse_links(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "checkpoints").mkdir(exist_ok=True)
+        collect_orphans(folder, _TRIAL + 1)
         write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
     except OSError as error:
         raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
@@ -160,10 +164,14 @@ def _text(training: Training) -> str:
 
 
 def _done(store: CheckpointStore, training: Training) -> int:
-    """Returns the last epoch at which every seed has a checkpoint."""
-    epochs = store.epochs(_TRIAL)
+    """Returns the last epoch at which every seed has a checkpoint and its whole curve."""
+    epochs = adopt(store, _TRIAL, training.trainer, training.config)
+    runs = Runs(training.metric)
+    for table in CurveStore(store.folder.parent / "curves", writable=True).tables(_TRIAL + 1):
+        runs.take_table(table)
     common = set.intersection(*(set(epochs.get(seed, ())) for seed in training.seeds))
-    return max(common, default=0)
+    trained = min(len(runs.curve(_TRIAL, seed)) for seed in training.seeds)
+    return max((epoch for epoch in common if epoch <= trained), default=0)
 
 
 def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[], bool], console: Console) -> int:
@@ -203,7 +211,7 @@ def _now(report: Report, training: Training) -> str:
 
 def _show(folder: Path, training: Training, console: Console) -> None:
     """Prints the last epoch of every seed, and writes it as metrics.json."""
-    baseline = json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
+    baseline = _baseline(folder / "baseline.json")
     rows = CurveStore(folder / "curves", writable=False).table().to_pylist()
     last = {row["seed"]: row for row in rows if row["epoch"] == training.epochs}
     losses = {seed: _number(row.get(training.metric)) for seed, row in last.items()}
@@ -232,6 +240,15 @@ def _show(folder: Path, training: Training, console: Console) -> None:
         f"reproducibility {summary.reproducibility:.3f}"
     )
     console.print(f"curves, checkpoints and metrics.json are in {folder}")
+
+
+def _baseline(file: Path) -> dict[str, float]:
+    try:
+        return TypeAdapter(dict[str, float]).validate_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserMistake(
+            f"{file}: must hold one number by metric, and is damaged or gone; remove {file.parent} and train again"
+        ) from error
 
 
 def _number(value: float | None) -> float:

@@ -26,7 +26,7 @@ from tune.errors import (
     UserMistake,
 )
 from tune.growth import differences
-from tune.ledger import Ledger, SteadyClock, refuse_growth, refuse_other
+from tune.ledger import Ledger, SteadyClock, holds_study, refuse_growth, refuse_other
 from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
@@ -65,26 +65,23 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
     console = Console()
     trainer = load_trainer(study.trainer)
     _check_configurations(study, trainer)
-    there = Ledger.read(folder, clock=time.time) if (folder / "study.yaml").exists() else None
-    if there is not None:
-        same = not differences(there.study, study)
-        if not same:
-            if not grow:
-                refuse_other(study, there.study, folder)
-            _refuse_vain(study, there, folder)
-        if there.sessions and there.sessions[-1].ended == "finished" and same:
-            console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-            _present(there, console)
-            return 0
+    if _is_finished(study, folder, grow=grow):
+        console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+        _present(Ledger.read(folder, clock=time.time), console)
+        return 0
     refuse_low_space(study, folder)
     recording = prepare_recording(trainer, study.recording)
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
-    with disk_troubles(folder, again), StopRequest(again) as should_stop, _muscle(study, driver, address):
+    with (
+        disk_troubles(folder, again),
+        StopRequest(again) as should_stop,
+        _muscle(study, driver, address),
+        _logged(folder / "latent-tune.log"),
+    ):
         should_stop.listen()
         about = {"driver": driver}
         ledger = Ledger.open(study, folder, clock=SteadyClock(), detail=about, grow=grow, should_stop=should_stop)
-        handler = _log_to(folder / "latent-tune.log")
         if ledger.network is not None:
             log.warning("study.db on %s: no write-ahead log, for which processes must share memory", ledger.network)
         try:
@@ -107,8 +104,6 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
             _close(ledger, told)
             raise told from (error if told is not error else error.__cause__)
         finally:
-            log.removeHandler(handler)
-            handler.close()
             if not ledger.lease_lost:
                 shutil.rmtree(folder / SCRATCH, ignore_errors=True)
             if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
@@ -149,6 +144,19 @@ def _one_epoch_s(study: Study, trainer: TrainerClass, recording: Any) -> float:
     except Exception as error:
         raise UserMistake(f"two epochs of {middle} were tried, and died: {type(error).__name__}: {error}") from error
     return (ends[1] - ends[0]) / len(seeds)  # the first epoch also warms up
+
+
+def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
+    """Says whether nothing is left to do of a study that is there, which must be this one or one that can grow to it."""
+    if not holds_study(folder):
+        return False
+    there = Ledger.read(folder, clock=time.time)
+    if differences(there.study, study):
+        if not grow:
+            refuse_other(study, there.study, folder)
+        _refuse_vain(study, there, folder)
+        return False
+    return bool(there.sessions) and there.sessions[-1].ended == "finished"
 
 
 def _refuse_vain(study: Study, there: Ledger, folder: Path) -> None:
@@ -316,10 +324,16 @@ class _Log(logging.FileHandler):
             super().close()
 
 
-def _log_to(path: Path) -> logging.Handler:
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Keeps a log; its file is made with the first line, which comes after the study was opened."""
     handler = _Log(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-    return handler
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()

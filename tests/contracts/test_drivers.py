@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.damage import flip
 from tests.fakes.studies import Clock, quadratic_study
 from tune.drivers import Job
 from tune.ledger import Decision, Ledger
@@ -96,6 +97,37 @@ def test_stopped_and_continued_is_as_never_stopped(
     assert resumed.redone == 0
     assert told(resumed) == told(whole)
     assert resumed.curves().equals(whole.curves())
+
+
+def test_a_checkpoint_that_goes_bad_is_no_attempt(drive: Drive, tmp_path: Path) -> None:
+    """Damaged while the driver lives: it is set aside, the trial trains again, and the study decides the same."""
+    study = quadratic_study(**ONE_SLOT, search={"trials": 6})
+    whole = work_on(study, tmp_path / "whole", drive)
+    harmed: list[Path] = []
+
+    def harm(ledger: Ledger) -> bool:
+        if not harmed and sum(decision.kind == "reach" for decision in ledger.decisions) == 6:
+            harmed.extend(sorted(ledger.folder.glob("checkpoints/*/*.pt")))
+            for path in harmed:
+                flip(path)
+        return False
+
+    ledger = work_on(study, tmp_path / "q", drive, should_stop=harm)
+    assert len(harmed) == 12
+    assert told(ledger) == told(whole)
+    assert ledger.curves().equals(whole.curves())
+    assert not [trial.attempts for trial in ledger.trials if trial.attempts]
+    assert ledger.redone > 0
+    assert list((tmp_path / "q" / "damaged").iterdir())
+
+
+def test_state_that_is_no_plain_data_is_an_attempt(drive: Drive, tmp_path: Path) -> None:
+    """A checkpoint that is whole, and yet cannot be loaded, is the trainer's own: the trial dies of it, and says so."""
+    study = quadratic_study(trainer="tests.fakes.trainers:Hoarding", **ONE_SLOT, search={"trials": 2})
+    ledger = work_on(study, tmp_path / "q", drive)
+    dead = [trial for trial in ledger.trials if trial.ended == "failed"]
+    assert dead
+    assert all("holds no plain data" in attempt.cause for trial in dead for attempt in trial.attempts)
 
 
 def test_a_dead_trial_is_data(drive: Drive, tmp_path: Path) -> None:

@@ -70,6 +70,13 @@ class Broken(Quadratic):
         raise RuntimeError("no such file or directory: 'weights.bin'")
 
 
+class Hoarding(Quadratic):
+    """Keeps an object in its state, which is never loaded again."""
+
+    def state(self) -> dict[int, Any]:
+        return {seed: {**kept, "path": Path()} for seed, kept in super().state().items()}
+
+
 class Killed(Quadratic):
     """Kills its own process, as a machine out of memory does, the first time that `x` is above one half."""
 

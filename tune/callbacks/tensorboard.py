@@ -14,6 +14,7 @@ from tune.callbacks.event_file import append_events
 from tune.callbacks.hparams import experiment, session_end, session_start
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import Reached
+from tune.ledger.rows import known_rows
 from tune.ledger.space_left import vanished
 from tune.ledger.tail import CurveTail
 from tune.scoring import has_failed, summarize
@@ -103,9 +104,10 @@ class TensorBoard:
         return {"score": "trial/score", **losses, **{name.replace("_", " "): f"trial/{name}" for name in names}}
 
     def _rows(self) -> Iterator[dict[str, Any]]:
+        seeds = self._ledger.study.seeds
         known = len(self._ledger.trials)  # a ledger that is only read may be behind the curves
         for table in self._tail.read():
-            yield from (row for row in table.to_pylist() if row["trial"] < known)
+            yield from (row for row in known_rows(table, known).to_pylist() if row["seed"] in seeds)
 
     def _take_row(self, row: dict[str, Any]) -> None:
         trial, run = self._ledger.trials[row["trial"]], (row["trial"], row["seed"])

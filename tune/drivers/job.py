@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tune.errors import LatentTuneError, StudyStopped
+from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
 from tune.ledger import CheckpointStore
 from tune.ledger.space_left import caused_by_disk, disk_full, free_bytes, is_full, needed_bytes, vanished
 from tune.optimizer import Optimizer, Work
@@ -49,16 +49,19 @@ class Death:
     Attributes:
         cause: One line; trials that die of one cause have the same.
         text: The traceback.
+        damaged: Whether it could not begin, because of its checkpoint.
     """
 
     cause: str
     text: str
+    damaged: bool = False
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
         """Returns what an exception says."""
         first = next(iter(str(error).splitlines()), "")
-        return cls(f"{type(error).__name__}: {first}", "".join(traceback.format_exception(error)))
+        text = "".join(traceback.format_exception(error))
+        return cls(f"{type(error).__name__}: {first}", text, isinstance(error, DamagedCheckpoint))
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,9 @@ class Job:
     def take(self, work: Work, news: Sequence[News]) -> None:
         """Puts what came of work into the ledger: epochs that were trained, or its death.
 
+        Work that could not begin, because its checkpoint is damaged, is no attempt of the trial: the checkpoint is set
+        aside, and the trial goes on from what is left. Where the driver finds nothing wrong with it, it is one.
+
         Raises:
             OSError: If the ledger cannot be written; then nothing is decided.
             DiskFull: If a checkpoint could not be written for want of space; what was stored before is kept.
@@ -144,6 +150,14 @@ class Job:
                 log.error("trial %d could not be saved: %s\n%s", work.trial, item.cause, item.text)
                 raise item.error(self.optimizer.ledger.folder)
             end = item if isinstance(item, Death) else self._record(work, item)
+            if (
+                end is not None
+                and end.damaged
+                and self.optimizer.ledger.recheck(work.trial, work.seeds, work.from_epoch)
+            ):
+                log.warning("trial %d goes on from an older checkpoint: %s", work.trial, end.cause)
+                self.optimizer.released(work)
+                break
             if end is not None:
                 log.error("trial %d died: %s\n%s", work.trial, end.cause, end.text)
                 self.optimizer.failed(work, end.cause, str(self.optimizer.ledger.folder / "latent-tune.log"))

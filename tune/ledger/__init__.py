@@ -12,7 +12,7 @@ of them leaves a ledger from which the next process takes the same decisions.
 """
 
 from tune.ledger.checkpoints import CheckpointStore
-from tune.ledger.identity import refuse_growth, refuse_other, stored_study
+from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Attempt, Decision, Reached, Session, Trial
 from tune.ledger.steady import SteadyClock
@@ -26,6 +26,7 @@ __all__ = [
     "Session",
     "SteadyClock",
     "Trial",
+    "holds_study",
     "refuse_growth",
     "refuse_other",
     "stored_study",

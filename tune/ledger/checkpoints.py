@@ -1,4 +1,8 @@
-"""Checkpoints: the state of one seed of one trial at one epoch, a file each."""
+"""Checkpoints: the state of one seed of one trial at one epoch, a file each.
+
+A file is the zip archive that `torch.save` writes, in which each part has a CRC-32. torch does not look at it when it
+loads, so it is done here, before.
+"""
 
 import re
 import zipfile
@@ -9,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tune.errors import DamagedCheckpoint
 from tune.ledger.files import write_atomically
 
 _FILE = re.compile(r"seed-(\d+)-epoch-(\d+)\.pt")
@@ -51,23 +56,25 @@ class CheckpointStore:
         """Returns the state of each seed at an epoch.
 
         Raises:
-            FileNotFoundError: If a seed has none there.
+            DamagedCheckpoint: If a seed has none there, or it is not what was written, or no plain data.
         """
-        import torch
-
         home = self.folder / str(trial)
-        return {seed: torch.load(_path(home, seed, epoch), weights_only=True, map_location="cpu") for seed in seeds}
+        return {seed: _load(_path(home, seed, epoch)) for seed in seeds}
+
+    def files(self, trial: int) -> dict[Path, tuple[int, int]]:
+        """Returns seed and epoch by file, whatever state the files are in."""
+        found = {path: _FILE.fullmatch(path.name) for path in (self.folder / str(trial)).glob("seed-*-epoch-*.pt")}
+        return {path: (int(match[1]), int(match[2])) for path, match in found.items() if match}
 
     def epochs(self, trial: int) -> dict[int, list[int]]:
-        """Returns the epochs of which a whole checkpoint lies there, ascending, by seed.
+        """Returns the epochs of which a checkpoint lies there that is what was written, ascending, by seed.
 
-        A file that was cut short has lost the directory at its end and is left out.
+        Every file is read from end to end.
         """
         found: dict[int, list[int]] = {}
-        for path in (self.folder / str(trial)).glob("seed-*-epoch-*.pt"):
-            match = _FILE.fullmatch(path.name)
-            if match and zipfile.is_zipfile(path):
-                found.setdefault(int(match[1]), []).append(int(match[2]))
+        for path, (seed, epoch) in self.files(trial).items():
+            if damage(path) is None:
+                found.setdefault(seed, []).append(epoch)
         return {seed: sorted(epochs) for seed, epochs in found.items()}
 
     def trials(self) -> list[int]:
@@ -97,10 +104,39 @@ class CheckpointStore:
 
     def prune(self, trial: int, keep: Mapping[int, int]) -> None:
         """Removes the checkpoints of earlier epochs than the one to keep, by seed."""
-        for path in (self.folder / str(trial)).glob("seed-*-epoch-*.pt"):
-            match = _FILE.fullmatch(path.name)
-            if match and int(match[2]) < keep.get(int(match[1]), 0):
+        for path, (seed, epoch) in self.files(trial).items():
+            if epoch < keep.get(seed, 0):
                 path.unlink(missing_ok=True)
+
+
+def damage(path: Path) -> str | None:
+    """Returns what is wrong with a checkpoint file, None when it is what was written."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            # Stored as they are: what is packed could be small here and fill the memory there.
+            packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
+            if packed or sum(part.file_size for part in parts) > path.stat().st_size:
+                return "its parts are not stored as torch stores them"
+            wrong = archive.testzip()
+    except FileNotFoundError:
+        return "it is missing"
+    except Exception as error:  # noqa: BLE001 - whatever zipfile stumbles over, it is not what was written
+        return f"{type(error).__name__}: {error}"
+    return None if wrong is None else f"the checksum of its part {wrong} is wrong"
+
+
+def _load(path: Path) -> Any:
+    import torch
+
+    wrong = damage(path)
+    if wrong is not None:
+        raise DamagedCheckpoint(f"{path}: {wrong}")
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise DamagedCheckpoint(f"{path}: holds no plain data: {type(error).__name__}: {first}") from error
 
 
 def _path(home: Path, seed: int, epoch: int) -> Path:

@@ -2,6 +2,7 @@
 
 A process appends record batches to a stream of its own, so that a row costs one write and a killed process loses at
 most the batch it was writing. The next process turns streams that were left behind into Parquet, whole batches only.
+What is damaged is left out; a process that holds the study keeps the file in `damaged/` and writes what is left of it.
 A row that was trained again (after a kill) is appended again; the latest counts, and how many were is the redone work.
 """
 
@@ -13,12 +14,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.ipc
-import pyarrow.parquet
 
+from tune.ledger.damaged import set_aside
 from tune.ledger.files import WholeWrites, sync_folder, write_atomically
-
-_KEY = (("trial", pa.int32()), ("seed", pa.int64()), ("epoch", pa.int32()))
+from tune.ledger.rows import (
+    KEY,
+    known_rows,
+    new_stream,
+    read_parquet,
+    read_stream,
+    schema_of,
+    write_batch,
+    write_parquet,
+)
 
 
 class CurveStore:
@@ -30,7 +38,7 @@ class CurveStore:
     """
 
     def __init__(self, folder: Path, *, writable: bool) -> None:
-        self.folder = folder
+        self.folder, self._writable = folder, writable
         self._file: RawIOBase | None = None
         self._writer: pa.ipc.RecordBatchStreamWriter | None = None
         self._columns: tuple[str, ...] = ()
@@ -55,7 +63,7 @@ class CurveStore:
         assert self._file is not None
         start = self._file.tell()
         try:
-            self._writer.write_batch(pa.record_batch(columns, schema=_schema(self._columns)))
+            write_batch(self._writer, pa.record_batch(columns, schema=schema_of(self._columns)))
         except BaseException:
             # A batch cut short by a full disk would hide every later one, and the writer may take the schema for
             # written: the next batch begins another stream.
@@ -80,21 +88,28 @@ class CurveStore:
                 writer.close()
             self._settle_streams()
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Yields the stored rows in the order in which they were appended, a file at a time."""
-        for path in self._files():
-            try:
-                yield _read_stream(path) if path.suffix == ".arrows" else pa.parquet.read_table(path)
-            except FileNotFoundError:  # the writer has just turned this stream into Parquet
-                yield pa.parquet.read_table(path.with_suffix(".parquet"))
+    def tables(self, trials: int | None = None) -> Iterator[pa.Table]:
+        """Yields the stored rows in the order in which they were appended, a file at a time.
 
-    def table(self) -> pa.Table:
+        Args:
+            trials: How many trials there are: rows of others are none of this study. None: all are believed.
+        """
+        for path in self._files():
+            if path.suffix == ".arrows":
+                try:
+                    yield known_rows(read_stream(path.read_bytes()).table, trials)
+                    continue
+                except FileNotFoundError:  # the writer has just turned this stream into Parquet
+                    pass
+            yield self._settled(path.with_suffix(".parquet"), trials)
+
+    def table(self, trials: int | None = None) -> pa.Table:
         """Returns every row once, the latest of those trained again, sorted by trial, seed, epoch."""
-        tables = [table for table in self.tables() if table.num_rows]
+        tables = [table for table in self.tables(trials) if table.num_rows]
         if not tables:
-            return _schema(()).empty_table()
+            return schema_of(()).empty_table()
         table = pa.concat_tables(tables, promote_options="default")
-        trial, seed, epoch = (table[name].to_numpy() for name, _ in _KEY)
+        trial, seed, epoch = (table[name].to_numpy() for name, _ in KEY)
         order = np.lexsort((np.arange(table.num_rows), epoch, seed, trial))
         keys = np.stack([trial, seed, epoch], axis=1)[order]
         last = np.append(np.any(keys[1:] != keys[:-1], axis=1), True)
@@ -103,20 +118,33 @@ class CurveStore:
     def _files(self) -> list[Path]:
         """The files in order; a stream is left out when its Parquet file is already there."""
         files = [
-            path for path in self.folder.glob("*") if path.suffix in (".arrows", ".parquet") and path.stem.isdigit()
+            path for path in self.folder.glob("*") if path.suffix in (".arrows", ".parquet") and path.stem.isdecimal()
         ]
         settled = {path.stem for path in files if path.suffix == ".parquet"}
         return sorted(path for path in files if path.suffix == ".parquet" or path.stem not in settled)
 
+    def _settled(self, path: Path, trials: int | None) -> pa.Table:
+        """Reads a Parquet file; what must be left out of it is taken out where this process may."""
+        table, damaged = read_parquet(path)
+        rows = known_rows(table, trials)
+        if self._writable and (damaged or rows.num_rows < table.num_rows):
+            left = f"{rows.num_rows} rows are left"
+            strange = f"{table.num_rows - rows.num_rows} rows are of trials that the decisions do not know"
+            why = f"damaged in {damaged} groups of rows" if damaged else strange
+            set_aside(self.folder.parent, path, f"{why}; {left}", copy=True)
+            write_atomically(path, partial(write_parquet, table=rows))
+        return rows
+
     def _settle_streams(self) -> None:
-        for path in sorted(self.folder.glob("*.arrows")):
+        for path in sorted(path for path in self.folder.glob("*.arrows") if path.stem.isdecimal()):
             parquet = path.with_suffix(".parquet")
             if not parquet.exists():
-                table = _read_stream(path)
-                write_atomically(parquet, partial(pa.parquet.write_table, table))
+                stream = read_stream(path.read_bytes())
+                if stream.damaged:
+                    why = f"{stream.damaged} bytes are damaged; the rows around them are kept"
+                    set_aside(self.folder.parent, path, why, copy=True)
+                write_atomically(parquet, partial(write_parquet, table=stream.table))
             path.unlink()
-        for left in self.folder.glob(".*.tmp"):
-            left.unlink()
 
     def _roll(self, columns: tuple[str, ...]) -> None:
         """Begins a stream with more columns."""
@@ -124,24 +152,5 @@ class CurveStore:
         number = max((int(path.stem) for path in self._files()), default=0) + 1
         file = WholeWrites(self.folder / f"{number:06d}.arrows", "wb")
         self._file, self._columns = file, columns
-        self._writer = pa.ipc.new_stream(file, _schema(columns))
+        self._writer = new_stream(file, columns)
         sync_folder(self.folder)
-
-
-def _schema(columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([*_KEY, *((name, pa.float64()) for name in columns)])
-
-
-def _read_stream(path: Path) -> pa.Table:
-    """Reads the whole batches of a stream, which may end in the middle of one."""
-    batches = []
-    with pa.OSFile(str(path)) as file:
-        try:
-            reader = pa.ipc.open_stream(file)
-        except pa.ArrowInvalid:  # killed before the first batch
-            return _schema(()).empty_table()
-        while True:
-            try:
-                batches.append(reader.read_next_batch())
-            except (StopIteration, pa.ArrowInvalid, OSError):
-                return pa.Table.from_batches(batches, reader.schema)

@@ -114,22 +114,23 @@ class Database:
     ) -> None:
         file = folder / "study.db"
         parsed = parse(url or f"sqlite:///{file.resolve()}")
-        if is_sqlite(parsed) and not create and not Path(str(parsed.database)).is_file():
+        self._lite = is_sqlite(parsed)
+        if self._lite and not create and not Path(str(parsed.database)).is_file():
             missing = file.name if url is None else shown(parsed)
             raise UserMistake(f"{folder}: no study there ({missing} is missing); give a folder that `run` made")
         self.url = parsed.render_as_string(hide_password=False)
         self.owner: str | None = None
         self.network: str | None = None
-        self._shown = shown(parsed)
+        self._shown = str(file) if url is None else shown(parsed)
         self.patience = Patience(self._shown, should_stop)
-        if create and is_sqlite(parsed):
+        if create and self._lite:
             check_file(parsed)
             if not Path(str(parsed.database)).is_file():
                 _make_whole(Path(str(parsed.database)), name)
         try:
-            if create and is_sqlite(parsed):
+            if create and self._lite:
                 self.network = self.patience(lambda: set_journal(parsed))
-            if is_sqlite(parsed):
+            if self._lite:
                 self.patience(lambda: self._open(parsed, name, create=create))
             else:  # whoever starts a study should hear at once that its server does not answer
                 self._open(parsed, name, create=create)
@@ -139,7 +140,8 @@ class Database:
             raise UserMistake(without_driver(parsed, error)) from error
         except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
             first = str(error.__cause__ or error).splitlines()[0]
-            raise UserMistake(f"{self._shown}: the study's database cannot be opened: {first}") from error
+            again = "; put a copy of it back, or run the study in another folder (--results DIR)" if self._lite else ""
+            raise UserMistake(f"{self._shown}: the study's database cannot be opened: {first}{again}") from error
         # Optuna offers no public way from a study to its id in the storage.
         self._id = self._study._study_id  # noqa: SLF001
 
@@ -158,13 +160,16 @@ class Database:
                 if create
                 else optuna.load_study(storage=self._storage, study_name=name)
             )
+            if self._lite:
+                self._refuse_damage()
 
     @patient
-    def decisions(self) -> list[Decision]:
-        """Returns the decisions in the order in which they were taken."""
+    def decisions(self) -> Iterator[Decision]:
+        """Yields the decisions in the order in which they were taken; TypeError or ValueError: one is none."""
         query = select(_DECISIONS.c.decision).where(_DECISIONS.c.study == self._id).order_by(_DECISIONS.c.sequence)
         with self._storage.engine.connect() as connection:
-            return [Decision(**json.loads(text)) for text in connection.scalars(query)]
+            texts = connection.scalars(query).all()
+        return (Decision(**json.loads(text)) for text in texts)
 
     @patient
     def append(self, sequence: int, decision: Decision) -> None:
@@ -183,6 +188,7 @@ class Database:
                 connection.execute(insert(_DECISIONS).values(row))
             elif there != row["decision"]:
                 raise StudyBusy(TAKEN_OVER)
+        self._settle()
 
     @patient
     def note(self, key: str) -> Any:
@@ -282,6 +288,22 @@ class Database:
         self._storage.set_trial_user_attr(trial_id, "reason", trial.reason)
         values = [trial.last.score] if trial.last is not None and state != TrialState.FAIL else None
         self._storage.set_trial_state_values(trial_id, state, values)
+
+    def _settle(self) -> None:
+        """Moves what was committed from SQLite's write-ahead log into its file: a damaged log then loses little.
+
+        It costs 0.7 ms (ext4 on an NVMe disk), a decision 0.9 ms.
+        """
+        if self._lite:
+            with self._storage.engine.connect() as connection:
+                connection.execute(sqlalchemy.text("PRAGMA wal_checkpoint(PASSIVE)"))
+
+    def _refuse_damage(self) -> None:
+        """Raises RuntimeError if SQLite finds its file inconsistent."""
+        with self._storage.engine.connect() as connection:
+            found = connection.scalar(sqlalchemy.text("PRAGMA integrity_check(1)"))
+        if found != "ok":
+            raise RuntimeError(f"it is damaged: {' '.join(str(found).split())}")
 
     @patient
     def follow(self, going_on: Sequence[int], space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> None:

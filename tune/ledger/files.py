@@ -1,14 +1,18 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, in a folder that leads nowhere else."""
 
 import errno
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psutil
+
 from tune.errors import UserMistake
 
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp(-\w+)?")
 _FOLDERS = ("curves", "checkpoints", "tensorboard")
 _FILES = ("study.yaml", "study.db", "report.md", "best.yaml", "latent-tune.log")
 
@@ -64,7 +68,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -82,3 +87,34 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def abandoned(folder: Path) -> Iterator[Path]:
+    """Yields the temporary files in a folder, and below, that no living process of this machine writes."""
+    for entry in _below(folder):
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match and (int(match[1]) == os.getpid() or not psutil.pid_exists(int(match[1]))):
+            yield Path(entry.path)
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises UserMistake if there is a symbolic link in a folder: what is written would land somewhere else."""
+    for entry in _below(folder):
+        if entry.is_symlink():
+            raise UserMistake(
+                f"{entry.path}: is a symbolic link to {Path(entry.path).readlink()}, and nothing is read or written "
+                "through links in a study folder; put the file or folder itself there, or remove the link"
+            )
+
+
+def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yields everything in a folder and below, but not what is in hidden folders, which are Ray's."""
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):  # not made yet, or another process has just removed it
+        return
+    for entry in entries:
+        yield entry
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield from _below(Path(entry.path))

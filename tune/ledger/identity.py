@@ -1,9 +1,11 @@
 """Which study a folder holds, and which process works on it."""
 
+import json
 import os
 import platform
 import shlex
 import socket
+import sqlite3
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,20 +13,81 @@ from typing import Any
 from tune import document
 from tune.errors import StudyConflict, UserMistake
 from tune.growth import differences, refused, shown
+from tune.ledger.damaged import log, set_aside
 from tune.ledger.engine import without_password
 from tune.study import Study, build_study
 
 
 def stored_study(folder: Path) -> Study:
-    """Returns the study that a folder holds.
+    """Returns the study that a folder holds; where `study.yaml` is damaged or gone, as its latest process told it.
 
     Raises:
-        UserMistake: If it holds none.
+        UserMistake: If it holds none, or its `study.yaml` is damaged and nothing else tells the study.
     """
     file = folder / "study.yaml"
+    study, mistake = _read(file)
+    if study is not None and mistake is None:
+        return study
+    told = _told_study(folder)
+    if told is not None:
+        log.warning("%s: %s; the study is taken from the decisions", file, mistake)
+        return told
+    if study is not None:  # of an earlier version
+        return study
     if not file.is_file():
         raise UserMistake(f"{folder}: no study there (study.yaml is missing); give a folder that `run` made")
-    return build_study(document.read(file))
+    raise UserMistake(
+        f"{mistake}\n{file} is damaged; put a copy of it back, or remove it and run the study from its own file again"
+    )
+
+
+def holds_study(folder: Path) -> bool:
+    """Says whether a folder holds a study, whatever became of its `study.yaml`."""
+    return (folder / "study.yaml").exists() or _told_study(folder) is not None
+
+
+def set_damaged_study_aside(study: Study, folder: Path) -> None:
+    """Makes room for a new `study.yaml` where the old one is damaged and does not tell this study."""
+    file = folder / "study.yaml"
+    if file.exists():
+        found, mistake = _read(file)
+        if mistake is not None and found != study:
+            set_aside(folder, file, f"{mistake}; it is written anew")
+
+
+def study_detail(study: Study) -> dict[str, Any]:
+    """Returns what the decision `open` keeps of a study, so that `study.yaml` can be written anew."""
+    return {"study": study.model_dump(mode="json", by_alias=True)}
+
+
+def _read(file: Path) -> tuple[Study | None, str | None]:
+    """Returns the study in a file, if there is one, and what is wrong with the file.
+
+    A file that was cut at the end of a line may be another study and no less valid, so its last line is looked at.
+    """
+    try:
+        study = build_study(document.read(file))
+    except UserMistake as mistake:
+        return None, str(mistake)
+    return study, None if file.read_text(encoding="utf-8").endswith("\n...\n") else "its last line `...` is missing"
+
+
+def _told_study(folder: Path) -> Study | None:
+    """Returns the study as the latest process told it that worked on it with an SQLite file here; else None."""
+    file = folder / "study.db"
+    if not file.is_file():
+        return None
+    query = "SELECT decision FROM latent_tune_decisions ORDER BY study, sequence"
+    try:
+        connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            decisions = [json.loads(text) for (text,) in connection.execute(query)]
+        finally:
+            connection.close()
+        told = [one["detail"]["study"] for one in decisions if "study" in one.get("detail", ())]
+        return Study.model_validate(told[-1]) if told else None
+    except (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
 
 
 def refuse_other(study: Study, there: Study, folder: Path) -> None:

@@ -12,13 +12,23 @@ import pyarrow as pa
 from tune.document import Document
 from tune.errors import StudyBusy, UserMistake
 from tune.growth import described, differences
+from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.curves import CurveStore
 from tune.ledger.database import Database
-from tune.ledger.files import make_folder, write_atomically
-from tune.ledger.identity import process_detail, refuse_growth, refuse_other, stored_study
+from tune.ledger.files import make_folder, refuse_links, write_atomically
+from tune.ledger.identity import (
+    holds_study,
+    process_detail,
+    refuse_growth,
+    refuse_other,
+    set_damaged_study_aside,
+    stored_study,
+    study_detail,
+)
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
+from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.runs import GPU_SECONDS, Runs
 from tune.ledger.space_left import free_reserve, hold_reserve
 from tune.study import Study, build_study, dump_study
@@ -42,7 +52,7 @@ class Ledger:
     """
 
     def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
-        self.study, self.folder = study, folder
+        self.study, self.folder, self._writable = study, folder, writable
         self.trials: list[Trial] = []
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
@@ -54,11 +64,10 @@ class Ledger:
         self._lease: Lease | None = None
         self._runs = Runs(study.score.metric)
         self._done: dict[int, dict[int, int]] = {}
-        for decision in database.decisions():
-            self._apply(decision)
-        for table in self._curves.tables():
+        replay(database.decisions(), lambda: self.study, self.trials, self._apply)
+        for table in self._curves.tables(len(self.trials)):
             self._runs.take_table(table)
-        self._baseline: dict[str, float] | None = database.note("baseline")
+        self._baseline = checked_baseline(database.note("baseline"), study)
 
     @classmethod
     def open(
@@ -86,7 +95,8 @@ class Ledger:
             StudyBusy: If a live process works on it.
             UserMistake: If the folder cannot be written or the database not opened.
         """
-        there = stored_study(folder) if (folder / "study.yaml").exists() else study
+        refuse_links(folder)
+        there = stored_study(folder) if holds_study(folder) else study
         if differences(there, study):
             _refuse(cls.read(folder, clock=clock), study, grow=grow)  # before anything is written
         made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -105,7 +115,7 @@ class Ledger:
             _refuse(ledger, study, grow=grow)  # again, now that nobody else can have it grow
             ledger._lease = lease
             ledger._reconcile()
-            ledger.decide("open", detail={**process_detail(), **(detail or {})})
+            ledger.decide("open", detail={**process_detail(), **study_detail(ledger.study), **(detail or {})})
             if different := differences(ledger.study, study):
                 detail = {
                     "study": study.model_dump(mode="json", by_alias=True),
@@ -126,6 +136,7 @@ class Ledger:
         Raises:
             UserMistake: If the folder holds no study.
         """
+        refuse_links(folder)
         study = stored_study(folder)
         return cls(
             study, folder, Database(study.storage.database, folder, study.name, create=False), clock, writable=False
@@ -191,11 +202,20 @@ class Ledger:
         return max(float(holder["beat"]) if holder else 0.0, self.decisions[-1].time if self.decisions else 0.0)
 
     def done(self, trial: int) -> Mapping[int, int]:
-        """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there."""
+        """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there.
+
+        Checkpoints are read from end to end the first time that this is asked of a trial.
+        """
         if trial not in self._done:
+            configuration = {**self.study.fixed, **self.trials[trial].parameters}
+            found = (
+                adopt(self.checkpoints, trial, self.study.trainer, configuration)
+                if self._writable
+                else self.checkpoints.epochs(trial)
+            )
             self._done[trial] = {
                 seed: max((epoch for epoch in epochs if epoch <= len(self.curve(trial, seed))), default=0)
-                for seed, epochs in self.checkpoints.epochs(trial).items()
+                for seed, epochs in found.items()
             }
         return self._done[trial]
 
@@ -207,6 +227,11 @@ class Ledger:
         reached = self.trials[trial].reached.items()
         seeds = {seed for rung, one in reached if self.study.rungs[rung].epochs >= epochs for seed in one.losses}
         return frozenset(seed for seed in seeds if len(self.curve(trial, seed)) >= epochs)
+
+    def recheck(self, trial: int, seeds: Sequence[int], epoch: int) -> bool:
+        """Looks at a trial's checkpoints again; says whether some seed cannot go on from the epoch any more."""
+        self._done.pop(trial, None)
+        return any(self.done(trial).get(seed, 0) != epoch for seed in seeds)
 
     def dead(self, trial: int) -> frozenset[int]:
         """Returns the seeds of a trial whose loss has become non-finite."""
@@ -239,7 +264,7 @@ class Ledger:
 
     def curves(self) -> pa.Table:
         """Returns every row of every curve: trial, seed, epoch and the trainer's metrics (null: unknown)."""
-        return self._curves.table()
+        return self._curves.table(len(self.trials))
 
     def decide(
         self,
@@ -396,13 +421,13 @@ class Ledger:
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
-        for left in self.folder.glob(".*.tmp*"):
-            left.unlink(missing_ok=True)
+        collect_orphans(self.folder, len(self.trials))
         if self.sessions and not self.sessions[-1].ended:
             lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=self._last_sign())
             self._database.append(len(self.decisions), lost)
             self._apply(lost)
         file = self.folder / "study.yaml"
+        set_damaged_study_aside(self.study, self.folder)
         if not file.exists() or differences(stored_study(self.folder), self.study):
             self._show_study()
         for trial in self.trials[self._database.trial_count() :]:

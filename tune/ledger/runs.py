@@ -29,13 +29,14 @@ class Runs:
         self.gpu_seconds = 0.0
         self._metric = metric
         self._values: dict[tuple[int, int], list[float]] = {}
+        self._cut_off: set[tuple[int, int, int]] = set()  # trial, seed, epoch
         self._pace: dict[int, tuple[float, int]] = {}
 
     def take_table(self, table: pa.Table) -> None:
         """Takes rows as they are stored.
 
-        Raises:
-            ValueError: If an epoch was left out.
+        A row that follows a gap, where others were lost, is counted and not used: the run is as long as it has no gap,
+        and the row counts as trained again when it comes again.
         """
         trials, seeds, epochs = (table[name].to_pylist() for name in ("trial", "seed", "epoch"))
         columns = {
@@ -48,7 +49,7 @@ class Runs:
         for (trial, epoch), rows in groupby(places):
             end = start + len(list(rows))
             metrics = {name: values[start:end] for name, values in columns.items()}
-            self.take(trial, seeds[start:end], epoch, metrics)
+            self._take(trial, seeds[start:end], epoch, metrics)
             start = end
 
     def take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]) -> None:
@@ -58,14 +59,7 @@ class Runs:
             ValueError: If an epoch was left out.
         """
         self.refuse_gap(trial, seeds, epoch)
-        for seed, value in zip(seeds, metrics.get(self._metric, [None] * len(seeds)), strict=True):
-            self._take_value(trial, seed, epoch, value)
-        # Seeds that train together share its seconds.
-        known = [value for value in metrics.get("seconds", ()) if value is not None and isfinite(value)]
-        seconds, rows = self._pace.get(trial, (0.0, 0))
-        self._pace[trial] = seconds + sum(set(known)), rows + len(known)
-        for share in metrics.get(GPU_SECONDS, ()):  # one by one: the order of a sum shows in its last bit
-            self.gpu_seconds += share or 0.0
+        self._take(trial, seeds, epoch, metrics)
 
     def refuse_gap(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Raises ValueError if an epoch would be left out before this one."""
@@ -85,12 +79,30 @@ class Runs:
         seconds, rows = self._pace.get(trial, (0.0, 0))
         return seconds / rows if rows else nan
 
+    def _take(
+        self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]
+    ) -> None:
+        for seed, value in zip(seeds, metrics.get(self._metric, [None] * len(seeds)), strict=True):
+            self._take_value(trial, seed, epoch, value)
+        # Seeds that train together share its seconds.
+        known = [value for value in metrics.get("seconds", ()) if value is not None and isfinite(value)]
+        seconds, rows = self._pace.get(trial, (0.0, 0))
+        self._pace[trial] = seconds + sum(set(known)), rows + len(known)
+        for share in metrics.get(GPU_SECONDS, ()):  # one by one: the order of a sum shows in its last bit
+            self.gpu_seconds += share or 0.0
+
     def _take_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
-        curve = self._values.setdefault((trial, seed), [])
+        curve, row = self._values.setdefault((trial, seed), []), (trial, seed, epoch)
         number = nan if value is None else float(value)
+        if epoch <= len(curve) or row in self._cut_off:
+            self.redone += 1
+        else:
+            self.spent += 1
+        if epoch > len(curve) + 1:
+            self._cut_off.add(row)
+            return
+        self._cut_off.discard(row)
         if epoch == len(curve) + 1:
             curve.append(number)
-            self.spent += 1
         else:
             curve[epoch - 1] = number
-            self.redone += 1

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.ipc
-import pyarrow.parquet
+
+from tune.ledger.rows import read_parquet, read_stream
 
 
 @dataclass
 class _Place:
-    """How far one file was read: rows, and in a stream the byte after them and the schema at its head."""
+    """How far one file was read: rows, and in a stream the byte after them and the bytes at its head."""
 
     whole: bool = False
     rows: int = 0
     offset: int = 0
-    schema: pa.Schema | None = None
+    head: bytes = b""
 
 
 class CurveTail:
@@ -35,7 +35,7 @@ class CurveTail:
     def read(self) -> list[pa.Table]:
         """Returns the new rows, a table for each file that has some."""
         stems = {path.stem for path in self.folder.glob("*") if path.suffix in (".arrows", ".parquet")}
-        found = (self._read(stem) for stem in sorted(stems) if stem.isdigit())
+        found = (self._read(stem) for stem in sorted(stems) if stem.isdecimal())
         return [table for table in found if table.num_rows]
 
     def _read(self, stem: str) -> pa.Table:
@@ -48,25 +48,16 @@ class CurveTail:
                 pass
         if place.whole:
             return pa.table({})
-        table = pa.parquet.read_table(settled).slice(place.rows)
+        table = read_parquet(settled)[0].slice(place.rows)
         place.rows, place.whole = place.rows + table.num_rows, True
         return table
 
 
 def _read_stream(path: Path, place: _Place) -> pa.Table:
     """Reads the whole batches after a place, and moves it; a batch that is still being written is left for later."""
-    batches = []
-    with pa.OSFile(str(path)) as file:
+    with path.open("rb") as file:
         file.seek(place.offset)
-        try:
-            if place.schema is None:
-                place.schema = pa.ipc.read_schema(file)
-                place.offset = file.tell()
-            while True:
-                batch = pa.ipc.read_record_batch(pa.ipc.read_message(file), place.schema)
-                batches.append(batch)
-                place.offset = file.tell()
-                place.rows += batch.num_rows
-        except (EOFError, pa.ArrowInvalid, OSError):
-            pass
-    return pa.Table.from_batches(batches, place.schema) if place.schema is not None else pa.table({})
+        found = read_stream(file.read(), place.head)
+    place.head, place.offset = found.head, place.offset + found.end
+    place.rows += found.table.num_rows
+    return found.table

@@ -175,7 +175,7 @@ def _how(results: Results) -> list[str]:
         *_growth(ledger),
         f"Redone work: {wording.count(ledger.redone, 'seed-epoch')}. The study file, every default filled in:",
         "",
-        *code_block(dump_study(ledger.study), "yaml"),
+        *code_block(dump_study(ledger.study).removesuffix("...\n"), "yaml"),
     ]
 
 

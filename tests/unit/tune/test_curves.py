@@ -57,7 +57,7 @@ def test_a_full_disk_hides_no_later_row(tmp_path: Path, monkeypatch: pytest.Monk
     assert file is not None
 
     class Full:
-        def write_batch(self, batch: pa.RecordBatch) -> None:
+        def write_batch(self, batch: pa.RecordBatch, custom_metadata: object) -> None:
             file.write(b"half a batch")
             raise OSError(28, "No space left on device")
 
