@@ -147,7 +147,7 @@ def _one_epoch_s(study: Study, trainer: TrainerClass, recording: Any) -> float:
 
 
 def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
-    """Says whether nothing is left to do of a study that is there, which must be this one or one that can grow to it."""
+    """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
     if not holds_study(folder):
         return False
     there = Ledger.read(folder, clock=time.time)
