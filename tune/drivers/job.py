@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tune.drivers.failures import write_log
+from tune.failures import FailureClass, failure_class
 from tune.ledger import CheckpointStore
 from tune.optimizer import Optimizer, Work
 from tune.study import Study
@@ -28,6 +30,7 @@ class Report:
         metrics: By name, one value per seed of the work.
         saved: Whether a checkpoint of this epoch is durable.
         baseline: The constant model's losses, by name.
+        evaluates: Whether the trainer evaluates apart from training, after the last epoch of the unit.
         held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
             with loading, checkpoints and waiting for the driver.
     """
@@ -37,25 +40,48 @@ class Report:
     saved: bool
     baseline: Mapping[str, float]
     held_s: float
+    evaluates: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the evaluation after the last epoch of one unit of work came to.
+
+    Attributes:
+        epoch: The last one.
+        metrics: By name, one value per seed of the work.
+        held_s: Seconds in which the unit held its slot for it.
+    """
+
+    epoch: int
+    metrics: Mapping[str, Sequence[float | None]]
+    held_s: float
 
 
 @dataclass(frozen=True)
 class Death:
-    """The end of a unit of work whose trainer raised.
+    """The end of a unit of work without a result.
 
     Attributes:
         cause: One line; trials that die of one cause have the same.
-        text: The traceback.
+        text: The traceback, or what else is known.
+        kind: The class of failure; `evaluation` when the training itself succeeded.
     """
 
     cause: str
     text: str
+    kind: FailureClass = "crashed"
 
     @classmethod
-    def of(cls, error: BaseException) -> Self:
-        """Returns what an exception says."""
+    def of(cls, error: BaseException, kind: FailureClass | None = None) -> Self:
+        """Returns what an exception says; its class is found out when it is not given."""
         first = next(iter(str(error).splitlines()), "")
-        return cls(f"{type(error).__name__}: {first}", "".join(traceback.format_exception(error)))
+        text = "".join(traceback.format_exception(error))
+        return cls(f"{type(error).__name__}: {first}", text, kind or failure_class(error))
+
+
+News = Report | Evaluation | Death
+"""What a unit of work has to tell."""
 
 
 @dataclass
@@ -76,8 +102,8 @@ class Job:
     should_stop: Callable[[], bool] = field(default=lambda: False)
     watch: Callable[[], None] = field(default=lambda: None)
 
-    def take(self, work: Work, news: Sequence[Report | Death]) -> None:
-        """Puts what came of work into the ledger: epochs that were trained, or its death.
+    def take(self, work: Work, news: Sequence[News]) -> None:
+        """Puts what came of work into the ledger: epochs that were trained and evaluated, or its death.
 
         Raises:
             OSError: If the ledger cannot be written; then nothing is decided.
@@ -85,24 +111,37 @@ class Job:
         for item in news:
             end = item if isinstance(item, Death) else self._record(work, item)
             if end is not None:
-                log.error("trial %d died: %s\n%s", work.trial, end.cause, end.text)
-                self.optimizer.failed(work, end.cause, str(self.optimizer.ledger.folder / "latent-tune.log"))
+                self._end(work, end)
                 break
-            if isinstance(item, Report) and item.epoch == work.to_epoch:
+            if isinstance(item, Evaluation) or (item.epoch == work.to_epoch and not item.evaluates):
                 self.optimizer.complete(work)
         self.watch()
 
-    def _record(self, work: Work, report: Report) -> Death | None:
-        """Records one epoch; a trainer that breaks its contract dies of it."""
+    def _record(self, work: Work, item: Report | Evaluation) -> Death | None:
+        """Records one epoch, or its evaluation; a trainer that breaks its contract dies of it."""
         ledger = self.optimizer.ledger
-        ledger.set_baseline(report.baseline)
         try:
-            ledger.record(work.trial, work.seeds, report.epoch, report.metrics, report.held_s)
+            if isinstance(item, Evaluation):
+                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, "done")
+                return None
+            ledger.set_baseline(item.baseline)
+            to_come = "none" if not item.evaluates else "due" if item.epoch == work.to_epoch else "later"
+            ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, to_come)
         except ValueError as error:
             return Death.of(error)
-        if report.saved:
-            ledger.saved(work.trial, work.seeds, report.epoch)
+        if item.saved:
+            ledger.saved(work.trial, work.seeds, item.epoch)
         return None
+
+    def _end(self, work: Work, death: Death) -> None:
+        """Puts the end of work without a result into the trial's log and the ledger."""
+        ledger = self.optimizer.ledger
+        path = write_log(ledger.folder, work.trial, f"{work} ended, {death.kind}: {death.cause}\n{death.text}")
+        log.error("trial %d, %s: %s (the rest is in %s)", work.trial, death.kind, death.cause, path)
+        if death.kind == "evaluation" and ledger.scored(work.trial, work.seeds, work.to_epoch):
+            self.optimizer.unevaluated(work, death.cause, str(path))
+        else:
+            self.optimizer.failed(work, death.cause, str(path), death.kind)
 
 
 @dataclass(frozen=True)
@@ -146,8 +185,11 @@ class Unit:
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
 
-    def news(self) -> Iterator[Report | Death]:
-        """Trains; yields each epoch after its checkpoint, where one is due, is durable, or the trainer's death."""
+    def news(self) -> Iterator[News]:
+        """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
+
+        Or the trainer's death. A unit whose epochs are all done is only evaluated.
+        """
         try:
             yield from self._train()
         except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
@@ -163,26 +205,35 @@ class Unit:
         if self._trainer is not None:
             self._trainer.close()
 
-    def _train(self) -> Iterator[Report]:
+    def _train(self) -> Iterator[News]:
         held_since = time.monotonic()
         limit_threads(self._manner.threads)
         work, every = self.work, self._manner.every
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
         self._trainer = self._load()(work.configuration, self._recording, list(work.seeds), state)
         baseline = dict(self._trainer.baseline())
-        for metrics in self._trainer.train(work.to_epoch - work.from_epoch):
+        evaluate = getattr(self._trainer, "evaluate", None)
+        left = work.to_epoch - work.from_epoch
+        for metrics in self._trainer.train(left) if left else ():
             self._epoch += 1
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
             if due:
                 self.save()
             now = time.monotonic()
-            yield Report(self._epoch, dict(metrics), due, baseline, now - held_since)
+            yield Report(self._epoch, dict(metrics), due, baseline, now - held_since, evaluate is not None)
             held_since = now
         if self._epoch < work.to_epoch:
             raise ValueError(
                 f"the trainer ended at epoch {self._epoch}, asked for {work.to_epoch}; "
                 "train(epochs) must yield one mapping per epoch"
             )
+        if evaluate is not None:
+            try:
+                metrics = dict(evaluate())
+            except Exception as error:  # noqa: BLE001 - the training is done, and is kept
+                yield Death.of(error, "evaluation")
+            else:
+                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since)
 
 
 def limit_threads(threads: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import isfinite
 
-from tune.drivers.job import Death, Job, Manner, Report, Unit
+from tune.drivers.job import Job, Manner, News, Report, Unit
 
 
 class VirtualClock:
@@ -40,8 +40,8 @@ class _Flight:
     due_s: float
     order: int
     unit: Unit = field(compare=False)
-    news: Iterator[Report | Death] = field(compare=False)
-    item: Report | Death | None = field(compare=False, default=None)
+    news: Iterator[News] = field(compare=False)
+    item: News | None = field(compare=False, default=None)
 
     def train(self, now_s: float) -> None:
         """Trains the next epoch, which begins now; what it held its slot for is virtual time as well."""
@@ -115,9 +115,9 @@ def _land(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: Virtu
             resting.pop().unit.close()
 
 
-def _duration_s(item: Report | Death, seeds: int) -> float:
-    """Returns how long an epoch of so many seeds together took; a death takes no time."""
-    if isinstance(item, Death):
+def _duration_s(item: News, seeds: int) -> float:
+    """Returns how long an epoch of so many seeds together took; a death and an evaluation take no time."""
+    if not isinstance(item, Report):
         return 0.0
     said = next(iter(item.metrics.get("seconds", ())), None)
     return said if said is not None and isfinite(said) and said >= 0 else float(seeds)

@@ -20,10 +20,11 @@ from tune.ledger.files import write_atomically
 from tune.ledger.identity import process_detail, refuse_growth, refuse_other, stored_study
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
-from tune.ledger.runs import GPU_SECONDS, Runs
+from tune.ledger.runs import EVALUATED, GPU_SECONDS, Runs
 from tune.study import Study, build_study, dump_study
 
 Clock = Callable[[], float]
+Evaluation = Literal["none", "later", "due", "done"]
 
 
 class Ledger:
@@ -187,8 +188,15 @@ class Ledger:
 
     def dead(self, trial: int) -> frozenset[int]:
         """Returns the seeds of a trial whose loss has become non-finite."""
-        curves = {seed: self.curve(trial, seed) for seed in self.study.seeds}
-        return frozenset(seed for seed, curve in curves.items() if curve and not isfinite(curve[-1]))
+        return frozenset(seed for seed in self.study.seeds if self._runs.diverged(trial, seed))
+
+    def unevaluated(self, trial: int, epoch: int) -> tuple[int, ...]:
+        """Returns the seeds of a trial that trained up to an epoch and whose evaluation after it is still to come."""
+        return tuple(seed for seed in self.study.seeds if self._runs.unevaluated(trial, seed, epoch))
+
+    def scored(self, trial: int, seeds: Sequence[int], epoch: int) -> bool:
+        """Says whether the scored metric of an epoch is known of all these seeds."""
+        return all(self._runs.scored(trial, seed, epoch) for seed in seeds)
 
     def trained(self, trial: int) -> dict[int, int]:
         """Returns by seed the epochs that have been trained, whether or not a checkpoint holds them yet."""
@@ -241,8 +249,9 @@ class Ledger:
         epoch: int,
         metrics: Mapping[str, Sequence[float | None]],
         held_s: float = 0.0,
+        evaluation: Evaluation = "none",
     ) -> None:
-        """Writes one epoch of some seeds of a trial.
+        """Writes one epoch of some seeds of a trial, or what the evaluation after it adds.
 
         Args:
             trial: Its number.
@@ -251,12 +260,16 @@ class Ledger:
             metrics: By name, one value per seed.
             held_s: Seconds for which the trial held its slot for it. Where trials have GPUs, the column `gpu_seconds`
                 keeps each seed's equal share.
+            evaluation: What the trainer's evaluation apart from training has to do with these metrics. none: it has
+                none; later: it comes after a later epoch; due: it comes after this one; done: these are what it came
+                to, to be added to an epoch that is there.
 
         Raises:
             ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
         """
         scored = self.study.score.metric
-        if scored not in metrics:
+        known = evaluation == "done" and self.scored(trial, seeds, epoch)
+        if scored not in metrics and not known and evaluation not in ("later", "due"):
             raise ValueError(f"the trainer yields no '{scored}', which the study scores; it yields {sorted(metrics)}")
         uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
         if uneven:
@@ -264,6 +277,8 @@ class Ledger:
         if self.study.resources.gpus_per_trial:
             share = held_s * self.study.resources.gpus_per_trial / len(seeds)
             metrics = {**metrics, GPU_SECONDS: [share] * len(seeds)}
+        if evaluation in ("due", "done"):
+            metrics = {**metrics, EVALUATED: [float(evaluation == "done")] * len(seeds)}
         self._runs.take(trial, seeds, epoch, metrics)
         self._curves.append(trial, seeds, epoch, metrics)
 
