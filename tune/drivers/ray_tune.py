@@ -11,12 +11,12 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import ray
 from ray import tune as ray_tune
@@ -25,7 +25,8 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import SCRATCH, Death, Job, Manner, Report, Unit, log
+from tune.drivers.job import SCRATCH, Job, Manner, News, Report, Unit, log
+from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
 from tune.errors import UserMistake
 from tune.optimizer import Work
 from tune.study import Study
@@ -43,7 +44,8 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         assert recording is not None
         self._recording = recording
         self._unit: Unit | None = None
-        self._news: Iterator[Report | Death] = iter(())
+        self._news: Iterator[News] = iter(())
+        self._log: TextIO | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
         """Ray calls this when the actor is given another unit."""
@@ -51,10 +53,14 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         return True
 
     def step(self) -> dict[str, Any]:
-        """Trains for about a second, or one epoch if that takes longer; a trainer's death leaves the actor alive."""
+        """Trains for about a second, or one epoch if that takes longer; a trainer's death leaves the actor alive.
+
+        The first step only says where the unit is, so that it can be found when nothing more is heard of it.
+        """
         if self._unit is None:
             self._unit = self._begin()
             self._news = self._unit.news()
+            return {"news": [], "place": Place.here()}
         began, news = time.monotonic(), []
         for item in self._news:
             news.append(item)
@@ -75,7 +81,9 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         """Frees the unit."""
         if self._unit is not None:
             self._unit.close()
-        self._unit, self._news = None, iter(())
+        if self._log is not None:
+            dump_nowhere(self._log)
+        self._unit, self._news, self._log = None, iter(()), None
 
     def _begin(self) -> Unit:
         for place in self.config["paths"]:
@@ -83,7 +91,9 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
                 sys.path.append(place)
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
         load = partial(load_trainer, self.config["trainer"])
-        return Unit(load, self._recording, work, Manner(**self.config["manner"]))
+        manner = Manner(**self.config["manner"])
+        self._log = dump_into(Path(manner.checkpoints).parent, work.trial)
+        return Unit(load, self._recording, work, manner)
 
 
 class _Unstored:
@@ -135,15 +145,25 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
 class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray ships no types
     """Puts results into the ledger and tells Tune what became of the trial."""
 
-    def __init__(self, job: Job, searcher: LedgerSearcher) -> None:
+    def __init__(self, job: Job, searcher: LedgerSearcher, watch: Watch) -> None:
         super().__init__()
-        self._job, self._searcher = job, searcher
+        self._job, self._searcher, self._watch = job, searcher, watch
 
     def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
         """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
         job, work = self._job, self._searcher.works[trial.trial_id]
+        if "place" in result:
+            self._watch.began(trial.trial_id, work, result["place"])
+        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
+        decision = self._act(work, result["news"])
+        if decision != TrialScheduler.CONTINUE:
+            self._watch.ended(trial.trial_id)
+        return decision
+
+    def _act(self, work: Work, news: Sequence[News]) -> str:
+        job = self._job
         try:
-            job.take(work, result["news"])
+            job.take(work, news)
         except Exception as error:  # noqa: BLE001 - a ledger that cannot be written ends the study, in order
             self._searcher.failure = error
             return str(TrialScheduler.STOP)
@@ -157,9 +177,9 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:  # noqa: ARG002 - Ray's signature
         """Takes note of an actor that died without a word, killed for memory for example."""
         work = self._searcher.works[trial.trial_id]
+        death = self._watch.death(trial.trial_id, str(trial.get_error() or ""))
         if work.trial in self._job.optimizer.in_flight:
-            error = trial.get_error() or RuntimeError("the actor died")
-            self._job.take(work, [Death.of(getattr(error, "cause", None) or error)])
+            self._act(work, [death])
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
         """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go."""
@@ -211,14 +231,17 @@ def drive(job: Job, address: str | None = None) -> None:
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         searcher = LedgerSearcher(job, _settings(study, folder), slots)
         resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
+        watch = Watch(job)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
-        ray_tune.Tuner(
+        tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, resources),
             tune_config=ray_tune.TuneConfig(
-                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
+                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher, watch), reuse_actors=True
             ),
-            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
-        ).fit()
+            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch]),
+        )
+        with every_death_is_an_actors():
+            tuner.fit()
     if searcher.failure is not None:
         raise searcher.failure
 
