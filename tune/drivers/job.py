@@ -113,6 +113,7 @@ class Job:
             if end is not None:
                 self._end(work, end)
                 break
+            assert not isinstance(item, Death)
             if isinstance(item, Evaluation) or (item.epoch == work.to_epoch and not item.evaluates):
                 self.optimizer.complete(work)
         self.watch()
@@ -122,11 +123,13 @@ class Job:
         ledger = self.optimizer.ledger
         try:
             if isinstance(item, Evaluation):
-                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, "done")
+                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
                 return None
             ledger.set_baseline(item.baseline)
-            to_come = "none" if not item.evaluates else "due" if item.epoch == work.to_epoch else "later"
-            ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, to_come)
+            ledger.record(
+                *(work.trial, work.seeds, item.epoch, item.metrics, item.held_s),
+                evaluation="none" if not item.evaluates else "due" if item.epoch == work.to_epoch else "later",
+            )
         except ValueError as error:
             return Death.of(error)
         if item.saved:

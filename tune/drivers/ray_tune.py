@@ -151,7 +151,7 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
 
     def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
         """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
-        job, work = self._job, self._searcher.works[trial.trial_id]
+        work = self._searcher.works[trial.trial_id]
         if "place" in result:
             self._watch.began(trial.trial_id, work, result["place"])
         self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])

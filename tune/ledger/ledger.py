@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from math import isfinite, nan
+from math import nan
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -249,6 +249,7 @@ class Ledger:
         epoch: int,
         metrics: Mapping[str, Sequence[float | None]],
         held_s: float = 0.0,
+        *,
         evaluation: Evaluation = "none",
     ) -> None:
         """Writes one epoch of some seeds of a trial, or what the evaluation after it adds.

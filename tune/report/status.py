@@ -13,7 +13,7 @@ from rich.text import Text
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import STATES
 from tune.report import wording
-from tune.report.results import cost_of, failed_seeds
+from tune.report.results import cost_of, failed_seeds, failure_counts
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
@@ -42,6 +42,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "seconds": cost.seconds,
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
+        "failure_classes": failure_counts(ledger),
     }
     plain: dict[str, Any] = _plain(said)
     return plain
@@ -72,6 +73,7 @@ def print_status(ledger: Ledger, console: Console) -> None:
         ("trained", f"{spent}{redone} in {wording.duration(cost.seconds)}{gpus}"),
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
+        *_failures(ledger),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)
@@ -142,6 +144,18 @@ def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]
         if shown:
             lines.append((state, f"trial{'s' if len(shown) > 1 else ''} {', '.join(shown)}"))
     return lines
+
+
+def _failures(ledger: Ledger) -> list[tuple[str, str]]:
+    """Returns what went wrong, by class, in one line; none when nothing did."""
+    said = []
+    for kind, counts in failure_counts(ledger).items():
+        (unit, count), trials = next(iter(counts.items())), counts["trials"]
+        if count:
+            said.append(
+                f"{kind.replace('_', ' ')} {wording.count(count, unit[:-1])} of {wording.count(trials, 'trial')}"
+            )
+    return [("failures", ", ".join(said))] if said else []
 
 
 def _headway(ledger: Ledger, trial: Trial) -> str:
