@@ -122,7 +122,7 @@ def death_of(text: str, place: Place | None, killed_now: int) -> Death:
         return Death(last, text, failure_class(RuntimeError(last)))
     if place is not None and killed_now > place.oom_kills:
         return Death("the kernel killed the trainer's process for want of memory", text, "out_of_memory")
-    gone = "node" if "node has died" in text or text.startswith("NodeDied") else "process"
+    gone = "node" if "node has died" in text or "NodeDiedError" in text else "process"
     return Death(f"the trainer's {gone} vanished without a word", text, "lost")
 
 
@@ -201,11 +201,11 @@ def every_death_is_an_actors() -> Iterator[None]:
     """
     theirs = RayActorManager._actor_task_failed  # noqa: SLF001 - Tune offers no other place
 
-    def failed(manager: RayActorManager, task: Any, exception: Exception) -> None:
+    def failed(manager: RayActorManager, tracked_actor_task: Any, exception: Exception) -> None:
         if not isinstance(exception, ray.exceptions.RayActorError | ray.exceptions.RayTaskError):
             said = f"{type(exception).__name__}: {exception}"
             exception = ray.exceptions.RayActorError(actor_id=None, error_msg=said)
-        theirs(manager, task, exception)
+        theirs(manager, tracked_actor_task, exception)
 
     RayActorManager._actor_task_failed = failed  # noqa: SLF001
     try:

@@ -177,7 +177,9 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:  # noqa: ARG002 - Ray's signature
         """Takes note of an actor that died without a word, killed for memory for example."""
         work = self._searcher.works[trial.trial_id]
-        death = self._watch.death(trial.trial_id, str(trial.get_error() or ""))
+        # Not get_error(), which looks where the file is copied to only later.
+        said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        death = self._watch.death(trial.trial_id, said)
         if work.trial in self._job.optimizer.in_flight:
             self._act(work, [death])
 
