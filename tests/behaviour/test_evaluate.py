@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.behaviour.command import here, ledger_of, status, write_study
 
 
-def tests_known(folder: Path) -> int:
+def evaluated(folder: Path) -> int:
     """How many runs have a test loss."""
     return sum(row.get("test_loss") is not None for row in ledger_of(folder).curves().to_pylist())
 
@@ -16,16 +16,14 @@ def test_what_failed_is_evaluated_from_its_checkpoint(tmp_path: Path) -> None:
     marks.mkdir()
     for number in range(3):
         (marks / str(number)).touch()
-    rungs = [{"epochs": 2, "seeds": 2}]
-    write_study(
-        tmp_path, trainer="tests.fakes.trainers:Evaluating", recording={"marks": str(marks)}, rungs=rungs, fixed={}
-    )
+    changes = {"seeds": [1, 2], "rungs": [{"epochs": 2, "seeds": 2}], "fixed": {}}
+    write_study(tmp_path, trainer="tests.fakes.trainers:Evaluating", recording={"marks": str(marks)}, **changes)
     said = here("run", "study.yaml", "--driver", "inline", cwd=tmp_path)
     assert said.code == 0, said.err
     folder = tmp_path / "results" / "tiny"
     before = status(folder)
     assert before["failure_classes"]["evaluation"] == {"attempts": 3, "trials": 3}
-    assert tests_known(folder) == 3 * 2
+    assert evaluated(folder) == 3 * 2
 
     (marks / "again").touch()
     said = here("evaluate", "results/tiny", "1", cwd=tmp_path)
@@ -35,7 +33,7 @@ def test_what_failed_is_evaluated_from_its_checkpoint(tmp_path: Path) -> None:
     )
     said = here("evaluate", "results/tiny", cwd=tmp_path)
     assert said.code == 0, said.err
-    assert tests_known(folder) == 6 * 2
+    assert evaluated(folder) == 6 * 2
     after = status(folder)
     assert after["failure_classes"]["evaluation"] == {"attempts": 4, "trials": 3}
     for key in ("state", "trials", "incumbent", "seed_epochs_spent", "seed_epochs_redone"):

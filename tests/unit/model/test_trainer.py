@@ -163,7 +163,8 @@ def test_baseline() -> None:
 def test_losses_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluation row by row gives the loss of evaluation in one piece."""
     trainer = build()
-    (whole,), tested, baseline = trainer.train(1), trainer.evaluate(), trainer.baseline()
+    (whole,), baseline = trainer.train(1), trainer.baseline()
+    tested = trainer.evaluate()
     monkeypatch.setattr("model.evaluate.CHUNK_ELEMENTS", {"cpu": 1})
     again = build()
     (pieces,) = again.train(1)
