@@ -9,14 +9,16 @@ from typing import Any
 from tune.errors import StudyStopped
 from tune.failures import Attempt, FailureClass, Retry, retry
 from tune.ledger import Ledger, Trial
-from tune.optimizer.suggest import suggest
+from tune.optimizer.spending import Spending
+from tune.optimizer.suggest import needs_results, suggest
 from tune.race import Finalist, next_finalist
-from tune.rungs import Rung, Step, cost, next_step, ordinal, promotable, ranked
+from tune.rungs import Step, cost, next_step, ordinal, promotable, ranked
 from tune.scoring import has_failed, restlessness, score
 from tune.standings import unseen_failures
 
 _DOOMED_AFTER = 3
 _EXPLORED = 0.5  # of the time there is
+_UNSEEN = 0.1  # of the planned trials, rounded up: so many new ones may be in training at once
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Optimizer:
 
     def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float]) -> None:
         self.study, self.ledger = ledger.study, ledger
-        self._elapsed_s = elapsed_s
+        self._spending = Spending(ledger, elapsed_s)
         self._in_flight: set[int] = set()
         self._charged: tuple[int, dict[int, float]] = (-1, {})
 
@@ -137,7 +139,8 @@ class Optimizer:
     def _work(self, trial: Trial) -> Work | None:
         """Returns what the trial must train next towards its rung; None when it is there."""
         done, dead = self.ledger.done(trial.number), self.ledger.dead(trial.number)
-        step = next_step(self._aim(trial, trial.rung), self.study.seeds, done, dead) or self._evaluation(trial, dead)
+        aim = self._spending.aim(trial, trial.rung)
+        step = next_step(aim, self.study.seeds, done, dead) or self._evaluation(trial, dead)
         if step is None:
             return None
         configuration = {**self.study.fixed, **trial.parameters}
@@ -154,10 +157,6 @@ class Optimizer:
 
     def _plan(self, trial: Trial) -> Retry:
         return retry(trial.attempts, self.study.resources.retries)
-
-    def _aim(self, trial: Trial, rung: int) -> Rung:
-        """Returns a rung with the seeds that the trial has there."""
-        return Rung(epochs=self.study.rungs[rung].epochs, seeds=len(self.ledger.seeds(trial.number, rung)))
 
     def _reach(self, trial: Trial) -> None:
         rule, rung, baseline = self.study.score, trial.rung, self._baseline
@@ -188,7 +187,12 @@ class Optimizer:
         Not where each must go on at once or never, and not when half of a time limit is over: it may cut the study
         short, and a study ends with a winner.
         """
-        return self.study.search.halving == "promote" and self._time_used() < _EXPLORED
+        return self.study.search.halving == "promote" and self._spending.time_used() < _EXPLORED
+
+    @property
+    def _thrifty(self) -> bool:
+        """Whether a free slot may wait for what others find out: seed-epochs are limited, and time is not short."""
+        return self._unhurried and self.study.budget.seed_epochs is not None
 
     @property
     def _exploring(self) -> bool:
@@ -210,13 +214,12 @@ class Optimizer:
             if trial.paused and trial.number not in self._promotable(trial.rung):
                 self._stop(trial)
         rungs = range(len(self.study.rungs) - 1)
-        thrifty = self._unhurried and self.study.budget.seed_epochs is not None
         for rung in rungs if self._unhurried else reversed(rungs):
-            if thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
+            if self._thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
                 return None
             for number in self._promotable(rung):
                 trial = self.ledger.trials[number]
-                if trial.paused and self._affordable(self._climb(trial, rung + 1)):
+                if trial.paused and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, self._standing(trial))
         return None
 
@@ -253,9 +256,9 @@ class Optimizer:
         return f"{ordinal(order.index(trial.number) + 1)} of {len(order)} at rung {trial.rung}{kind}"
 
     def _new(self) -> Trial | None:
-        if len(self.ledger.trials) >= self.study.trials or not self._affordable(cost(self.study.rungs[0])):
+        if len(self.ledger.trials) >= self.study.trials or not self._spending.affordable(cost(self.study.rungs[0])):
             return None
-        if self._looks_doomed():
+        if self._looks_doomed() or self._results_due():
             return None
         suggestion = suggest(self.study, self.ledger.trials, self._baseline)
         if suggestion is None:
@@ -264,18 +267,27 @@ class Optimizer:
         self.ledger.decide("start", len(self.ledger.trials), 0, reason, {"parameters": parameters})
         return self.ledger.trials[-1]
 
+    def _results_due(self) -> bool:
+        """Says whether so many new trials are in training that the next suggestion should wait for one of them.
+
+        Suggestions made at once know nothing of each other's results. Where seed-epochs are limited they cost as much
+        as better ones, so with many slots some wait. Where seed-epochs are not limited no slot ever waits.
+        """
+        study, paid = self.study, self.study.paid_trials
+        if paid is None or not self._thrifty or not needs_results(study, len(self.ledger.trials)):
+            return False
+        unseen = sum(not self.ledger.trials[number].reached for number in self._in_flight)
+        return unseen >= _UNSEEN * min(study.trials, paid)
+
     def _last_resort(self) -> Trial | None:
         """When nothing else is left and no trial is confirmed, sends the best one up: a study ends with a winner."""
-        if self._in_flight or self._out_of_time() or any(trial.confirmed for trial in self.ledger.trials):
+        if self._in_flight or self._spending.time_used() >= 1 or any(trial.confirmed for trial in self.ledger.trials):
             return None
         for rung in reversed(range(len(self.study.rungs) - 1)):
             for number in ranked(self._scores(rung)):
                 trial = self.ledger.trials[number]
-                if (
-                    trial.paused
-                    and trial.rung == rung
-                    and self._affordable(self._climb(trial, rung + 1), reserve=False)
-                ):
+                there = trial.paused and trial.rung == rung
+                if there and self._spending.affords_climb(trial, rung + 1, reserve=False):
                     return self._promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
         return None
 
@@ -310,7 +322,7 @@ class Optimizer:
         study, top = self.study, self.study.top
         if study.budget.seed_epochs is not None and self._in_flight:
             return None
-        if study.most_seeds == top.seeds or not self._affordable(top.epochs, reserve=False):
+        if study.most_seeds == top.seeds or not self._spending.affordable(top.epochs, reserve=False):
             return None
         charges = self._charges()
         finalists = [
@@ -336,44 +348,9 @@ class Optimizer:
         for rung in reversed(range(len(self.study.rungs) - 1)):
             for number in ranked(self._scores(rung)):
                 trial = self.ledger.trials[number]
-                if trial.paused and trial.rung == rung and self._affordable(self._climb(trial, rung + 1)):
+                if trial.paused and trial.rung == rung and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, f"{self._standing(trial)}, and budget is left")
         return None
-
-    def _climb(self, trial: Trial, rung: int) -> int:
-        """Returns the seed-epochs that a trial still costs up to a rung."""
-        return cost(self._aim(trial, rung), self.ledger.trained(trial.number), self.study.seeds)
-
-    def _affordable(self, seed_epochs: int, *, reserve: bool = True) -> bool:
-        """Says whether the budget has room; what the final race and the first confirmation will ask is kept back."""
-        if self._out_of_time():
-            return False
-        budget = self.study.budget.seed_epochs
-        if budget is None:
-            return True
-        open_trials = [trial for trial in self.ledger.trials if trial.open]
-        promised = sum(self._climb(trial, trial.rung) for trial in open_trials)
-        kept = self._to_confirm_one() + self._race_kept() if reserve else 0
-        return self.ledger.spent + promised + seed_epochs + kept <= budget
-
-    def _to_confirm_one(self) -> int:
-        if any(trial.confirmed for trial in self.ledger.trials):
-            return 0
-        top: Rung = self.study.top
-        return cost(top) - cost(self.study.rungs[0]) if len(self.study.rungs) > 1 else 0
-
-    def _race_kept(self) -> int:
-        raced = sum(max(0, trial.seeds - self.study.top.seeds) for trial in self.ledger.trials)
-        return max(0, self.study.race_reserve - raced * self.study.top.epochs)
-
-    def _out_of_time(self) -> bool:
-        return self._time_used() >= 1
-
-    def _time_used(self) -> float:
-        """Returns the share of the wall clock or of the GPU-hours that is used up, whichever is larger; 0 without."""
-        budget = self.study.budget
-        clock = 0.0 if budget.wall_clock is None else self._elapsed_s() / budget.wall_clock
-        return clock if budget.gpu_hours is None else max(clock, self.ledger.gpu_seconds / (3600 * budget.gpu_hours))
 
     def _stop_if_doomed(self) -> None:
         first = self.ledger.trials[:_DOOMED_AFTER]

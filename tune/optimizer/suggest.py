@@ -58,6 +58,14 @@ def suggest(study: Study, trials: Sequence[Trial], baseline: float = inf) -> tup
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
 
 
+def needs_results(study: Study, number: int) -> bool:
+    """Says whether the suggestion of a trial rests on results of those before it.
+
+    Not where the study names it, nor in a grid or a random search, nor while a sampler begins at random.
+    """
+    return study.search.method in ("tpe", "gp") and number >= max(len(study.search.enqueue), _startup(study))
+
+
 def derived_seed(*parts: int) -> int:
     """Returns a 32-bit seed that depends on every part, the same on every machine."""
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=4).digest(), "big")

@@ -513,6 +513,36 @@ def test_more_trials_than_the_budget_pays_for_leave_some_to_climb(tmp_path: Path
     assert sum(decision.kind == "start" for decision in study.ledger.decisions[:first]) == 23
 
 
+def test_suggestions_wait_for_results_where_seed_epochs_are_limited(tmp_path: Path) -> None:
+    """Those drawn at random start at once; from then on never more than a tenth of the planned trials is unseen."""
+    study = bench(tmp_path / "q", search={}, budget={"seed_epochs": 480})
+    assert study.study.trials == 55  # 480 / (4 + 14 / 3)
+    begun = list(iter(study.optimizer.next_work, None))
+    assert [trial.reason for trial in study.ledger.trials] == ["drawn at random"] * 10
+    for work in begun[:4]:
+        study.do(work)
+        assert study.optimizer.next_work() is None
+    study.do(begun[4])
+    assert study.optimizer.next_work() is not None
+    assert study.optimizer.next_work() is None
+    assert len(study.optimizer.in_flight) == 6
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "changes"),
+    [
+        (0, {"search": {"trials": 55}}),
+        (0, {"search": {"method": "random"}, "budget": {"seed_epochs": 480}}),
+        (60, {"search": {}, "budget": {"seed_epochs": 480, "wall_clock": 100}}),
+    ],
+    ids=["no-seed-epochs", "random", "late"],
+)
+def test_no_slot_waits_for_suggestions_otherwise(tmp_path: Path, elapsed_s: float, changes: dict[str, Any]) -> None:
+    """Not where seed-epochs are not limited, nor where results change no suggestion, nor when time is short."""
+    study = bench(tmp_path / "q", elapsed_s, **changes)
+    assert all(study.optimizer.next_work() for _ in range(30))
+
+
 def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
     """A trial that passed its seeds beside trials that fail is charged; one far from them hardly."""
     study = bench(

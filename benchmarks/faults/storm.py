@@ -1,0 +1,377 @@
+"""A storm: one study on the Ray driver, struck again and again, always continued with the same command.
+
+Each fault is drawn with a seed. The study is started when no process works on it; once it trains, and a moment later,
+the fault strikes. Then either the driver goes on by itself, or it is dead and the same command is given again. Nobody
+repairs anything.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psutil
+
+from benchmarks.faults import shim
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_S = 120.0
+_RAYLET = "raylet"
+_ACTOR = "ray::UnitTrainable"
+
+
+class Hung(Exception):  # noqa: N818 - says what happened
+    """The study neither went on nor ended."""
+
+
+@dataclass
+class Strike:
+    """What came of one fault.
+
+    Attributes:
+        fault: Its name.
+        ended: Exit code of the driver, negative for a signal; None where it went on.
+        trained: Epochs of runs that the trainer had trained by then, repeated ones included.
+        seconds: From the fault until the study trained again, or had ended and could be started again.
+        note: The last line that it said, where it ended by itself.
+    """
+
+    fault: str
+    ended: int | None
+    trained: int
+    seconds: float
+    note: str = ""
+
+
+@dataclass
+class Storm:
+    """One study under faults.
+
+    Args:
+        cwd: Holds `study.yaml`; the trainer's log and the results come here.
+        name: The study's.
+        library: The shim; None: faults that want it are left out.
+        draw: Randomness of kinds and moments.
+        driver: ray or inline.
+    """
+
+    cwd: Path
+    name: str
+    library: Path | None
+    draw: Random
+    driver: str = "ray"
+    strikes: list[Strike] = field(default_factory=list)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def folder(self) -> Path:
+        """The study folder."""
+        return self.cwd / "results" / self.name
+
+    @property
+    def alive(self) -> bool:
+        """Whether a driver works."""
+        return self.process is not None and self.process.poll() is None
+
+    def trained(self) -> int:
+        """Lines that the trainer has written: one per epoch of a run."""
+        log = self.cwd / "trained.txt"
+        return log.read_bytes().count(b"\n") if log.exists() else 0
+
+    def start(self, extra: Mapping[str, str] | None = None) -> None:
+        """Gives the command that a user gives, always the same."""
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "QUADRATIC_LOG": str(self.cwd / "trained.txt"),
+            **(extra or {}),
+        }
+        command = [sys.executable, "-m", "tune.cli", "run", "study.yaml", "--driver", self.driver]
+        with (self.cwd / "output.txt").open("wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for a condition, or for the driver's end."""
+        end = time.monotonic() + DEADLINE_S
+        while self.alive and not condition():
+            if time.monotonic() > end:
+                raise Hung(self.said())
+            time.sleep(0.02)
+
+    def until_trains(self) -> None:
+        """Waits until an epoch more is trained, or the driver's end."""
+        before = self.trained()
+        self.until(lambda: self.trained() > before)
+
+    def family(self) -> list[psutil.Process]:
+        """Every process below the driver."""
+        assert self.process is not None
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def find(self, name: str) -> psutil.Process | None:
+        """One process below the driver whose command line begins with a name."""
+        for process in self.family():
+            with suppress(psutil.Error):
+                words = process.cmdline()
+                if words and (words[0].startswith(name) or Path(words[0]).name == name):
+                    return process
+        return None
+
+    def bury(self, family: Sequence[psutil.Process]) -> None:
+        """Waits until what belonged to a driver that is dead has gone too, and helps where it has not."""
+        assert self.process is not None
+        self.process.wait(DEADLINE_S)
+        _, left = psutil.wait_procs(family, 5)
+        for orphan in left:
+            with suppress(psutil.NoSuchProcess):
+                orphan.kill()
+        psutil.wait_procs(left, 5)
+
+    def said(self) -> str:
+        """What the latest process printed."""
+        return (self.cwd / "output.txt").read_text(errors="replace")
+
+    def strike(self, name: str) -> bool:
+        """Has one fault strike; says whether the study still has something to do."""
+        arm, hit = FAULTS[name]
+        extra = arm(self)
+        if extra and self.alive:
+            self.stop()
+        if not self.alive:
+            self.start(extra)
+        self.until_trains()
+        if self.alive:
+            time.sleep(self.draw.uniform(0, 1))
+        family = self.family() if self.alive else []
+        if not self.alive and self.process is not None and self.process.returncode == 0:
+            return False
+        trained, began = self.trained(), time.monotonic()
+        if self.alive:
+            hit(self)
+        if self.alive:
+            self.until_trains()
+        ended = None
+        if not self.alive:
+            assert self.process is not None
+            self.bury(family)
+            ended = self.process.returncode
+        note = self.said().strip().splitlines()[-1:] if ended is not None and ended >= 0 else []
+        for after in AFTER.get(name, ()):
+            if not self.alive:
+                after(self)
+        self.strikes.append(Strike(name, ended, trained, round(time.monotonic() - began, 1), " ".join(note)[:200]))
+        return ended != 0
+
+    def stop(self) -> None:
+        """Stops the driver in order."""
+        assert self.process is not None
+        family = self.family()
+        self.process.send_signal(signal.SIGTERM)
+        self.bury(family)
+
+    def finish(self) -> None:
+        """Lets the study go on to its end, undisturbed.
+
+        Raises:
+            Hung: If it does not end well.
+        """
+        for _ in range(2):  # the driver that is there may yet die of the last fault
+            if not self.alive:
+                self.start()
+            assert self.process is not None
+            family = self.family()
+            try:
+                code = self.process.wait(20 * DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                raise Hung(self.said()) from None
+            self.bury(family)
+            if code == 0:
+                return
+        raise Hung(f"exit code {code}: {self.said()}")
+
+
+def _nothing(storm: Storm) -> Mapping[str, str]:  # noqa: ARG001 - the signature of what arms a fault
+    return {}
+
+
+def _kill_driver(storm: Storm) -> None:
+    assert storm.process is not None
+    family = storm.family()
+    storm.process.kill()
+    storm.bury(family)
+
+
+def _kill_everything(storm: Storm) -> None:
+    assert storm.process is not None
+    family = storm.family()
+    storm.process.kill()
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    storm.bury(family)
+
+
+def _kill_actor(storm: Storm) -> None:
+    process = storm.find(_ACTOR)
+    if process is not None:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _kill_raylet(storm: Storm) -> None:
+    """Without its raylet a Ray of one machine is over; the driver must notice and leave."""
+    process = storm.find(_RAYLET)
+    if process is not None:
+        process.kill()
+        storm.until(lambda: False)
+
+
+def _pause_actor(storm: Storm) -> None:
+    """Stops the actor for good; whoever waits for it must notice."""
+    process = storm.find(_ACTOR)
+    if process is not None:
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+
+
+def _signal(number: int) -> Callable[[Storm], None]:
+    def hit(storm: Storm) -> None:
+        assert storm.process is not None
+        storm.process.send_signal(number)
+        storm.until(lambda: False)
+
+    return hit
+
+
+def _armed_kill(storm: Storm) -> Mapping[str, str]:
+    if storm.library is None:
+        return {}
+    mark = storm.cwd / f"mark-{len(storm.strikes)}"
+    action = storm.draw.choice(("kill-before", "kill-half", "kill-after"))
+    return shim.dying(storm.library, storm.folder, mark, action, storm.draw.randint(1, 120))
+
+
+def _await_mark(storm: Storm) -> None:
+    mark = storm.cwd / f"mark-{len(storm.strikes)}"
+    storm.until(mark.exists)
+
+
+def _armed_full(storm: Storm) -> Mapping[str, str]:
+    if storm.library is None:
+        return {}
+    return shim.full(storm.library, storm.folder, storm.cwd / "room", 1)
+
+
+def _fill(storm: Storm) -> None:
+    (storm.cwd / "room").touch()
+    storm.until(lambda: False)
+
+
+def _empty(storm: Storm) -> None:
+    (storm.cwd / "room").unlink(missing_ok=True)
+
+
+def _armed_clock(storm: Storm) -> Mapping[str, str]:
+    if storm.library is None:
+        return {}
+    offset = storm.draw.choice((-86400.0, 86400.0, -3600.0, 3600.0))
+    return shim.jumping(storm.library, storm.draw.uniform(2, 6), offset, "tune.cli")
+
+
+def _wait_and_kill(storm: Storm) -> None:
+    time.sleep(3)
+    if storm.alive:
+        _kill_driver(storm)
+
+
+def _damage(pattern: str, harm: Callable[[Path, Random], None]) -> Callable[[Storm], None]:
+    def after(storm: Storm) -> None:
+        found = sorted(storm.folder.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+        if found and found[-1].stat().st_size:
+            harm(found[-1], storm.draw)
+
+    return after
+
+
+def _truncate(path: Path, draw: Random) -> None:
+    with path.open("r+b") as file:
+        file.truncate(draw.randrange(path.stat().st_size))
+
+
+def _flip(path: Path, draw: Random) -> None:
+    with path.open("r+b") as file:
+        file.seek(draw.randrange(path.stat().st_size))
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ (1 << draw.randrange(8))]))
+
+
+Arm = Callable[[Storm], Mapping[str, str]]
+Hit = Callable[[Storm], None]
+
+FAULTS: dict[str, tuple[Arm, Hit]] = {
+    "driver killed": (_nothing, _kill_driver),
+    "actor killed": (_nothing, _kill_actor),
+    "raylet killed": (_nothing, _kill_raylet),
+    "everything killed at once": (_nothing, _kill_everything),
+    "killed inside a write": (_armed_kill, _await_mark),
+    "actor stopped": (_nothing, _pause_actor),
+    "SIGTERM": (_nothing, _signal(signal.SIGTERM)),
+    "disk full": (_armed_full, _fill),
+    "clock jumps": (_armed_clock, _wait_and_kill),
+    "checkpoint truncated": (_nothing, _kill_driver),
+    "checkpoint, a bit flipped": (_nothing, _kill_driver),
+    "curve truncated": (_nothing, _kill_driver),
+    "curve, a bit flipped": (_nothing, _kill_driver),
+    "journal truncated": (_nothing, _kill_driver),
+    "journal, a bit flipped": (_nothing, _kill_driver),
+}
+"""By name: what the process is started with, and what strikes it."""
+
+AFTER: dict[str, tuple[Hit, ...]] = {
+    "disk full": (_empty,),
+    "checkpoint truncated": (_damage("checkpoints/*/*.pt", _truncate),),
+    "checkpoint, a bit flipped": (_damage("checkpoints/*/*.pt", _flip),),
+    "curve truncated": (_damage("curves/*.*", _truncate),),
+    "curve, a bit flipped": (_damage("curves/*.*", _flip),),
+    "journal truncated": (_damage("study.db-wal", _truncate),),
+    "journal, a bit flipped": (_damage("study.db-wal", _flip),),
+}
+"""What is done while nobody works on the study."""
+
+
+def study(trials: int, sleep_s: float, **changes: Any) -> dict[str, Any]:
+    """Returns the study of a storm: one slot, a checkpoint every epoch, a final race."""
+    return {
+        "name": "storm",
+        "trainer": "tests.fakes.trainers:Quadratic",
+        "recording": {},
+        "fixed": {"sleep_s": sleep_s},
+        "space": {"x": {"uniform": [0, 1]}},
+        "search": {"method": "tpe", "trials": trials, "seed": 3},
+        "seeds": [1, 2, 3, 4, 5],
+        "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 6, "seeds": 3}, {"epochs": 12, "seeds": 3}],
+        "confirm": {"seeds": 5},
+        "resources": {"cpus_per_trial": os.cpu_count() or 1},
+        "storage": {"checkpoints": "every_epoch"},
+        **changes,
+    }
