@@ -66,7 +66,7 @@ class Optimizer:
     def next_work(self) -> Work | None:
         """Returns work for one free slot: unfinished, else new, else promoted, else raced; None when there is none now.
 
-        A trial that must be alone (`tune.failures.retry`) is handed out when nothing is in flight, and then nothing else.
+        A trial that must be alone (`tune.failures.retry`) waits until nothing is in flight, and is then the only one.
 
         Raises:
             StudyStopped: If the first trials all died of one cause.
