@@ -153,7 +153,7 @@ def make(name: str, grid: Grid) -> None:
 
 def train(trainer: Any) -> dict[str, Any]:
     """Returns the losses `[epoch, seed]` and seconds `[epoch]`; asked an epoch at a time, so each has its test loss."""
-    rows = [next(iter(trainer.train(1))) for _ in range(EPOCHS)]
+    rows = [{**next(iter(trainer.train(1))), **trainer.evaluate()} for _ in range(EPOCHS)]
     curves = {name: np.array([row[name] for row in rows], dtype=np.float32) for name in LOSSES}
     return {**curves, "seconds": np.array([row["seconds"][0] for row in rows], dtype=np.float32)}
 

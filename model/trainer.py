@@ -31,6 +31,7 @@ class LatentEvolutionTrainer:
     Example:
         >>> trainer = LatentEvolutionTrainer({"latent_dims": 16}, recording, seeds=[1, 12])   # epoch 0
         >>> for metrics in trainer.train(3): print(metrics["validation_loss"])               # epochs 1, 2, 3
+        >>> print(trainer.evaluate()["test_loss"])
         >>> saved = trainer.state()                                                          # after epoch 3
         >>> list(LatentEvolutionTrainer(config, recording, [1, 12], saved).train(2))         # epochs 4, 5
     """
@@ -76,7 +77,6 @@ class LatentEvolutionTrainer:
 
             - `train_loss`, `reconstruction_loss`: mean squared errors, mean over the epoch's batches;
             - `validation_loss`: one-step prediction error over the split, with the averaged weights when EMA is on;
-            - `test_loss`: the same on the test split, in the last epoch of the call only;
             - `grad_norm`: before clipping, mean over steps; `learning_rate`: of the last step;
             - `seconds`: wall-clock of training and validation, which all seeds share, so the same for each;
             - `samples_per_second`: of one seed;
@@ -88,10 +88,21 @@ class LatentEvolutionTrainer:
             RuntimeError: The trainer is closed.
         """
         for remaining in range(epochs, 0, -1):
-            metrics = self._train_one_epoch(last=remaining == 1)
+            metrics = self._train_one_epoch()
             seconds = metrics["seconds"][0] or 0.0
             self._require_group().consider_compiling(seconds * (remaining - 1))
             yield metrics
+
+    def evaluate(self) -> Metrics:
+        """Evaluate what has been trained so far on the test split, with the averaged weights when EMA is on.
+
+        Returns:
+            `test_loss`: one-step prediction error, one number per seed; NaN for a seed that met a non-finite loss.
+
+        Raises:
+            RuntimeError: The trainer is closed.
+        """
+        return {"test_loss": self._require_group().evaluate("test").tolist()}
 
     def state(self) -> Mapping[int, Any]:
         """Copy what each seed needs to continue exactly; call it before, between or after epochs.
@@ -123,13 +134,11 @@ class LatentEvolutionTrainer:
             self._group = None
             self._gpu.close()
 
-    def _train_one_epoch(self, *, last: bool) -> Metrics:
+    def _train_one_epoch(self) -> Metrics:
         group = self._require_group()
         started = self._clock()
         metrics: dict[str, Sequence[float | None]] = dict(group.train_epoch())
         seconds = self._clock() - started
-        if last:
-            metrics["test_loss"] = group.evaluate("test").tolist()
         gpu = self._gpu.take()
         shared = {
             "learning_rate": group.learning_rate,

@@ -85,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "set trials of a study side by side")
     _add_folder(compare)
     compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
+    evaluate = add("evaluate", _evaluate, "evaluate trials again whose evaluation failed; nothing is trained")
+    _add_folder(evaluate)
+    evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
     train = add("train", _train, "train one configuration, without a search")
     train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
     _add_results(train)
@@ -244,6 +247,15 @@ def _compare(options: argparse.Namespace) -> int:
     from tune.report.compare import print_comparison
 
     print_comparison(Ledger.read(options.folder, clock=time.time), options.trials, Console())
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from tune.evaluation import evaluate
+
+    evaluate(options.folder, options.trials, Console())
     return 0
 
 

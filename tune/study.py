@@ -109,7 +109,20 @@ class Resources(_Section):
     cpus_per_trial: Annotated[float, Field(gt=0)] = Field(default=1, description="cores; below 1 shares a core")
     gpus_per_trial: Annotated[float, Field(ge=0)] = Field(default=0, description="GPUs; below 1 shares a GPU")
     retries: Annotated[int, Field(strict=True, ge=0)] = Field(
-        default=1, description="how often a trial that died is tried again"
+        default=1,
+        description="how often a trial that crashed or stalled is tried again; out of memory and lost machines have "
+        "rules of their own (docs/failures.md)",
+    )
+    stall_after: Annotated[float, Field(gt=0), BeforeValidator(parse_duration)] | None = Field(
+        default=600,
+        description="seconds, or like 10min: a trial of which nothing is heard for so long, and for `stall_factor` "
+        "epochs, has stalled; six times that until the first epoch of a unit, which loads and compiles; null: never",
+        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
+    )
+    stall_factor: Annotated[float, Field(ge=1)] = Field(
+        default=10.0,
+        description="so many of a trial's own epochs; neighbours and a busy disk make one two or three times as long, "
+        "not ten",
     )
 
     @property

@@ -29,10 +29,15 @@ class Trainer(Protocol):
       user's mistakes.
     - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains.
 
-    And this method, which `latent-tune train --profile` uses on a trainer that it then throws away:
+    And these methods:
 
+    - `evaluate() -> Mapping[str, Sequence[float | None]]`: metrics of the state as it is, like those of an epoch, under
+      names of their own. Called when the state after the last epoch of a unit is durable, so that a mistake in it costs
+      no training: a trial goes on without them (`latent-tune evaluate` tries again), or evaluates again when the
+      study scores one of them; then `train` need not yield it.
     - `profile(trace: Path) -> Mapping`: trains a little, writes a Chrome trace to the path, and returns figures by
-      name, each a number or a mapping of names to numbers, units in the names.
+      name, each a number or a mapping of names to numbers, units in the names. `latent-tune train --profile` uses it
+      on a trainer that it then throws away.
     """
 
     def __init__(
@@ -46,7 +51,7 @@ class Trainer(Protocol):
     def train(self, epochs: int) -> Iterator[Mapping[str, Sequence[float | None]]]:
         """Yields one mapping per epoch; each value has one number per seed, in the order of `seeds`.
 
-        The names `trial`, `seed`, `epoch` and `gpu_seconds` are the tuner's own.
+        The names `trial`, `seed`, `epoch`, `gpu_seconds` and `evaluated` are the tuner's own.
         """
         ...
 

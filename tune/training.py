@@ -22,13 +22,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tune import document
-from tune.drivers.job import Death, Manner, Report, Unit, Unsaved, limit_threads
+from tune.drivers.unit import Death, Evaluation, Manner, Report, Unit, Unsaved, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger import CheckpointStore
 from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.curves import CurveStore
 from tune.ledger.files import refuse_links, write_atomically
-from tune.ledger.runs import Runs
+from tune.ledger.runs import EVALUATED, Runs
 from tune.ledger.space_left import disk_troubles
 from tune.optimizer import Work
 from tune.scoring import has_failed, summarize
@@ -79,7 +79,7 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     store = CheckpointStore(folder / "checkpoints")
     again = f"continue with: latent-tune train {path}"
     done = _done(store, training)
-    if done < training.epochs:
+    if done < training.epochs or not _evaluated(folder):
         work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
         unit = Unit(lambda: trainer, recording, work, Manner(str(store.folder), None, training.threads))
         with disk_troubles(folder, again):
@@ -174,6 +174,13 @@ def _done(store: CheckpointStore, training: Training) -> int:
     return max((epoch for epoch in common if epoch <= trained), default=0)
 
 
+def _evaluated(folder: Path) -> bool:
+    """Says whether the last epoch waits for no evaluation: one that was cut short or failed is done again."""
+    table = CurveStore(folder / "curves", writable=False).table()
+    marks = table[EVALUATED].to_pylist() if EVALUATED in table.column_names else []
+    return 0 not in marks
+
+
 def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[], bool], console: Console) -> int:
     curves = CurveStore(folder / "curves", writable=True)
     done = unit.work.from_epoch
@@ -185,13 +192,20 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
             for report in unit.news():
                 if isinstance(report, Death):
                     (folder / "latent-tune.log").write_text(report.text, encoding="utf-8")
-                    raise LatentTuneError(f"the training died: {report.cause} (log: {folder / 'latent-tune.log'})")
+                    what = "evaluation" if report.kind == "evaluation" else "training"
+                    raise LatentTuneError(f"the {what} died: {report.cause} (log: {folder / 'latent-tune.log'})")
                 if isinstance(report, Unsaved):
                     raise report.error(folder)
+                if isinstance(report, Evaluation):
+                    metrics = {**report.metrics, EVALUATED: [1.0] * len(training.seeds)}
+                    curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
+                    continue
                 if done == unit.work.from_epoch:
                     _write_json(folder / "baseline.json", report.baseline)
                 done = report.epoch
-                curves.append(_TRIAL, unit.work.seeds, report.epoch, report.metrics)
+                due = report.evaluates and report.epoch == training.epochs
+                metrics = {**report.metrics, **({EVALUATED: [0.0] * len(training.seeds)} if due else {})}
+                curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
                 bar.update(task, completed=done, description=_now(report, training))
                 if should_stop() and done < training.epochs:
                     unit.save()

@@ -14,8 +14,9 @@ from rich.console import Console
 
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
-from tune.drivers.job import SCRATCH, Job, limit_threads
+from tune.drivers.job import SCRATCH, Job
 from tune.drivers.ray_processes import watch_vital
+from tune.drivers.unit import limit_threads
 from tune.errors import (
     DiskFull,
     FileMistakes,

@@ -45,7 +45,7 @@ def work_on(
         stopping = stopping or should_stop(ledger)
         return stopping
 
-    drive(Job(optimizer, {}, load_trainer(study.trainer), should_stop=asked))
+    drive(Job(optimizer, study.recording, load_trainer(study.trainer), should_stop=asked))
     if not stopping:
         optimizer.finish()
     ledger.close("interrupted" if stopping else "finished")

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import torch
+
 from tests.fakes.disk import SmallDisk
 
 
@@ -106,6 +108,53 @@ class Unlucky(Quadratic):
             else:
                 disk.fill(int(what))
         return loss
+
+
+class Hungry(Quadratic):
+    """Runs out of memory in its second epoch with more seeds than the recording's `room`, as a GPU does."""
+
+    def _epoch(self, seed: int) -> float:
+        if len(self.seeds) > self.recording["room"] and self.epochs[seed] == 1:
+            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {len(self.seeds)}.00 GiB")
+        return super()._epoch(seed)
+
+
+class Signalled(Quadratic):
+    """Sends its own process the recording's `signal` in its second epoch, so many times as files are in `marks`."""
+
+    def _epoch(self, seed: int) -> float:
+        if self.epochs[seed] == 1 and _takes_one(self.recording["marks"]):
+            os.kill(os.getpid(), self.recording["signal"])
+        return super()._epoch(seed)
+
+
+class Stuck(Quadratic):
+    """Sleeps in its second epoch for the recording's `sleep_s`, so many times as files are in `marks`."""
+
+    def _epoch(self, seed: int) -> float:
+        if self.epochs[seed] == 1 and _takes_one(self.recording["marks"]):
+            time.sleep(self.recording["sleep_s"])
+        return super()._epoch(seed)
+
+
+class Evaluating(Quadratic):
+    """Tells its test loss only when it evaluates, which fails so many times as files are in the recording's `marks`."""
+
+    def evaluate(self) -> dict[str, list[float]]:
+        if _takes_one(self.recording["marks"]):
+            raise OSError("the test split cannot be read")
+        return {"test_loss": [(self.config["x"] - 0.3) ** 2 + seed / 1000 for seed in self.seeds]}
+
+    def baseline(self) -> dict[str, float]:
+        return {"validation_loss": 1.0, "test_loss": 1.0}
+
+
+def _takes_one(marks: str) -> bool:
+    """Removes one file of a folder; says whether there was one."""
+    for mark in Path(marks).iterdir():
+        mark.unlink()
+        return True
+    return False
 
 
 class Choosy(Quadratic):

@@ -205,7 +205,8 @@ def _said(decision: Decision) -> str:
     """Returns a decision in one line."""
     if decision.kind == "start":
         return f"trial {decision.trial} started: {_setting(decision.detail['parameters'])} ({decision.reason})"
-    verb = {"attempt": "died: ", "fail": "failed: "}.get(decision.kind, "")
+    died = decision.kind == "attempt" and decision.detail.get("died", True)
+    verb = "died: " if died else "failed: " if decision.kind == "fail" else ""
     return f"trial {decision.trial} {verb}{decision.reason}"
 
 

@@ -15,12 +15,13 @@ from tune.callbacks.hparams import experiment, session_end, session_start
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import Reached
 from tune.ledger.rows import known_rows
+from tune.ledger.runs import EVALUATED
 from tune.ledger.space_left import vanished
 from tune.ledger.tail import CurveTail
 from tune.scoring import has_failed, summarize
 from tune.standings import scored_baseline
 
-_KEY = ("trial", "seed", "epoch")
+_KEY = ("trial", "seed", "epoch", EVALUATED)
 _GROUPS = {
     "grad_norm": "optimisation/grad_norm",
     "learning_rate": "optimisation/learning_rate",
@@ -111,7 +112,8 @@ class TensorBoard:
 
     def _take_row(self, row: dict[str, Any]) -> None:
         trial, run = self._ledger.trials[row["trial"]], (row["trial"], row["seed"])
-        if row["epoch"] <= self._epochs.get(run, 0):  # trained again after a kill, with the same result
+        evaluated = row.get(EVALUATED) == 1
+        if row["epoch"] <= self._epochs.get(run, 0) - evaluated:  # trained again after a kill, with the same result
             return
         self._session(trial, row["seed"])
         self._epochs[run] = row["epoch"]

@@ -6,6 +6,7 @@ checkpoint like any trial of an interrupted study; so there is one way to contin
 ever needed again. A fresh `Tuner` is made per process.
 """
 
+import errno
 import logging
 import os
 import socket
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import ray
 from ray import tune as ray_tune
@@ -25,10 +26,11 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import SCRATCH, Death, Job, Manner, News, Unit, Unsaved, log
+from tune.drivers.job import SCRATCH, Job, log
+from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
 from tune.drivers.ray_processes import groups_of_their_own
+from tune.drivers.unit import Manner, News, Report, Unit, Unsaved
 from tune.errors import UserMistake
-from tune.ledger.space_left import is_full
 from tune.optimizer import Work
 from tune.study import Study
 from tune.trainer import load_trainer
@@ -46,6 +48,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         self._recording = recording
         self._unit: Unit | None = None
         self._news: Iterator[News] = iter(())
+        self._log: TextIO | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
         """Ray calls this when the actor is given another unit."""
@@ -53,10 +56,14 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         return True
 
     def step(self) -> dict[str, Any]:
-        """Trains for about a second, or one epoch if that takes longer; a trainer's death leaves the actor alive."""
+        """Trains for about a second, or one epoch if that takes longer; a trainer's death leaves the actor alive.
+
+        The first step only says where the unit is, so that it can be found when nothing more is heard of it.
+        """
         if self._unit is None:
             self._unit = self._begin()
             self._news = self._unit.news()
+            return {"news": [], "place": Place.here()}
         began, news = time.monotonic(), []
         for item in self._news:
             news.append(item)
@@ -77,7 +84,9 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         """Frees the unit."""
         if self._unit is not None:
             self._unit.close()
-        self._unit, self._news = None, iter(())
+        if self._log is not None:
+            dump_nowhere(self._log)
+        self._unit, self._news, self._log = None, iter(()), None
 
     def _begin(self) -> Unit:
         for place in self.config["paths"]:
@@ -85,7 +94,9 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
                 sys.path.append(place)
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
         load = partial(load_trainer, self.config["trainer"])
-        return Unit(load, self._recording, work, Manner(**self.config["manner"]))
+        manner = Manner(**self.config["manner"])
+        self._log = dump_into(Path(manner.checkpoints).parent, work.trial)
+        return Unit(load, self._recording, work, manner)
 
 
 class _Unstored:
@@ -137,19 +148,24 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
 class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray ships no types
     """Puts results into the ledger and tells Tune what became of the trial."""
 
-    def __init__(self, job: Job, searcher: LedgerSearcher) -> None:
+    def __init__(self, job: Job, searcher: LedgerSearcher, watch: Watch) -> None:
         super().__init__()
-        self._job, self._searcher = job, searcher
+        self._job, self._searcher, self._watch = job, searcher, watch
 
     def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
         """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
         job, work = self._job, self._searcher.works[trial.trial_id]
+        if "place" in result:
+            self._watch.began(trial.trial_id, work, result["place"])
+        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
         with self._ending_in_order():
             job.take(work, result["news"])
+            if work.trial in job.optimizer.in_flight and self._searcher.failure is None and not job.should_stop():
+                return str(TrialScheduler.CONTINUE)
+        self._watch.ended(trial.trial_id)
+        with self._ending_in_order():
             if work.trial not in job.optimizer.in_flight:
                 return str(TrialScheduler.STOP)
-            if self._searcher.failure is None and not job.should_stop():
-                return str(TrialScheduler.CONTINUE)
             job.optimizer.released(work)
         return str(TrialScheduler.PAUSE)
 
@@ -159,15 +175,17 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         When the study is to stop it is no death of the trial's: the signal went to the actor as well.
         """
         work = self._searcher.works[trial.trial_id]
+        # Not get_error(), which looks where the file is copied to only later.
+        said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        death = self._watch.death(trial.trial_id, said)
         if work.trial not in self._job.optimizer.in_flight:
             return
         with self._ending_in_order():
             if self._job.should_stop():
                 self._job.optimizer.released(work)
             else:
-                said = trial.get_error() or RuntimeError("the actor died")
-                error = getattr(said, "cause", None) or said
-                self._job.take(work, [Unsaved.of(error) if is_full(error) else Death.of(error)])
+                full = any(os.strerror(code) in said for code in (errno.ENOSPC, errno.EDQUOT))
+                self._job.take(work, [Unsaved(True, death.cause, said) if full else death])
 
     @contextmanager
     def _ending_in_order(self) -> Iterator[None]:
@@ -227,16 +245,18 @@ def drive(job: Job, address: str | None = None) -> None:
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         searcher = LedgerSearcher(job, _settings(study, folder), slots)
         resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
+        watch = Watch(job)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, resources),
             tune_config=ray_tune.TuneConfig(
-                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher), reuse_actors=True
+                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher, watch), reuse_actors=True
             ),
-            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0),
+            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch]),
         )
         try:
-            tuner.fit()
+            with every_death_is_an_actors():
+                tuner.fit()
         except Exception:
             if searcher.failure is None:  # else it is of what came before, such as a full disk
                 raise

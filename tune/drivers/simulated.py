@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import isfinite
 
-from tune.drivers.job import Job, Manner, News, Report, Unit
+from tune.drivers.job import Job
+from tune.drivers.unit import Manner, News, Report, Unit
 from tune.errors import DiskFull
 
 
@@ -125,7 +126,7 @@ def _land(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: Virtu
 
 
 def _duration_s(item: News, seeds: int) -> float:
-    """Returns how long an epoch of so many seeds together took; an end takes no time."""
+    """Returns how long an epoch of so many seeds together took; an end and an evaluation take no time."""
     if not isinstance(item, Report):
         return 0.0
     said = next(iter(item.metrics.get("seconds", ())), None)

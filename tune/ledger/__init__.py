@@ -11,10 +11,11 @@ The order of writes is what makes a study crash-only: checkpoint, curves, decisi
 of them leaves a ledger from which the next process takes the same decisions.
 """
 
+from tune.failures import Attempt
 from tune.ledger.checkpoints import CheckpointStore
 from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study
 from tune.ledger.ledger import Ledger
-from tune.ledger.records import Attempt, Decision, Reached, Session, Trial
+from tune.ledger.records import Decision, Reached, Session, Trial
 from tune.ledger.steady import SteadyClock
 
 __all__ = [

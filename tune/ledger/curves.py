@@ -4,6 +4,7 @@ A process appends record batches to a stream of its own, so that a row costs one
 most the batch it was writing. The next process turns streams that were left behind into Parquet, whole batches only.
 What is damaged is left out; a process that holds the study keeps the file in `damaged/` and writes what is left of it.
 A row that was trained again (after a kill) is appended again; the latest counts, and how many were is the redone work.
+What an evaluation adds to an epoch is a further row of that epoch with nothing else in it.
 """
 
 import os
@@ -104,7 +105,7 @@ class CurveStore:
             yield self._settled(path.with_suffix(".parquet"), trials)
 
     def table(self, trials: int | None = None) -> pa.Table:
-        """Returns every row once, the latest of those trained again, sorted by trial, seed, epoch."""
+        """Returns every row once, sorted by trial, seed, epoch; of each metric the latest value that is known."""
         tables = [table for table in self.tables(trials) if table.num_rows]
         if not tables:
             return schema_of(()).empty_table()
@@ -112,8 +113,11 @@ class CurveStore:
         trial, seed, epoch = (table[name].to_numpy() for name, _ in KEY)
         order = np.lexsort((np.arange(table.num_rows), epoch, seed, trial))
         keys = np.stack([trial, seed, epoch], axis=1)[order]
-        last = np.append(np.any(keys[1:] != keys[:-1], axis=1), True)
-        return table.take(order[last])
+        first = np.insert(np.any(keys[1:] != keys[:-1], axis=1), 0, True)
+        if first.all():
+            return table.take(order)
+        starts = np.flatnonzero(first)
+        return pa.table({name: _latest(table[name].take(order), starts) for name in table.column_names})
 
     def _files(self) -> list[Path]:
         """The files in order; a stream is left out when its Parquet file is already there."""
@@ -154,3 +158,10 @@ class CurveStore:
         self._file, self._columns = file, columns
         self._writer = new_stream(file, columns)
         sync_folder(self.folder)
+
+
+def _latest(column: pa.ChunkedArray, starts: np.ndarray) -> pa.ChunkedArray:
+    """Returns of each group of rows, given by where it starts, the last value that is not null."""
+    known = np.where(column.is_valid().to_numpy(), np.arange(len(column)), -1)
+    last = np.maximum.reduceat(known, starts)
+    return column.take(pa.array(last, mask=last < 0))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from math import isfinite, nan
+from math import nan
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,11 +29,12 @@ from tune.ledger.identity import (
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
-from tune.ledger.runs import GPU_SECONDS, Runs
+from tune.ledger.runs import EVALUATED, GPU_SECONDS, Runs
 from tune.ledger.space_left import free_reserve, hold_reserve
 from tune.study import Study, build_study, dump_study
 
 Clock = Callable[[], float]
+Evaluation = Literal["none", "later", "due", "done"]
 
 
 class Ledger:
@@ -235,8 +236,15 @@ class Ledger:
 
     def dead(self, trial: int) -> frozenset[int]:
         """Returns the seeds of a trial whose loss has become non-finite."""
-        curves = {seed: self.curve(trial, seed) for seed in self.study.seeds}
-        return frozenset(seed for seed, curve in curves.items() if curve and not isfinite(curve[-1]))
+        return frozenset(seed for seed in self.study.seeds if self._runs.diverged(trial, seed))
+
+    def unevaluated(self, trial: int, epoch: int) -> tuple[int, ...]:
+        """Returns the seeds of a trial that trained up to an epoch and whose evaluation after it is still to come."""
+        return tuple(seed for seed in self.study.seeds if self._runs.unevaluated(trial, seed, epoch))
+
+    def scored(self, trial: int, seeds: Sequence[int], epoch: int) -> bool:
+        """Says whether the scored metric of an epoch is known of all these seeds."""
+        return all(self._runs.scored(trial, seed, epoch) for seed in seeds)
 
     def trained(self, trial: int) -> dict[int, int]:
         """Returns by seed the epochs that have been trained, whether or not a checkpoint holds them yet."""
@@ -290,8 +298,10 @@ class Ledger:
         epoch: int,
         metrics: Mapping[str, Sequence[float | None]],
         held_s: float = 0.0,
+        *,
+        evaluation: Evaluation = "none",
     ) -> None:
-        """Writes one epoch of some seeds of a trial.
+        """Writes one epoch of some seeds of a trial, or what the evaluation after it adds.
 
         Args:
             trial: Its number.
@@ -300,6 +310,9 @@ class Ledger:
             metrics: By name, one value per seed.
             held_s: Seconds for which the trial held its slot for it. Where trials have GPUs, the column `gpu_seconds`
                 keeps each seed's equal share.
+            evaluation: What the trainer's evaluation apart from training has to do with these metrics. none: it has
+                none; later: it comes after a later epoch; due: it comes after this one; done: these are what it came
+                to, to be added to an epoch that is there.
 
         Raises:
             ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
@@ -307,7 +320,8 @@ class Ledger:
         """
         self._check_lease()
         scored = self.study.score.metric
-        if scored not in metrics:
+        known = evaluation == "done" and self.scored(trial, seeds, epoch)
+        if scored not in metrics and not known and evaluation not in ("later", "due"):
             raise ValueError(f"the trainer yields no '{scored}', which the study scores; it yields {sorted(metrics)}")
         uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
         if uneven:
@@ -315,6 +329,8 @@ class Ledger:
         if self.study.resources.gpus_per_trial:
             share = held_s * self.study.resources.gpus_per_trial / len(seeds)
             metrics = {**metrics, GPU_SECONDS: [share] * len(seeds)}
+        if evaluation in ("due", "done"):
+            metrics = {**metrics, EVALUATED: [float(evaluation == "done")] * len(seeds)}
         self._runs.refuse_gap(trial, seeds, epoch)
         self._curves.append(trial, seeds, epoch, metrics)  # first, and if it fails memory is not ahead of the disk
         self._runs.take(trial, seeds, epoch, metrics)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from math import inf, nan
 from typing import Any, Literal, Self
 
+from tune.failures import Attempt
+
 Kind = Literal["open", "close", "grow", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
 STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
@@ -19,8 +21,8 @@ class Decision:
     Attributes:
         kind: open, close: a process began or ended its work on the study; grow: the study is to do more, as `detail`
             says; start: a new trial; reach: a trial stands at
-            a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung; attempt: it died and
-            is tried again; fail: it died for good; stop: it is not promoted any more.
+            a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung; attempt: a unit of
+            it ended without a result (see `Attempt`); fail: it died for good; stop: it is not promoted any more.
         trial: Its number; None for open, close and grow.
         rung: Index of the rung that the decision is about.
         reason: For people.
@@ -81,15 +83,6 @@ class Reached:
         )
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One death of a trial: its cause in one line, the log that has the rest, when."""
-
-    cause: str
-    log: str
-    time: float
-
-
 @dataclass
 class Trial:
     """One configuration, as its decisions left it.
@@ -100,7 +93,7 @@ class Trial:
         rung: Index of the rung it heads for or stands at.
         seeds: How many seeds the final race has given it in all; 0 before.
         reached: Result by rung index.
-        attempts: Its deaths.
+        attempts: Its units of work that ended without a result.
         ended: Why it trains no more, None while it may.
         reason: Of the latest decision.
         started: Seconds since the epoch.
@@ -176,7 +169,7 @@ class Trial:
         elif decision.kind == "race":
             self.seeds = int(decision.detail["seeds"])
         elif decision.kind == "attempt":
-            self.attempts.append(Attempt(decision.reason, str(decision.detail.get("log", "")), decision.time))
+            self.attempts.append(Attempt.of(decision.detail, decision.reason, decision.time))
         elif decision.kind == "fail":
             self.ended = "failed"
         elif decision.kind == "stop":

@@ -6,6 +6,10 @@ from math import isfinite, nan
 
 import pyarrow as pa
 
+EVALUATED = "evaluated"
+"""The curve column that the tuner adds where a trainer evaluates apart from training: 0 in the row of a unit's last
+epoch, whose evaluation is to come, and 1 in the row of the same epoch that the evaluation adds."""
+
 GPU_SECONDS = "gpu_seconds"
 """The curve column that the tuner adds where trials have GPUs: a seed's share of the time for which it held them."""
 
@@ -30,6 +34,8 @@ class Runs:
         self._metric = metric
         self._values: dict[tuple[int, int], list[float]] = {}
         self._cut_off: set[tuple[int, int, int]] = set()  # trial, seed, epoch
+        self._unscored: dict[tuple[int, int], set[int]] = {}
+        self._unevaluated: dict[tuple[int, int], set[int]] = {}
         self._pace: dict[int, tuple[float, int]] = {}
 
     def take_table(self, table: pa.Table) -> None:
@@ -41,19 +47,19 @@ class Runs:
         trials, seeds, epochs = (table[name].to_pylist() for name in ("trial", "seed", "epoch"))
         columns = {
             name: table[name].to_pylist()
-            for name in (self._metric, "seconds", GPU_SECONDS)
+            for name in (self._metric, "seconds", GPU_SECONDS, EVALUATED)
             if name in table.column_names
         }
-        places = zip(trials, epochs, strict=True)
+        marks = columns.get(EVALUATED, [None] * len(trials))
         start = 0
-        for (trial, epoch), rows in groupby(places):
+        for (trial, epoch, _), rows in groupby(zip(trials, epochs, marks, strict=True)):
             end = start + len(list(rows))
             metrics = {name: values[start:end] for name, values in columns.items()}
             self._take(trial, seeds[start:end], epoch, metrics)
             start = end
 
     def take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]) -> None:
-        """Takes one epoch of some seeds of a trial.
+        """Takes one epoch of some seeds of a trial, or what the evaluation of that epoch adds to it.
 
         Raises:
             ValueError: If an epoch was left out.
@@ -74,6 +80,20 @@ class Runs:
         """Returns the scored metric of one run by epoch, nan where it is not known."""
         return self._values.get((trial, seed), ())
 
+    def diverged(self, trial: int, seed: int) -> bool:
+        """Says whether the latest known value of a run is not finite; one that is to be evaluated is not known."""
+        unknown, curve = self._unscored.get((trial, seed), ()), self.curve(trial, seed)
+        known = (curve[epoch - 1] for epoch in range(len(curve), 0, -1) if epoch not in unknown)
+        return not isfinite(next(known, 0.0))
+
+    def scored(self, trial: int, seed: int, epoch: int) -> bool:
+        """Says whether the scored metric of an epoch is there, finite or not."""
+        return epoch <= len(self.curve(trial, seed)) and epoch not in self._unscored.get((trial, seed), ())
+
+    def unevaluated(self, trial: int, seed: int, epoch: int) -> bool:
+        """Says whether the evaluation after an epoch is still to come."""
+        return epoch in self._unevaluated.get((trial, seed), ())
+
     def pace(self, trial: int) -> float:
         """Returns the seconds that an epoch of one seed of a trial took on average; nan when the trainer tells none."""
         seconds, rows = self._pace.get(trial, (0.0, 0))
@@ -82,14 +102,29 @@ class Runs:
     def _take(
         self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]
     ) -> None:
-        for seed, value in zip(seeds, metrics.get(self._metric, [None] * len(seeds)), strict=True):
-            self._take_value(trial, seed, epoch, value)
+        values = metrics.get(self._metric, [None] * len(seeds))
+        marks = metrics.get(EVALUATED, [None] * len(seeds))
+        for seed, value, mark in zip(seeds, values, marks, strict=True):
+            waiting = self._unevaluated.setdefault((trial, seed), set())
+            if mark == 1:
+                waiting.discard(epoch)
+                self._add_value(trial, seed, epoch, value)
+            else:
+                self._take_value(trial, seed, epoch, value)
+                if mark == 0:
+                    waiting.add(epoch)
         # Seeds that train together share its seconds.
         known = [value for value in metrics.get("seconds", ()) if value is not None and isfinite(value)]
         seconds, rows = self._pace.get(trial, (0.0, 0))
         self._pace[trial] = seconds + sum(set(known)), rows + len(known)
         for share in metrics.get(GPU_SECONDS, ()):  # one by one: the order of a sum shows in its last bit
             self.gpu_seconds += share or 0.0
+
+    def _add_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
+        """Takes the scored metric from an evaluation: nothing was trained for it."""
+        if value is not None and epoch <= len(self.curve(trial, seed)):
+            self._values[trial, seed][epoch - 1] = float(value)
+            self._unscored[trial, seed].discard(epoch)
 
     def _take_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
         curve, row = self._values.setdefault((trial, seed), []), (trial, seed, epoch)
@@ -102,6 +137,8 @@ class Runs:
             self._cut_off.add(row)
             return
         self._cut_off.discard(row)
+        unknown = self._unscored.setdefault((trial, seed), set())
+        (unknown.add if value is None else unknown.discard)(epoch)
         if epoch == len(curve) + 1:
             curve.append(number)
         else:

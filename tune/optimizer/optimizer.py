@@ -1,18 +1,19 @@
 """What to run next, what to stop: every decision is a function of the ledger and the study."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 from statistics import fmean
 from typing import Any
 
 from tune.errors import StudyStopped
+from tune.failures import Attempt, FailureClass, Retry, retry
 from tune.ledger import Ledger, Trial
 from tune.optimizer.retention import Retention
 from tune.optimizer.spending import Spending
 from tune.optimizer.suggest import needs_results, suggest
 from tune.race import Finalist, next_finalist
-from tune.rungs import cost, next_step, ordinal, promotable, ranked
+from tune.rungs import Step, cost, next_step, ordinal, promotable, ranked
 from tune.scoring import has_failed, restlessness, score
 from tune.standings import unseen_failures
 
@@ -30,7 +31,7 @@ class Work:
         configuration: The study's fixed values overlaid with the trial's parameters.
         seeds: Which seeds.
         from_epoch: Epochs that each of them has done.
-        to_epoch: Epochs that each of them is to have done.
+        to_epoch: Epochs that each of them is to have done; the same when only the evaluation after them is to be done.
     """
 
     trial: int
@@ -67,15 +68,21 @@ class Optimizer:
     def next_work(self) -> Work | None:
         """Returns work for one free slot: unfinished, else new, else promoted, else raced; None when there is none now.
 
+        A trial that must be alone (`tune.failures.retry`) waits until nothing is in flight, and is then the only one.
+
         Raises:
             StudyStopped: If the first trials all died of one cause.
         """
         self._retention.collect()
         self._stop_if_doomed()
+        if any(self._plan(self.ledger.trials[number]).alone for number in self._in_flight):
+            return None
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
         for choose in (self._unfinished, *next_ones, self._last_resort, self._race, self._spend_rest):
             trial = choose()
             while trial is not None:
+                if self._in_flight and self._plan(trial).alone:
+                    return None
                 work = self._work(trial)
                 if work is not None:
                     self._in_flight.add(trial.number)
@@ -98,20 +105,37 @@ class Optimizer:
         self._in_flight.discard(work.trial)
         self.ledger.set_in_flight(sorted(self._in_flight))
 
-    def failed(self, work: Work, cause: str, log: str = "") -> None:
+    def failed(self, work: Work, cause: str, log: str = "", kind: FailureClass = "crashed") -> None:
         """Takes back work that died.
 
         Args:
             work: What was trained.
             cause: One line; trials that die of one cause have the same.
             log: Where the rest can be read.
+            kind: The class of failure; how the trial goes on depends on it, see `tune.failures.retry`.
         """
         self.released(work)
         trial = self.ledger.trials[work.trial]
-        self.ledger.decide("attempt", work.trial, trial.rung, cause, {"log": log})
-        if len(trial.attempts) > self.study.resources.retries:
-            self.ledger.decide("fail", work.trial, trial.rung, f"died {len(trial.attempts)} times, last of: {cause}")
+        trained = sum(self.ledger.trained(work.trial).values())
+        attempt = Attempt(cause, log, 0.0, kind, work.seeds, work.to_epoch, trained)
+        plan = retry([*trial.attempts, attempt], self.study.resources.retries)
+        self.ledger.decide("attempt", work.trial, trial.rung, plan.reason, attempt.detail)
+        if plan.over:
+            self.ledger.decide("fail", work.trial, trial.rung, plan.over)
         self._retention.collect()
+
+    def unevaluated(self, work: Work, cause: str, log: str = "") -> None:
+        """Takes back work that was trained and scored, and whose evaluation failed; its trial goes on without it.
+
+        Args:
+            work: What was trained.
+            cause: One line.
+            log: Where the rest can be read.
+        """
+        attempt = Attempt(cause, log, 0.0, "evaluation", work.seeds, work.to_epoch, died=False)
+        reason = f"the evaluation after epoch {work.to_epoch} failed, the training is kept: {cause}"
+        self.ledger.decide("attempt", work.trial, self.ledger.trials[work.trial].rung, reason, attempt.detail)
+        self.complete(work)
 
     def finish(self) -> None:
         """Closes the trials that are not promoted any more."""
@@ -125,11 +149,24 @@ class Optimizer:
         aim = self._spending.aim(trial, trial.rung)
         judged = dict.fromkeys(self.ledger.judged(trial.number, aim.epochs), aim.epochs)
         done, dead = {**self.ledger.done(trial.number), **judged}, self.ledger.dead(trial.number)
-        step = next_step(aim, self.study.seeds, done, dead)
+        step = next_step(aim, self.study.seeds, done, dead) or self._evaluation(trial, dead)
         if step is None:
             return None
         configuration = {**self.study.fixed, **trial.parameters}
-        return Work(trial.number, configuration, step.seeds, step.from_epoch, step.to_epoch)
+        seeds = step.seeds[: self._plan(trial).most_seeds]
+        return Work(trial.number, configuration, seeds, step.from_epoch, step.to_epoch)
+
+    def _evaluation(self, trial: Trial, dead: Collection[int]) -> Step | None:
+        """Returns the evaluation that was cut short, or failed and is scored; None when there is none to be done."""
+        epoch = self.study.rungs[trial.rung].epochs
+        given_up = {seed for one in trial.attempts if not one.died and one.epoch == epoch for seed in one.seeds}
+        there = {seed for seed, done in self.ledger.done(trial.number).items() if done == epoch}
+        waiting = (set(self.ledger.unevaluated(trial.number, epoch)) & there) - given_up - set(dead)
+        seeds = tuple(seed for seed in self.ledger.seeds(trial.number, trial.rung) if seed in waiting)
+        return Step(seeds, epoch, epoch) if seeds else None
+
+    def _plan(self, trial: Trial) -> Retry:
+        return retry(trial.attempts, self.study.resources.retries)
 
     def _reach(self, trial: Trial) -> None:
         rule, rung, baseline = self.study.score, trial.rung, self._baseline
@@ -174,7 +211,8 @@ class Optimizer:
         return self._unhurried and (paid is None or len(self.ledger.trials) < paid)
 
     def _unfinished(self) -> Trial | None:
-        return next((t for t in self.ledger.trials if t.open and t.number not in self._in_flight), None)
+        waiting = (trial for trial in self.ledger.trials if trial.open and trial.number not in self._in_flight)
+        return next((trial for trial in waiting if not (self._in_flight and self._plan(trial).alone)), None)
 
     def _promotion(self) -> Trial | None:
         """Promotes the best trial that has earned it; stops others if asked to.
@@ -303,7 +341,8 @@ class Optimizer:
             if trial.confirmed and trial.last is not None and not trial.ended
         ]
         rules = (study.most_seeds, study.confirm.finalists, self._baseline, study.score)
-        chosen = next_finalist(finalists, *rules, busy=self._in_flight & {one.number for one in finalists})
+        busy = self._in_flight | {trial.number for trial in self.ledger.trials if trial.racing}
+        chosen = next_finalist(finalists, *rules, busy=busy & {one.number for one in finalists})
         if chosen is None:
             return None
         number, why = chosen
@@ -327,7 +366,7 @@ class Optimizer:
         first = self.ledger.trials[:_DOOMED_AFTER]
         if len(first) == _DOOMED_AFTER and all(trial.ended == "failed" for trial in first):
             last = [trial.attempts[-1] for trial in first]
-            if len({attempt.cause for attempt in last}) == 1:
+            if len({attempt.same for attempt in last}) == 1 and last[0].kind != "lost":
                 log = f" (log: {last[0].log})" if last[0].log else ""
                 raise StudyStopped(f"the first {_DOOMED_AFTER} trials all died of one cause: {last[0].cause}{log}")
 
@@ -339,6 +378,7 @@ class Optimizer:
         """
         if any(trial.reached for trial in self.ledger.trials):
             return False
-        causes = [trial.attempts[-1].cause for trial in self.ledger.trials if trial.ended == "failed"]
+        hopeless = [trial for trial in self.ledger.trials if trial.ended == "failed" or self._plan(trial).alone]
+        causes = [trial.attempts[-1].same for trial in hopeless]
         waited_for = any(trial.ended is None for trial in self.ledger.trials[:_DOOMED_AFTER])
-        return waited_for and len(causes) >= _DOOMED_AFTER and len(set(causes)) == 1
+        return waited_for and len(causes) >= _DOOMED_AFTER and len(set(causes)) == 1 and causes[0][0] != "lost"

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tune.failures import CLASSES, DIVERGED, Attempt
 from tune.ledger import Ledger
 from tune.ledger.records import State
 from tune.rungs import cost
@@ -87,8 +88,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Failure:
-    """One cause of death: which trials died of it, how often, and where the latest log lies."""
+    """One cause of failure: its class, the latest words for it, how often, of which trials, where the latest log lies.
 
+    `deaths` counts units of work without a result, those included whose trial went on; seeds where the class is
+    `diverged`.
+    """
+
+    kind: str
     cause: str
     deaths: int
     trials: tuple[int, ...]
@@ -173,16 +179,32 @@ def trial_seconds(curves: pa.Table) -> dict[int, float]:
 
 
 def failures(ledger: Ledger) -> list[Failure]:
-    """Returns why trials died, the most frequent cause first."""
-    found: dict[str, list[tuple[int, str]]] = {}
+    """Returns what went wrong, by class and cause, the most frequent first; then the seeds that diverged."""
+    found: dict[tuple[str, str], list[tuple[Attempt, int]]] = {}
     for trial in ledger.trials:
         for attempt in trial.attempts:
-            found.setdefault(attempt.cause, []).append((trial.number, attempt.log))
-    rows = [
-        Failure(cause, len(deaths), tuple(sorted({number for number, _ in deaths})), deaths[-1][1])
-        for cause, deaths in found.items()
-    ]
-    return sorted(rows, key=lambda row: (-row.deaths, row.cause))
+            found.setdefault(attempt.same, []).append((attempt, trial.number))
+    rows = []
+    for (kind, _), all_of_it in found.items():
+        latest = max((attempt for attempt, _ in all_of_it), key=lambda attempt: attempt.time)
+        trials = tuple(sorted({number for _, number in all_of_it}))
+        rows.append(Failure(kind, latest.cause, len(all_of_it), trials, latest.log))
+    rows.sort(key=lambda row: (-row.deaths, row.cause))
+    diverged = {trial.number: len(ledger.dead(trial.number)) for trial in ledger.trials}
+    seeds, numbers = sum(diverged.values()), tuple(number for number, count in diverged.items() if count)
+    return [*rows, *([Failure(DIVERGED, "the loss of a seed became non-finite", seeds, numbers, "")] if seeds else [])]
+
+
+def failure_counts(ledger: Ledger) -> dict[str, dict[str, int]]:
+    """Returns by class of failure how many attempts (where it is diverged: seeds) and how many trials there were."""
+    counts: dict[str, dict[str, int]] = {}
+    rows = failures(ledger)
+    for kind in (*CLASSES, DIVERGED):
+        here = [row for row in rows if row.kind == kind]
+        trials = {number for row in here for number in row.trials}
+        unit = "seeds" if kind == DIVERGED else "attempts"
+        counts[kind] = {unit: sum(row.deaths for row in here), "trials": len(trials)}
+    return counts
 
 
 def cost_of(ledger: Ledger) -> Cost:

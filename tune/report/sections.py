@@ -144,12 +144,28 @@ def _rung(study: Study, index: int) -> str:
 
 def _failures(results: Results) -> list[str]:
     rows = [
-        [failure.cause, str(failure.deaths), " ".join(map(str, failure.trials)), failure.log]
+        [
+            failure.kind.replace("_", " "),
+            failure.cause,
+            str(failure.deaths),
+            " ".join(map(str, failure.trials)),
+            failure.log,
+        ]
         for failure in failures(results.ledger)
     ]
     if not rows:
         return []
-    return ["## Trials that died", "", *table(["cause", "deaths", "trials", "log"], rows, left=("cause", "log"))]
+    text = ("class", "cause", "log")
+    return [
+        "## What went wrong",
+        "",
+        (
+            "By class and cause, in the words of the latest. Deaths are units of work without a result, most of which "
+            "were tried again; a trial whose evaluation failed may have gone on without it. Diverged counts seeds."
+        ),
+        "",
+        *table(["class", "cause", "deaths", "trials", "log"], rows, left=text),
+    ]
 
 
 def _cost(results: Results) -> list[str]:

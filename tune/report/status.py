@@ -13,7 +13,7 @@ from rich.text import Text
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import STATES
 from tune.report import wording
-from tune.report.results import cost_of, failed_seeds
+from tune.report.results import cost_of, failed_seeds, failure_counts
 from tune.sizes import show_size
 from tune.standings import Standing, incumbent, scored_baseline, standings
 
@@ -45,6 +45,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "checkpoint_bytes": ledger.checkpoints.usage().size,
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
+        "failure_classes": failure_counts(ledger),
     }
     plain: dict[str, Any] = _plain(said)
     return plain
@@ -76,6 +77,7 @@ def print_status(ledger: Ledger, console: Console) -> None:
         ("stored", _stored(ledger)),
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
+        *_failures(ledger),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)
@@ -159,6 +161,18 @@ def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]
         if shown:
             lines.append((state, f"trial{'s' if len(shown) > 1 else ''} {', '.join(shown)}"))
     return lines
+
+
+def _failures(ledger: Ledger) -> list[tuple[str, str]]:
+    """Returns what went wrong, by class, in one line; none when nothing did."""
+    said = []
+    for kind, counts in failure_counts(ledger).items():
+        (unit, count), trials = next(iter(counts.items())), counts["trials"]
+        if count:
+            said.append(
+                f"{kind.replace('_', ' ')} {wording.count(count, unit[:-1])} of {wording.count(trials, 'trial')}"
+            )
+    return [("failures", ", ".join(said))] if said else []
 
 
 def _headway(ledger: Ledger, trial: Trial) -> str:

@@ -82,15 +82,18 @@ def seeds_table(results: Results) -> Table:
 
 
 def failure_table(found: list[Failure]) -> Table:
-    """Returns why trials died."""
-    table = plain_table("Trials that died")
+    """Returns what went wrong."""
+    table = plain_table("What went wrong")
+    table.add_column("class")
     table.add_column("cause", overflow="fold")
     table.add_column("deaths", justify="right")
     table.add_column("trials", overflow="fold")
     table.add_column("log", overflow="fold")
     for failure in found:
         trials = " ".join(map(str, failure.trials))
-        table.add_row(Text(failure.cause), str(failure.deaths), trials, Text(failure.log))
+        table.add_row(
+            failure.kind.replace("_", " "), Text(failure.cause), str(failure.deaths), trials, Text(failure.log)
+        )
     return table
 
 

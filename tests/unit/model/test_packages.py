@@ -25,7 +25,7 @@ recording = {"voltages": np.random.default_rng(0).standard_normal((60, 7), dtype
 config = {"latent_dims": 2, "hidden_units": 4, "batch_size": 8, "device": "cpu"}
 trainer = LatentEvolutionTrainer(config, LatentEvolutionTrainer.prepare_recording(recording), [1, 12])
 (metrics,) = trainer.train(1)
-assert np.isfinite(metrics["test_loss"]).all()
+assert np.isfinite([*metrics["validation_loss"], *trainer.evaluate()["test_loss"]]).all()
 """
 
 

@@ -23,7 +23,7 @@ from tune.ledger.space_left import estimate, explained, free_bytes, is_full, nee
 from tune.optimizer import Optimizer
 from tune.report.page import write_report
 from tune.trainer import load_trainer
-from tune.work import _log_to
+from tune.work import _logged
 
 
 @pytest.fixture
@@ -175,15 +175,13 @@ def test_the_report(disk: SmallDisk, ledger: Ledger) -> None:
 
 def test_the_log(disk: SmallDisk, capfd: pytest.CaptureFixture[str]) -> None:
     """A line that does not fit is lost, without a word on the terminal; later ones are written."""
-    handler = _log_to(disk.path / "latent-tune.log")
     log = logging.getLogger("latent-tune")
-    disk.fill()
-    for number in range(1000):
-        log.info("line %d, and more of it", number)
-    disk.free()
-    log.info("the last line")
-    log.removeHandler(handler)
-    handler.close()
+    with _logged(disk.path / "latent-tune.log"):
+        disk.fill()
+        for number in range(1000):
+            log.info("line %d, and more of it", number)
+        disk.free()
+        log.info("the last line")
     assert (disk.path / "latent-tune.log").read_text().endswith("the last line\n")
     assert capfd.readouterr().err == ""
 

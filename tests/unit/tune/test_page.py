@@ -85,8 +85,14 @@ def test_report_names_the_lucky_and_the_dead(ledger: Ledger) -> None:
     text = write_report(ledger).read_text()
     (luck,) = gather(ledger).lucky
     assert f"- Trial {luck.standing.number} " in text.split("## What one seed would have preferred")[1]
-    (death,) = _rows(text, "Trials that died")
-    assert death == {"cause": "ValueError: a | b", "deaths": "2", "trials": "5", "log": "logs/trial-5.log"}
+    (death,) = _rows(text, "What went wrong")
+    assert death == {
+        "class": "crashed",
+        "cause": "ValueError: a | b",
+        "deaths": "2",
+        "trials": "5",
+        "log": "logs/trial-5.log",
+    }
 
 
 def test_best_is_the_winner_in_full(ledger: Ledger) -> None:

@@ -1,0 +1,124 @@
+"""The same failures lead to the same decisions, whatever drives the study."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contracts.test_drivers import ONE_SLOT, Drive, drive, told, work_on
+from tests.fakes.studies import quadratic_study
+from tune.ledger import Ledger
+from tune.study import Study
+
+__all__ = ["drive"]
+
+FIVE: dict[str, Any] = {
+    **ONE_SLOT,
+    "space": {"x": {"uniform": [0, 1]}},
+    "search": {"trials": 3},
+    "seeds": [1, 2, 3, 4, 5],
+    "rungs": [{"epochs": 3, "seeds": 5}],
+}
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Callable[[int], str]:
+    """Makes a folder with so many files, each of which lets something go wrong once."""
+
+    def make(count: int) -> str:
+        folder = tmp_path / "marks"
+        folder.mkdir()
+        for number in range(count):
+            (folder / str(number)).touch()
+        return str(folder)
+
+    return make
+
+
+def study_of(trainer: str, recording: dict[str, Any], **changes: Any) -> Study:
+    """A study of three trials, five seeds each, on one rung."""
+    return quadratic_study(trainer=f"tests.fakes.trainers:{trainer}", recording=recording, **{**FIVE, **changes})
+
+
+def results(ledger: Ledger) -> list[tuple[int, int, int, float]]:
+    """Every epoch of every run."""
+    rows = ledger.curves().to_pylist()
+    return [(row["trial"], row["seed"], row["epoch"], row["validation_loss"]) for row in rows]
+
+
+def test_out_of_memory_trains_fewer_seeds_at_a_time(drive: Drive, tmp_path: Path) -> None:
+    """Five seeds do not fit, nor three, two do: a trial is as good as if all had fit; the next learns anew."""
+    hungry = work_on(study_of("Hungry", {"room": 2}), tmp_path / "hungry", drive)
+    for trial in hungry.trials:
+        assert [(one.kind, len(one.seeds)) for one in trial.attempts] == [("out_of_memory", 5), ("out_of_memory", 3)]
+        assert trial.confirmed
+    said = [decision.reason for decision in hungry.decisions if decision.kind == "attempt"]
+    assert said[0].startswith("out of memory with 5 seeds; tried again with 3 (OutOfMemoryError: CUDA out of memory")
+    assert said[1].startswith("out of memory with 3 seeds; tried again with 2 (")
+    assert results(hungry) == results(work_on(study_of("Quadratic", {}), tmp_path / "plain", drive))
+
+
+def test_out_of_memory_with_one_seed_alone_is_the_end(drive: Drive, tmp_path: Path) -> None:
+    """Where nothing helps the trials fail of it, and three that do end the study."""
+    from tune.errors import StudyStopped
+
+    study = study_of("Hungry", {"room": 0}, seeds=[1, 2], rungs=[{"epochs": 3, "seeds": 2}], search={"trials": 9})
+    with pytest.raises(StudyStopped, match=r"the first 3 trials all died of one cause: OutOfMemoryError: CUDA"):
+        work_on(study, tmp_path / "q", drive)
+    ledger = Ledger.read(tmp_path / "q", clock=lambda: 0.0)
+    assert [[len(one.seeds) for one in trial.attempts] for trial in ledger.trials] == [[2, 1, 1]] * 3
+    assert ledger.trials[0].reason.startswith(
+        "out of memory with 1 seed and nothing else in training: OutOfMemoryError"
+    )
+
+
+def test_a_log_of_each_trial_has_the_traceback(drive: Drive, tmp_path: Path) -> None:
+    """The path that a death names holds the text, wherever the trainer ran."""
+    ledger = work_on(study_of("Hungry", {"room": 4}), tmp_path / "q", drive)
+    for trial in ledger.trials:
+        (attempt,) = trial.attempts
+        text = Path(attempt.log).read_text()
+        assert attempt.cause in text
+        assert "Traceback" in text
+        assert "in _epoch" in text
+
+
+def test_an_evaluation_that_fails_keeps_its_training(drive: Drive, tmp_path: Path, marks: Callable[[int], str]) -> None:
+    """The trial goes on without the metric, no epoch is trained again, and the failure is counted."""
+    ledger = work_on(study_of("Evaluating", {"marks": marks(1)}), tmp_path / "q", drive)
+    (failed,) = [trial for trial in ledger.trials if trial.attempts]
+    (attempt,) = failed.attempts
+    assert (attempt.kind, attempt.cause) == ("evaluation", "OSError: the test split cannot be read")
+    assert all(trial.confirmed for trial in ledger.trials)
+    assert (ledger.redone, ledger.spent) == (0, 3 * 5 * 3)
+    rows = ledger.curves().to_pylist()
+    with_test = {(row["trial"], row["epoch"]) for row in rows if row["test_loss"] is not None}
+    assert with_test == {(trial.number, 3) for trial in ledger.trials if trial is not failed}
+    assert results(ledger) == results(work_on(study_of("Quadratic", {}), tmp_path / "plain", drive))
+
+
+def test_a_scored_evaluation_that_fails_is_done_again_alone(
+    drive: Drive, tmp_path: Path, marks: Callable[[int], str]
+) -> None:
+    """Where the score comes from the evaluation its failure is a death; the retry trains nothing."""
+    ledger = work_on(study_of("Evaluating", {"marks": marks(1)}, score={"metric": "test_loss"}), tmp_path / "q", drive)
+    assert [one.kind for trial in ledger.trials for one in trial.attempts] == ["evaluation"]
+    assert (ledger.redone, ledger.spent) == (0, 3 * 5 * 3)
+    for trial in ledger.trials:
+        losses = {seed: (trial.parameters["x"] - 0.3) ** 2 + seed / 1000 for seed in (1, 2, 3, 4, 5)}
+        assert trial.reached[0].losses == losses
+
+
+def test_a_study_stopped_before_its_evaluation_evaluates_when_continued(
+    drive: Drive, tmp_path: Path, marks: Callable[[int], str]
+) -> None:
+    """An evaluation that was cut short is not lost, and costs no epoch."""
+    study = study_of("Evaluating", {"marks": marks(0)})
+    work_on(study, tmp_path / "q", drive, should_stop=lambda ledger: ledger.spent >= 15)
+    ledger = work_on(study, tmp_path / "q", drive)
+    rows = [row for row in ledger.curves().to_pylist() if row["epoch"] == 3]
+    assert len(rows) == 15
+    assert all(row["test_loss"] is not None for row in rows)
+    assert ledger.redone == 0
+    assert told(ledger) == told(work_on(study, tmp_path / "whole", drive))

@@ -1,0 +1,229 @@
+"""What the Ray driver does about actors that die or fall silent.
+
+An actor that is stuck answers nothing, `ray.kill` included (measured on Ray 2.60: a stopped process outlives it). So it
+is ended from outside, by a task on its node that knows its process.
+"""
+
+import faulthandler
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+import psutil
+import ray
+from ray import tune as ray_tune
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from tune.drivers.failures import Silence, trial_log
+from tune.drivers.job import Job, log
+from tune.drivers.unit import Death
+from tune.failures import failure_class
+from tune.optimizer import Work
+
+_DUMP = signal.SIGUSR1
+_DUMP_S = 5.0
+_PROBE_S = 10.0
+_MEMORY_MONITOR = "running low on memory"
+_CREATION = "error raised in its creation task"
+_RAISED = "ray::"  # how the text of a task's own exception begins, which ends with the exception
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an actor lives.
+
+    Attributes:
+        node: Ray's name of it.
+        pid: Of its process.
+        started: When that began, in seconds since the epoch; another process may get the same number later.
+        oom_kills: How many processes the kernel of that machine had killed for want of memory by then.
+    """
+
+    node: str
+    pid: int
+    started: float
+    oom_kills: int
+
+    @classmethod
+    def here(cls) -> Self:
+        """Returns the place of this process."""
+        node = ray.get_runtime_context().get_node_id()
+        return cls(node, os.getpid(), psutil.Process().create_time(), oom_kills())
+
+
+def dump_into(folder: Path, trial: int) -> TextIO:
+    """Has the stacks of this process go to a trial's log, when it is told to by a signal and when it crashes.
+
+    Both are done by a handler in C, which works while Python is stuck.
+
+    Returns:
+        The file, which must stay open as long as this is wanted.
+    """
+    file = trial_log(folder, trial).open("a", encoding="utf-8")
+    faulthandler.enable(file)
+    faulthandler.register(_DUMP, file)
+    return file
+
+
+def dump_nowhere(file: TextIO) -> None:
+    """Ends what `dump_into` began."""
+    faulthandler.unregister(_DUMP)
+    faulthandler.enable()
+    file.close()
+
+
+def oom_kills() -> int:
+    """Returns how many processes the kernel of this machine has killed for want of memory; 0 where it does not say."""
+    with suppress(OSError):
+        counts = dict(line.split() for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines())
+        return int(counts.get("oom_kill", 0))
+    return 0
+
+
+def end_process(place: Place, folder: Path, trial: int) -> None:
+    """Has a process on this machine dump its stacks into its trial's log, waits for it a little, and kills it."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(place.pid)
+        if process.create_time() != place.started:
+            return
+        path = trial_log(folder, trial)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"stacks of process {place.pid}:\n")
+        before = path.stat().st_size
+        process.send_signal(_DUMP)
+        end = time.monotonic() + _DUMP_S
+        while path.stat().st_size == before and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.1)  # a dump is written line by line
+        if path.stat().st_size == before:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"the process gave none within {_DUMP_S:g} s; its state is '{process.status()}'\n")
+        process.kill()
+
+
+def death_of(text: str, place: Place | None, killed_now: int) -> Death:
+    """Returns what the end of an actor means.
+
+    Args:
+        text: What Ray says.
+        place: Where the actor lived; None when it never said so.
+        killed_now: `oom_kills()` of its machine by now.
+    """
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    if _MEMORY_MONITOR in text:
+        return Death("OutOfMemoryError: Ray's memory monitor killed the trainer's process", text, "out_of_memory")
+    if _CREATION in text or any(line.startswith(_RAISED) for line in text.splitlines()):
+        return Death(last, text, failure_class(RuntimeError(last)))
+    if place is not None and killed_now > place.oom_kills:
+        return Death("the kernel killed the trainer's process for want of memory", text, "out_of_memory")
+    gone = "node" if "node has died" in text or "NodeDiedError" in text else "process"
+    return Death(f"the trainer's {gone} vanished without a word", text, "lost")
+
+
+class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
+    """Listens for signs of life of the units in training, and ends those that have stalled.
+
+    How its state evolves: `began(...)` → `heard(...)` with every report → silence for too long, so its process is
+    ended → Ray notices → `death(...)` says that it stalled.
+
+    Args:
+        job: The study.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._units: dict[str, _Unit] = {}
+        self._looked = time.monotonic()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles what it is given into its experiment folder, where nobody reads it
+
+    def began(self, trial_id: str, work: Work, place: Place) -> None:
+        """Takes note of where a unit trains from now on."""
+        epoch_s = self._job.optimizer.ledger.pace(work.trial) * len(work.seeds)
+        silence = Silence(self._job.optimizer.study.resources, epoch_s or nan)
+        self._units[trial_id] = _Unit(work, place, silence)
+
+    def heard(self, trial_id: str, held_s: Sequence[float]) -> None:
+        """Takes note of a report, and of the seconds that its epochs took."""
+        if trial_id in self._units:
+            self._units[trial_id].silence.heard(held_s)
+
+    def ended(self, trial_id: str) -> None:
+        """Takes note that a unit has ended."""
+        self._units.pop(trial_id, None)
+
+    def death(self, trial_id: str, text: str) -> Death:
+        """Returns what the end of a unit's actor means, given what Ray says."""
+        unit = self._units.pop(trial_id, None)
+        if unit is not None and unit.said:
+            return Death(unit.said, text, "stalled")
+        death = death_of(text, None, 0)
+        if unit is not None and death.kind == "lost":
+            death = death_of(text, unit.place, _oom_kills_at(unit.place))
+        return death
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """Ray calls this several times a second, whether or not anything was reported."""
+        now = time.monotonic()
+        passed, self._looked = now - self._looked, now
+        for unit in self._units.values():
+            unit.silence.passed(passed)
+            if unit.silence.stalled and not unit.said:
+                unit.said = unit.silence.said()
+                log.error("trial %d: %s; its process is ended", unit.work.trial, unit.said)
+                folder = self._job.optimizer.ledger.folder.resolve()
+                _on(unit.place, end_process).remote(unit.place, folder, unit.work.trial)
+
+
+@dataclass
+class _Unit:
+    """One unit in training; `said` is why its process was ended, "" while it may live."""
+
+    work: Work
+    place: Place
+    silence: Silence
+    said: str = ""
+
+
+@contextmanager
+def every_death_is_an_actors() -> Iterator[None]:
+    """Has Ray Tune treat every end of an actor as one.
+
+    It knows two exceptions, and raises out of the whole run at any other (Ray 2.60, `RayActorManager`): one actor that
+    Ray's memory monitor killed, or that went with its node, would end the study.
+    """
+    theirs = RayActorManager._actor_task_failed  # noqa: SLF001 - Tune offers no other place
+
+    def failed(manager: RayActorManager, tracked_actor_task: Any, exception: Exception) -> None:
+        if not isinstance(exception, ray.exceptions.RayActorError | ray.exceptions.RayTaskError):
+            said = f"{type(exception).__name__}: {exception}"
+            exception = ray.exceptions.RayActorError(actor_id=None, error_msg=said)
+        theirs(manager, tracked_actor_task, exception)
+
+    RayActorManager._actor_task_failed = failed  # noqa: SLF001
+    try:
+        yield
+    finally:
+        RayActorManager._actor_task_failed = theirs  # noqa: SLF001
+
+
+def _oom_kills_at(place: Place) -> int:
+    """Returns `oom_kills` of a node; what it was when the node cannot be asked any more."""
+    try:
+        return int(ray.get(_on(place, oom_kills).remote(), timeout=_PROBE_S))
+    except ray.exceptions.RayError:
+        return place.oom_kills
+
+
+def _on(place: Place, function: Any) -> Any:
+    """Returns a function as a task on a node, which needs no slot there."""
+    there: Mapping[str, Any] = {"scheduling_strategy": NodeAffinitySchedulingStrategy(place.node, soft=False)}
+    return ray.remote(function).options(num_cpus=0, max_retries=0, **there)

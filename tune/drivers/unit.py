@@ -1,0 +1,225 @@
+"""One unit of work in the process that trains it, wherever that is, and what it has to tell."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
+from tune.failures import FailureClass, failure_class
+from tune.ledger import CheckpointStore
+from tune.ledger.space_left import caused_by_disk, disk_full, is_full
+from tune.optimizer import Work
+from tune.study import Study
+from tune.trainer import Trainer, TrainerClass
+
+
+@dataclass(frozen=True)
+class Report:
+    """One epoch of one unit of work.
+
+    Attributes:
+        epoch: 1-based.
+        metrics: By name, one value per seed of the work.
+        saved: Whether a checkpoint of this epoch is durable.
+        baseline: The constant model's losses, by name.
+        evaluates: Whether the trainer evaluates apart from training, after the last epoch of the unit.
+        held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
+            with loading, checkpoints and waiting for the driver.
+    """
+
+    epoch: int
+    metrics: Mapping[str, Sequence[float | None]]
+    saved: bool
+    baseline: Mapping[str, float]
+    held_s: float
+    evaluates: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the evaluation after the last epoch of one unit of work came to.
+
+    Attributes:
+        epoch: The last one.
+        metrics: By name, one value per seed of the work.
+        held_s: Seconds in which the unit held its slot for it.
+    """
+
+    epoch: int
+    metrics: Mapping[str, Sequence[float | None]]
+    held_s: float
+
+
+@dataclass(frozen=True)
+class Death:
+    """The end of a unit of work without a result.
+
+    Attributes:
+        cause: One line; trials that die of one cause have the same.
+        text: The traceback, or what else is known.
+        kind: The class of failure; `evaluation` when the training itself succeeded.
+        damaged: Whether it could not begin, because of its checkpoint.
+    """
+
+    cause: str
+    text: str
+    kind: FailureClass = "crashed"
+    damaged: bool = False
+
+    @classmethod
+    def of(cls, error: BaseException, kind: FailureClass | None = None) -> Self:
+        """Returns what an exception says; its class is found out when it is not given."""
+        first = next(iter(str(error).splitlines()), "")
+        text = "".join(traceback.format_exception(error))
+        damaged = isinstance(error, DamagedCheckpoint)
+        return cls(f"{type(error).__name__}: {first}", text, kind or failure_class(error), damaged)
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """The end of a unit of work whose checkpoint could not be written: the disk's fault, and no death of the trial's.
+
+    Attributes:
+        full: Whether the disk is full, or the user's quota.
+        cause: One line.
+        text: The traceback.
+    """
+
+    full: bool
+    cause: str
+    text: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Returns what an exception says."""
+        death = Death.of(error)
+        return cls(is_full(error), death.cause, death.text)
+
+    def error(self, folder: Path) -> LatentTuneError:
+        """Returns what it means to the study in a folder: a pause where the disk is full, else its end."""
+        if self.full:
+            return disk_full(folder, f"and a write of the trainer or of its checkpoint failed ({self.cause})")
+        return StudyStopped(
+            f"{folder}: a checkpoint could not be written: {self.cause}; what was stored is kept; mend that, then "
+            "resume the study"
+        )
+
+
+News = Report | Evaluation | Death | Unsaved
+"""What a unit of work has to tell."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How units of a study are trained, wherever they are.
+
+    Attributes:
+        checkpoints: The folder where state is kept.
+        every: Epochs between checkpoints; None for the last epoch of a unit only.
+        threads: How many threads a training uses; the same everywhere, because float sums depend on it.
+    """
+
+    checkpoints: str
+    every: int | None
+    threads: int
+
+    @classmethod
+    def of(cls, study: Study, folder: Path) -> Self:
+        """Returns the manner that a study asks for."""
+        setting = study.storage.checkpoints
+        every = setting if isinstance(setting, int) else {"every_epoch": 1, "every_rung": None}[setting]
+        return cls(str((folder / "checkpoints").resolve()), every, study.resources.threads)
+
+
+class Unit:
+    """One unit of work in the process that trains it.
+
+    Args:
+        load: Returns the trainer's class, importing it where that is still to be done.
+        recording: What the trainer is given.
+        work: What to train.
+        manner: How.
+    """
+
+    def __init__(
+        self, load: Callable[[], TrainerClass], recording: Mapping[str, Any], work: Work, manner: Manner
+    ) -> None:
+        self.work = work
+        self._load, self._recording, self._manner = load, recording, manner
+        self._checkpoints = CheckpointStore(Path(manner.checkpoints))
+        self._trainer: Trainer | None = None
+        self._epoch = work.from_epoch
+
+    def news(self) -> Iterator[News]:
+        """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
+
+        Or the trainer's death. A unit whose epochs are all done is only evaluated.
+        """
+        try:
+            yield from self._train()
+        except _NotSaved as error:
+            yield Unsaved.of(error.__cause__ or error)
+        except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
+            yield Unsaved.of(error) if is_full(error) else Death.of(error)
+
+    def save(self) -> None:
+        """Makes the state at the present epoch durable."""
+        if self._trainer is not None:
+            self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state())
+
+    def close(self) -> None:
+        """Frees what the trainer holds."""
+        if self._trainer is not None:
+            self._trainer.close()
+
+    def _save_or_tell(self) -> None:
+        try:
+            self.save()
+        except Exception as error:
+            if caused_by_disk(error):
+                raise _NotSaved from error
+            raise
+
+    def _train(self) -> Iterator[News]:
+        held_since = time.monotonic()
+        limit_threads(self._manner.threads)
+        work, every = self.work, self._manner.every
+        state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
+        self._trainer = self._load()(work.configuration, self._recording, list(work.seeds), state)
+        baseline = dict(self._trainer.baseline())
+        evaluate = getattr(self._trainer, "evaluate", None)
+        left = work.to_epoch - work.from_epoch
+        for metrics in self._trainer.train(left) if left else ():
+            self._epoch += 1
+            due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
+            if due:
+                self._save_or_tell()
+            now = time.monotonic()
+            yield Report(self._epoch, dict(metrics), due, baseline, now - held_since, evaluate is not None)
+            held_since = now
+        if self._epoch < work.to_epoch:
+            raise ValueError(
+                f"the trainer ended at epoch {self._epoch}, asked for {work.to_epoch}; "
+                "train(epochs) must yield one mapping per epoch"
+            )
+        if evaluate is not None:
+            try:
+                metrics = dict(evaluate())
+            except Exception as error:  # noqa: BLE001 - the training is done, and is kept
+                yield Death.of(error, "evaluation")
+            else:
+                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since)
+
+
+class _NotSaved(Exception):  # noqa: N818 - never seen outside
+    """A checkpoint could not be written; its cause is why."""
+
+
+def limit_threads(threads: int) -> None:
+    """Has PyTorch use so many threads in this process."""
+    import torch
+
+    torch.set_num_threads(threads)
