@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune.drivers.failures import write_log
-from tune.drivers.unit import Death, Evaluation, News, Report, Unsaved
+from tune.drivers.unit import Death, Evaluation, News, Report, Unsaved, evaluation_after
 from tune.ledger.space_left import disk_full, free_bytes, needed_bytes, vanished
 from tune.optimizer import Optimizer, Work
 from tune.sizes import show_size
@@ -102,7 +102,7 @@ class Job:
             ledger.set_baseline(item.baseline)
             ledger.record(
                 *(work.trial, work.seeds, item.epoch, item.metrics, item.held_s),
-                evaluation="none" if not item.evaluates else "due" if item.epoch == work.to_epoch else "later",
+                evaluation=evaluation_after(item.evaluates, item.epoch, work),
             )
         except ValueError as error:
             return Death.of(error)

@@ -10,6 +10,8 @@ from typing import Any, Self
 from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
 from tune.failures import FailureClass, failure_class
 from tune.ledger import CheckpointStore
+from tune.ledger.checkpoints import Told
+from tune.ledger.runs import Evaluation as When
 from tune.ledger.space_left import caused_by_disk, disk_full, is_full
 from tune.optimizer import Work
 from tune.study import Study
@@ -152,6 +154,7 @@ class Unit:
         self._checkpoints = CheckpointStore(Path(manner.checkpoints))
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
+        self._told: list[Told] = []  # since the latest checkpoint
 
     def news(self) -> Iterator[News]:
         """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
@@ -166,9 +169,10 @@ class Unit:
             yield Unsaved.of(error) if is_full(error) else Death.of(error)
 
     def save(self) -> None:
-        """Makes the state at the present epoch durable."""
+        """Makes the state at the present epoch durable, and what the epochs up to it came to."""
         if self._trainer is not None:
-            self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state())
+            self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state(), self._told)
+            self._told.clear()
 
     def close(self) -> None:
         """Frees what the trainer holds."""
@@ -195,6 +199,7 @@ class Unit:
         for metrics in self._trainer.train(left) if left else ():
             self._epoch += 1
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
+            self._told.append(self._as_told(metrics, time.monotonic() - held_since, baseline, evaluate is not None))
             if due:
                 self._save_or_tell()
             now = time.monotonic()
@@ -212,6 +217,26 @@ class Unit:
                 yield Death.of(error, "evaluation")
             else:
                 yield Evaluation(self._epoch, metrics, time.monotonic() - held_since)
+
+    def _as_told(
+        self,
+        metrics: Mapping[str, Sequence[float | None]],
+        held_s: float,
+        baseline: Mapping[str, float],
+        evaluates: bool,
+    ) -> Told:
+        plain = {
+            name: [None if value is None else float(value) for value in values] for name, values in metrics.items()
+        }
+        losses = {name: float(value) for name, value in baseline.items()}
+        return Told(self._epoch, plain, held_s, evaluation_after(evaluates, self._epoch, self.work), losses)
+
+
+def evaluation_after(evaluates: bool, epoch: int, work: Work) -> When:
+    """Returns what a trainer's evaluation has to do with an epoch of its training."""
+    if not evaluates:
+        return "none"
+    return "due" if epoch == work.to_epoch else "later"
 
 
 class _NotSaved(Exception):  # noqa: N818 - never seen outside

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tune.ledger.checkpoints import CheckpointStore, damage
+from tune.ledger.checkpoints import BESIDE, CheckpointStore, damage
 from tune.ledger.damaged import log, set_aside
 from tune.ledger.files import abandoned, write_atomically
-
-_BESIDE = "configuration.json"
 
 
 def adopt(store: CheckpointStore, trial: int, trainer: str, configuration: Mapping[str, Any]) -> dict[int, list[int]]:
@@ -31,10 +29,10 @@ def adopt(store: CheckpointStore, trial: int, trainer: str, configuration: Mappi
         OSError: If the folder cannot be written.
     """
     study_folder, home = store.folder.parent, store.folder / str(trial)
-    beside = home / _BESIDE
+    beside = home / BESIDE
     text = json.dumps({"trainer": trainer, "configuration": dict(configuration)}, indent=1, sort_keys=True)
     if beside.exists() and _content(beside) != json.loads(text):
-        set_aside(study_folder, home, f"its {_BESIDE} is not that of trial {trial} of this study")
+        set_aside(study_folder, home, f"its {BESIDE} is not that of trial {trial} of this study")
     for path in store.files(trial):
         wrong = damage(path)
         if wrong is not None:

@@ -2,21 +2,32 @@
 
 A file is the zip archive that `torch.save` writes, in which each part has a CRC-32. torch does not look at it when it
 loads, so it is done here, before.
+
+Beside the state lies what its trainer may not have told yet (`Told`): the epochs since the checkpoint before. It tells
+its driver about once a second, and a driver that is killed hears nothing; so what a checkpoint has saved is never
+trained again, because its rows of the curves are saved with it.
 """
 
+import json
 import re
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tune.errors import DamagedCheckpoint
 from tune.ledger.files import write_atomically
+from tune.ledger.runs import Evaluation
+
+BESIDE = "configuration.json"
+"""What the trial trains, beside its checkpoints; see `tune.ledger.adoption`."""
 
 _FILE = re.compile(r"seed-(\d+)-epoch-(\d+)\.pt")
+_TOLD = re.compile(r"told-(\d+)-epoch-(\d+)\.json")
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,25 @@ class Usage:
     largest: int
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a unit of work reported of one epoch, as the ledger records it.
+
+    Attributes:
+        epoch: 1-based.
+        metrics: By name, one value per seed.
+        held_s: Seconds for which the unit held its slot for it.
+        evaluation: As in `Ledger.record`.
+        baseline: The constant model's losses, by name.
+    """
+
+    epoch: int
+    metrics: Mapping[str, Sequence[float | None]]
+    held_s: float
+    evaluation: Evaluation
+    baseline: Mapping[str, float]
+
+
 class CheckpointStore:
     """The folder `checkpoints/<trial number>/`; that of all trials must be there.
 
@@ -43,12 +73,16 @@ class CheckpointStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, trial: int, epoch: int, states: Mapping[int, Any]) -> None:
-        """Makes the state of each seed durable."""
+    def save(self, trial: int, epoch: int, states: Mapping[int, Any], told: Sequence[Told] = ()) -> None:
+        """Makes the state of each seed durable, and before it what was reported of these seeds since the last time."""
         import torch
 
         home = self.folder / str(trial)
         home.mkdir(exist_ok=True)  # not its parents: a study's folder that was deleted does not come back
+        if told:
+            text = json.dumps({"seeds": list(states), "told": [asdict(one) for one in told]}).encode()
+            checked = b"%s\n%d\n" % (text, zlib.crc32(text))
+            write_atomically(home / f"told-{min(states)}-epoch-{epoch:06d}.json", lambda out: out.write(checked))
         for seed, state in states.items():
             write_atomically(_path(home, seed, epoch), partial(torch.save, state))
 
@@ -77,6 +111,19 @@ class CheckpointStore:
                 found.setdefault(seed, []).append(epoch)
         return {seed: sorted(epochs) for seed, epochs in found.items()}
 
+    def take_told(self, trial: int) -> Iterator[tuple[tuple[int, ...], Told]]:
+        """Yields seeds and report of each epoch that was saved with a checkpoint, in their order.
+
+        A file is removed once all of it was taken. One that is not what was written is left out.
+        """
+        for path, _ in self._told(trial):
+            text, _, checksum = path.read_bytes().rstrip(b"\n").rpartition(b"\n")
+            if checksum == b"%d" % zlib.crc32(text):
+                content = json.loads(text)
+                for one in content["told"]:
+                    yield tuple(content["seeds"]), Told(**one)
+            path.unlink(missing_ok=True)
+
     def trials(self) -> list[int]:
         """Returns the trials that have a folder, in the order of their numbers."""
         return sorted(int(path.name) for path in self.folder.glob("*") if path.name.isdigit())
@@ -95,18 +142,32 @@ class CheckpointStore:
         It may be asked for what is gone, or half gone, already.
         """
         home = self.folder / str(trial)
-        for path in home.glob("seed-*-epoch-*.pt"):
-            match = _FILE.fullmatch(path.name)
-            if match and int(match[1]) not in keep:
+        left = False
+        for path, (seed, _) in self.files(trial).items():
+            if seed in keep:
+                left = True
+            else:
                 path.unlink(missing_ok=True)
-        with suppress(OSError):  # something else lies there
-            home.rmdir()
+        if not left:
+            for path in (*(path for path, _ in self._told(trial)), home / BESIDE):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # something else lies there, or it is gone already
+                home.rmdir()
 
     def prune(self, trial: int, keep: Mapping[int, int]) -> None:
-        """Removes the checkpoints of earlier epochs than the one to keep, by seed."""
+        """Removes the checkpoints of earlier epochs than the one to keep, by seed, and what was told up to there."""
         for path, (seed, epoch) in self.files(trial).items():
             if epoch < keep.get(seed, 0):
                 path.unlink(missing_ok=True)
+        for path, (seed, epoch) in self._told(trial):
+            if epoch <= keep.get(seed, 0):
+                path.unlink(missing_ok=True)
+
+    def _told(self, trial: int) -> list[tuple[Path, tuple[int, int]]]:
+        """Returns file, first seed and last epoch of what was told, by epoch."""
+        found = [(path, _TOLD.fullmatch(path.name)) for path in (self.folder / str(trial)).glob("told-*-epoch-*.json")]
+        files = [(path, (int(match[1]), int(match[2]))) for path, match in found if match]
+        return sorted(files, key=lambda one: (one[1][1], one[1][0]))
 
 
 def damage(path: Path) -> str | None:

@@ -130,10 +130,11 @@ class Database:
         try:
             if create and self._lite:
                 self.network = self.patience(lambda: set_journal(parsed))
+            make = create and url is not None  # the study's own file was made whole, or holds its study
             if self._lite:
-                self.patience(lambda: self._open(parsed, name, create=create))
+                self.patience(lambda: self._open(parsed, name, readonly=not create, make=make))
             else:  # whoever starts a study should hear at once that its server does not answer
-                self._open(parsed, name, create=create)
+                self._open(parsed, name, readonly=not create, make=make)
         except KeyError:
             raise UserMistake(f"{self._shown}: holds no study called {name}") from None
         except ImportError as error:
@@ -145,19 +146,19 @@ class Database:
         # Optuna offers no public way from a study to its id in the storage.
         self._id = self._study._study_id  # noqa: SLF001
 
-    def _open(self, url: URL, name: str, *, create: bool) -> None:
-        with making_alone(url) if create else nullcontext():
+    def _open(self, url: URL, name: str, *, readonly: bool, make: bool) -> None:
+        with making_alone(url) if make else nullcontext():
             self._storage = optuna.storages.RDBStorage(
                 self.url,
-                engine_kwargs=engine_settings(url, readonly=not create),
-                skip_table_creation=not create,
-                skip_compatibility_check=not create,
+                engine_kwargs=engine_settings(url, readonly=readonly),
+                skip_table_creation=not make,
+                skip_compatibility_check=not make,
             )
-            if create:
+            if make:
                 _TABLES.create_all(self._storage.engine)
             self._study = (
                 optuna.create_study(storage=self._storage, study_name=name, direction="minimize", load_if_exists=True)
-                if create
+                if make
                 else optuna.load_study(storage=self._storage, study_name=name)
             )
             if self._lite:

@@ -29,12 +29,11 @@ from tune.ledger.identity import (
 from tune.ledger.lease import Lease, is_alive
 from tune.ledger.records import Decision, Kind, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
-from tune.ledger.runs import EVALUATED, GPU_SECONDS, Runs
+from tune.ledger.runs import EVALUATED, GPU_SECONDS, Evaluation, Runs
 from tune.ledger.space_left import free_reserve, hold_reserve
 from tune.study import Study, build_study, dump_study
 
 Clock = Callable[[], float]
-Evaluation = Literal["none", "later", "due", "done"]
 
 
 class Ledger:
@@ -214,6 +213,8 @@ class Ledger:
                 if self._writable
                 else self.checkpoints.epochs(trial)
             )
+            if self._writable:
+                self._hear_out(trial)
             self._done[trial] = {
                 seed: max((epoch for epoch in epochs if epoch <= len(self.curve(trial, seed))), default=0)
                 for seed, epochs in found.items()
@@ -228,6 +229,22 @@ class Ledger:
         reached = self.trials[trial].reached.items()
         seeds = {seed for rung, one in reached if self.study.rungs[rung].epochs >= epochs for seed in one.losses}
         return frozenset(seed for seed in seeds if len(self.curve(trial, seed)) >= epochs)
+
+    def _hear_out(self, trial: int) -> None:
+        """Records what a trainer saved with its checkpoints and its driver, or it, did not live to tell."""
+        for seeds, told in self.checkpoints.take_told(trial):
+            new = [place for place, seed in enumerate(seeds) if len(self.curve(trial, seed)) == told.epoch - 1]
+            if new:
+                self.set_baseline(told.baseline)
+                metrics = {name: [values[place] for place in new] for name, values in told.metrics.items()}
+                held_s = told.held_s * len(new) / len(seeds)
+                after = told.evaluation
+                self.record(trial, [seeds[place] for place in new], told.epoch, metrics, held_s, evaluation=after)
+                self._curves.sync()
+
+    def look_again(self, trial: int) -> None:
+        """Has the checkpoints of a trial looked at again, because its trainer may have saved more than it told."""
+        self._done.pop(trial, None)
 
     def recheck(self, trial: int, seeds: Sequence[int], epoch: int) -> bool:
         """Looks at a trial's checkpoints again; says whether some seed cannot go on from the epoch any more."""
@@ -344,7 +361,7 @@ class Ledger:
 
     def forget(self, trial: int, keep: Collection[int] = ()) -> None:
         """Removes the checkpoints of a trial but those of some seeds; what these seeds trained stays in the curves."""
-        self._done[trial] = {seed: epoch for seed, epoch in self.done(trial).items() if seed in keep}
+        self._done[trial] = {seed: epoch for seed, epoch in self.done(trial).items() if seed in keep} if keep else {}
         self.checkpoints.remove(trial, keep)
 
     def set_baseline(self, baseline: Mapping[str, float]) -> None:

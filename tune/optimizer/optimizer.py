@@ -115,6 +115,7 @@ class Optimizer:
             kind: The class of failure; how the trial goes on depends on it, see `tune.failures.retry`.
         """
         self.released(work)
+        self.ledger.look_again(work.trial)
         trial = self.ledger.trials[work.trial]
         trained = sum(self.ledger.trained(work.trial).values())
         attempt = Attempt(cause, log, 0.0, kind, work.seeds, work.to_epoch, trained)

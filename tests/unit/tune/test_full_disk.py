@@ -112,8 +112,8 @@ def test_decisions(disk: SmallDisk, ledger: Ledger) -> None:
     """A decision that could not be written was not taken; what the database has is what is known."""
     disk.fill()
     until_it_fails(lambda: start(ledger))
-    assert len(ledger.decisions) in (len(ledger._database.decisions()), len(ledger._database.decisions()) + 1)
-    decided = ledger._database.decisions()
+    assert len(ledger.decisions) - len(list(ledger._database.decisions())) in (0, 1)
+    decided = list(ledger._database.decisions())
     until_it_fails(lambda: ledger.set_in_flight(range(10_000)))
     baseline = {f"loss_{number}": 0.5 for number in range(2000)}
     until_it_fails(lambda: ledger.set_baseline(baseline))
@@ -227,7 +227,7 @@ def test_slots_are_saved_before_the_pause(disk: SmallDisk) -> None:
     ledger = Ledger.open(study, disk.path / "q", clock=Clock())
     job = Job(Optimizer(ledger, ledger.elapsed_s), {}, load_trainer(study.trainer))
     job.watch = lambda: disk.fill(3_000_000) if ledger.spent > 20 and disk.left > 4_000_000 else None
-    with pytest.raises(DiskFull, match=r"2\.9\d MB free there, 4 MB needed to go on"):
+    with pytest.raises(DiskFull, match=r"(2\.9\d|3) MB free there, 4 MB needed to go on"):
         drive_simulated(job, slots=3)
     assert not job.optimizer.in_flight
     ledger.close("interrupted")

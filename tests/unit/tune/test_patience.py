@@ -160,7 +160,7 @@ def test_a_decision_that_was_taken_unheard_is_written_once(database: Database, p
         database.append(0, first)
     with proxy.cut_after_commit():
         database.append(1, second)
-    assert database.decisions() == [first, second]
+    assert list(database.decisions()) == [first, second]
     with pytest.raises(StudyBusy):
         database.append(1, first)
     lease.release()
