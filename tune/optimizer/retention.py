@@ -8,8 +8,9 @@ class Retention:
     """Removes checkpoints that no decision can ask for any more.
 
     Kept are those of trials that are not finished (running, waiting, paused), of the best `storage.keep` confirmed
-    ones, and of the seeds that the final race has given a trial and that have not been judged yet. A seed that has
-    been judged needs none: its curve is in the ledger, and seeds that join begin at epoch 0.
+    ones, of the seeds that the final race has given a trial and that have not been judged yet, and of those whose
+    evaluation failed: it can be done again. Another seed that has been judged needs none: its curve is in the ledger,
+    and seeds that join begin at epoch 0.
 
     What a unit in flight is to load is never removed, because its trial is not finished or its seeds are not judged. A
     process that is killed in the middle leaves files that the next one removes.
@@ -35,9 +36,9 @@ class Retention:
         best = self._best(stored)
         for trial in stored:
             if trial.ended:
-                ledger.forget(trial.number)
+                ledger.forget(trial.number, keep=self._unevaluated(trial))
             elif trial.confirmed and trial.rung in trial.reached and trial.number not in best:
-                ledger.forget(trial.number, keep=self._unjudged(trial))
+                ledger.forget(trial.number, keep=self._unjudged(trial) | self._unevaluated(trial))
         self._seen = len(ledger.decisions)
 
     def _best(self, stored: list[Trial]) -> set[int]:
@@ -49,6 +50,13 @@ class Retention:
             return confirmed
         ranked = standings(self._ledger, frozenset())
         return {one.number for one in [one for one in ranked if one.state == "confirmed"][:keep]}
+
+    def _unevaluated(self, trial: Trial) -> set[int]:
+        return {
+            seed
+            for rung in self._ledger.study.rungs[: trial.rung + 1]
+            for seed in self._ledger.unevaluated(trial.number, rung.epochs)
+        }
 
     def _unjudged(self, trial: Trial) -> set[int]:
         assert trial.last is not None
