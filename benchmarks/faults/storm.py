@@ -360,7 +360,7 @@ AFTER: dict[str, tuple[Hit, ...]] = {
 
 
 def study(trials: int, sleep_s: float, **changes: Any) -> dict[str, Any]:
-    """Returns the study of a storm: one slot, a checkpoint every epoch, a final race."""
+    """Returns the study of a storm: one slot, a checkpoint every epoch, a final race, every trial tried again."""
     return {
         "name": "storm",
         "trainer": "tests.fakes.trainers:Quadratic",
@@ -371,7 +371,7 @@ def study(trials: int, sleep_s: float, **changes: Any) -> dict[str, Any]:
         "seeds": [1, 2, 3, 4, 5],
         "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 6, "seeds": 3}, {"epochs": 12, "seeds": 3}],
         "confirm": {"seeds": 5},
-        "resources": {"cpus_per_trial": os.cpu_count() or 1},
+        "resources": {"cpus_per_trial": os.cpu_count() or 1, "retries": 1000, "stall_after": "3s"},
         "storage": {"checkpoints": "every_epoch"},
         **changes,
     }

@@ -238,13 +238,14 @@ class Ledger:
                 for place, seed in enumerate(seeds)
                 if len(self.curve(trial, seed)) == told.epoch - 1 and told.epoch <= saved.get(seed, 0)
             ]
-            if new:
-                self.set_baseline(told.baseline)
-                metrics = {name: [values[place] for place in new] for name, values in told.metrics.items()}
-                held_s = told.held_s * len(new) / len(seeds)
-                after = told.evaluation
+            if not new:
+                continue
+            metrics = {name: [values[place] for place in new] for name, values in told.metrics.items()}
+            held_s, after = told.held_s * len(new) / len(seeds), told.evaluation
+            self.set_baseline(told.baseline)
+            with suppress(ValueError):  # a trainer that breaks its contract tells nothing that can be recorded
                 self.record(trial, [seeds[place] for place in new], told.epoch, metrics, held_s, evaluation=after)
-                self._curves.sync()
+        self._curves.sync()
 
     def look_again(self, trial: int) -> None:
         """Has the checkpoints of a trial looked at again, because its trainer may have saved more than it told."""
