@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 # Two test suites at once would fight for the same cores, so -j changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-cluster test-browser chromium postgresql lint schema lock clean
+.PHONY: help setup demo test test-fast test-cluster test-browser chromium postgresql compiler lint schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -55,34 +55,35 @@ demo: $(STAMP)  ## run the quickstart study: which setting to use, and how repro
 
 test: test-fast test-cluster test-browser  ## all tests, the fast ones first
 
-test-fast: $(STAMP) postgresql  ## tests that need neither a cluster nor a browser
+test-fast: $(STAMP) postgresql compiler  ## tests that need neither a cluster nor a browser
 	$(PYTEST) -m "not cluster and not browser and not gpu"
 
-test-cluster: $(STAMP)  ## tests that start a Ray cluster
+test-cluster: $(STAMP) compiler  ## tests that start a Ray cluster
 	$(PYTEST) -m "cluster and not browser and not gpu"
 
 test-browser: $(STAMP) chromium  ## tests that drive a real Chromium
 	$(PYTEST) -m "browser and not gpu" || test $$? -eq 5  # 5: there is no such test yet
 
-# Without a browser the tests skip and say why; where we may install one, we do.
-chromium:
-	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+# What some tests need beside Python. Without it they skip and say why; where we may install it, we do.
+# $(call install,package,its programs or where they lie)
+define install
+	@for name in $(2); do command -v $$name >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-		echo "No Chromium on PATH and no right to install one: the browser tests will skip."; exit 0; \
+		echo "No $(1) here and no right to install it: its tests will skip."; exit 0; \
 	fi; \
-	echo "Installing chromium with apt-get"; export DEBIAN_FRONTEND=noninteractive; \
-	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null </dev/null \
-		|| echo "Chromium could not be installed: the browser tests will skip."
+	echo "Installing $(1) with apt-get"; export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1) $(3); } >/dev/null </dev/null \
+		|| echo "$(1) could not be installed: its tests will skip."
+endef
 
-# The same for a database server; Debian keeps its programs off the PATH.
-postgresql:
-	@for name in initdb /usr/lib/postgresql/*/bin/initdb; do command -v $$name >/dev/null && exit 0; done; \
-	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-		echo "No PostgreSQL here and no right to install one: its tests will skip."; exit 0; \
-	fi; \
-	echo "Installing postgresql with apt-get"; export DEBIAN_FRONTEND=noninteractive; \
-	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null </dev/null \
-		|| echo "PostgreSQL could not be installed: its tests will skip."
+chromium:
+	$(call install,chromium,chromium chromium-browser google-chrome)
+
+postgresql:  # Debian keeps its programs off the PATH
+	$(call install,postgresql,initdb /usr/lib/postgresql/*/bin/initdb)
+
+compiler:
+	$(call install,gcc,cc gcc,libc6-dev)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
