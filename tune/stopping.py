@@ -1,13 +1,13 @@
 """Stopping on request: the first signal asks, the second leaves at once, as does a minute of patience.
 
-Where nobody is left who could save anything, because a signal went to all processes, nobody is waited for.
+Where nobody is left who could train or save anything, because Ray's own processes are dead, it leaves at once, asked or
+not: Ray would hang.
 """
 
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -17,7 +17,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C; what Slurm, Kubernetes and `kill` send; a closed terminal."""
 
 PATIENCE_S = 60.0
-_LOOK_S = 0.2
+_LOOK_S = 0.5
 
 
 class StopRequest:
@@ -30,7 +30,6 @@ class StopRequest:
 
     def __init__(self, farewell: str, patience_s: float = PATIENCE_S) -> None:
         self._farewell, self._patience_s = farewell, patience_s
-        self._anybody_left: Callable[[], bool] = _somebody
         self._over = threading.Event()
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
@@ -51,12 +50,13 @@ class StopRequest:
 
     @contextmanager
     def needing(self, anybody_left: Callable[[], bool]) -> Iterator[None]:
-        """Has it leave at once when, asked to stop, nobody is left of those who could save the trials in flight."""
-        self._anybody_left = anybody_left
+        """Has it leave at once when nobody is left of those who train and save: with exit code 1 if nobody asked."""
+        done = threading.Event()
+        threading.Thread(target=self._watch, args=(anybody_left, done), name="needing", daemon=True).start()
         try:
             yield
         finally:
-            self._anybody_left = _somebody
+            done.set()
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
@@ -72,22 +72,23 @@ class StopRequest:
         threading.Thread(target=self._wait, name="patience", daemon=True).start()
 
     def _wait(self) -> None:
-        """Leaves when patience or those who could save anything have come to an end, unless it is over before."""
-        end = time.monotonic() + self._patience_s
-        while (left := end - time.monotonic()) > 0 and self._anybody_left():
-            if self._over.wait(min(left, _LOOK_S)):
-                return
-        if not self._over.is_set():
+        """Leaves when patience has come to an end, unless it is over before."""
+        if not self._over.wait(self._patience_s):
             self._leave()
 
-    def _leave(self) -> None:
+    def _watch(self, anybody_left: Callable[[], bool], done: threading.Event) -> None:
+        while not done.wait(_LOOK_S):
+            if anybody_left() or done.is_set():
+                continue
+            if self._asked:
+                self._leave()
+            _say("Ray's own processes have died, killed or out of memory; what was stored is kept")
+            self._leave(1)
+
+    def _leave(self, code: int = 130) -> None:
         _say(self._farewell)
         # Everything that was said to be stored is; Python's own exit could wait for a training thread.
-        os._exit(130)
-
-
-def _somebody() -> bool:
-    return True
+        os._exit(code)
 
 
 def _say(message: str) -> None:

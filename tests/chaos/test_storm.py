@@ -66,3 +66,5 @@ def test_a_storm_on_ray(tmp_path: Path, library: Path, whole: Path) -> None:
     outcome = {strike.fault: strike.ended for strike in storm.strikes}
     assert outcome["actor killed"] is None
     assert outcome["everything killed at once"] == -9
+    (raylet,) = [strike for strike in storm.strikes if strike.fault == "raylet killed"]
+    assert (raylet.ended, raylet.note) == (1, "continue with: latent-tune resume results/storm")

@@ -43,11 +43,12 @@ class Silence:
     Args:
         resources: What the study says, see `stall_after` and `stall_factor`.
         epoch_s: How long an epoch of the unit is expected to take, in seconds; nan when nothing is known.
+        first: Whether it is the first report that is waited for, which takes longer.
     """
 
-    def __init__(self, resources: Resources, epoch_s: float) -> None:
+    def __init__(self, resources: Resources, epoch_s: float, *, first: bool = True) -> None:
         self._resources, self._epoch_s = resources, epoch_s
-        self._reports = 0
+        self._reports = 0 if first else 1
         self.lasted_s = 0.0
 
     @property

@@ -130,8 +130,11 @@ def death_of(text: str, place: Place | None, killed_now: int) -> Death:
 class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
     """Listens for signs of life of the units in training, and ends those that have stalled.
 
-    How its state evolves: `began(...)` → `heard(...)` with every report → silence for too long, so its process is
-    ended → Ray notices → `death(...)` says that it stalled.
+    How its state evolves: `handed_out(...)` → `began(...)` → `heard(...)` with every report → silence for too long, so
+    its process is ended → Ray notices → `death(...)` says that it stalled.
+
+    An actor that falls silent between two units is known by where the unit before had trained. One that never began a
+    unit is not known: Ray's own start of processes is waited for.
 
     Args:
         job: The study.
@@ -140,13 +143,22 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
     def __init__(self, job: Job) -> None:
         self._job = job
         self._units: dict[str, _Unit] = {}
+        self._waiting: dict[str, _Unit] = {}  # handed out, not begun
+        self._idle: set[Place] = set()  # of actors between two units
         self._looked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles what it is given into its experiment folder, where nobody reads it
 
+    def handed_out(self, trial_id: str, work: Work) -> None:
+        """Takes note of a unit that some actor is to begin."""
+        silence = Silence(self._job.optimizer.study.resources, nan, first=False)
+        self._waiting[trial_id] = _Unit(work, None, silence)
+
     def began(self, trial_id: str, work: Work, place: Place) -> None:
         """Takes note of where a unit trains from now on."""
+        self._waiting.pop(trial_id, None)
+        self._idle.discard(place)
         epoch_s = self._job.optimizer.ledger.pace(work.trial) * len(work.seeds)
         silence = Silence(self._job.optimizer.study.resources, epoch_s or nan)
         self._units[trial_id] = _Unit(work, place, silence)
@@ -157,16 +169,18 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
             self._units[trial_id].silence.heard(held_s)
 
     def ended(self, trial_id: str) -> None:
-        """Takes note that a unit has ended."""
-        self._units.pop(trial_id, None)
+        """Takes note that a unit has ended; its actor waits for another."""
+        unit = self._units.pop(trial_id, None)
+        if unit is not None and unit.place is not None:
+            self._idle.add(unit.place)
 
     def death(self, trial_id: str, text: str) -> Death:
         """Returns what the end of a unit's actor means, given what Ray says."""
-        unit = self._units.pop(trial_id, None)
+        unit = self._units.pop(trial_id, None) or self._waiting.pop(trial_id, None)
         if unit is not None and unit.said:
             return Death(unit.said, text, "stalled")
         death = death_of(text, None, 0)
-        if unit is not None and death.kind == "lost":
+        if unit is not None and unit.place is not None and death.kind == "lost":
             death = death_of(text, unit.place, _oom_kills_at(unit.place))
         return death
 
@@ -175,20 +189,29 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         now = time.monotonic()
         passed, self._looked = now - self._looked, now
         for unit in self._units.values():
-            unit.silence.passed(passed)
-            if unit.silence.stalled and not unit.said:
-                unit.said = unit.silence.said()
-                log.error("trial %d: %s; its process is ended", unit.work.trial, unit.said)
-                folder = self._job.optimizer.ledger.folder.resolve()
-                _on(unit.place, end_process).remote(unit.place, folder, unit.work.trial)
+            self._look_at(unit, passed, [unit.place] if unit.place is not None else [])
+        for unit in self._waiting.values() if self._idle else ():
+            self._look_at(unit, passed, sorted(self._idle, key=str))
+
+    def _look_at(self, unit: "_Unit", passed_s: float, places: Sequence[Place]) -> None:
+        """Ends the processes where a unit may be stuck, once it was silent for too long."""
+        unit.silence.passed(passed_s)
+        if unit.said or not unit.silence.stalled:
+            return
+        unit.said = unit.silence.said()
+        log.error("trial %d: %s; its process is ended", unit.work.trial, unit.said)
+        folder = self._job.optimizer.ledger.folder.resolve()
+        for place in places:
+            self._idle.discard(place)
+            _on(place, end_process).remote(place, folder, unit.work.trial)
 
 
 @dataclass
 class _Unit:
-    """One unit in training; `said` is why its process was ended, "" while it may live."""
+    """One unit in training, or about to be; `said` is why its process was ended, "" while it may live."""
 
     work: Work
-    place: Place
+    place: Place | None
     silence: Silence
     said: str = ""
 

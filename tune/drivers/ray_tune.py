@@ -112,9 +112,9 @@ class _Unstored:
 class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no types
     """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
 
-    def __init__(self, job: Job, settings: Mapping[str, Any], slots: int) -> None:
+    def __init__(self, job: Job, settings: Mapping[str, Any], slots: int, watch: Watch) -> None:
         super().__init__(metric="training_iteration", mode="max")
-        self._job, self._settings, self._slots = job, settings, slots
+        self._job, self._settings, self._slots, self._watch = job, settings, slots, watch
         self.works: dict[str, Work] = {}
         self.failure: Exception | None = None
 
@@ -133,6 +133,7 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         if work is None:
             return None if optimizer.in_flight else str(Searcher.FINISHED)
         self.works[trial_id] = work
+        self._watch.handed_out(trial_id, work)
         return {**self._settings, "work": {**asdict(work), "seeds": list(work.seeds)}}
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
@@ -243,9 +244,9 @@ def drive(job: Job, address: str | None = None) -> None:
     with cluster(study, address) as slots:
         _send_to_log(logging.getLogger("ray"))
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
-        searcher = LedgerSearcher(job, _settings(study, folder), slots)
-        resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
         watch = Watch(job)
+        searcher = LedgerSearcher(job, _settings(study, folder), slots, watch)
+        resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, resources),
