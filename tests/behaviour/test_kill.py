@@ -166,7 +166,9 @@ def check_account(cwd: Path, kills: list[Killed], *, exact: bool) -> None:
     assert said["seed_epochs_spent"] == trained.distinct == sum(stored.epochs.values())
     assert said["seed_epochs_redone"] == stored.rows - sum(stored.epochs.values())
     assert said["seed_epochs_redone"] <= trained.repeated <= said["seed_epochs_redone"] + untold
-    assert (said["seed_epochs_redone"] == at_risk) if exact else (said["seed_epochs_redone"] <= at_risk)
+    # A kill between a checkpoint and its report leaves nothing at risk, which these files alone do not tell.
+    spared = sum(kill.at_risk for kill in kills if kill.untold) if exact else at_risk
+    assert at_risk - spared <= said["seed_epochs_redone"] <= at_risk
     assert said["sessions"] == ["lost"] * said["sessions"].count("lost") + ["finished"]
     early = kills[0].trained == 0  # it may have come before the ledger was open
     assert len(kills) - early <= said["sessions"].count("lost") <= len(kills)
