@@ -107,7 +107,8 @@ def kill_and_resume(cwd: Path, driver: str, chosen: list[Moment], **changes: Any
             process.until(lambda moment=moment: moment.come(Seen(folder, Trained.read(log))), moment.name)  # type: ignore[misc]
             process.kill()
         trained, stored = Trained.read(log), Stored.read(folder)
-        untold = len(trained.lines) - stored.rows - sum(kill.untold for kill in kills)
+        # Less than none where what an earlier kill left untold was read from beside its checkpoint since.
+        untold = max(0, len(trained.lines) - stored.rows - sum(kill.untold for kill in kills))
         kills.append(Killed(moment.name, trained.distinct, stored.at_risk, untold))
         moment.harm(folder)
         if (folder / "study.yaml").exists():  # until then there is nothing to resume, and `run` begins again
@@ -162,13 +163,12 @@ def check_account(cwd: Path, kills: list[Killed], *, exact: bool) -> None:
     lines = [f"{kill.moment:<24} {kill.trained:>7}  {kill.at_risk:>7}  {kill.untold:>6}" for kill in kills]
     sums = f"{said['seed_epochs_spent']} seed-epochs, {said['seed_epochs_redone']} redone, {untold} untold"
     sys.stdout.write("\n".join(["", "moment                   trained  at risk  untold", *lines, sums, ""]))
-    assert all(kill.untold >= 0 for kill in kills)
     assert said["seed_epochs_spent"] == trained.distinct == sum(stored.epochs.values())
     assert said["seed_epochs_redone"] == stored.rows - sum(stored.epochs.values())
     assert said["seed_epochs_redone"] <= trained.repeated <= said["seed_epochs_redone"] + untold
-    # A kill between a checkpoint and its report leaves nothing at risk, which these files alone do not tell.
-    spared = sum(kill.at_risk for kill in kills if kill.untold) if exact else at_risk
-    assert at_risk - spared <= said["seed_epochs_redone"] <= at_risk
+    assert said["seed_epochs_redone"] <= at_risk
+    if exact and not untold:  # else a checkpoint may hold what its report did not tell, and less was at risk
+        assert said["seed_epochs_redone"] == at_risk
     assert said["sessions"] == ["lost"] * said["sessions"].count("lost") + ["finished"]
     early = kills[0].trained == 0  # it may have come before the ledger was open
     assert len(kills) - early <= said["sessions"].count("lost") <= len(kills)

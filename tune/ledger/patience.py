@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 
 from tune.errors import Interrupted, StudyStopped
 
@@ -63,7 +63,7 @@ class Patience:
             try:
                 result = call()
                 break
-            except (DBAPIError, StorageInternalError) as error:
+            except (DBAPIError, PendingRollbackError, StorageInternalError) as error:
                 if not is_outage(error):
                     raise
                 away_s = self._clock() - since
@@ -117,6 +117,8 @@ def patient(method: Callable[Concatenate[D, P], T]) -> Callable[Concatenate[D, P
 def is_outage(error: BaseException) -> bool:
     """Says whether a database may do later what it refuses now: it is locked, or cannot be reached."""
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if isinstance(cause, PendingRollbackError):
+        return True  # Optuna went on in a transaction whose connection was gone; the next one is another
     if not isinstance(cause, DBAPIError):
         return False
     if isinstance(cause.orig, sqlite3.Error):

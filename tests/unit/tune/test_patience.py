@@ -8,7 +8,8 @@ from pathlib import Path
 import optuna
 import pytest
 import sqlalchemy
-from sqlalchemy.exc import OperationalError
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from tests.fakes.cutting_proxy import CuttingProxy
 from tests.fakes.postgresql import Server
@@ -191,3 +192,12 @@ def test_a_trial_that_was_added_unheard_is_there_once(database: Database, proxy:
         database.finish(trial)
     (told,) = optuna.load_study(study_name="q", storage=database.url).trials
     assert (told.number, told.state.name) == (0, "FAIL")
+
+
+def test_a_transaction_without_its_connection_is_an_outage() -> None:
+    """Optuna goes on in a transaction whose connection broke; that it cannot be committed is for the next try."""
+    error = StorageInternalError("An exception is raised during the commit.")
+    error.__cause__ = PendingRollbackError("Can't reconnect until invalid transaction is rolled back.")
+    assert is_outage(error)
+    error.__cause__ = ValueError("exceeding max length")
+    assert not is_outage(error)
