@@ -24,7 +24,7 @@ from benchmarks.faults import shim
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 120.0
 _RAYLET = "raylet"
-_ACTOR = "ray::UnitTrainable"
+_ACTOR = ("ray::UnitTrainable", "ray::ResourceTrainable")  # between two calls, and in one
 
 
 class Hung(Exception):  # noqa: N818 - says what happened
@@ -127,20 +127,24 @@ class Storm:
         except psutil.NoSuchProcess:
             return []
 
-    def find(self, name: str) -> psutil.Process | None:
-        """One process below the driver whose command line begins with a name."""
+    def find(self, name: str | tuple[str, ...]) -> psutil.Process:
+        """One process below the driver whose command line begins with a name, or one of several.
+
+        Raises:
+            Hung: If there is none.
+        """
         for process in self.family():
             with suppress(psutil.Error):
                 words = process.cmdline()
                 if words and (words[0].startswith(name) or Path(words[0]).name == name):
                     return process
-        return None
+        raise Hung(f"no process {name} to strike")
 
     def bury(self, family: Sequence[psutil.Process]) -> None:
         """Waits until what belonged to a driver that is dead has gone too, and helps where it has not."""
         assert self.process is not None
         self.process.wait(DEADLINE_S)
-        _, left = psutil.wait_procs(family, 5)
+        _, left = psutil.wait_procs(family, 2)  # Ray's bystanders would notice only after a minute
         for orphan in left:
             with suppress(psutil.NoSuchProcess):
                 orphan.kill()
@@ -231,26 +235,20 @@ def _kill_everything(storm: Storm) -> None:
 
 
 def _kill_actor(storm: Storm) -> None:
-    process = storm.find(_ACTOR)
-    if process is not None:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    with suppress(psutil.NoSuchProcess):
+        storm.find(_ACTOR).kill()
 
 
 def _kill_raylet(storm: Storm) -> None:
     """Without its raylet a Ray of one machine is over; the driver must notice and leave."""
-    process = storm.find(_RAYLET)
-    if process is not None:
-        process.kill()
-        storm.until(lambda: False)
+    storm.find(_RAYLET).kill()
+    storm.until(lambda: False)
 
 
 def _pause_actor(storm: Storm) -> None:
     """Stops the actor for good; whoever waits for it must notice."""
-    process = storm.find(_ACTOR)
-    if process is not None:
-        with suppress(psutil.NoSuchProcess):
-            process.suspend()
+    with suppress(psutil.NoSuchProcess):
+        storm.find(_ACTOR).suspend()
 
 
 def _signal(number: int) -> Callable[[Storm], None]:
