@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import cached_property
 from math import nan
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -62,11 +63,8 @@ class Ledger:
         self._database, self._clock = database, clock
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
-        self._runs = Runs(study.score.metric)
         self._done: dict[int, dict[int, int]] = {}
         replay(database.decisions(), lambda: self.study, self.trials, self._apply)
-        for table in self._curves.tables(len(self.trials)):
-            self._runs.take_table(table)
         self._baseline = checked_baseline(database.note("baseline"), study)
 
     @classmethod
@@ -141,6 +139,14 @@ class Ledger:
         return cls(
             study, folder, Database(study.storage.database, folder, study.name, create=False), clock, writable=False
         )
+
+    @cached_property
+    def _runs(self) -> Runs:
+        """What the curves say; who asks for decisions alone does not wait for them."""
+        runs = Runs(self.study.score.metric)
+        for table in self._curves.tables(len(self.trials)):
+            runs.take_table(table)
+        return runs
 
     @property
     def baseline(self) -> Mapping[str, float] | None:
