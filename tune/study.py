@@ -108,6 +108,11 @@ class Resources(_Section):
 
     cpus_per_trial: Annotated[float, Field(gt=0)] = Field(default=1, description="cores; below 1 shares a core")
     gpus_per_trial: Annotated[float, Field(ge=0)] = Field(default=0, description="GPUs; below 1 shares a GPU")
+    placement: Literal["packed", "spread", "auto"] = Field(
+        default="packed",
+        description="seeds of a trial train together in one process (packed), in as many as there are slots (spread), "
+        "or in more than one only where slots would be idle (auto); the results are the same",
+    )
     retries: Annotated[int, Field(strict=True, ge=0)] = Field(
         default=1,
         description="how often a trial that crashed or stalled is tried again; out of memory and lost machines have "

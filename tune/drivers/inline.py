@@ -33,11 +33,11 @@ def _train(job: Job, work: Work) -> None:
             for item in unit.news():
                 watchdog.heard([item.held_s] if isinstance(item, Report) else [])
                 job.take(work, [item])
-                if work.trial not in job.optimizer.in_flight:
+                if not job.trains(work):
                     return
                 if job.should_stop():
                     unit.save()
-                    job.optimizer.released(work)
+                    job.released(work)
                     return
     finally:
         unit.close()

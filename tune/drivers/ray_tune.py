@@ -1,9 +1,9 @@
 """The Ray driver: Ray Tune is the muscle, the ledger stays the truth.
 
-Each unit of work is one trial of Ray's: Tune starts it on a free slot (in an actor that is reused from one to the
-next), and it ends when its last epoch is in the ledger. A promoted trial comes back as a new unit, which loads its
-checkpoint like any trial of an interrupted study; so there is one way to continue, and nothing of Tune's own state is
-ever needed again. A fresh `Tuner` is made per process.
+Each unit of work, or part of one (`tune.drivers.placement`), is one trial of Ray's: Tune starts it on a free slot (in an
+actor that is reused from one to the next), and it ends when its last epoch is in the ledger. A promoted trial comes
+back as a new unit, which loads its checkpoint like any trial of an interrupted study; so there is one way to continue,
+and nothing of Tune's own state is ever needed again. A fresh `Tuner` is made per process.
 """
 
 import errno
@@ -123,10 +123,10 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         optimizer = self._job.optimizer
         if self.failure is not None or self._job.should_stop():
             return str(Searcher.FINISHED)
-        if len(optimizer.in_flight) >= self._slots:
+        if self._job.busy >= self._slots:
             return None
         try:
-            work = self._job.next_work()
+            work = self._job.next_work(self._slots)
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
             self.failure = error
             return str(Searcher.FINISHED)
@@ -161,13 +161,13 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
         with self._ending_in_order():
             job.take(work, result["news"])
-            if work.trial in job.optimizer.in_flight and self._searcher.failure is None and not job.should_stop():
+            if job.trains(work) and self._searcher.failure is None and not job.should_stop():
                 return str(TrialScheduler.CONTINUE)
         self._watch.ended(trial.trial_id)
         with self._ending_in_order():
-            if work.trial not in job.optimizer.in_flight:
+            if not job.trains(work):
                 return str(TrialScheduler.STOP)
-            job.optimizer.released(work)
+            job.released(work)
         return str(TrialScheduler.PAUSE)
 
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:  # noqa: ARG002 - Ray's signature
@@ -179,11 +179,11 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         # Not get_error(), which looks where the file is copied to only later.
         said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         death = self._watch.death(trial.trial_id, said)
-        if work.trial not in self._job.optimizer.in_flight:
+        if not self._job.trains(work):
             return
         with self._ending_in_order():
             if self._job.should_stop():
-                self._job.optimizer.released(work)
+                self._job.released(work)
             else:
                 full = any(os.strerror(code) in said for code in (errno.ENOSPC, errno.EDQUOT))
                 self._job.take(work, [Unsaved(True, death.cause, said) if full else death])
