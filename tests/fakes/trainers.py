@@ -194,3 +194,12 @@ class Sharing(Quadratic):
         voltages = recording["voltages"]
         if voltages.flags.writeable or voltages.flags.owndata:
             raise ValueError(f"the recording is not shared: {voltages.flags}")
+
+
+class Stumbling(Quadratic):
+    """Raises in the second epoch of the recording's `seed`, so many times as files are in `marks`."""
+
+    def _epoch(self, seed: int) -> float:
+        if seed == self.recording["seed"] and self.epochs[seed] == 1 and _takes_one(self.recording["marks"]):
+            raise RuntimeError("stumbled")
+        return super()._epoch(seed)
