@@ -155,6 +155,7 @@ class Unit:
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
         self._told: list[Told] = []  # since the latest checkpoint
+        self._unsaved = False
 
     def news(self) -> Iterator[News]:
         """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
@@ -166,13 +167,18 @@ class Unit:
         except _NotSaved as error:
             yield Unsaved.of(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
+            self._unsaved = False  # some seeds may be further than others, and none where the checkpoint would say
             yield Unsaved.of(error) if is_full(error) else Death.of(error)
 
     def save(self) -> None:
-        """Makes the state at the present epoch durable, and what the epochs up to it came to."""
-        if self._trainer is not None:
+        """Makes the state at the present epoch durable, and what the epochs up to it came to.
+
+        Nothing is done where it is durable already, or where the trainer died in the middle of an epoch.
+        """
+        if self._trainer is not None and self._unsaved:
             self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state(), self._told)
             self._told.clear()
+            self._unsaved = False
 
     def close(self) -> None:
         """Frees what the trainer holds."""
@@ -200,6 +206,7 @@ class Unit:
             self._epoch += 1
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
             self._told.append(self._as_told(metrics, time.monotonic() - held_since, baseline, evaluate is not None))
+            self._unsaved = True
             if due:
                 self._save_or_tell()
             now = time.monotonic()
