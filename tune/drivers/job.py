@@ -154,12 +154,14 @@ class Job:
         ledger = self.optimizer.ledger
         try:
             if isinstance(item, Evaluation):
-                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
+                of = (work.trial, work.seeds, item.epoch, item.metrics, item.held_s)
+                ledger.record(*of, evaluation="done", gpus=item.gpus)
                 return None
             ledger.set_baseline(item.baseline)
             ledger.record(
                 *(work.trial, work.seeds, item.epoch, item.metrics, item.held_s),
                 evaluation=evaluation_after(item.evaluates, item.epoch, work),
+                gpus=item.gpus,
             )
         except ValueError as error:
             return Death.of(error)

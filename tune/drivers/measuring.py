@@ -13,8 +13,9 @@ from threading import Event, Thread
 from typing import Any, Protocol
 
 from tune.drivers.unit import limit_threads
+from tune.errors import UserMistake
 from tune.study import Study
-from tune.trainer import TrainerClass
+from tune.trainer import Trainer, TrainerClass
 
 _SAMPLE_S = 0.1
 _LONG_ENOUGH_S = 3.0  # NVML averages utilisation over 1/6 to 1 s
@@ -87,12 +88,13 @@ def short_run(
     limit_threads(study.resources.threads)
     configuration = {**study.fixed, **middle(study)}
     if gpu is None:
-        return Measured(_timed(trainer, configuration, recording, seeds, 2))
+        return Measured(_timed(trainer(configuration, recording, list(seeds)), 2))
     before, cold = gpu.sample(), [0]
     with _watched(gpu) as samples:
         # As many epochs as a trial is asked for: how many are left may decide what is compiled.
         epochs = max(_EPOCHS, study.top.epochs)
-        epoch_s = _timed(trainer, configuration, recording, seeds, epochs, lambda: cold.append(len(samples)))
+        tried = trainer(configuration, recording, list(seeds))
+        epoch_s = _timed(tried, epochs, lambda: cold.append(len(samples)))
     used = [one.utilisation for one in samples[cold[-1] :] if one.utilisation is not None]
     strangers = before.used_bytes - (before.own_bytes or 0)
     return Measured(
@@ -107,25 +109,14 @@ def _held(sample: Sample, strangers: int) -> int:
     return max(0, sample.used_bytes - strangers) if sample.own_bytes is None else sample.own_bytes
 
 
-def _timed(
-    trainer: TrainerClass,
-    configuration: Mapping[str, Any],
-    recording: Mapping[str, Any],
-    seeds: Sequence[int],
-    epochs: int,
-    warm: Callable[[], None] | None = None,
-) -> float:
+def _timed(tried: Trainer, epochs: int, warm: Callable[[], None] | None = None) -> float:
     """Trains until it was long enough; returns the mean seconds of an epoch after the first, which warms up.
 
     Args:
-        trainer: The class.
-        configuration: What to train.
-        recording: What the trainer is given.
-        seeds: Which train together.
+        tried: The trainer; it is closed.
         epochs: At most.
-        warm: Called after the first epoch; None: no longer than the epochs are.
+        warm: Called after the first epoch; None: all epochs are trained.
     """
-    tried = trainer(configuration, recording, list(seeds))
     try:
         ends = []
         for _ in tried.train(epochs):
@@ -198,6 +189,27 @@ def count_gpus() -> int:
         return 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return found if visible is None else min(found, len(_named(visible)))
+
+
+def refuse_unused_gpu_hours(study: Study, gpus: int) -> None:
+    """Raises where `auto` means no GPU, and the budget is of GPU-hours, which would never be used.
+
+    Raises:
+        UserMistake: If it is so.
+    """
+    hours = study.budget.gpu_hours
+    if hours is not None and study.resources.gpus_per_trial == "auto" and not gpus:
+        raise UserMistake(
+            f"budget.gpu_hours: {hours:g} would never be used, because resources.gpus_per_trial is auto and there "
+            "is no GPU here that trials use; give budget.wall_clock or budget.seed_epochs instead"
+        )
+
+
+def gpus_of_one(study: Study) -> float:
+    """Returns how many GPUs a trial holds that trains in this process, where it has what there is to itself."""
+    if study.resources.gpus_per_trial != "auto":
+        return study.resources.gpus
+    return 1.0 if count_gpus() else 0.0
 
 
 def own_gpu() -> Gpu | None:

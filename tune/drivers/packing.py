@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from tune.drivers.measuring import Measured
 from tune.sizes import show_size
+from tune.study import Resources
 
 HEADROOM = 0.2
 """Of a GPU's memory, what stays free: other configurations take more than the one that was measured."""
@@ -165,6 +166,20 @@ class GpuSlots:
                 fit = min(int(node.gpus * self._packed(node.kind).trials), int(node.cpus / self.cpus))
                 room[node.kind] = room.get(node.kind, 0) + fit
         return room
+
+
+def slots_here(resources: Resources, cpus: int, gpus: int) -> int:
+    """Returns how many trials fit on one machine at once; 0 where it has no room for one.
+
+    Args:
+        resources: What a trial asks for, its GPUs as a number.
+        cpus: Cores of the machine.
+        gpus: GPUs of the machine.
+    """
+    by_cpu = int(cpus / resources.cpus_per_trial)
+    if not resources.gpus:
+        return by_cpu
+    return min(by_cpu, gpus * int(1 / resources.gpus) if resources.gpus < 1 else int(gpus / resources.gpus))
 
 
 def asked(cpus: float, kind: str, gpus: float) -> dict[str, float]:

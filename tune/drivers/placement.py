@@ -6,6 +6,7 @@ part trains what it would train in the whole. To the optimizer a unit is one: it
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import ceil
 
 from tune.drivers.unit import Death
@@ -24,7 +25,7 @@ def split(work: Work, most: int) -> list[Work]:
     seeds = work.seeds
     count = _fewest(len(seeds), most)
     edges = [len(seeds) * index // count for index in range(count + 1)]
-    return [replace(work, seeds=seeds[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    return [replace(work, seeds=seeds[start:end]) for start, end in pairwise(edges)]
 
 
 def share(works: Sequence[Work], slots: int) -> list[Work]:

@@ -31,7 +31,7 @@ class VirtualClock:
 
 @dataclass(order=True)
 class _Flight:
-    """One unit of work, or a part of one, on one slot; the earliest result comes first, then the unit that was handed out first.
+    """A unit of work, or part of one, on one slot; the earliest result comes first, then what was handed out first.
 
     Attributes:
         due_s: When its latest result counts.

@@ -30,6 +30,7 @@ class Report:
         evaluates: Whether the trainer evaluates apart from training, after the last epoch of the unit.
         held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
             with loading, checkpoints and waiting for the driver.
+        gpus: How many GPUs it held.
     """
 
     epoch: int
@@ -38,6 +39,7 @@ class Report:
     baseline: Mapping[str, float]
     held_s: float
     evaluates: bool = False
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,13 @@ class Evaluation:
         epoch: The last one.
         metrics: By name, one value per seed of the work.
         held_s: Seconds in which the unit held its slot for it.
+        gpus: How many GPUs it held.
     """
 
     epoch: int
     metrics: Mapping[str, Sequence[float | None]]
     held_s: float
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,18 +126,21 @@ class Manner:
         checkpoints: The folder where state is kept.
         every: Epochs between checkpoints; None for the last epoch of a unit only.
         threads: How many threads a training uses; the same everywhere, because float sums depend on it.
+        gpus: How many GPUs a unit holds.
     """
 
     checkpoints: str
     every: int | None
     threads: int
+    gpus: float = 0.0
 
     @classmethod
     def of(cls, study: Study, folder: Path) -> Self:
         """Returns the manner that a study asks for."""
         setting = study.storage.checkpoints
         every = setting if isinstance(setting, int) else {"every_epoch": 1, "every_rung": None}[setting]
-        return cls(str((folder / "checkpoints").resolve()), every, study.resources.threads)
+        home = str((folder / "checkpoints").resolve())
+        return cls(home, every, study.resources.threads, study.resources.gpus)
 
 
 class Unit:
@@ -210,7 +217,8 @@ class Unit:
             if due:
                 self._save_or_tell()
             now = time.monotonic()
-            yield Report(self._epoch, dict(metrics), due, baseline, now - held_since, evaluate is not None)
+            held_s, gpus = now - held_since, self._manner.gpus
+            yield Report(self._epoch, dict(metrics), due, baseline, held_s, evaluate is not None, gpus)
             held_since = now
         if self._epoch < work.to_epoch:
             raise ValueError(
@@ -223,7 +231,7 @@ class Unit:
             except Exception as error:  # noqa: BLE001 - the training is done, and is kept
                 yield Death.of(error, "evaluation")
             else:
-                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since)
+                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._manner.gpus)
 
     def _as_told(
         self,
@@ -236,7 +244,8 @@ class Unit:
             name: [None if value is None else float(value) for value in values] for name, values in metrics.items()
         }
         losses = {name: float(value) for name, value in baseline.items()}
-        return Told(self._epoch, plain, held_s, evaluation_after(evaluates, self._epoch, self.work), losses)
+        after = evaluation_after(evaluates, self._epoch, self.work)
+        return Told(self._epoch, plain, held_s, after, losses, self._manner.gpus)
 
 
 def evaluation_after(evaluates: bool, epoch: int, work: Work) -> When:
