@@ -108,9 +108,9 @@ class Resources(_Section):
 
     cpus_per_trial: Annotated[float, Field(gt=0)] = Field(default=1, description="cores; below 1 shares a core")
     gpus_per_trial: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
-        default=0,
-        description="GPUs; below 1 shares a GPU; auto: a trial is measured on each type of GPU, and as many share one as "
-        "fit (docs/placement.md)",
+        default=0.0,
+        description="GPUs; below 1 shares a GPU; auto: a trial is measured on each type of GPU, and as many share one "
+        "as fit (docs/placement.md)",
     )
     placement: Literal["packed", "spread", "auto"] = Field(
         default="packed",

@@ -16,7 +16,7 @@ from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.measuring import count_gpus, gpus_of_one, middle, own_gpu, refuse_unused_gpu_hours, short_run
-from tune.drivers.packing import Packed, slots_here, told
+from tune.drivers.packing import Packed, in_words, slots_here
 from tune.drivers.ray_processes import watch_vital
 from tune.errors import (
     DiskFull,
@@ -136,7 +136,7 @@ def plan(study: Study, driver: str) -> int:
     packed = None if gpu is None else Packed.of(measured, len(seeds))
     gpus = gpus_of_one(study) if packed is None else packed.gpus
     if packed is not None:
-        console.print(f"resources.gpus_per_trial: auto: {told({'': packed})}.", highlight=False)
+        console.print(f"resources.gpus_per_trial: auto: {in_words({'': packed})}.", highlight=False)
     resources = study.resources.model_copy(update={"gpus_per_trial": gpus})
     slots = 1 if driver == "inline" else slots_here(resources, os.cpu_count() or 1, here)
     if slots < 1:

@@ -78,7 +78,7 @@ def packing_from(detail: Mapping[str, Any]) -> Packing:
     return {name: Packed(**one) for name, one in detail["gpus"].items()}
 
 
-def told(packing: Mapping[str, Packed]) -> str:
+def in_words(packing: Mapping[str, Packed]) -> str:
     """Returns it in one line."""
     if not packing:
         return "no GPU in the cluster: trials use none"

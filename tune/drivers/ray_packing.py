@@ -11,7 +11,7 @@ from ray import tune as ray_tune
 
 from tune.drivers.job import Job, log
 from tune.drivers.measuring import Measured, own_gpu, refuse_unused_gpu_hours, short_run
-from tune.drivers.packing import GpuSlots, Node, Packed, Packing, asked, detail_of, packing_from, told
+from tune.drivers.packing import GpuSlots, Node, Packed, Packing, asked, detail_of, in_words, packing_from
 from tune.errors import UserMistake
 from tune.failures import failure_class
 from tune.study import Study
@@ -85,7 +85,7 @@ def _packing(job: Job) -> Packing:
     kinds = {node.kind for node in nodes() if node.gpus}
     packing = {**known, **_measure_all(job, sorted(kinds - known.keys()), seeds)}
     if (packing != before or ledger.packed is None) and not job.should_stop():
-        ledger.decide("pack", reason=told(packing), detail=detail_of(packing))
+        ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
         job.watch()
     return packing
 

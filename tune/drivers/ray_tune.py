@@ -27,7 +27,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tune.drivers.job import SCRATCH, Job, log
-from tune.drivers.packing import GpuSlots, detail_of, told
+from tune.drivers.packing import GpuSlots, detail_of, in_words
 from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
 from tune.drivers.ray_packing import gpu_slots, placed
 from tune.drivers.ray_processes import groups_of_their_own
@@ -156,7 +156,7 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         """Takes note that a unit holds its slot no more; one that ran out of memory had too many neighbours."""
         if self._gpus is not None and out_of_memory and self._gpus.out_of_memory(trial_id):
             packing = self._gpus.packing
-            self._job.optimizer.ledger.decide("pack", reason=told(packing), detail=detail_of(packing))
+            self._job.optimizer.ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
         if self._gpus is not None:
             self._gpus.give_back(trial_id)
 

@@ -21,8 +21,9 @@ class Decision:
     Attributes:
         kind: open, close: a process began or ended its work on the study; grow: the study is to do more, as `detail`
             says; pack: so many trials share a GPU of each type (`tune.drivers.packing`); start: a new trial; reach: a
-            trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung; attempt: a unit of
-            it ended without a result (see `Attempt`); fail: it died for good; stop: it is not promoted any more.
+            trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
+            attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good; stop: it is not
+            promoted any more.
         trial: Its number; None for open, close, grow and pack.
         rung: Index of the rung that the decision is about.
         reason: For people.
