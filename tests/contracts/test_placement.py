@@ -44,9 +44,9 @@ def study_of(placement: str, trainer: str = "Quadratic", trials: int = 4, **chan
     )
 
 
-def results(ledger: Ledger) -> list[tuple[Any, ...]]:
+def results(ledger: Ledger, *further: str) -> list[tuple[Any, ...]]:
     """Every epoch of every run, in the order of their names, to the last bit."""
-    columns = ("trial", "seed", "epoch", "validation_loss", "train_loss")
+    columns = ("trial", "seed", "epoch", "validation_loss", "train_loss", *further)
     return sorted(tuple(row[name] for name in columns) for row in ledger.curves().to_pylist())
 
 
@@ -131,3 +131,27 @@ def test_one_slot_is_packed(tmp_path: Path, placement: str) -> None:
     other = work_on(quadratic_study(**search, resources={"placement": placement}), tmp_path / "other", on_one_slot)
     assert told(other) == told(packed)
     assert other.curves().equals(packed.curves())
+
+
+def test_our_own_trainer_trains_the_same_bits(drive: Drive, tmp_path: Path) -> None:
+    """A deterministic training on a CPU, of a size at which seeds take turns, whoever is in its process."""
+    import numpy as np
+
+    voltages = np.random.default_rng(0).standard_normal((500, 443)).astype(np.float32)
+    np.save(tmp_path / "recording.npy", voltages)
+    split = {"train": [0, 300], "validation": [310, 400], "test": [410, 490]}
+    given: dict[str, Any] = {
+        "name": "own",
+        "recording": {"path": str(tmp_path / "recording.npy"), "split": split},
+        "fixed": {"deterministic": True, "device": "cpu", "batch_size": 128, "latent_dims": 8},
+        "space": {"learning_rate": {"choice": [1e-4, 1e-3]}},
+        "search": {"method": "grid"},
+        "seeds": [1, 12, 123],
+        "rungs": [{"epochs": 2, "seeds": 3}],
+    }
+    rows = {}
+    for placement in ("packed", "spread"):
+        study = Study.model_validate({**given, "resources": {"placement": placement}})
+        rows[placement] = results(work_on(study, tmp_path / placement, drive), "test_loss", "grad_norm")
+    assert len(rows["packed"]) == 2 * 3 * 2
+    assert rows["spread"] == rows["packed"]

@@ -100,7 +100,7 @@ def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...]) -> Pack
         # A process of its own, so that the memory is given back.
         there: dict[str, Any] = {"num_cpus": study.resources.cpus_per_trial, "num_gpus": 1, "max_calls": 1}
         mark = {name: amount for name, amount in asked(1, kind, 1).items() if name.startswith(_TYPE)}
-        task = ray.remote(_measure_here).options(**there, resources=mark)
+        task = ray.remote(**there, resources=mark)(_measure_here)
         runs[task.remote(study, recording, seeds, str(Path.cwd()))] = kind
     began, waiting, warned = time.monotonic(), list(runs), False
     while waiting and not job.should_stop():
