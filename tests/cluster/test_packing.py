@@ -18,7 +18,10 @@ import pytest
 from tests.behaviour.command import ROOT, latent_tune, ledger_of, poll, write_study
 from tests.cluster.test_token import end_all, environment, free_ports
 from tests.contracts.test_failures import marks
+from tests.fakes.studies import quadratic_study
+from tune.errors import UserMistake
 from tune.ledger import Ledger
+from tune.study import Budget
 
 __all__ = ["marks"]
 
@@ -51,7 +54,12 @@ def node(folder: Path, kind: str, gpu: dict[str, Any], where: list[str], env: di
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *where, "--num-cpus=4", "--num-gpus=1"]
     command += [f"--resources={json.dumps({f'accelerator_type:{kind}': 1})}", "--object-store-memory=80000000"]
     command += ["--node-ip-address=127.0.0.1"]
-    command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0", "--disable-usage-stats"]
+    command += [
+        "--min-worker-port=0",
+        "--max-worker-port=0",
+        "--dashboard-agent-listen-port=0",
+        "--disable-usage-stats",
+    ]
     log = folder / f"{kind}.log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -154,7 +162,25 @@ def test_out_of_memory_has_fewer_trials_share_that_type(
 
 def test_a_trainer_that_uses_no_gpu_gets_none(cluster: Cluster, tmp_path: Path, marks: Callable[[int], str]) -> None:
     """GPU-hours that would never be used are refused, and nothing trains."""
-    write(tmp_path, recording={"marks": marks(0), "busy": 30}, resources={"gpus_per_trial": "auto", "cpus_per_trial": 5})
+    write(
+        tmp_path, recording={"marks": marks(0), "busy": 30}, resources={"gpus_per_trial": "auto", "cpus_per_trial": 5}
+    )
     said = latent_tune(tmp_path, "run", "study.yaml", "--address", cluster.address, **cluster.client)
     assert said.code == 2
     assert "resources.cpus_per_trial: 5, but no machine with a GPU has more than 4 cores" in said.err
+
+
+@pytest.mark.usefixtures("ray_local")
+def test_without_a_gpu_auto_is_none(tmp_path: Path) -> None:
+    """The decision says so, trials use cores alone; and a budget of GPU-hours, which would never be used, is refused."""
+    from tests.contracts.test_drivers import work_on
+    from tune.drivers.ray_tune import drive
+
+    study = quadratic_study(search={"trials": 2}, resources={"gpus_per_trial": "auto"})
+    ledger = work_on(study, tmp_path / "q", drive)
+    (said,) = [decision.reason for decision in ledger.decisions if decision.kind == "pack"]
+    assert said == "no GPU in the cluster: trials use none"
+    assert (len(ledger.trials), ledger.gpu_seconds) == (2, 0.0)
+    never = study.model_copy(update={"budget": Budget(gpu_hours=1)})
+    with pytest.raises(UserMistake, match=r"budget.gpu_hours: 1 would never be used, because resources.gpus_per_trial"):
+        work_on(never, tmp_path / "never", drive)

@@ -16,7 +16,7 @@ from tune.study import Resources
 HEADROOM = 0.2
 """Of a GPU's memory, what stays free: other configurations take more than the one that was measured."""
 
-_STEP = 1e-4  # Ray counts GPUs in steps of so much
+_STEPS = 10_000  # in so many does Ray divide a GPU
 _SLIVER = 0.001  # of a node's mark for its type of GPU, as Ray's own `accelerator_type` asks for
 
 
@@ -39,7 +39,7 @@ class Packed:
     @property
     def gpus(self) -> float:
         """GPUs that one trial asks for: rounded down to what Ray counts in, or fewer would fit."""
-        return floor(1 / (self.trials * _STEP)) * _STEP if self.trials else 0.0
+        return floor(_STEPS / self.trials) / _STEPS if self.trials else 0.0
 
     @classmethod
     def of(cls, measured: Measured, seeds: int) -> Self:
@@ -56,7 +56,8 @@ class Packed:
         trials = max(1, min(by_memory, by_time))
         busy = "not told" if measured.utilisation is None else f"{measured.utilisation:.0%}"
         took = f"{show_size(measured.peak_bytes)} of {show_size(measured.room_bytes)}, utilisation {busy}"
-        return cls(trials, f"one trial of {seeds} seeds took {took}", seeds, epoch_s)
+        together = f"{seeds} seed{'s' if seeds != 1 else ''}"
+        return cls(trials, f"one trial of {together} took {took}", seeds, epoch_s)
 
     @classmethod
     def unmeasured(cls, why: str, seeds: int) -> Self:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,18 @@ def gpu_slots(job: Job) -> GpuSlots | None:
     study = job.optimizer.study
     if study.resources.gpus_per_trial != "auto":
         return None
-    slots = GpuSlots(_packing(job), study.resources.cpus_per_trial, _Nodes())
-    used = [node for node in nodes() if node.gpus and slots.packing[node.kind].trials]
-    refuse_unused_gpu_hours(study, len(used))
-    if not used:
-        return None
-    if slots.total < 1:
-        most = max(node.cpus for node in used)
+    cpus = study.resources.cpus_per_trial
+    with_gpu = [node for node in nodes() if node.gpus]
+    there = {node.kind for node in with_gpu if node.cpus >= cpus}
+    if with_gpu and not there:
+        most = max(node.cpus for node in with_gpu)
         raise UserMistake(
-            f"resources.cpus_per_trial: {study.resources.cpus_per_trial:g}, but no machine with a GPU has more than "
-            f"{most:g} cores; lower it"
+            f"resources.cpus_per_trial: {cpus:g}, but no machine with a GPU has more than {most:g} cores; lower it"
         )
-    return slots
+    packing = _packing(job, there)
+    used = [kind for kind in there if kind not in packing or packing[kind].trials]
+    refuse_unused_gpu_hours(study, len(used))
+    return GpuSlots(packing, cpus, _Nodes()) if used else None
 
 
 def placed(config: Mapping[str, Any], cpus: float) -> ray_tune.PlacementGroupFactory:
@@ -76,14 +76,13 @@ class _Nodes:
         return self._nodes
 
 
-def _packing(job: Job) -> Packing:
+def _packing(job: Job, kinds: Collection[str]) -> Packing:
     """Returns how many trials share a GPU of each type: what the ledger says, and what is measured now."""
     study, ledger = job.optimizer.study, job.optimizer.ledger
     seeds = study.rung_seeds(len(study.rungs) - 1)
     before = packing_from(ledger.packed) if ledger.packed is not None else {}
     known = {kind: one for kind, one in before.items() if one.seeds == len(seeds)}
-    kinds = {node.kind for node in nodes() if node.gpus}
-    packing = {**known, **_measure_all(job, sorted(kinds - known.keys()), seeds)}
+    packing = {**known, **_measure_all(job, sorted(set(kinds) - known.keys()), seeds)}
     if (packing != before or ledger.packed is None) and not job.should_stop():
         ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
         job.watch()
