@@ -1,6 +1,6 @@
 """What it is worth to train the seeds of a trial in several actors: studies with few trials on many slots.
 
-    python -m benchmarks.placement [--repetitions 20] [--dry]
+    python -m benchmarks.placement [--repetitions 5] [--dry]
 
 Each study is played in virtual time, packed, spread and auto, with the same randomness: the formula of
 `benchmarks.tabular`, trials with five seeds. A slot is a device of its own. What an epoch of S seeds together costs, in
@@ -101,7 +101,7 @@ def play(study_name: str, further: float, placement: str, seed: int) -> Played:
 def main() -> None:
     """Plays all of them, prints and records."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
     quiet()

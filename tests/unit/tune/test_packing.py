@@ -1,6 +1,5 @@
 """How many trials share a GPU: measured, packed, one fewer when memory runs out."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import nan
@@ -164,15 +163,6 @@ def test_a_short_run_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (Counting.asked, Counting.trained) == (1000, 3)
     short_run(Counting, study, {}, [1, 2, 3])
     assert (Counting.asked, Counting.trained) == (2, 2)
-
-
-@pytest.fixture
-def nvml(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The fake NVML takes the place of NVIDIA's."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "fakes" / "nvml"))
-    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
-    yield monkeypatch
-    sys.modules.pop("pynvml", None)
 
 
 FOUR = '{"gpus": 4, "total": 80, "own": 8, "others": 2, "busy": 30}'
