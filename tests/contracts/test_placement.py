@@ -85,6 +85,16 @@ def test_a_part_that_dies_costs_the_others_nothing(drive: Drive, tmp_path: Path,
     assert sorted(kept.values()) == results(plain)
 
 
+def test_out_of_memory_trains_fewer_seeds_at_a_time_and_not_side_by_side(drive: Drive, tmp_path: Path) -> None:
+    """Two seeds fit: of two parts the one of three dies, and its seeds train two at a time, on one slot."""
+    ledger = work_on(study_of("spread", "Hungry", trials=1, recording={"room": 2}), tmp_path / "q", drive)
+    (trial,) = ledger.trials
+    assert [(one.kind, one.seeds) for one in trial.attempts] == [("out_of_memory", (3, 4, 5))]
+    assert trial.confirmed
+    plain = work_on(study_of("packed", trials=1), tmp_path / "plain", drive)
+    assert sorted({row[:3]: row for row in results(ledger)}.values()) == results(plain)
+
+
 def test_parts_that_all_die_are_one_attempt(drive: Drive, tmp_path: Path) -> None:
     """A trial that cannot be trained fails as often as it would in one process."""
     ledger = work_on(study_of("spread", "Moody"), tmp_path / "q", drive)

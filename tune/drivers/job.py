@@ -59,15 +59,16 @@ class Job:
         part = self._units.next_part()
         if part is not None:
             return part
-        placement = self.optimizer.study.resources.placement
-        free = slots - self.busy
+        placement, free = self.optimizer.study.resources.placement, slots - self.busy
         works = self._units_for(free if placement == "auto" else 1)
+        whole = [work for work in works if placement == "packed" or self._is_large(work)]
+        others = [work for work in works if work not in whole]
         if placement == "auto":
-            parts = share(works, free)
+            parts = share(others, free - len(whole))
         else:
-            parts = [part for one in works for part in split(one, slots if placement == "spread" else 1)]
+            parts = [part for one in others for part in split(one, slots)]
         for work in works:
-            self._units.add(work, [part for part in parts if part.trial == work.trial])
+            self._units.add(work, [part for part in (*whole, *parts) if part.trial == work.trial])
         return self._units.next_part()
 
     def trains(self, work: Work) -> bool:
@@ -118,6 +119,11 @@ class Job:
                 self.optimizer.released(work)
             raise
         return works
+
+    def _is_large(self, work: Work) -> bool:
+        """Says whether a trial has run out of memory: then fewer of its seeds are to train at a time, not elsewhere."""
+        attempts = self.optimizer.ledger.trials[work.trial].attempts
+        return any(attempt.kind == "out_of_memory" for attempt in attempts)
 
     def _unit(self) -> Work | None:
         work = self.optimizer.next_work()

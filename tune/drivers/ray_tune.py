@@ -127,10 +127,10 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         optimizer = self._job.optimizer
         if self.failure is not None or self._job.should_stop():
             return str(Searcher.FINISHED)
-        slots = self._slots if self._gpus is None else self._gpus.total
-        settings = self._settings if self._gpus is None else self._on_gpu(trial_id)
-        if self._job.busy >= slots or settings is None:
+        settings = self._place(trial_id)
+        if settings is None:
             return None
+        slots = self._slots if self._gpus is None else max(self._gpus.total, self._job.busy + 1)
         try:
             work = self._job.next_work(slots)
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
@@ -143,9 +143,10 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         self._watch.handed_out(trial_id, work)
         return {**settings, "work": {**asdict(work), "seeds": list(work.seeds)}}
 
-    def _on_gpu(self, trial_id: str) -> dict[str, Any] | None:
-        """Returns the settings of a unit on the GPU that it gets; None when none is free."""
-        assert self._gpus is not None
+    def _place(self, trial_id: str) -> Mapping[str, Any] | None:
+        """Returns the settings of a unit on the slot that it gets; None when none is free."""
+        if self._gpus is None:
+            return self._settings if self._job.busy < self._slots else None
         taken = self._gpus.take(trial_id)
         if taken is None:
             return None
