@@ -31,7 +31,7 @@ STUDIES: dict[str, dict[str, Any]] = {
         "search": {"method": "random", "trials": 24},
         "rungs": [{"epochs": 3, "seeds": 2}, {"epochs": 9, "seeds": 3}, {"epochs": 27, "seeds": 5}],
     },
-    "64 trials x 5 seeds": {"search": {"method": "random", "trials": 64}, "rungs": [{"epochs": 27, "seeds": 5}]},
+    "32 trials x 5 seeds": {"search": {"method": "random", "trials": 32}, "rungs": [{"epochs": 27, "seeds": 5}]},
 }
 """Fewer trials than slots; a ladder that narrows; work for all slots all the time."""
 TOGETHER = {"a seed fills its device": 1.0, "a seed leaves most of it idle": 0.1}

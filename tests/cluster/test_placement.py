@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.behaviour.command import Running, Trained, here, ledger_of, write_study
+from tests.behaviour.command import Running, Trained, here, ledger_of, poll, write_study
 from tune.ledger import Ledger
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
+
+LIMIT_S = 400.0
 
 STUDY: dict[str, Any] = {
     "fixed": {"sleep_s": 0.1},
@@ -31,12 +33,10 @@ def test_killed_while_spread_it_goes_on_packed(tmp_path: Path) -> None:
     folder, log = tmp_path / "results" / "tiny", tmp_path / "log"
     write_study(tmp_path, **STUDY, resources={"placement": "spread"})
     with Running(tmp_path, "run", "study.yaml", "--driver", "ray", QUADRATIC_LOG=str(log)) as process:
-        process.until(lambda: Trained.read(log).distinct >= 25, "parts have saved")
+        poll(lambda: Trained.read(log).distinct >= 25 or not process.alive, "parts to have saved", LIMIT_S)
+        assert process.alive, process.said()
         process.kill()
-    saved = {path.name for path in folder.glob("checkpoints/0/told-*")} | {
-        path.name for path in folder.glob("checkpoints/0/seed-*")
-    }
-    assert saved
+    assert any(folder.glob("checkpoints/0/seed-*"))
     said = here("resume", folder, "--driver", "inline", "--set", "resources.placement=packed", QUADRATIC_LOG=str(log))
     assert said.code == 0, said.err
     ledger = ledger_of(folder)
