@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,16 @@ def ray_local() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def nvml() -> Iterator[pytest.MonkeyPatch]:
+    """A fake NVML takes the place of NVIDIA's; `FAKE_NVML` says what it has (tests/fakes/nvml/pynvml.py)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent / "fakes" / "nvml"))
+        patch.delitem(sys.modules, "pynvml", raising=False)
+        yield patch
+        sys.modules.pop("pynvml", None)
 
 
 @pytest.fixture

@@ -107,7 +107,16 @@ class Resources(_Section):
     """What one trial occupies."""
 
     cpus_per_trial: Annotated[float, Field(gt=0)] = Field(default=1, description="cores; below 1 shares a core")
-    gpus_per_trial: Annotated[float, Field(ge=0)] = Field(default=0, description="GPUs; below 1 shares a GPU")
+    gpus_per_trial: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="GPUs; below 1 shares a GPU; auto: a trial is measured on each type of GPU, and as many share one "
+        "as fit (docs/placement.md)",
+    )
+    placement: Literal["packed", "spread", "auto"] = Field(
+        default="packed",
+        description="seeds of a trial train together in one process (packed), in as many as there are slots (spread), "
+        "or in more than one only where slots would be idle (auto); the results are the same",
+    )
     retries: Annotated[int, Field(strict=True, ge=0)] = Field(
         default=1,
         description="how often a trial that crashed or stalled is tried again; out of memory and lost machines have "
@@ -124,6 +133,11 @@ class Resources(_Section):
         description="so many of a trial's own epochs; neighbours and a busy disk make one two or three times as long, "
         "not ten",
     )
+
+    @property
+    def gpus(self) -> float:
+        """How many GPUs a trial holds; 0 where that is measured, and as long as it is not known."""
+        return 0.0 if self.gpus_per_trial == "auto" else self.gpus_per_trial
 
     @property
     def threads(self) -> int:

@@ -15,8 +15,9 @@ from rich.console import Console
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job
+from tune.drivers.measuring import count_gpus, gpus_of_one, middle, own_gpu, refuse_unused_gpu_hours, short_run
+from tune.drivers.packing import Packed, in_words, slots_here
 from tune.drivers.ray_processes import watch_vital
-from tune.drivers.unit import limit_threads
 from tune.errors import (
     DiskFull,
     FileMistakes,
@@ -124,27 +125,29 @@ def plan(study: Study, driver: str) -> int:
     trainer = load_trainer(study.trainer)
     _check_configurations(study, trainer)
     recording = prepare_recording(trainer, study.recording)
-    slots = 1 if driver == "inline" else max(1, int((os.cpu_count() or 1) / study.resources.cpus_per_trial))
-    print_plan(study, slots, _one_epoch_s(study, trainer, recording), console)
-    return 0
-
-
-def _one_epoch_s(study: Study, trainer: TrainerClass, recording: Any) -> float:
-    """Returns how long an epoch of one seed takes, at the middle of the space, beside the seeds of the first rung.
-
-    Raises:
-        UserMistake: If it cannot be trained, which is what it would die of a thousand times.
-    """
-    limit_threads(study.resources.threads)
-    middle = {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()}
-    seeds = study.rung_seeds(0)
+    packs = study.resources.gpus_per_trial == "auto" and driver != "inline"
+    gpu, here = own_gpu() if packs else None, count_gpus()
+    seeds = study.rung_seeds(0 if gpu is None else len(study.rungs) - 1)
     try:
-        tried = trainer({**study.fixed, **middle}, recording, list(seeds))
-        ends = [time.perf_counter() for _ in tried.train(2)]
-        tried.close()
-    except Exception as error:
-        raise UserMistake(f"two epochs of {middle} were tried, and died: {type(error).__name__}: {error}") from error
-    return (ends[1] - ends[0]) / len(seeds)  # the first epoch also warms up
+        measured = short_run(trainer, study, recording, seeds, gpu)
+    except Exception as error:  # what every trial would die of
+        tried = f"epochs of {middle(study)} were tried, and died"
+        raise UserMistake(f"{tried}: {type(error).__name__}: {error}") from error
+    packed = None if gpu is None else Packed.of(measured, len(seeds))
+    gpus = gpus_of_one(study) if packed is None else packed.gpus
+    if packed is not None:
+        console.print(f"resources.gpus_per_trial: auto: {in_words({'': packed})}.", highlight=False)
+    resources = study.resources.model_copy(update={"gpus_per_trial": gpus})
+    slots = 1 if driver == "inline" else slots_here(resources, os.cpu_count() or 1, here)
+    if slots < 1:
+        console.print(
+            f"This machine has no room for a trial: it asks for {resources.cpus_per_trial:g} CPU and {gpus:g} GPU, and "
+            f"there are {os.cpu_count()} and {here}. Planned for one at a time.",
+            highlight=False,
+        )
+    planned = study.model_copy(update={"resources": resources})
+    print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console)
+    return 0
 
 
 def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
@@ -195,6 +198,7 @@ def _close(ledger: Ledger, error: BaseException) -> None:
 def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
     """Has at hand what the driver needs; what it cannot have is said before anything is written."""
     if driver == "inline":
+        refuse_unused_gpu_hours(study, count_gpus())
         yield
         return
     from tune.drivers.ray_environment import set_environment

@@ -1,5 +1,6 @@
 """Tiny trainers that keep the whole contract of `tune.trainer.Trainer`."""
 
+import json
 import os
 import shutil
 import time
@@ -194,3 +195,30 @@ class Sharing(Quadratic):
         voltages = recording["voltages"]
         if voltages.flags.writeable or voltages.flags.owndata:
             raise ValueError(f"the recording is not shared: {voltages.flags}")
+
+
+class Stumbling(Quadratic):
+    """Raises in the second epoch of the recording's `seed`, so many times as files are in `marks`."""
+
+    def _epoch(self, seed: int) -> float:
+        if seed == self.recording["seed"] and self.epochs[seed] == 1 and _takes_one(self.recording["marks"]):
+            raise RuntimeError("stumbled")
+        return super()._epoch(seed)
+
+
+class OnGpu(Quadratic):
+    """Tells when each epoch began and ended, and how busy the fake GPU of its machine is, by which that is known.
+
+    Below one half of `x` it runs out of memory on the machine of the recording's `busy`, so many times as files are in
+    `marks`.
+    """
+
+    def train(self, epochs: int) -> Iterator[dict[str, list[float]]]:
+        busy = float(json.loads(os.environ["FAKE_NVML"])["busy"])
+        began = time.time()
+        for metrics in super().train(epochs):
+            if self.config["x"] < 0.5 and busy == self.recording["busy"] and _takes_one(self.recording["marks"]):
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            told = {"busy": busy, "began": began, "ended": time.time()}
+            yield {**metrics, **{name: [value] * len(self.seeds) for name, value in told.items()}}
+            began = time.time()

@@ -3,10 +3,12 @@
 import faulthandler
 import sys
 import threading
+from dataclasses import replace
 from typing import Self
 
 from tune.drivers.failures import Silence, trial_log, write_log
 from tune.drivers.job import Job, log
+from tune.drivers.measuring import gpus_of_one
 from tune.drivers.unit import Manner, Report, Unit
 from tune.optimizer import Work
 
@@ -27,17 +29,18 @@ def drive(job: Job) -> None:
 
 def _train(job: Job, work: Work) -> None:
     ledger = job.optimizer.ledger
-    unit = Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger.study, ledger.folder))
+    manner = replace(Manner.of(ledger.study, ledger.folder), gpus=gpus_of_one(ledger.study))
+    unit = Unit(lambda: job.trainer, job.recording, work, manner)
     try:
         with Watchdog(job, work) as watchdog:
             for item in unit.news():
                 watchdog.heard([item.held_s] if isinstance(item, Report) else [])
                 job.take(work, [item])
-                if work.trial not in job.optimizer.in_flight:
+                if not job.trains(work):
                     return
                 if job.should_stop():
                     unit.save()
-                    job.optimizer.released(work)
+                    job.released(work)
                     return
     finally:
         unit.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune.drivers.failures import write_log
+from tune.drivers.placement import Units, Whole, share, split
 from tune.drivers.unit import Death, Evaluation, News, Report, Unsaved, evaluation_after
 from tune.ledger.space_left import disk_full, free_bytes, needed_bytes, vanished
 from tune.optimizer import Optimizer, Work
@@ -35,30 +36,57 @@ class Job:
     trainer: TrainerClass
     should_stop: Callable[[], bool] = field(default=lambda: False)
     watch: Callable[[], None] = field(default=lambda: None)
+    _units: Units = field(init=False, repr=False, default_factory=Units)
 
-    def next_work(self) -> Work | None:
+    @property
+    def busy(self) -> int:
+        """How many slots train something."""
+        return self._units.busy
+
+    def next_work(self, slots: int = 1) -> Work | None:
         """Returns work for one free slot, None when there is none now.
+
+        It is a unit of the optimizer's, or a part of one, as `resources.placement` says.
+
+        Args:
+            slots: How many there are, busy ones included; 1 or more.
 
         Raises:
             DiskFull: If less than what the study asks for is free on its disk; then nothing new is to begin.
             StudyStopped: If the study cannot go on.
         """
         self._refuse_vanished()
-        work = self.optimizer.next_work()
-        study, ledger = self.optimizer.study, self.optimizer.ledger
-        if work is not None and study.storage.min_free:
-            state, units = ledger.checkpoints.usage().largest, len(self.optimizer.in_flight)
-            free, needed = free_bytes(ledger.folder), needed_bytes(study, state, units)
-            if free < needed:
-                self.optimizer.released(work)
-                raise disk_full(ledger.folder, f"{show_size(needed)} needed to go on (storage.min_free)")
-        return work
+        part = self._units.next_part()
+        if part is not None:
+            return part
+        placement, free = self.optimizer.study.resources.placement, slots - self.busy
+        works = self._units_for(free if placement == "auto" else 1)
+        whole = [work for work in works if placement == "packed" or self._is_large(work)]
+        others = [work for work in works if work not in whole]
+        if placement == "auto":
+            parts = share(others, free - len(whole))
+        else:
+            parts = [part for one in others for part in split(one, slots)]
+        for work in works:
+            self._units.add(work, [part for part in (*whole, *parts) if part.trial == work.trial])
+        return self._units.next_part()
+
+    def trains(self, work: Work) -> bool:
+        """Says whether work that `next_work` returned is still to be trained."""
+        return self._units.trains(work)
+
+    def released(self, work: Work) -> None:
+        """Takes back work that was cut short; what its checkpoint holds is kept."""
+        self._conclude(self._units.released(work))
 
     def take(self, work: Work, news: Sequence[News]) -> None:
         """Puts what came of work into the ledger: epochs that were trained and evaluated, or its death.
 
         Work that could not begin, because its checkpoint is damaged, is no attempt of the trial: the checkpoint is set
         aside, and the trial goes on from what is left. Where the driver finds nothing wrong with it, it is one.
+
+        What the end of a part means to its trial is decided when all parts of its unit have ended: until then they may
+        be writing checkpoints.
 
         Raises:
             OSError: If the ledger cannot be written; then nothing is decided.
@@ -70,22 +98,57 @@ class Job:
             if isinstance(item, Unsaved):
                 log.error("trial %d could not be saved: %s\n%s", work.trial, item.cause, item.text)
                 raise item.error(self.optimizer.ledger.folder)
-            end = item if isinstance(item, Death) else self._record(work, item)
-            if (
-                end is not None
-                and end.damaged
-                and self.optimizer.ledger.recheck(work.trial, work.seeds, work.from_epoch)
-            ):
-                log.warning("trial %d goes on from an older checkpoint: %s", work.trial, end.cause)
-                self.optimizer.released(work)
-                break
-            if end is not None:
-                self._end(work, end)
+            death = item if isinstance(item, Death) else self._record(work, item)
+            if death is not None:
+                told = "" if death.damaged else self._tell(work, death)
+                self._conclude(self._units.died(work, death, told))
                 break
             assert not isinstance(item, Death)
             if isinstance(item, Evaluation) or (item.epoch == work.to_epoch and not item.evaluates):
-                self.optimizer.complete(work)
+                self._conclude(self._units.ended(work))
         self.watch()
+
+    def _units_for(self, free: int) -> list[Work]:
+        """Returns units of work for so many free slots, fewer when there are not so many."""
+        works: list[Work] = []
+        try:
+            while len(works) < free and (work := self._unit()) is not None:
+                works.append(work)
+        except Exception:
+            for work in works:
+                self.optimizer.released(work)
+            raise
+        return works
+
+    def _is_large(self, work: Work) -> bool:
+        """Says whether a trial has run out of memory: then fewer of its seeds are to train at a time, not elsewhere."""
+        attempts = self.optimizer.ledger.trials[work.trial].attempts
+        return any(attempt.kind == "out_of_memory" for attempt in attempts)
+
+    def _unit(self) -> Work | None:
+        work = self.optimizer.next_work()
+        study, ledger = self.optimizer.study, self.optimizer.ledger
+        if work is not None and study.storage.min_free:
+            state, units = ledger.checkpoints.usage().largest, len(self.optimizer.in_flight)
+            free, needed = free_bytes(ledger.folder), needed_bytes(study, state, units)
+            if free < needed:
+                self.optimizer.released(work)
+                raise disk_full(ledger.folder, f"{show_size(needed)} needed to go on (storage.min_free)")
+        return work
+
+    def _conclude(self, unit: Whole | None) -> None:
+        """Tells the optimizer what became of a unit whose parts have all ended; None: one goes on."""
+        if unit is None:
+            return
+        if unit.end is None:
+            (self.optimizer.released if unit.cut_short else self.optimizer.complete)(unit.work)
+            return
+        work, death, told = unit.end
+        if death.damaged and self.optimizer.ledger.recheck(work.trial, work.seeds, work.from_epoch):
+            log.warning("trial %d goes on from an older checkpoint: %s", work.trial, death.cause)
+            self.optimizer.released(unit.work)
+            return
+        self._end(work, death, told or self._tell(work, death))
 
     def _refuse_vanished(self) -> None:
         gone = vanished(self.optimizer.ledger.folder)
@@ -97,12 +160,14 @@ class Job:
         ledger = self.optimizer.ledger
         try:
             if isinstance(item, Evaluation):
-                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
+                of = (work.trial, work.seeds, item.epoch, item.metrics, item.held_s)
+                ledger.record(*of, evaluation="done", gpus=item.gpus)
                 return None
             ledger.set_baseline(item.baseline)
             ledger.record(
                 *(work.trial, work.seeds, item.epoch, item.metrics, item.held_s),
                 evaluation=evaluation_after(item.evaluates, item.epoch, work),
+                gpus=item.gpus,
             )
         except ValueError as error:
             return Death.of(error)
@@ -110,12 +175,16 @@ class Job:
             ledger.saved(work.trial, work.seeds, item.epoch)
         return None
 
-    def _end(self, work: Work, death: Death) -> None:
-        """Puts the end of work without a result into the trial's log and the ledger."""
+    def _tell(self, work: Work, death: Death) -> str:
+        """Puts the end of work without a result into the trial's log, and returns its path."""
         ledger = self.optimizer.ledger
         path = write_log(ledger.folder, work.trial, f"{work} ended, {death.kind}: {death.cause}\n{death.text}")
         log.error("trial %d, %s: %s (the rest is in %s)", work.trial, death.kind, death.cause, path)
-        if death.kind == "evaluation" and ledger.scored(work.trial, work.seeds, work.to_epoch):
-            self.optimizer.unevaluated(work, death.cause, str(path))
+        return str(path)
+
+    def _end(self, work: Work, death: Death, told: str) -> None:
+        """Puts the end of work without a result into the ledger."""
+        if death.kind == "evaluation" and self.optimizer.ledger.scored(work.trial, work.seeds, work.to_epoch):
+            self.optimizer.unevaluated(work, death.cause, told)
         else:
-            self.optimizer.failed(work, death.cause, str(path), death.kind)
+            self.optimizer.failed(work, death.cause, told, death.kind)

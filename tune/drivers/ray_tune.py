@@ -1,9 +1,9 @@
 """The Ray driver: Ray Tune is the muscle, the ledger stays the truth.
 
-Each unit of work is one trial of Ray's: Tune starts it on a free slot (in an actor that is reused from one to the
-next), and it ends when its last epoch is in the ledger. A promoted trial comes back as a new unit, which loads its
-checkpoint like any trial of an interrupted study; so there is one way to continue, and nothing of Tune's own state is
-ever needed again. A fresh `Tuner` is made per process.
+Each unit of work, or part of one (`tune.drivers.placement`), is one trial of Ray's: Tune starts it on a free slot (in
+an actor that is reused from one to the next), and it ends when its last epoch is in the ledger. A promoted trial comes
+back as a new unit, which loads its checkpoint like any trial of an interrupted study; so there is one way to continue,
+and nothing of Tune's own state is ever needed again. A fresh `Tuner` is made per process.
 """
 
 import errno
@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -27,9 +27,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tune.drivers.job import SCRATCH, Job, log
+from tune.drivers.packing import GpuSlots, detail_of, in_words
 from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
+from tune.drivers.ray_packing import gpu_slots, placed
 from tune.drivers.ray_processes import groups_of_their_own
-from tune.drivers.unit import Manner, News, Report, Unit, Unsaved
+from tune.drivers.unit import Death, Manner, News, Report, Unit, Unsaved
 from tune.errors import UserMistake
 from tune.optimizer import Work
 from tune.study import Study
@@ -112,9 +114,11 @@ class _Unstored:
 class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no types
     """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
 
-    def __init__(self, job: Job, settings: Mapping[str, Any], slots: int, watch: Watch) -> None:
+    def __init__(
+        self, job: Job, settings: Mapping[str, Any], slots: int, watch: Watch, gpus: GpuSlots | None = None
+    ) -> None:
         super().__init__(metric="training_iteration", mode="max")
-        self._job, self._settings, self._slots, self._watch = job, settings, slots, watch
+        self._job, self._settings, self._slots, self._watch, self._gpus = job, settings, slots, watch, gpus
         self.works: dict[str, Work] = {}
         self.failure: Exception | None = None
 
@@ -123,18 +127,39 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         optimizer = self._job.optimizer
         if self.failure is not None or self._job.should_stop():
             return str(Searcher.FINISHED)
-        if len(optimizer.in_flight) >= self._slots:
+        settings = self._place(trial_id)
+        if settings is None:
             return None
+        slots = self._slots if self._gpus is None else max(self._gpus.total, self._job.busy + 1)
         try:
-            work = self._job.next_work()
+            work = self._job.next_work(slots)
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
             self.failure = error
             return str(Searcher.FINISHED)
         if work is None:
+            self.ended(trial_id)
             return None if optimizer.in_flight else str(Searcher.FINISHED)
         self.works[trial_id] = work
         self._watch.handed_out(trial_id, work)
-        return {**self._settings, "work": {**asdict(work), "seeds": list(work.seeds)}}
+        return {**settings, "work": {**asdict(work), "seeds": list(work.seeds)}}
+
+    def _place(self, trial_id: str) -> Mapping[str, Any] | None:
+        """Returns the settings of a unit on the slot that it gets; None when none is free."""
+        if self._gpus is None:
+            return self._settings if self._job.busy < self._slots else None
+        taken = self._gpus.take(trial_id)
+        if taken is None:
+            return None
+        kind, packed = taken
+        return {**self._settings, "gpu": kind, "manner": {**self._settings["manner"], "gpus": packed.gpus}}
+
+    def ended(self, trial_id: str, *, out_of_memory: bool = False) -> None:
+        """Takes note that a unit holds its slot no more; one that ran out of memory had too many neighbours."""
+        if self._gpus is not None and out_of_memory and self._gpus.out_of_memory(trial_id):
+            packing = self._gpus.packing
+            self._job.optimizer.ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
+        if self._gpus is not None:
+            self._gpus.give_back(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
         """Nothing to do: the scheduler has put the result into the ledger."""
@@ -161,13 +186,14 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
         with self._ending_in_order():
             job.take(work, result["news"])
-            if work.trial in job.optimizer.in_flight and self._searcher.failure is None and not job.should_stop():
+            if job.trains(work) and self._searcher.failure is None and not job.should_stop():
                 return str(TrialScheduler.CONTINUE)
         self._watch.ended(trial.trial_id)
         with self._ending_in_order():
-            if work.trial not in job.optimizer.in_flight:
+            self._searcher.ended(trial.trial_id, out_of_memory=_ran_out_of_memory(result["news"]))
+            if not job.trains(work):
                 return str(TrialScheduler.STOP)
-            job.optimizer.released(work)
+            job.released(work)
         return str(TrialScheduler.PAUSE)
 
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:  # noqa: ARG002 - Ray's signature
@@ -179,11 +205,12 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         # Not get_error(), which looks where the file is copied to only later.
         said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         death = self._watch.death(trial.trial_id, said)
-        if work.trial not in self._job.optimizer.in_flight:
-            return
         with self._ending_in_order():
+            self._searcher.ended(trial.trial_id, out_of_memory=death.kind == "out_of_memory")
+            if not self._job.trains(work):
+                return
             if self._job.should_stop():
-                self._job.optimizer.released(work)
+                self._job.released(work)
             else:
                 full = any(os.strerror(code) in said for code in (errno.ENOSPC, errno.EDQUOT))
                 self._job.take(work, [Unsaved(True, death.cause, said) if full else death])
@@ -202,6 +229,10 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         for trial in [trial for trial in trials if trial.status == RayTrial.PAUSED]:
             tune_controller.stop_trial(trial)
         return next((trial for trial in trials if trial.status == RayTrial.PENDING), None)
+
+
+def _ran_out_of_memory(news: Sequence[News]) -> bool:
+    return any(isinstance(item, Death) and item.kind == "out_of_memory" for item in news)
 
 
 @contextmanager
@@ -243,10 +274,11 @@ def drive(job: Job, address: str | None = None) -> None:
     scratch = folder.resolve() / SCRATCH
     with cluster(study, address) as slots:
         _send_to_log(logging.getLogger("ray"))
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
+        gpus = gpu_slots(job)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots if gpus is None else gpus.total)
         watch = Watch(job)
-        searcher = LedgerSearcher(job, _settings(study, folder), slots, watch)
-        resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
+        searcher = LedgerSearcher(job, _settings(study, folder), slots, watch, gpus)
+        resources = partial(placed, cpus=study.resources.cpus_per_trial)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, resources),
@@ -273,7 +305,8 @@ def _send_to_log(theirs: logging.Logger) -> None:
 
 
 def _settings(study: Study, folder: Path) -> dict[str, Any]:
-    return {"trainer": study.trainer, "manner": asdict(Manner.of(study, folder)), "paths": [str(Path.cwd())]}
+    manner = asdict(Manner.of(study, folder))
+    return {"trainer": study.trainer, "manner": manner, "gpu": "", "paths": [str(Path.cwd())]}
 
 
 def _connect(address: str | None) -> None:
@@ -307,7 +340,7 @@ def _refuse_silence(address: str | None) -> None:
 def _slots(study: Study) -> int:
     """Returns how many trials fit on the cluster at once."""
     have = ray.cluster_resources()
-    asked = {"CPU": study.resources.cpus_per_trial, "GPU": study.resources.gpus_per_trial}
+    asked = {"CPU": study.resources.cpus_per_trial, "GPU": study.resources.gpus}
     slots = min(int(have.get(name, 0) / amount) for name, amount in asked.items() if amount)
     if slots < 1:
         wants = " and ".join(f"{amount:g} {name}" for name, amount in asked.items() if amount)

@@ -31,7 +31,7 @@ class VirtualClock:
 
 @dataclass(order=True)
 class _Flight:
-    """One unit of work on one slot; the earliest result comes first, then the unit that was handed out first.
+    """A unit of work, or part of one, on one slot; the earliest result comes first, then what was handed out first.
 
     Attributes:
         due_s: When its latest result counts.
@@ -57,7 +57,7 @@ class _Flight:
         if self.item is not None:
             job.take(self.unit.work, [self.item])
             self.item = None
-        return self.unit.work.trial in job.optimizer.in_flight
+        return job.trains(self.unit.work)
 
 
 def drive(job: Job, slots: int = 1, clock: VirtualClock | None = None) -> None:
@@ -81,7 +81,7 @@ def drive(job: Job, slots: int = 1, clock: VirtualClock | None = None) -> None:
     handed_out = 0
     try:
         while not job.should_stop():
-            while len(waiting) + len(resting) < slots and (unit := _next_unit(job)) is not None:
+            while len(waiting) + len(resting) < slots and (unit := _next_unit(job, slots)) is not None:
                 resting.append(_Flight(clock.now_s, handed_out, unit, unit.news()))
                 handed_out += 1
             while resting:
@@ -105,11 +105,11 @@ def _save_all(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: V
         _land(job, waiting, resting, clock)
     for flight in resting:
         flight.unit.save()
-        job.optimizer.released(flight.unit.work)
+        job.released(flight.unit.work)
 
 
-def _next_unit(job: Job) -> Unit | None:
-    work, ledger = job.next_work(), job.optimizer.ledger
+def _next_unit(job: Job, slots: int) -> Unit | None:
+    work, ledger = job.next_work(slots), job.optimizer.ledger
     if work is None:
         return None
     return Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger.study, ledger.folder))

@@ -30,6 +30,7 @@ class Report:
         evaluates: Whether the trainer evaluates apart from training, after the last epoch of the unit.
         held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
             with loading, checkpoints and waiting for the driver.
+        gpus: How many GPUs it held.
     """
 
     epoch: int
@@ -38,6 +39,7 @@ class Report:
     baseline: Mapping[str, float]
     held_s: float
     evaluates: bool = False
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,13 @@ class Evaluation:
         epoch: The last one.
         metrics: By name, one value per seed of the work.
         held_s: Seconds in which the unit held its slot for it.
+        gpus: How many GPUs it held.
     """
 
     epoch: int
     metrics: Mapping[str, Sequence[float | None]]
     held_s: float
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,18 +126,21 @@ class Manner:
         checkpoints: The folder where state is kept.
         every: Epochs between checkpoints; None for the last epoch of a unit only.
         threads: How many threads a training uses; the same everywhere, because float sums depend on it.
+        gpus: How many GPUs a unit holds.
     """
 
     checkpoints: str
     every: int | None
     threads: int
+    gpus: float = 0.0
 
     @classmethod
     def of(cls, study: Study, folder: Path) -> Self:
         """Returns the manner that a study asks for."""
         setting = study.storage.checkpoints
         every = setting if isinstance(setting, int) else {"every_epoch": 1, "every_rung": None}[setting]
-        return cls(str((folder / "checkpoints").resolve()), every, study.resources.threads)
+        home = str((folder / "checkpoints").resolve())
+        return cls(home, every, study.resources.threads, study.resources.gpus)
 
 
 class Unit:
@@ -155,6 +162,7 @@ class Unit:
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
         self._told: list[Told] = []  # since the latest checkpoint
+        self._unsaved = False
 
     def news(self) -> Iterator[News]:
         """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
@@ -166,13 +174,18 @@ class Unit:
         except _NotSaved as error:
             yield Unsaved.of(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
+            self._unsaved = False  # some seeds may be further than others, and none where the checkpoint would say
             yield Unsaved.of(error) if is_full(error) else Death.of(error)
 
     def save(self) -> None:
-        """Makes the state at the present epoch durable, and what the epochs up to it came to."""
-        if self._trainer is not None:
+        """Makes the state at the present epoch durable, and what the epochs up to it came to.
+
+        Nothing is done where it is durable already, or where the trainer died in the middle of an epoch.
+        """
+        if self._trainer is not None and self._unsaved:
             self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state(), self._told)
             self._told.clear()
+            self._unsaved = False
 
     def close(self) -> None:
         """Frees what the trainer holds."""
@@ -200,10 +213,12 @@ class Unit:
             self._epoch += 1
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
             self._told.append(self._as_told(metrics, time.monotonic() - held_since, baseline, evaluate is not None))
+            self._unsaved = True
             if due:
                 self._save_or_tell()
             now = time.monotonic()
-            yield Report(self._epoch, dict(metrics), due, baseline, now - held_since, evaluate is not None)
+            held_s, gpus = now - held_since, self._manner.gpus
+            yield Report(self._epoch, dict(metrics), due, baseline, held_s, evaluate is not None, gpus)
             held_since = now
         if self._epoch < work.to_epoch:
             raise ValueError(
@@ -216,7 +231,7 @@ class Unit:
             except Exception as error:  # noqa: BLE001 - the training is done, and is kept
                 yield Death.of(error, "evaluation")
             else:
-                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since)
+                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._manner.gpus)
 
     def _as_told(
         self,
@@ -229,7 +244,8 @@ class Unit:
             name: [None if value is None else float(value) for value in values] for name, values in metrics.items()
         }
         losses = {name: float(value) for name, value in baseline.items()}
-        return Told(self._epoch, plain, held_s, evaluation_after(evaluates, self._epoch, self.work), losses)
+        after = evaluation_after(evaluates, self._epoch, self.work)
+        return Told(self._epoch, plain, held_s, after, losses, self._manner.gpus)
 
 
 def evaluation_after(evaluates: bool, epoch: int, work: Work) -> When:

@@ -55,6 +55,7 @@ class Told:
         held_s: Seconds for which the unit held its slot for it.
         evaluation: As in `Ledger.record`.
         baseline: The constant model's losses, by name.
+        gpus: How many GPUs it held; None where an earlier version has saved it.
     """
 
     epoch: int
@@ -62,6 +63,7 @@ class Told:
     held_s: float
     evaluation: Evaluation
     baseline: Mapping[str, float]
+    gpus: float | None = None
 
 
 class CheckpointStore:

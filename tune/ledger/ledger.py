@@ -50,6 +50,7 @@ class Ledger:
         decisions: Everything decided so far, in order.
         sessions: Every process that worked on the study, in order.
         checkpoints: Where trainers put their state.
+        packed: What the latest decision of the kind `pack` says; None where there is none.
     """
 
     def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
@@ -57,6 +58,7 @@ class Ledger:
         self.trials: list[Trial] = []
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
+        self.packed: Mapping[str, Any] | None = None
         self.checkpoints = CheckpointStore(folder / "checkpoints")
         if writable:
             self.checkpoints.folder.mkdir(exist_ok=True)
@@ -250,7 +252,8 @@ class Ledger:
             held_s, after = told.held_s * len(new) / len(seeds), told.evaluation
             self.set_baseline(told.baseline)
             with suppress(ValueError):  # a trainer that breaks its contract tells nothing that can be recorded
-                self.record(trial, [seeds[place] for place in new], told.epoch, metrics, held_s, evaluation=after)
+                whose = [seeds[place] for place in new]
+                self.record(trial, whose, told.epoch, metrics, held_s, evaluation=after, gpus=told.gpus)
         self._curves.sync()
 
     def look_again(self, trial: int) -> None:
@@ -328,6 +331,7 @@ class Ledger:
         held_s: float = 0.0,
         *,
         evaluation: Evaluation = "none",
+        gpus: float | None = None,
     ) -> None:
         """Writes one epoch of some seeds of a trial, or what the evaluation after it adds.
 
@@ -341,6 +345,7 @@ class Ledger:
             evaluation: What the trainer's evaluation apart from training has to do with these metrics. none: it has
                 none; later: it comes after a later epoch; due: it comes after this one; done: these are what it came
                 to, to be added to an epoch that is there.
+            gpus: How many GPUs it held; None: `resources.gpus_per_trial`.
 
         Raises:
             ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
@@ -354,8 +359,9 @@ class Ledger:
         uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
         if uneven:
             raise ValueError(f"metric '{uneven[0]}' has {len(metrics[uneven[0]])} values for {len(seeds)} seeds")
-        if self.study.resources.gpus_per_trial:
-            share = held_s * self.study.resources.gpus_per_trial / len(seeds)
+        gpus = self.study.resources.gpus if gpus is None else gpus
+        if gpus:
+            share = held_s * gpus / len(seeds)
             metrics = {**metrics, GPU_SECONDS: [share] * len(seeds)}
         if evaluation in ("due", "done"):
             metrics = {**metrics, EVALUATED: [float(evaluation == "done")] * len(seeds)}
@@ -428,6 +434,8 @@ class Ledger:
             self.study = build_study(Document("the ledger", dict(decision.detail["study"])))
             for trial in self.trials:
                 trial.grow(longer=decision.detail["longer"], revived=decision.detail["revived"])
+        elif decision.kind == "pack":
+            self.packed = decision.detail
         elif decision.kind == "start":
             assert decision.trial == len(self.trials), "trial numbers count up"
             parameters = decision.detail["parameters"]

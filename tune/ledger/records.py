@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from tune.failures import Attempt
 
-Kind = Literal["open", "close", "grow", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
+Kind = Literal["open", "close", "grow", "pack", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
 STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
 """running: in training now; waiting: unfinished, to be continued; paused: at a rung, may yet be promoted;
@@ -20,10 +20,11 @@ class Decision:
 
     Attributes:
         kind: open, close: a process began or ended its work on the study; grow: the study is to do more, as `detail`
-            says; start: a new trial; reach: a trial stands at
-            a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung; attempt: a unit of
-            it ended without a result (see `Attempt`); fail: it died for good; stop: it is not promoted any more.
-        trial: Its number; None for open, close and grow.
+            says; pack: so many trials share a GPU of each type (`tune.drivers.packing`); start: a new trial; reach: a
+            trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
+            attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good; stop: it is not
+            promoted any more.
+        trial: Its number; None for open, close, grow and pack.
         rung: Index of the rung that the decision is about.
         reason: For people.
         detail: Plain values; what depends on the kind is said in `Trial.apply` and `Session`.

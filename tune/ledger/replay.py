@@ -67,7 +67,9 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
     """Raises ValueError if a decision cannot be taken in a study with so many trials."""
     if not isfinite(decision.time):
         raise ValueError(f"its time is {decision.time}")
-    if decision.kind in ("open", "close", "grow"):
+    if decision.kind == "pack" and not all(int(one["trials"]) >= 0 for one in decision.detail["gpus"].values()):
+        raise ValueError(f"trials on each GPU must be 0 or more, got {decision.detail['gpus']!r:.60}")
+    if decision.kind in ("open", "close", "grow", "pack"):
         return
     if decision.trial is None or not 0 <= decision.trial < trials + (decision.kind == "start"):
         raise ValueError(f"there are {trials} trials")

@@ -37,14 +37,14 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
     lines = [f"About {wording.count(total, 'seed-epoch')}" + (f" of a budget of {budget:,}." if budget else ".")]
     pace = f"{wording.duration(seed_epoch_s)} per epoch of one seed, {wording.count(slots, 'trial')} at once"
     lines.append(f"Expected time: {wording.duration(total * seed_epoch_s / slots)} ({pace}).")
-    seed_epoch_gpu_hours = seed_epoch_s * study.resources.gpus_per_trial / 3600
+    seed_epoch_gpu_hours = seed_epoch_s * study.resources.gpus / 3600
     if seed_epoch_gpu_hours:
         lines.append(f"Expected use of GPUs: {wording.gpu_hours(total * seed_epoch_gpu_hours)}.")
     wall_clock, gpu_hours = study.budget.wall_clock, study.budget.gpu_hours
     if wall_clock is not None:
         reach = _reach(wall_clock * slots / seed_epoch_s, total)
         lines.append(f"It stops after {wording.duration(wall_clock)} in any case. At this pace that is {reach}.")
-    if gpu_hours is not None:
+    if gpu_hours is not None and seed_epoch_gpu_hours:
         reach = _reach(gpu_hours / seed_epoch_gpu_hours, total)
         lines.append(f"It stops after {wording.gpu_hours(gpu_hours)} in any case. At this pace that is {reach}.")
     for line in lines:

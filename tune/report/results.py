@@ -216,7 +216,7 @@ def cost_of(ledger: Ledger) -> Cost:
         sessions=len(ledger.sessions),
         interruptions=sum(session.ended in ("interrupted", "lost") for session in ledger.sessions),
         full=len(ledger.trials) * cost(ledger.study.top),
-        gpu_hours=ledger.gpu_seconds / 3600 if ledger.study.resources.gpus_per_trial else None,
+        gpu_hours=ledger.gpu_seconds / 3600 if ledger.study.resources.gpus or ledger.gpu_seconds else None,
         gpu_hours_budget=ledger.study.budget.gpu_hours,
     )
 

@@ -39,6 +39,8 @@ class Bench:
 
     def do(self, work: Work) -> None:
         unit = Unit(lambda: Quadratic, {}, work, Manner.of(self.study, self.folder))
+        self.job._units.add(work, [work])
+        self.job._units.next_part()
         self.job.take(work, list(unit.news()))
 
     def run(self) -> None:

@@ -1,6 +1,7 @@
 """What a study is going to do, said before it does it."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,35 @@ def test_a_dry_run_finds_what_every_trial_would_die_of(
     Path("study.yaml").write_text(dump_study(quadratic_study(trainer="tests.fakes.trainers:Broken")))
     assert main(["run", "study.yaml", "--dry-run"]) == 2
     assert "RuntimeError: no such file or directory: 'weights.bin'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "said"),
+    [
+        (0.5, 2, "4 trials at once"),
+        (0.5, 2, "Expected use of GPUs"),
+        (1, 0, "This machine has no room for a trial: it asks for 1 CPU and 1 GPU, and there are 8 and 0. Planned for"),
+        ("auto", 0, "8 trials at once"),
+        ("auto", 2, "6 trials at once"),
+        ("auto", 2, "resources.gpus_per_trial: auto: GPU: 3 trials on each (one trial of 3 seeds took 9 GB of 40 GB, "),
+    ],
+)
+def test_a_dry_run_counts_gpus(
+    tmp_path: Path,
+    nvml: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    asked: float | str,
+    gpus: int,
+    said: str,
+) -> None:
+    """Slots are what cores and GPUs of this machine allow; what `auto` means is measured."""
+    nvml.chdir(tmp_path)
+    nvml.setenv("COLUMNS", "200")
+    nvml.setattr("os.cpu_count", lambda: 8)
+    nvml.setattr("tune.drivers.measuring._LONG_ENOUGH_S", 0.0)
+    if gpus:
+        nvml.setenv("FAKE_NVML", json.dumps({"gpus": gpus, "total": 40 * 10**9, "own": 9 * 10**9, "busy": 30}))
+    Path("study.yaml").write_text(dump_study(quadratic_study(resources={"gpus_per_trial": asked})))
+    assert main(["run", "study.yaml", "--dry-run"]) == 0
+    assert said in capsys.readouterr().out
