@@ -33,6 +33,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -66,6 +67,7 @@ class DoNothing:
         self.epochs = {seed: (state or {}).get(seed, {"epoch": 0})["epoch"] for seed in seeds}
 
     def train(self, epochs: int) -> Iterator[dict[str, list[float]]]:
+        """Yields an epoch after the other."""
         for left in reversed(range(epochs)):
             time.sleep(self.sleep_s)
             losses = [self.loss(seed) for seed in self.seeds]
@@ -75,6 +77,7 @@ class DoNothing:
             yield {"validation_loss": losses, "train_loss": losses, "seconds": [1.0] * len(losses)}
 
     def loss(self, seed: int) -> float:
+        """Returns the loss after one more epoch."""
         self.epochs[seed] += 1
         chance = Random(f"{self.config['learning_rate']} {seed}")  # noqa: S311
         if self.config["use_batch_norm"] and self.config["batch_size"] == 16 and chance.random() < 0.3:
@@ -83,9 +86,11 @@ class DoNothing:
         return 0.02 + 0.03 * far + 0.02 / (1 + self.epochs[seed]) + chance.gauss(0, 0.0005)
 
     def state(self) -> dict[int, Any]:
+        """Returns how far each seed is."""
         return {seed: {"epoch": epoch} for seed, epoch in self.epochs.items()}
 
     def baseline(self) -> dict[str, float]:
+        """Returns a loss that the settings which fail do not reach."""
         return {"validation_loss": 0.0355}
 
     def close(self) -> None:
@@ -119,12 +124,14 @@ class Clocked(Job):
     view_s = 0.0
 
     def next_work(self) -> Work | None:
+        """Returns work, as any job does."""
         began = time.process_time()
         work = super().next_work()
         self._count(began)
         return work
 
     def take(self, work: Work, news: Sequence[Any]) -> None:
+        """Takes news, as any job does."""
         began = time.process_time()
         super().take(work, news)
         self._count(began)
@@ -237,7 +244,7 @@ def gaps_of(marks: Path) -> tuple[float, list[float], int]:
     units = [sorted(one) for one in by_slot.values()]
     start, end = max(one[0][0] for one in units), min(one[-1][1] for one in units)
     trained = sum(max(0.0, min(e, end) - max(b, start)) for one in units for b, e in one)
-    pauses = [after[0] - before[1] for one in units for before, after in zip(one, one[1:], strict=False)]
+    pauses = [after[0] - before[1] for one in units for before, after in pairwise(one)]
     return trained / (len(units) * (end - start)), pauses, len(units)
 
 

@@ -177,14 +177,17 @@ class Suspicion:
             self._fitted = False
             self.version += 1
 
-    def charges(self) -> Mapping[int, float]:
-        """Returns the charges by trial; empty while there is nothing to charge."""
+    def charges(self, trials: Iterable[int] | None = None) -> Mapping[int, float]:
+        """Returns the charges by trial, at least those of some trials, all if not told; empty when there are none."""
         if not self._fitted:
             self._fitted, self._charges, self._uncharged = True, {}, dict.fromkeys(self._trials)
             self._neighbours = self._fit()
-        if self._neighbours is not None and self._uncharged:
-            numbers, self._uncharged = list(self._uncharged), {}
-            self._charge(numbers, self._neighbours.rates_of(*self._told(numbers)))
+        if self._neighbours is not None:
+            numbers = [one for one in (self._uncharged if trials is None else trials) if one in self._uncharged]
+            for number in numbers:
+                del self._uncharged[number]
+            if numbers:
+                self._charge(numbers, self._neighbours.rates_of(*self._told(numbers)))
         return self._charges
 
     def _fit(self) -> Neighbours | None:

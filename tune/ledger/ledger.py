@@ -64,6 +64,7 @@ class Ledger:
         self._lease: Lease | None = None
         self._runs = Runs(study.score.metric)
         self._done: dict[int, dict[int, int]] = {}
+        self._largest: int | None = None
         replay(database.decisions(), lambda: self.study, self.trials, self._apply)
         for table in self._curves.tables(len(self.trials)):
             self._runs.take_table(table)
@@ -247,6 +248,13 @@ class Ledger:
                 self.record(trial, [seeds[place] for place in new], told.epoch, metrics, held_s, evaluation=after)
         self._curves.sync()
 
+    @property
+    def largest_checkpoint(self) -> int:
+        """Bytes of the largest checkpoint that is there or was saved since the study was opened: one run's state."""
+        if self._largest is None:
+            self._largest = self.checkpoints.usage().largest
+        return self._largest
+
     def look_again(self, trial: int) -> None:
         """Has the checkpoints of a trial looked at again, because its trainer may have saved more than it told."""
         self._done.pop(trial, None)
@@ -363,6 +371,7 @@ class Ledger:
         self._curves.sync()
         self._done[trial] = {**self.done(trial), **dict.fromkeys(seeds, epoch)}
         self.checkpoints.prune(trial, self._done[trial])
+        self._largest = max(self.largest_checkpoint, self.checkpoints.largest(trial))
 
     def forget(self, trial: int, keep: Collection[int] = ()) -> None:
         """Removes the checkpoints of a trial but those of some seeds; what these seeds trained stays in the curves."""

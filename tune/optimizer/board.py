@@ -4,7 +4,7 @@ Everything here could be found by a look at all trials. Decisions are as many as
 would look at a hundred million; instead each decision says which trial has changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tune.ledger import Ledger, Trial
@@ -48,9 +48,13 @@ class Board:
         self.any_result = False
         self.evidence = Evidence(study, baseline)
         self._suspicion = Suspicion(study, baseline)
-        self._charged = 0
-        self._contests = self._empty()
-        self._changed: dict[int, None] = {}  # since the contests were last looked at
+        self._protected = study.protected
+        self._contests = [
+            Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
+        ]
+        self._there: list[set[int]] = [set() for _ in study.rungs]  # those that have reached each rung
+        self._changed: list[set[int]] = [set() for _ in study.rungs]  # of these, since each contest was last looked at
+        self._charged = [0 for _ in study.rungs]  # the version of the charges in each contest
 
     def follow(self) -> None:
         """Takes over what was decided since the last time."""
@@ -67,23 +71,37 @@ class Board:
 
     def contest(self, rung: int) -> Contest:
         """Returns the trials at a rung in order, those that have died since left out."""
-        charges = self._suspicion.charges()
-        if self._charged != self._suspicion.version:
-            self._charged = self._suspicion.version
-            self._contests = self._empty()
-            self._changed = dict.fromkeys(range(len(self._ledger.trials)))
-        for number in self._changed:
-            self._enter(self._ledger.trials[number], charges)
-        self._changed = {}
-        return self._contests[rung]
+        if self._charged[rung] != self._suspicion.version:
+            self._charged[rung] = self._suspicion.version
+            self._changed[rung] = set(self._there[rung])
+        return self._entered(rung)
+
+    def earned(self, rung: int) -> Iterator[int]:
+        """Yields the trials that have earned promotion from a rung, best first."""
+        # How many may climb does not depend on scores, and whom to charge what takes long to know.
+        return self.contest(rung).earned() if self._entered(rung).has_places() else iter(())
 
     def charges(self) -> Mapping[int, float]:
         """Returns by trial what is added to its score for failures that its own seeds did not show."""
         return self._suspicion.charges()
 
+    def _entered(self, rung: int) -> Contest:
+        contest, changed = self._contests[rung], sorted(self._changed[rung])
+        self._changed[rung] = set()
+        charges = self._suspicion.charges(changed)
+        for number in changed:
+            trial = self._ledger.trials[number]
+            if trial.ended == "failed":
+                contest.drop(number)
+                continue
+            group = self.kind(trial) if rung == 0 else ()
+            fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
+            contest.put(number, trial.reached[rung].score + charges.get(number, 0.0), group, fate)
+        return contest
+
     def kind(self, trial: Trial) -> tuple[Any, ...]:
         """Returns what a trial is compared within at the first rung: there a slow starter only with its kind."""
-        return tuple(trial.parameters.get(name) for name in self._ledger.study.protected)
+        return tuple(trial.parameters.get(name) for name in self._protected)
 
     def _take(self, trial: Trial) -> None:
         number = trial.number
@@ -100,20 +118,6 @@ class Board:
         self.any_result = self.any_result or bool(trial.reached)
         self.evidence.follow(trial)
         self._suspicion.follow(trial)
-        if trial.reached:
-            self._changed[number] = None
-
-    def _empty(self) -> list[Contest]:
-        search = self._ledger.study.search
-        return [Contest(search.reduction_factor, at_once=search.halving == "stop") for _ in self._ledger.study.rungs]
-
-    def _enter(self, trial: Trial, charges: Mapping[int, float]) -> None:
-        charge = charges.get(trial.number, 0.0)
-        for rung, reached in trial.reached.items():
-            contest = self._contests[rung]
-            if trial.ended == "failed":
-                contest.drop(trial.number)
-                continue
-            group = self.kind(trial) if rung == 0 else ()
-            fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
-            contest.put(trial.number, reached.score + charge, group, fate)
+        for rung in trial.reached:
+            self._there[rung].add(number)
+            self._changed[rung].add(number)

@@ -81,7 +81,7 @@ class Evidence:
         self.axes = {name: Axis(parameter) for name, parameter in study.space.items()}
         self.tried: set[Setting] = set()
         self.scored = 0
-        self._study, self._baseline = study, baseline
+        self._protected, self._baseline = study.protected, baseline
         self._trials: list[Trial] = []
         self._frozen: dict[int, FrozenTrial] = {}
         self._unseen: set[int] = set()  # without a result, and not failed
@@ -117,7 +117,7 @@ class Evidence:
         return [self._shown(self._trials[number]) for number in sorted(chosen | self._unseen)]
 
     def _kind(self, trial: Trial) -> tuple[Any, ...]:
-        return tuple(trial.parameters.get(name) for name in self._study.protected)
+        return tuple(trial.parameters.get(name) for name in self._protected)
 
     def _rank(self, trial: Trial) -> None:
         last, number, kind = trial.last, trial.number, self._kind(trial)

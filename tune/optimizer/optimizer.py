@@ -227,14 +227,14 @@ class Optimizer:
         """
         for number in sorted(self._board.paused) if self.study.search.halving == "stop" else ():
             trial = self.ledger.trials[number]
-            if number not in self._board.contest(trial.rung).earned():
+            if number not in self._board.earned(trial.rung):
                 self._stop(trial)
                 self._board.follow()
         rungs = range(len(self.study.rungs) - 1)
         for rung in rungs if self._unhurried else reversed(rungs):
             if self._thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
                 return None
-            for number in self._board.contest(rung).earned():
+            for number in self._board.earned(rung):
                 trial = self.ledger.trials[number]
                 if trial.paused and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, self._standing(trial))
