@@ -26,6 +26,8 @@ _WEIGHT = (0.5, 1.0, 2.0, 4.0, 8.0)
 _LOGARITHMIC_FROM = 4.0
 """Choices of numbers whose largest is so many times the smallest are taken to be spaced by ratios."""
 
+_ROWS = 1024  # at a time: a matrix of all trials by all that were seen may not fit into memory
+
 Values = NDArray[np.float64]
 
 
@@ -38,41 +40,73 @@ def squared_distances(
         rows, columns = ([setting.get(name) for setting in side] for side in (settings, others))
         places = _places(parameter, [*rows, *columns])
         if places is None:
-            total += np.array([[float(one != other) for other in columns] for one in rows])
+            codes = {value: float(code) for code, value in enumerate(dict.fromkeys([*rows, *columns]))}
+            here, there = (np.array([codes[value] for value in side]) for side in (rows, columns))
+            total += here[:, None] != there[None, :]
         else:
             total += (places[: len(rows), None] - places[None, len(rows) :]) ** 2
     return total
 
 
-def failure_rates(
-    space: Mapping[str, Parameter], settings: Sequence[Mapping[str, object]], failed: Sequence[int], seen: Sequence[int]
-) -> list[float]:
-    """Estimates each setting's failure rate.
+class Neighbours:
+    """Trials whose seeds were seen, and the fit by which they tell how often a setting fails.
 
     Args:
         space: The searched parameters.
-        settings: Their values, one mapping per trial.
+        settings: Their values, one mapping per trial, n of them.
         failed: How many seeds of each failed.
-        seen: How many seeds of each were seen; 0 where only the neighbours can tell.
+        seen: How many seeds of each were seen, 1 or more.
 
-    Returns:
-        One rate per trial, in (0, 1).
+    Attributes:
+        rates: The estimated failure rate of each, in (0, 1).
     """
-    failures, seeds = np.asarray(failed, dtype=float), np.asarray(seen, dtype=float)
-    distances = squared_distances(space, settings, settings)
-    overall = (failures.sum() + 0.5) / (seeds.sum() + 1)
-    best, chosen = -np.inf, (np.full(len(settings), overall), 1.0)
-    for reach in _REACH:
-        kernel = np.exp(-distances / (2 * reach**2))
-        np.fill_diagonal(kernel, 0.0)
-        prior = (kernel @ failures + overall) / (kernel @ seeds + 1)
-        for weight in _WEIGHT:
-            fit = _log_likelihood(failures, seeds, weight * prior, weight * (1 - prior))
-            if fit > best:
-                best, chosen = fit, (prior, weight)
-    prior, weight = chosen
-    rates: Values = (failures + weight * prior) / (seeds + weight)
-    return [float(rate) for rate in rates]
+
+    def __init__(
+        self,
+        space: Mapping[str, Parameter],
+        settings: Sequence[Mapping[str, object]],
+        failed: Sequence[int],
+        seen: Sequence[int],
+    ) -> None:
+        self._space, self._settings = space, settings
+        self._failures, self._seeds = np.asarray(failed, dtype=float), np.asarray(seen, dtype=float)
+        self._overall = (self._failures.sum() + 0.5) / (self._seeds.sum() + 1)
+        distances = squared_distances(space, settings, settings)
+        best, chosen = -np.inf, (_REACH[0], np.full(len(settings), self._overall), 1.0)
+        for reach in _REACH:
+            kernel = np.exp(-distances / (2 * reach**2))
+            np.fill_diagonal(kernel, 0.0)
+            prior = self._prior(kernel)
+            for weight in _WEIGHT:
+                fit = _log_likelihood(self._failures, self._seeds, weight * prior, weight * (1 - prior))
+                if fit > best:
+                    best, chosen = fit, (reach, prior, weight)
+        self._reach, prior, self._weight = chosen
+        rates: Values = (self._failures + self._weight * prior) / (self._seeds + self._weight)
+        self.rates = [float(rate) for rate in rates]
+
+    def rates_of(
+        self, settings: Sequence[Mapping[str, object]], failed: Sequence[int], seen: Sequence[int]
+    ) -> list[float]:
+        """Estimates the failure rate, in (0, 1), of settings that are none of these.
+
+        Args:
+            settings: Their values, one mapping per trial.
+            failed: How many seeds of each failed.
+            seen: How many seeds of each were seen; 0 where only the neighbours can tell.
+        """
+        rates: list[float] = []
+        for start in range(0, len(settings), _ROWS):
+            rows = slice(start, start + _ROWS)
+            distances = squared_distances(self._space, settings[rows], self._settings)
+            prior = self._prior(np.exp(-distances / (2 * self._reach**2)))
+            own = np.asarray(failed[rows], dtype=float), np.asarray(seen[rows], dtype=float)
+            rates += [float(rate) for rate in (own[0] + self._weight * prior) / (own[1] + self._weight)]
+        return rates
+
+    def _prior(self, kernel: Values) -> Values:
+        prior: Values = (kernel @ self._failures + self._overall) / (kernel @ self._seeds + 1)
+        return prior
 
 
 def _places(parameter: Parameter, values: Sequence[object]) -> Values | None:

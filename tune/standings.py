@@ -1,20 +1,23 @@
 """How the trials of a study stand: what every view shows, from the ledger alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
+from typing import Any
 
 from tune.ledger import Ledger, Trial
 from tune.ledger.records import State
-from tune.neighbours import failure_rates
+from tune.neighbours import Neighbours
 from tune.pairs import paired
 from tune.scoring import SeedSummary, has_failed, summarize
+from tune.study import Study
 
 QUICKER = 2.0
 """How many times as fast is cheaper; less than that may be what else the machine had to do."""
 
 _AS_GOOD = 1.02  # times the score: more is worth waiting for, even where seeds cannot tell
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
+_MOST_NEIGHBOURS = 1000  # trials; a fit takes the square of it
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,22 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
         ledger: The study.
         in_flight: The trials being trained.
     """
+    return rank(ledger, ledger.trials, unseen_failures(ledger), in_flight)
+
+
+def rank(
+    ledger: Ledger, trials: Iterable[Trial], charges: Mapping[int, float], in_flight: frozenset[int] = frozenset()
+) -> list[Standing]:
+    """Returns some trials, best first; see `standings`.
+
+    Args:
+        ledger: The study.
+        trials: Which of its trials.
+        charges: What is charged for `unseen_failures`.
+        in_flight: The trials being trained.
+    """
     baseline = scored_baseline(ledger)
-    charges = unseen_failures(ledger)
-    ranked = sorted((_standing(ledger, trial, baseline, charges, in_flight) for trial in ledger.trials), key=_order)
+    ranked = sorted((_standing(ledger, trial, baseline, charges, in_flight) for trial in trials), key=_order)
     if not ranked or ranked[0].state != "confirmed":
         return ranked
     alike = [ranked[0], *tied(ranked[0], ranked, baseline)]
@@ -107,27 +123,96 @@ def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[St
     ]
 
 
-def unseen_failures(ledger: Ledger) -> dict[int, float]:
-    """Returns by trial what is added to its score for failures that its own seeds did not show.
+def unseen_failures(ledger: Ledger) -> Mapping[int, float]:
+    """Returns by trial what is added to its score for failures that its own seeds did not show; see `Suspicion`."""
+    suspicion = Suspicion(ledger.study, scored_baseline(ledger))
+    for trial in ledger.trials:
+        suspicion.follow(trial)
+    return suspicion.charges()
+
+
+class Suspicion:
+    """What trials are charged for failures that their own seeds did not show, kept up as results come in.
 
     The estimated failure rate beyond the one seen, times the capped loss of a failed seed; see `tune.neighbours`. Only
     seeds that trained for at least half of the full epochs count as evidence: before, a slow starter fails as well.
-    Empty while no such seed has failed, or too few trials were seen for neighbours to mean anything.
+    Of more than a thousand trials with evidence the newest count. Nothing is charged while no such seed has failed, or
+    too few trials were seen for neighbours to mean anything.
+
+    How its state evolves: `follow(trial)` when a trial has a new result → `charges()`. A trial's own result changes its
+    charge, and where it is evidence everybody's.
+
+    Args:
+        study: Its space, ladder and score.
+        baseline: The constant model's loss in the scored metric.
+
+    Attributes:
+        version: Counts the changes of evidence; while it stays, no charge changes but of trials that are new.
     """
-    study, baseline = ledger.study, scored_baseline(ledger)
-    late = [index for index, rung in enumerate(study.rungs) if 2 * rung.epochs >= study.top.epochs]
-    trials = [trial for trial in ledger.trials if trial.reached]
-    evidence = [[trial.reached[rung].losses.values() for rung in late if rung in trial.reached] for trial in trials]
-    seen = [len(losses[-1]) if losses else 0 for losses in evidence]
-    failed = [sum(has_failed(loss, baseline) for loss in losses[-1]) if losses else 0 for losses in evidence]
-    if not isfinite(baseline) or not any(failed) or sum(map(bool, seen)) < _FEWEST_NEIGHBOURS:
-        return {}
-    rates = failure_rates(study.space, [trial.parameters for trial in trials], failed, seen)
-    capped = study.score.cap * baseline
-    return {
-        trial.number: capped * max(0.0, rate - (bad / count if count else 0.0))
-        for trial, rate, bad, count in zip(trials, rates, failed, seen, strict=True)
-    }
+
+    def __init__(self, study: Study, baseline: float) -> None:
+        self.version = 0
+        self._study, self._baseline = study, baseline
+        self._late = [index for index, rung in enumerate(study.rungs) if 2 * rung.epochs >= study.top.epochs]
+        self._trials: dict[int, Trial] = {}
+        self._seen: dict[int, tuple[int, int]] = {}  # by trial with evidence: seeds that failed, seeds
+        self._neighbours: Neighbours | None = None
+        self._charges: dict[int, float] = {}
+        self._uncharged: dict[int, None] = {}  # in the order in which they came
+        self._fitted = True
+
+    def follow(self, trial: Trial) -> None:
+        """Takes over the results of a trial."""
+        if not trial.reached:
+            return
+        if trial.number not in self._trials:
+            self._uncharged[trial.number] = None
+        self._trials[trial.number] = trial
+        losses = [trial.reached[rung].losses.values() for rung in self._late if rung in trial.reached]
+        if not losses:
+            return
+        seen = sum(has_failed(loss, self._baseline) for loss in losses[-1]), len(losses[-1])
+        if self._seen.get(trial.number) != seen:
+            self._seen[trial.number] = seen
+            self._fitted = False
+            self.version += 1
+
+    def charges(self, trials: Iterable[int] | None = None) -> Mapping[int, float]:
+        """Returns the charges by trial, at least those of some trials, all if not told; empty when there are none."""
+        if not self._fitted:
+            self._fitted, self._charges, self._uncharged = True, {}, dict.fromkeys(self._trials)
+            self._neighbours = self._fit()
+        if self._neighbours is not None:
+            numbers = [one for one in (self._uncharged if trials is None else trials) if one in self._uncharged]
+            for number in numbers:
+                del self._uncharged[number]
+            if numbers:
+                self._charge(numbers, self._neighbours.rates_of(*self._told(numbers)))
+        return self._charges
+
+    def _fit(self) -> Neighbours | None:
+        """Fits the evidence, and charges those that are part of it."""
+        numbers = sorted(self._seen)[-_MOST_NEIGHBOURS:]
+        if not isfinite(self._baseline) or not any(failed for failed, _ in self._seen.values()):
+            return None
+        if len(numbers) < _FEWEST_NEIGHBOURS:
+            return None
+        neighbours = Neighbours(self._study.space, *self._told(numbers))
+        self._charge(numbers, neighbours.rates)
+        for number in numbers:
+            self._uncharged.pop(number)
+        return neighbours
+
+    def _told(self, numbers: Sequence[int]) -> tuple[list[Mapping[str, Any]], list[int], list[int]]:
+        """Returns the settings of trials, how many of their seeds failed, and how many were seen."""
+        failed, seen = zip(*(self._seen.get(number, (0, 0)) for number in numbers), strict=True)
+        return [self._trials[number].parameters for number in numbers], list(failed), list(seen)
+
+    def _charge(self, numbers: Sequence[int], rates: Sequence[float]) -> None:
+        capped = self._study.score.cap * self._baseline
+        for number, rate in zip(numbers, rates, strict=True):
+            failed, seen = self._seen.get(number, (0, 1))
+            self._charges[number] = capped * max(0.0, rate - failed / seen)
 
 
 def incumbent(ranked: list[Standing]) -> Standing | None:

@@ -26,6 +26,8 @@ _WIDTH = 80
 _NEWEST = 6
 _PACED = 100
 """The standings are worked out again after this many times what it took: at most 1 % of a core."""
+_COUNTED = 20
+"""All trials are counted again after this many times what it took: at most 5 % of a core."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Progress:
         self._live: Live | None = None
         self._shown = len(ledger.decisions)
         self._taken_at = self._ranked_at = float("-inf")
-        self._ranking_s = 0.0
+        self._ranking_s = self._taking_s = 0.0
         self._ranked_of = -1
         self._best: Standing | None = None
         self._snapshot: _Snapshot | None = None
@@ -94,7 +96,7 @@ class Progress:
         with self._lock:
             if self._live is None:
                 self._print_new()
-            elif self._clock() - self._taken_at >= _LEAST_S:
+            elif self._clock() - self._taken_at >= max(_LEAST_S, _COUNTED * self._taking_s):
                 self._take()
 
     def note(self, message: str) -> None:
@@ -135,7 +137,7 @@ class Progress:
             best=self._best,
             newest=tuple(decision for decision in ledger.decisions[-_NEWEST:] if decision.trial is not None),
         )
-        self._taken_at = now
+        self._taken_at, self._taking_s = now, self._clock() - now - (self._ranking_s if self._ranked_at == now else 0.0)
 
     def _rank(self, now: float, running: frozenset[int]) -> None:
         """Finds the best trial again if there are decisions that it may hang on, and not too often."""

@@ -129,7 +129,7 @@ class Job:
         work = self.optimizer.next_work()
         study, ledger = self.optimizer.study, self.optimizer.ledger
         if work is not None and study.storage.min_free:
-            state, units = ledger.checkpoints.usage().largest, len(self.optimizer.in_flight)
+            state, units = ledger.largest_checkpoint, len(self.optimizer.in_flight)
             free, needed = free_bytes(ledger.folder), needed_bytes(study, state, units)
             if free < needed:
                 self.optimizer.released(work)

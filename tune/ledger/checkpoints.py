@@ -138,6 +138,10 @@ class CheckpointStore:
                 sizes.append(path.stat().st_size)
         return Usage(len(sizes), sum(sizes), max(sizes, default=0))
 
+    def largest(self, trial: int) -> int:
+        """Returns the bytes of a trial's largest checkpoint, 0 when it has none."""
+        return max((path.stat().st_size for path in self.files(trial)), default=0)
+
     def remove(self, trial: int, keep: Collection[int] = ()) -> None:
         """Removes every checkpoint of a trial but those of some seeds, and its folder when nothing is left in it.
 

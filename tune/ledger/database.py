@@ -84,6 +84,16 @@ def distribution(parameter: LogUniform | Uniform | IntRange | Choice) -> BaseDis
             return CategoricalDistribution(parameter.choice)
 
 
+# Optuna's own, of which its interface offers no cheap count and no cheap look-up.
+_OPTUNA_TRIALS = Table(
+    "trials",
+    MetaData(),
+    Column("trial_id", Integer, primary_key=True),
+    Column("study_id", Integer),
+    Column("number", Integer),
+)
+
+
 class Database:
     """One Optuna study. What is asked of it is asked again while the database is locked or away.
 
@@ -121,6 +131,7 @@ class Database:
         self.url = parsed.render_as_string(hide_password=False)
         self.owner: str | None = None
         self.network: str | None = None
+        self._trial_ids: dict[int, int] = {}  # by trial number
         self._shown = str(file) if url is None else shown(parsed)
         self.patience = Patience(self._shown, should_stop)
         if create and self._lite:
@@ -243,7 +254,12 @@ class Database:
     @patient
     def trial_count(self) -> int:
         """Returns how many Optuna trials there are."""
-        return self._storage.get_n_trials(self._id)
+        # Numbers count up with ids. Optuna's own count reads all of every trial.
+        here = _OPTUNA_TRIALS.c.study_id == self._id
+        last = select(_OPTUNA_TRIALS.c.number).where(here).order_by(_OPTUNA_TRIALS.c.trial_id.desc()).limit(1)
+        with self._storage.engine.connect() as connection:
+            number: int | None = connection.scalar(last)
+        return 0 if number is None else number + 1
 
     @patient
     def finished_trials(self) -> set[int]:
@@ -255,13 +271,12 @@ class Database:
         """Adds the Optuna trial of a new trial; they must be added in the order of their numbers."""
         if self.trial_count() > trial.number:  # an earlier try was taken
             return
-        self._study.add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=dict(trial.parameters),
-                distributions={key: distribution(parameter) for key, parameter in space.items()},
-            )
+        template = create_trial(
+            state=TrialState.RUNNING,
+            params=dict(trial.parameters),
+            distributions={key: distribution(parameter) for key, parameter in space.items()},
         )
+        self._trial_ids[trial.number] = self._storage.create_new_trial(self._id, template_trial=template)
 
     @patient
     def report(self, trial: Trial, epochs: int, baseline: float | None) -> None:
@@ -269,7 +284,7 @@ class Database:
         last = trial.last
         if last is None:
             return
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, trial.number)
+        trial_id = self._trial_id(trial.number)
         self._storage.set_trial_intermediate_value(trial_id, epochs, last.score)
         shown = {
             "losses": {str(seed): loss if isfinite(loss) else None for seed, loss in last.losses.items()},
@@ -283,7 +298,7 @@ class Database:
     def finish(self, trial: Trial) -> None:
         """Closes a trial's Optuna trial: COMPLETE, PRUNED or FAIL, with its reason."""
         state = _FINISHED[trial.state(in_flight=False)]
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, trial.number)
+        trial_id = self._trial_id(trial.number)
         if self._storage.get_trial(trial_id).state.is_finished():
             return
         self._storage.set_trial_user_attr(trial_id, "reason", trial.reason)
@@ -331,6 +346,15 @@ class Database:
         """Closes the connections."""
         self._storage.remove_session()
         self._storage.engine.dispose()
+
+    def _trial_id(self, number: int) -> int:
+        """Returns the id of an Optuna trial; to find one by its number, the database would look through all."""
+        if number not in self._trial_ids:
+            trials = _OPTUNA_TRIALS.c
+            query = select(trials.number, trials.trial_id).where(trials.study_id == self._id)
+            with self._storage.engine.connect() as connection:
+                self._trial_ids = {row.number: row.trial_id for row in connection.execute(query)}
+        return self._trial_ids[number]
 
     def _at(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return _NOTES.c.study == self._id, _NOTES.c.key == key

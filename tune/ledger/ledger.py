@@ -66,6 +66,7 @@ class Ledger:
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
         self._done: dict[int, dict[int, int]] = {}
+        self._largest: int | None = None
         replay(database.decisions(), lambda: self.study, self.trials, self._apply)
         self._baseline = checked_baseline(database.note("baseline"), study)
 
@@ -256,6 +257,13 @@ class Ledger:
                 self.record(trial, whose, told.epoch, metrics, held_s, evaluation=after, gpus=told.gpus)
         self._curves.sync()
 
+    @property
+    def largest_checkpoint(self) -> int:
+        """Bytes of the largest checkpoint that is there or was saved since the study was opened: one run's state."""
+        if self._largest is None:
+            self._largest = self.checkpoints.usage().largest
+        return self._largest
+
     def look_again(self, trial: int) -> None:
         """Has the checkpoints of a trial looked at again, because its trainer may have saved more than it told."""
         self._done.pop(trial, None)
@@ -375,6 +383,7 @@ class Ledger:
         self._curves.sync()
         self._done[trial] = {**self.done(trial), **dict.fromkeys(seeds, epoch)}
         self.checkpoints.prune(trial, self._done[trial])
+        self._largest = max(self.largest_checkpoint, self.checkpoints.largest(trial))
 
     def forget(self, trial: int, keep: Collection[int] = ()) -> None:
         """Removes the checkpoints of a trial but those of some seeds; what these seeds trained stays in the curves."""

@@ -9,13 +9,13 @@ from typing import Any
 from tune.errors import StudyStopped
 from tune.failures import Attempt, FailureClass, Retry, retry
 from tune.ledger import Ledger, Trial
+from tune.optimizer.board import Board
 from tune.optimizer.retention import Retention
 from tune.optimizer.spending import Spending
 from tune.optimizer.suggest import needs_results, suggest
 from tune.race import Finalist, next_finalist
-from tune.rungs import Step, cost, next_step, ordinal, promotable, ranked
+from tune.rungs import Step, cost, next_step, ordinal
 from tune.scoring import has_failed, restlessness, score
-from tune.standings import unseen_failures
 
 _DOOMED_AFTER = 3
 _EXPLORED = 0.5  # of the time there is
@@ -55,10 +55,10 @@ class Optimizer:
 
     def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float]) -> None:
         self.study, self.ledger = ledger.study, ledger
-        self._spending = Spending(ledger, elapsed_s)
+        self._board = Board(ledger)
+        self._spending = Spending(ledger, self._board, elapsed_s)
         self._in_flight: set[int] = set()
-        self._charged: tuple[int, dict[int, float]] = (-1, {})
-        self._retention = Retention(ledger)
+        self._retention = Retention(ledger, self._board)
 
     @property
     def in_flight(self) -> frozenset[int]:
@@ -79,7 +79,7 @@ class Optimizer:
             return None
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
         for choose in (self._unfinished, *next_ones, self._last_resort, self._race, self._spend_rest):
-            trial = choose()
+            trial = self._choice(choose)
             while trial is not None:
                 if self._in_flight and self._plan(trial).alone:
                     return None
@@ -89,8 +89,12 @@ class Optimizer:
                     self.ledger.set_in_flight(sorted(self._in_flight))
                     return work
                 self._reach(trial)  # it stood at its rung when the last process was killed
-                trial = choose()
+                trial = self._choice(choose)
         return None
+
+    def _choice(self, choose: Callable[[], Trial | None]) -> Trial | None:
+        self._board.follow()
+        return choose()
 
     def complete(self, work: Work) -> None:
         """Takes back work whose curves and checkpoint are in the ledger."""
@@ -140,9 +144,9 @@ class Optimizer:
 
     def finish(self) -> None:
         """Closes the trials that are not promoted any more."""
-        for trial in self.ledger.trials:
-            if trial.paused:
-                self._stop(trial)
+        self._board.follow()
+        for number in sorted(self._board.paused):
+            self._stop(self.ledger.trials[number])
         self._retention.collect()
 
     def _work(self, trial: Trial) -> Work | None:
@@ -212,7 +216,7 @@ class Optimizer:
         return self._unhurried and (paid is None or len(self.ledger.trials) < paid)
 
     def _unfinished(self) -> Trial | None:
-        waiting = (trial for trial in self.ledger.trials if trial.open and trial.number not in self._in_flight)
+        waiting = (self.ledger.trials[number] for number in sorted(self._board.open - self._in_flight))
         return next((trial for trial in waiting if not (self._in_flight and self._plan(trial).alone)), None)
 
     def _promotion(self) -> Trial | None:
@@ -221,57 +225,36 @@ class Optimizer:
         From the lowest rung up, so that whoever climbs on is the best of all that come there; from the highest down
         when time may run out. Where seed-epochs are limited a rung waits for those who are on their way to it.
         """
-        for trial in self.ledger.trials if self.study.search.halving == "stop" else ():
-            if trial.paused and trial.number not in self._promotable(trial.rung):
+        for number in sorted(self._board.paused) if self.study.search.halving == "stop" else ():
+            trial = self.ledger.trials[number]
+            if number not in self._board.earned(trial.rung):
                 self._stop(trial)
+                self._board.follow()
         rungs = range(len(self.study.rungs) - 1)
         for rung in rungs if self._unhurried else reversed(rungs):
             if self._thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
                 return None
-            for number in self._promotable(rung):
+            for number in self._board.earned(rung):
                 trial = self.ledger.trials[number]
                 if trial.paused and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, self._standing(trial))
         return None
 
-    def _promotable(self, rung: int) -> list[int]:
-        """Returns the trials that have earned promotion from a rung, best first."""
-        scores = self._scores(rung)
-        promoted = [trial.number for trial in self.ledger.trials if trial.rung > rung]
-        factor = self.study.search.reduction_factor
-        if self.study.search.halving == "promote":
-            return promotable(scores, promoted, factor, self._groups(rung))
-        # What goes on at once or never is judged by its rank alone: who went on before it takes nobody's place.
-        best = promotable(scores, (), factor, self._groups(rung))
-        if len(scores) < factor:
-            best = ranked(scores)[:1]  # the first cannot wait for others
-        return [number for number in best if number not in promoted]
-
-    def _groups(self, rung: int) -> dict[int, tuple[Any, ...]] | None:
-        """Returns what each trial is compared within: at the first rung a slow starter only with its kind."""
-        names = self.study.protected
-        if rung > 0 or not names:
-            return None
-        return {trial.number: tuple(trial.parameters.get(name) for name in names) for trial in self.ledger.trials}
-
     def _standing(self, trial: Trial) -> str:
         """Returns how a trial stands at its rung, among those it is compared with."""
-        groups, scores = self._groups(trial.rung), self._scores(trial.rung)
-        kind = ""
-        if groups is not None:
-            mine = groups[trial.number]
-            scores = {number: value for number, value in scores.items() if groups[number] == mine}
-            named = zip(self.study.protected, mine, strict=True)
+        names, kind = self.study.protected if trial.rung == 0 else (), ""
+        if names:
+            named = zip(names, self._board.kind(trial), strict=True)
             kind = " with " + ", ".join(f"{name} {str(value).lower()}" for name, value in named)
-        order = ranked(scores)
-        return f"{ordinal(order.index(trial.number) + 1)} of {len(order)} at rung {trial.rung}{kind}"
+        place, count = self._board.contest(trial.rung).place(trial.number)
+        return f"{ordinal(place)} of {count} at rung {trial.rung}{kind}"
 
     def _new(self) -> Trial | None:
         if len(self.ledger.trials) >= self.study.trials or not self._spending.affordable(cost(self.study.rungs[0])):
             return None
         if self._looks_doomed() or self._results_due():
             return None
-        suggestion = suggest(self.study, self.ledger.trials, self._baseline)
+        suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._board.evidence)
         if suggestion is None:
             return None
         parameters, reason = suggestion
@@ -292,31 +275,18 @@ class Optimizer:
 
     def _last_resort(self) -> Trial | None:
         """When nothing else is left and no trial is confirmed, sends the best one up: a study ends with a winner."""
-        if self._in_flight or self._spending.time_used() >= 1 or any(trial.confirmed for trial in self.ledger.trials):
+        if self._in_flight or self._spending.time_used() >= 1 or self._board.confirmed:
             return None
         for rung in reversed(range(len(self.study.rungs) - 1)):
-            for number in ranked(self._scores(rung)):
+            for number in self._board.contest(rung).waiting():
                 trial = self.ledger.trials[number]
-                there = trial.paused and trial.rung == rung
-                if there and self._spending.affords_climb(trial, rung + 1, reserve=False):
+                if trial.paused and self._spending.affords_climb(trial, rung + 1, reserve=False):
                     return self._promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
         return None
 
     def _promote(self, number: int, rung: int, why: str) -> Trial:
         self.ledger.decide("promote", number, rung, f"promoted to rung {rung}: {why}")
         return self.ledger.trials[number]
-
-    def _scores(self, rung: int) -> dict[int, float]:
-        """Returns the score of every trial that reached a rung and has not died since."""
-        alive = [trial for trial in self.ledger.trials if trial.ended != "failed" and rung in trial.reached]
-        charges = self._charges()
-        return {trial.number: trial.reached[rung].score + charges.get(trial.number, 0.0) for trial in alive}
-
-    def _charges(self) -> dict[int, float]:
-        """Returns what trials are charged for the failures of their neighbours, worked out once per decision."""
-        if self._charged[0] != len(self.ledger.decisions):
-            self._charged = len(self.ledger.decisions), unseen_failures(self.ledger)
-        return self._charged[1]
 
     def _stop(self, trial: Trial) -> None:
         losses = trial.reached[trial.rung].losses.values()
@@ -335,14 +305,14 @@ class Optimizer:
             return None
         if study.most_seeds == top.seeds or not self._spending.affordable(top.epochs, reserve=False):
             return None
-        charges = self._charges()
+        charges = self._board.charges()
         finalists = [
             Finalist(trial.number, tuple(trial.last.losses.values()), trial.last.score + charges.get(trial.number, 0.0))
-            for trial in self.ledger.trials
-            if trial.confirmed and trial.last is not None and not trial.ended
+            for trial in (self.ledger.trials[number] for number in sorted(self._board.confirmed))
+            if trial.last is not None and not trial.ended
         ]
         rules = (study.most_seeds, study.confirm.finalists, self._baseline, study.score)
-        busy = self._in_flight | {trial.number for trial in self.ledger.trials if trial.racing}
+        busy = self._in_flight | self._board.racing
         chosen = next_finalist(finalists, *rules, busy=busy & {one.number for one in finalists})
         if chosen is None:
             return None
@@ -357,9 +327,9 @@ class Optimizer:
         if self._in_flight or self.study.budget.seed_epochs is None or self.study.search.halving == "stop":
             return None
         for rung in reversed(range(len(self.study.rungs) - 1)):
-            for number in ranked(self._scores(rung)):
+            for number in self._board.contest(rung).waiting():
                 trial = self.ledger.trials[number]
-                if trial.paused and trial.rung == rung and self._spending.affords_climb(trial, rung + 1):
+                if trial.paused and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, f"{self._standing(trial)}, and budget is left")
         return None
 
@@ -377,7 +347,7 @@ class Optimizer:
         Those that die end before those that train, so the first to end say nothing about the first: one of these may
         sit on a slow slot. Until it is heard of, more trials would most likely die as well.
         """
-        if any(trial.reached for trial in self.ledger.trials):
+        if self._board.any_result:
             return False
         hopeless = [trial for trial in self.ledger.trials if trial.ended == "failed" or self._plan(trial).alone]
         causes = [trial.attempts[-1].same for trial in hopeless]

@@ -1,7 +1,8 @@
 """Which checkpoints are kept: those from which a trial may still go on, and those of the best confirmed trials."""
 
 from tune.ledger import Ledger, Trial
-from tune.standings import standings
+from tune.optimizer.board import Board
+from tune.standings import rank
 
 
 class Retention:
@@ -17,11 +18,13 @@ class Retention:
 
     Args:
         ledger: The study's memory.
+        board: Its trials.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, board: Board) -> None:
+        self._ledger, self._board = ledger, board
         self._seen = -1
+        self._confirmed: set[int] = set()  # those that have checkpoints
 
     def collect(self) -> None:
         """Removes what the decisions so far have freed; a second call without a new decision does nothing.
@@ -32,23 +35,40 @@ class Retention:
         ledger = self._ledger
         if ledger.study.storage.keep == "all" or self._seen == len(ledger.decisions):
             return
-        stored = [ledger.trials[number] for number in ledger.checkpoints.trials() if number < len(ledger.trials)]
-        best = self._best(stored)
-        for trial in stored:
-            if trial.ended:
-                ledger.forget(trial.number, keep=self._unevaluated(trial))
-            elif trial.confirmed and trial.rung in trial.reached and trial.number not in best:
-                ledger.forget(trial.number, keep=self._unjudged(trial) | self._unevaluated(trial))
+        changed = [ledger.trials[number] for number in self._changed()]
         self._seen = len(ledger.decisions)
+        self._confirmed |= {trial.number for trial in changed if trial.confirmed and not trial.ended}
+        for trial in changed:
+            if trial.ended:
+                self._confirmed.discard(trial.number)
+                ledger.forget(trial.number, keep=self._unevaluated(trial))
+        if any(trial.confirmed for trial in changed):
+            self._keep_best()
 
-    def _best(self, stored: list[Trial]) -> set[int]:
+    def _keep_best(self) -> None:
+        for number in self._confirmed - self._best():
+            trial = self._ledger.trials[number]
+            keep = self._unjudged(trial) | self._unevaluated(trial)
+            self._ledger.forget(number, keep=keep)
+            if not keep:
+                self._confirmed.discard(number)
+
+    def _changed(self) -> list[int]:
+        """Returns the trials decided upon since the last time; at the first time those that have checkpoints."""
+        ledger = self._ledger
+        if self._seen < 0:
+            return [number for number in ledger.checkpoints.trials() if number < len(ledger.trials)]
+        return sorted({one.trial for one in ledger.decisions[self._seen :] if one.trial is not None})
+
+    def _best(self) -> set[int]:
         """Returns the confirmed trials whose checkpoints are kept; they are only ranked when there are too many."""
         keep = self._ledger.study.storage.keep
         assert keep != "all"
-        confirmed = {trial.number for trial in stored if trial.confirmed and not trial.ended}
-        if len(confirmed) <= keep:
-            return confirmed
-        ranked = standings(self._ledger, frozenset())
+        if len(self._confirmed) <= keep:
+            return self._confirmed
+        self._board.follow()
+        trials = [self._ledger.trials[number] for number in sorted(self._board.confirmed)]
+        ranked = rank(self._ledger, trials, self._board.charges())
         return {one.number for one in [one for one in ranked if one.state == "confirmed"][:keep]}
 
     def _unevaluated(self, trial: Trial) -> set[int]:

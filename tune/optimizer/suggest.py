@@ -1,58 +1,62 @@
 """Where to look next: Optuna's samplers on what the ladder says.
 
 A suggestion is a pure function of the study, the trials so far and the number of the new one: an Optuna study is made
-in memory from the ledger, asked once, and thrown away. So nothing of a sampler is ever stored, and a study that was
-interrupted is asked the same question again.
+in memory that shows what is known (`tune.optimizer.evidence`), asked once, and thrown away. So nothing of a sampler is
+ever stored, and a study that was interrupted is asked the same question again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from math import inf, isfinite
-from statistics import fmean
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
 
 from tune.ledger import Trial
-from tune.ledger.database import distribution
 from tune.neighbours import squared_distances
-from tune.scoring import has_failed
-from tune.space import Parameter, grid, ordered_values, size
+from tune.optimizer.evidence import Axis, Evidence, Setting, freeze, setting_key
+from tune.space import grid, size
 from tune.study import Study
 
 _FRESH_TRIES = 4
 
 
-def suggest(study: Study, trials: Sequence[Trial], baseline: float = inf) -> tuple[dict[str, Any], str] | None:
+def suggest(
+    study: Study, trials: Sequence[Trial], baseline: float = inf, evidence: Evidence | None = None
+) -> tuple[dict[str, Any], str] | None:
     """Returns the parameters of the next trial and why they were chosen; None when the space is used up.
 
     Args:
         study: Space, method and seed.
         trials: Every trial so far.
         baseline: The constant model's loss, which says what a failed seed is.
+        evidence: What has been kept up of these trials; None: it is made here.
     """
+    if evidence is None:
+        evidence = Evidence(study, baseline)
+        for trial in trials:
+            evidence.follow(trial)
     number, total = len(trials), size(study.space)
     if number < len(study.search.enqueue):
-        drawn = _ask(study, (), RandomSampler(seed=derived_seed(study.search.seed, number, 0)), baseline)
+        drawn = _ask(evidence.axes, (), RandomSampler(seed=derived_seed(study.search.seed, number, 0)))
         return {**drawn, **study.search.enqueue[number]}, "enqueued by the study"
     if study.search.method == "grid":
-        return _next_of_grid(study, trials)
-    tried = [dict(trial.parameters) for trial in trials]
-    if total is not None and len({tuple(point.values()) for point in tried}) >= total:
+        return _next_of_grid(study, evidence.tried)
+    if total is not None and len(evidence.tried) >= total:
         return None
-    seen, informed = _evidence(study, trials)
+    seen, informed = _seen(study, trials, baseline, evidence)
     parameters: dict[str, Any] = {}
     for attempt in range(_FRESH_TRIES):
-        parameters = _ask(study, seen, _sampler(study, number, attempt), baseline)
-        if parameters not in tried:
+        parameters = _ask(evidence.axes, seen, _sampler(study, number, attempt))
+        if setting_key(parameters) not in evidence.tried:
             break
     else:
         if total is not None:
-            parameters = _nearest_untried(study, parameters, tried)
+            parameters = _nearest_untried(study, parameters, evidence.tried)
     if study.search.method == "random" or informed < _startup(study):
         return parameters, "drawn at random"
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
@@ -71,18 +75,17 @@ def derived_seed(*parts: int) -> int:
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=4).digest(), "big")
 
 
-def _next_of_grid(study: Study, trials: Sequence[Trial]) -> tuple[dict[str, Any], str] | None:
+def _next_of_grid(study: Study, tried: Collection[Setting]) -> tuple[dict[str, Any], str] | None:
     """Returns the first point of the grid that was not tried; enqueued settings may have taken some."""
-    tried = [dict(trial.parameters) for trial in trials]
     for place, point in enumerate(grid(study.space), start=1):
-        if point not in tried:
+        if setting_key(point) not in tried:
             return point, f"point {place} of {size(study.space)} of the grid"
     return None
 
 
-def _nearest_untried(study: Study, wanted: Mapping[str, Any], tried: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _nearest_untried(study: Study, wanted: Mapping[str, Any], tried: Collection[Setting]) -> dict[str, Any]:
     """Returns the point of a countable space that lies nearest to one that was tried already."""
-    fresh = [point for point in grid(study.space) if point not in tried]
+    fresh = [point for point in grid(study.space) if setting_key(point) not in tried]
     return fresh[int(squared_distances(study.space, [wanted], fresh).argmin())]
 
 
@@ -100,90 +103,43 @@ def _startup(study: Study) -> int:
     return min(10, max(1, study.trials // 3))
 
 
-def _evidence(study: Study, trials: Sequence[Trial]) -> tuple[Sequence[Trial], int]:
+def _seen(
+    study: Study, trials: Sequence[Trial], baseline: float, evidence: Evidence
+) -> tuple[Sequence[FrozenTrial], int]:
     """Returns what a sampler is to see, and how many of these trials have a score.
 
-    TPE sees all. A Gaussian process fits values, so it sees those of one rung only: the highest that enough trials
-    have reached (as in Falkner et al. 2018, "BOHB", section 3.2), and those that are still in training.
+    A Gaussian process fits values, so it sees those of one rung only: the highest that enough trials have reached (as
+    in Falkner et al. 2018, "BOHB", section 3.2), and those that are still in training.
     """
-    scored = sum(1 for trial in trials if trial.reached)
-    if study.search.method != "gp":
-        return trials, scored
+    if study.search.method == "random":
+        return (), evidence.scored
+    if study.search.method == "tpe":
+        return evidence.shown(), evidence.scored
     for rung in reversed(range(len(study.rungs))):
         there = [trial for trial in trials if rung in trial.reached and isfinite(trial.reached[rung].score)]
         if len(there) >= _startup(study) or rung == 0:
             level = [replace(trial, reached={0: replace(trial.reached[rung], confirmed=True)}) for trial in there]
-            return [*level, *(trial for trial in trials if not trial.reached)], len(there)
-    return trials, scored
+            seen = [*level, *(trial for trial in trials if not trial.reached)]
+            return [freeze(trial, evidence.axes, baseline) for trial in seen], len(there)
+    raise AssertionError("a ladder has a rung")
 
 
-def _ask(study: Study, trials: Sequence[Trial], sampler: BaseSampler, baseline: float) -> dict[str, Any]:
-    axes = {name: _Axis(parameter) for name, parameter in study.space.items()}
-    memory = optuna.create_study(sampler=sampler, direction="minimize")
-    places = _first_places(study, trials)
-    memory.add_trials([_frozen(trial, axes, places, baseline) for trial in trials])
+def _ask(axes: Mapping[str, Axis], shown: Sequence[FrozenTrial], sampler: BaseSampler) -> dict[str, Any]:
+    memory = optuna.create_study(storage=_Shown(shown), sampler=sampler, direction="minimize")
     drawn = memory.ask({name: axis.distribution for name, axis in axes.items()}).params
     return {name: axis.value(drawn[name]) for name, axis in axes.items()}
 
 
-class _Axis:
-    """A parameter as a sampler sees it: choices of numbers have an order, so they are seen by their places in it."""
+class _Shown(InMemoryStorage):
+    """An Optuna study that shows trials which it does not hold: to copy them into it would cost more than to ask."""
 
-    def __init__(self, parameter: Parameter) -> None:
-        self._scale = ordered_values(parameter)
-        self.distribution: BaseDistribution = (
-            distribution(parameter) if self._scale is None else IntDistribution(0, len(self._scale) - 1)
-        )
+    def __init__(self, shown: Sequence[FrozenTrial]) -> None:
+        super().__init__()
+        self._shown = shown
 
-    def place(self, value: Any) -> Any:
-        """Returns what the sampler knows a value as."""
-        return value if self._scale is None else self._scale.index(value)
-
-    def value(self, place: Any) -> Any:
-        """Returns the value that the sampler means."""
-        return place if self._scale is None else self._scale[place]
-
-
-def _first_places(study: Study, trials: Sequence[Trial]) -> dict[int, float]:
-    """Returns how each trial stands at the first rung among those of its kind, from 0 for the best to 1.
-
-    A slow starter would else look bad to the sampler, which would not suggest its kind again.
-    """
-    kinds: dict[tuple[Any, ...], list[Trial]] = {}
-    for trial in trials:
-        if 0 in trial.reached:
-            kinds.setdefault(tuple(trial.parameters.get(name) for name in study.protected), []).append(trial)
-    return {
-        trial.number: place / len(kind)
-        for kind in kinds.values()
-        for place, trial in enumerate(sorted(kind, key=lambda one: (one.reached[0].score, one.number)))
-    }
-
-
-def _frozen(trial: Trial, axes: Mapping[str, _Axis], places: Mapping[int, float], baseline: float) -> FrozenTrial:
-    """Returns a trial as the sampler is to see it.
-
-    A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first
-    (`_split_trials` in Optuna), so a value from few epochs never competes with one from many. One that has no value
-    yet is RUNNING, which TPE takes for bad, so that parallel suggestions do not collapse onto one point. One that
-    fails on some seed is infeasible, unless it was only seen at the first rung, where a slow starter fails as well.
-    """
-    if trial.confirmed:
-        state = TrialState.COMPLETE
-    elif trial.reached:
-        state = TrialState.PRUNED
-    else:
-        state = TrialState.FAIL if trial.ended else TrialState.RUNNING
-    last = trial.last
-    judged = last is not None and (last.rung > 0 or last.confirmed)
-    failed = fmean(has_failed(loss, baseline) for loss in last.losses.values()) if last is not None and judged else 0.0
-    return create_trial(
-        state=state,
-        params={name: axes[name].place(value) for name, value in trial.parameters.items()},
-        distributions={name: axis.distribution for name, axis in axes.items()},
-        value=last.score if last is not None and trial.confirmed else None,
-        intermediate_values={
-            rung: places[trial.number] if rung == 0 else reached.score for rung, reached in trial.reached.items()
-        },
-        constraints={"failure_rate": failed},
-    )
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Returns what is shown, then the trial that is asked for; what is shown is never copied."""
+        own = super().get_all_trials(study_id, deepcopy, states)
+        return [trial for trial in self._shown if states is None or trial.state in states] + own

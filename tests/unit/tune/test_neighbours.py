@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from tests.fakes.studies import quadratic_study
-from tune.neighbours import failure_rates
+from tune.neighbours import Neighbours
 
 SPACE = quadratic_study(space={"x": {"log_uniform": [1e-4, 1e-1]}, "kind": {"choice": ["a", "b"]}}).space
 
@@ -20,7 +20,7 @@ def test_a_trial_among_failing_ones_is_taken_to_fail() -> None:
     there = settings(40)
     failing = [3 if one["x"] > 1e-2 else 0 for one in there]  # type: ignore[operator]
     new = [{"x": 0.05, "kind": "a"}, {"x": 2e-4, "kind": "a"}]
-    *_, near, far = failure_rates(SPACE, [*there, *new], [*failing, 0, 0], [5] * 42)
+    *_, near, far = Neighbours(SPACE, [*there, *new], [*failing, 0, 0], [5] * 42).rates
     assert near > 0.2 > 5 * far
 
 
@@ -28,9 +28,8 @@ def test_a_trial_not_seen_is_what_its_neighbours_are() -> None:
     """Without seeds of its own a trial has the rate of those around it."""
     there = settings(30)
     failing = [2 if one["kind"] == "a" else 0 for one in there]
-    *_, like_a, like_b = failure_rates(
-        SPACE, [*there, {"x": 1e-3, "kind": "a"}, {"x": 1e-3, "kind": "b"}], [*failing, 0, 0], [4] * 30 + [0, 0]
-    )
+    new = [{"x": 1e-3, "kind": "a"}, {"x": 1e-3, "kind": "b"}]
+    like_a, like_b = Neighbours(SPACE, there, failing, [4] * 30).rates_of(new, [0, 0], [0, 0])
     assert like_a == pytest.approx(0.5, abs=0.12)
     assert like_b < 0.1
 
@@ -40,7 +39,7 @@ def test_chance_failures_are_shared_evenly() -> None:
     random = Random(3)  # noqa: S311
     there = settings(60)
     failing = [sum(random.random() < 0.1 for _ in range(5)) for _ in there]
-    rates = failure_rates(SPACE, there, failing, [5] * 60)
+    rates = Neighbours(SPACE, there, failing, [5] * 60).rates
     clean = [rate for rate, failed in zip(rates, failing, strict=True) if not failed]
     assert max(clean) < 0.25
     assert min(clean) > 0.005
@@ -52,7 +51,7 @@ def test_estimates_are_nearer_the_truth_than_counts() -> None:
     there = settings(80, seed=1)
     truth = [0.6 if one["x"] > 1e-2 and one["kind"] == "a" else 0.02 for one in there]  # type: ignore[operator]
     failing = [sum(random.random() < rate for _ in range(3)) for rate in truth]
-    rates = failure_rates(SPACE, there, failing, [3] * 80)
+    rates = Neighbours(SPACE, there, failing, [3] * 80).rates
 
     def error(estimates: list[float]) -> float:
         return sum((one - rate) ** 2 for one, rate in zip(estimates, truth, strict=True))

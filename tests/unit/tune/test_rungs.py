@@ -1,10 +1,13 @@
 """The ladder and the promotion rule."""
 
+from collections.abc import Collection, Hashable, Mapping
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.rungs import Rung, Step, cost, next_step, ordinal, planned, promotable, ranked
+from tune.rungs import Contest, Fate, Rung, Step, cost, next_step, ordinal, planned
 
 SEEDS = (1, 12, 123)
 
@@ -62,6 +65,21 @@ def test_every_step_brings_the_rung_nearer(done: dict[int, int], epochs: int, se
         spent += len(step.seeds) * (step.to_epoch - step.from_epoch)
         state |= dict.fromkeys(step.seeds, step.to_epoch)
     assert spent == expected
+
+
+def promotable(
+    scores: Mapping[int, float],
+    promoted: Collection[int],
+    factor: float,
+    groups: Mapping[int, Hashable] | None = None,
+    *,
+    at_once: bool = False,
+) -> list[int]:
+    """Those that have earned promotion from a rung, best first, when all came there one after the other."""
+    contest = Contest(factor, at_once=at_once)
+    for number, score in scores.items():
+        contest.put(number, score, groups[number] if groups else None, "climbed" if number in promoted else "waits")
+    return list(contest.earned())
 
 
 # One trial a line: its score at the rung, and what becomes of it with a reduction factor of 3.
@@ -137,9 +155,50 @@ def test_too_few_trials_promote_none() -> None:
     assert promotable({0: 0.1, 1: 0.2}, [], 3) == []
 
 
+def test_where_each_goes_on_at_once_rank_alone_counts() -> None:
+    """The first goes on without waiting for others, and those who went on before one of the best take no place."""
+    assert promotable({0: 0.5}, [], 3, at_once=True) == [0]
+    assert promotable({0: 0.5, 1: 0.6}, [], 3, {0: "slow", 1: "fast"}, at_once=True) == [0]
+    assert promotable({0: 0.5, 1: 0.4}, [0], 3, at_once=True) == [1]
+    scores = {number: 0.9 - number / 10 for number in range(6)}  # each better than all before
+    assert promotable(scores, [0, 1, 2, 3], 3, at_once=True) == [5, 4]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 7), st.integers(0, 5), st.booleans(), st.sampled_from(["waits", "climbed", "ended", "dies"])
+        ),
+        max_size=40,
+    ),
+    st.booleans(),
+)
+def test_what_comes_and_goes_leaves_the_order_as_if_all_came_at_once(
+    arrivals: list[tuple[int, int, bool, str]], at_once: bool
+) -> None:
+    """Scores that change and trials that die leave the contest as one that never knew of what was before."""
+    kept, latest = Contest(2, at_once=at_once), {}
+    for number, score, group, fate in arrivals:
+        if fate == "dies":
+            kept.drop(number)
+            latest.pop(number, None)
+        else:
+            kept.put(number, score, group, cast("Fate", fate))
+            latest[number] = score, group, cast("Fate", fate)
+    fresh = Contest(2, at_once=at_once)
+    for number in sorted(latest):
+        fresh.put(number, *latest[number])
+    assert list(kept.earned()) == list(fresh.earned())
+    assert list(kept.waiting()) == list(fresh.waiting())
+    assert [kept.place(number) for number in latest] == [fresh.place(number) for number in latest]
+
+
 def test_equal_scores_keep_the_older_first() -> None:
     """Ties are broken by number, so that decisions repeat."""
-    assert ranked({7: 0.5, 3: 0.5, 5: 0.4}) == [5, 3, 7]
+    contest = Contest(2)
+    for number, score in {7: 0.5, 3: 0.5, 5: 0.4}.items():
+        contest.put(number, score)
+    assert list(contest.waiting()) == [5, 3, 7]
 
 
 @pytest.mark.parametrize(
