@@ -68,6 +68,7 @@ def _layout(panel: Panel, height_in: float) -> dict[str, Any]:
         "showlegend": False,
         "hovermode": "closest",
         "barmode": "overlay",
+        "meta": {"maps": maps},
     }
 
 
@@ -99,7 +100,7 @@ def _traces(panel: Panel) -> Iterable[dict[str, Any]]:
             case Points():
                 yield _points(mark)
             case Line():
-                line = {"width": mark.width, "dash": "dash" if mark.dashed else "solid"}
+                line = {"color": PALETTE[mark.colour], "width": mark.width, "dash": "dash" if mark.dashed else "solid"}
                 yield {**_named(mark.name, mark.colour), "mode": "lines", "x": [*mark.x], "y": [*mark.y], "line": line}
             case Band():
                 yield from _band(mark)
@@ -196,7 +197,7 @@ def _rule(mark: Rule, panel: Panel) -> dict[str, Any]:
     given = {"x": [mark.at, mark.at], "y": list(across)}
     if mark.axis == "y":
         given = {"x": given["y"], "y": given["x"]}
-    line = {"width": 1.4, "dash": "dash"}
+    line = {"color": PALETTE[mark.colour], "width": 1.4, "dash": "dash"}
     return {**_named(mark.name, mark.colour), "mode": "lines", **given, "line": line}
 
 
