@@ -41,7 +41,10 @@ def time_against_loss(results: Results) -> Figure | Omitted:
             [one.score for one, _ in found],
             colour,
             marker,
-            [f"trial {one.number}: {wording.duration(seconds)}, score {wording.number(one.score)}" for one, seconds in found],
+            [
+                f"trial {one.number}: {wording.duration(seconds)}, score {wording.number(one.score)}"
+                for one, seconds in found
+            ],
         )
         for (name, found), (colour, marker) in zip(groups.items(), looks, strict=True)
         if found
@@ -154,14 +157,17 @@ def saved(results: Results) -> Figure | Omitted:
     spent = [sum(one.seed_epochs for one in members) for members in groups.values()]
     places = [float(place) for place in range(len(groups))]
     marks: list[Mark] = [
-        Bars("had they been trained in full", places, [0.0] * len(places), [float(one) for one in full], "grey"),
+        Bars("had they been trained in full", places, [0.0] * len(places), [float(one) for one in full], "silver"),
         Bars(
             "spent",
             places,
             [0.0] * len(places),
             [float(one) for one in spent],
             "blue",
-            [f"{name}: {used:,} of {whole:,} seed-epochs" for name, used, whole in zip(groups, spent, full, strict=True)],
+            [
+                f"{name}: {used:,} of {whole:,} seed-epochs"
+                for name, used, whole in zip(groups, spent, full, strict=True)
+            ],
         ),
     ]
     rows = [[name, f"{used:,}", f"{whole:,}"] for name, used, whole in zip(groups, spent, full, strict=True)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, isfinite, log10, nan
+from math import ceil, floor, isfinite, log10, nan
 from typing import Any
 
 from tune.report import wording
@@ -23,7 +23,7 @@ MOST_EPOCHS = 200
 TABLE_ROWS = 60
 """Of the data behind a figure."""
 
-_LOG_FROM = 8.0  # times as large: then a linear axis shows only the largest
+_LOG_FROM = 3.0  # times as large: then a linear axis shows only the largest
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,25 @@ def axis_of(label: str, values: Iterable[float]) -> Axis:
     """Returns an axis for positive values, logarithmic where they differ by much."""
     known = [value for value in values if isfinite(value)]
     low, high = min(known, default=1.0), max(known, default=1.0)
-    return Axis(label, log=low > 0 and high / low > _LOG_FROM)
+    log = low > 0 and high / low > _LOG_FROM
+    return Axis(label, log=log, at=log_ticks(low, high) if log else ())
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Returns the ticks of a logarithmic axis: powers of ten, with 2 and 5 where there are few of these."""
+    first, last = floor(log10(low)), ceil(log10(high))
+    for steps in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+        ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+        # The ends are a little wider than the data, and a tick there helps.
+        inside = [float(f"{tick:.3g}") for tick in ticks if low / 1.1 <= tick <= high * 1.1]
+        if len(inside) >= 4:
+            return inside[:: ceil(len(inside) / 8)]
+    return inside
+
+
+def epoch_axis(length: int) -> Axis:
+    """Returns an axis of epochs, whose ticks are whole."""
+    return Axis("epoch", at=list(range(1, length + 1)) if length <= 8 else ())
 
 
 def beyond(values: Iterable[float]) -> float:
@@ -91,9 +109,9 @@ def parameter_axis(name: str, parameter: Parameter) -> Axis:
         case Choice():
             return Axis(name, ticks=[wording.value(value) for value in parameter.choice])
         case LogUniform():
-            return Axis(name, log=True)
+            return Axis(name, log=True, at=log_ticks(*parameter.extremes))
         case IntRange():
-            return Axis(name, log=parameter.log)
+            return Axis(name, log=parameter.log, at=log_ticks(*parameter.extremes) if parameter.log else ())
         case _:
             return Axis(name)
 
@@ -135,23 +153,13 @@ def bins_of(parameter: Parameter, count: int = 5) -> Bins:
     else:
         edges = [low + (high - low) * step / count for step in range(count + 1)]
     edges[-1] = high
-    return Bins([f"{a:.2g}–{b:.2g}" for a, b in zip(edges, edges[1:], strict=False)], edges)
+    return Bins([f"{a:.2g}–\n{b:.2g}" for a, b in zip(edges, edges[1:], strict=False)], edges)
 
 
 def buckets(length: int) -> list[tuple[int, int]]:
     """Returns the parts, as start and end, in which a curve of some length is drawn: one epoch each if it is short."""
     step = ceil(length / MOST_EPOCHS) if length else 1
     return [(start, min(start + step, length)) for start in range(0, length, step)]
-
-
-def finite_or(value: float, otherwise: float) -> float:
-    """Returns a value, or another where it is not finite."""
-    return value if isfinite(value) else otherwise
-
-
-def least_finite(values: Iterable[float]) -> float:
-    """Returns the least finite value; inf when there is none."""
-    return min((value for value in values if isfinite(value)), default=inf)
 
 
 def _same(one: Any, other: Any) -> bool:

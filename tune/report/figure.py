@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Colour = Literal["blue", "orange", "green", "purple", "sky", "yellow", "vermillion", "grey", "ink"]
+Colour = Literal["blue", "orange", "green", "purple", "sky", "vermillion", "grey", "silver", "ink"]
 Marker = Literal["circle", "ring", "cross", "bar", "diamond"]
 
 PALETTE: dict[Colour, str] = {
@@ -20,9 +20,9 @@ PALETTE: dict[Colour, str] = {
     "green": "#009E73",
     "purple": "#CC79A7",
     "sky": "#56B4E9",
-    "yellow": "#F0E442",
     "vermillion": "#D55E00",
     "grey": "#8C8C8C",
+    "silver": "#C6CBD1",
     "ink": "#333333",
 }
 """`ink` is the colour of text on white; on a dark page it is drawn light."""
@@ -41,6 +41,7 @@ class Axis:
         ticks: Names of the places 0, 1, 2 ...; empty for an axis of numbers.
         reverse: Whether the first place is on top.
         bounds: Where it begins and ends; None: where the data do.
+        at: Where an axis of numbers has its ticks; empty: where the library puts them.
     """
 
     label: str
@@ -48,6 +49,7 @@ class Axis:
     ticks: Sequence[str] = ()
     reverse: bool = False
     bounds: tuple[float, float] | None = None
+    at: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,15 @@ class Bars:
 
 @dataclass(frozen=True)
 class Cells:
-    """A map of cells: `values[row][column]`, nan where nothing was tried; `texts` stand in them; lower is better."""
+    """A map of cells: `values[row][column]`, nan where nothing was tried; `texts` stand in them; lower is better.
+
+    Values above `high` all have the last colour, so that a few bad ones do not make the rest look alike.
+    """
 
     name: str
     values: Sequence[Sequence[float]]
     texts: Sequence[Sequence[str]]
+    high: float
 
 
 @dataclass(frozen=True)

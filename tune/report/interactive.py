@@ -4,7 +4,7 @@ import html
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
-from math import isfinite
+from math import isfinite, log10
 from typing import Any
 
 from tune.report.figure import PALETTE, Axis, Band, Bars, Cells, Colour, Line, Panel, Points, Rule
@@ -62,9 +62,9 @@ def _layout(panel: Panel, height_in: float) -> dict[str, Any]:
     return {
         "title": {"text": html.escape(panel.title, quote=False), "x": 0, "xref": "paper", "font": {"size": 13}},
         "height": round(height_in * _PIXELS_PER_INCH + (30 if panel.title else 0)),
-        "margin": {"l": 10, "r": 10 if not maps else 0, "t": 36 if panel.title else 12, "b": 10},
-        "xaxis": _axis(panel.x, grid=not maps),
-        "yaxis": _axis(panel.y, grid=not maps),
+        "margin": {"l": _room(panel.y), "r": 0 if maps else 14, "t": 36 if panel.title else 12, "b": 10},
+        "xaxis": _axis(panel.x, "x", grid=not maps),
+        "yaxis": _axis(panel.y, "y", grid=not maps),
         "showlegend": False,
         "hovermode": "closest",
         "barmode": "overlay",
@@ -72,7 +72,7 @@ def _layout(panel: Panel, height_in: float) -> dict[str, Any]:
     }
 
 
-def _axis(given: Axis, *, grid: bool) -> dict[str, Any]:
+def _axis(given: Axis, name: str, *, grid: bool) -> dict[str, Any]:
     axis: dict[str, Any] = {
         "title": {"text": html.escape(given.label, quote=False), "standoff": 8},
         "automargin": True,
@@ -82,16 +82,28 @@ def _axis(given: Axis, *, grid: bool) -> dict[str, Any]:
         "ticklen": 3,
     }
     if given.log:
-        axis |= {"type": "log", "dtick": "D2" if not given.ticks else None, "exponentformat": "power"}
-        axis = {name: value for name, value in axis.items() if value is not None}
+        axis["type"] = "log"
+    if given.at:
+        axis |= {"tickmode": "array", "tickvals": list(given.at), "ticktext": [f"{tick:g}" for tick in given.at]}
     if given.ticks:
         places = list(range(len(given.ticks)))
         ends = [-0.5, len(given.ticks) - 0.5]
-        axis |= {"tickmode": "array", "tickvals": places, "ticktext": _shown(given.ticks)}
+        axis |= {"tickmode": "array", "tickvals": places, "ticktext": _names(given, name)}
         axis |= {"range": ends[::-1] if given.reverse else ends}
     elif given.bounds is not None:
-        axis["range"] = list(given.bounds)
+        axis["range"] = [log10(end) for end in given.bounds] if given.log else list(given.bounds)
     return axis
+
+
+def _names(given: Axis, axis: str) -> list[str]:
+    """Returns the names of places, in two lines where they ask for it and there is room."""
+    return [name.replace("\n", "<br>" if axis == "x" else "") for name in _shown(given.ticks)]
+
+
+def _room(given: Axis) -> int:
+    """Returns how many pixels the names at the left need; plotly makes more room where it sees that it is needed."""
+    widest = max((len(name) for name in given.ticks), default=6)
+    return min(210, round(16 + 6.3 * widest + (26 if given.label else 0)))
 
 
 def _traces(panel: Panel) -> Iterable[dict[str, Any]]:
@@ -179,7 +191,9 @@ def _cells(mark: Cells, panel: Panel) -> dict[str, Any]:
         "name": html.escape(mark.name, quote=False),
         "z": [[*row] for row in mark.values],
         "text": [_shown(row) for row in mark.texts],
-        "hovertext": [_shown(row) for row in names],
+        "hovertext": [[name.replace("\n", "") for name in _shown(row)] for row in names],
+        "zmax": mark.high,
+        "zmin": min((value for row in mark.values for value in row if isfinite(value)), default=0.0),
         "texttemplate": "%{text}",
         "hovertemplate": "%{hovertext}<br>%{text}<extra></extra>",
         "colorscale": "Cividis",

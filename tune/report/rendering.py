@@ -1,7 +1,6 @@
 """From the data of a report to its pages: Jinja2 templates that lay out and compute nothing."""
 
 import base64
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -64,7 +63,7 @@ def _html() -> Environment:
     environment = _environment(autoescape=True)
     environment.filters["panels"] = lambda figure: [Markup(one) for one in panels_of(figure)]  # noqa: S704 - made safe there
     environment.filters["legend"] = lambda figure: legend(figure.panels)
-    environment.filters["json"] = lambda value: json.dumps(value)
+    environment.filters["breakable"] = lambda text: Markup("_<wbr>").join(str(text).split("_"))  # join escapes
     return environment
 
 

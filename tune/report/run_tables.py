@@ -5,13 +5,13 @@ from math import isfinite, nan
 from statistics import fmean, median
 from typing import Any
 
-from tune.pairs import mean_interval
 from tune.report import wording
 from tune.report.drawing import seen
 from tune.report.model import Block, Paragraph, Section, Table
 from tune.report.results import Cost, Results, cost_of
 from tune.report.runs import Run, energy_kwh
 from tune.report.seed_figures import unrest_of
+from tune.scoring import has_failed, loss_interval
 from tune.standings import Standing
 
 _MOST_TRIALS = 20
@@ -40,9 +40,7 @@ def overview(results: Results) -> list[Section]:
     constant = results.ledger.baseline or {}
     said = [f"{name} {value:.6g}" for name, value in constant.items()]
     baseline = f" The constant model's losses: {', '.join(said)}." if said else ""
-    text = (
-        f"Every seed on its own, the lowest {metric} first; only the parameters that vary.{_left_out(results)}{baseline}"
-    )
+    text = f"Every seed on its own, the lowest {metric} first; only the parameters that vary.{_left_out(results)}{baseline}"
     headings = ["trial", *results.varying, "seed", "epochs", "final train_loss", f"final {metric}", "final test_loss"]
     table = Table([*headings, "failed"], rows, left=("failed",), caption="Runs, the lowest loss first")
     return [Section("Run overview", [Paragraph(text), table])]
@@ -104,10 +102,9 @@ def reproducibility(results: Results) -> list[Section]:
     headings = ["trial", "epochs", "failed", "failure rate, 95%", f"{metric} ± sd", "mean, 95%", "CV", "test_loss"]
     headings += ["mean, all seeds", "sd of last epochs", "reproducibility", "improvement"]
     text = (
-        "Failure rate with its Wilson interval; mean, sd and CV over the seeds that did not fail, the mean with its t "
-        "interval; sd of the last epochs: the median over the seeds, in which failed ones count; reproducibility: "
-        "(1 - failure rate) x (1 - CV); improvement: of the mean, over the constant model."
-        + _left_out(results)
+        "Failure rate with its Wilson interval; mean, sd and CV over the seeds that did not fail, the mean with its "
+        "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the seeds, in which failed ones count; reproducibility: "
+        "(1 - failure rate) x (1 - CV); improvement: of the mean, over the constant model." + _left_out(results)
     )
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]
 
@@ -134,7 +131,10 @@ def cost(results: Results, price_per_gpu_hour: float | None, sentences: Sequence
         rows.append([f"money, at {price_per_gpu_hour:g} per GPU-hour", f"{money:,.2f}"])
         rows.append(["money per confirmed trial", f"{money / runs:,.2f}"])
     rows.append(["seed-epochs per confirmed trial", f"{found.spent / runs:,.0f}"])
-    blocks: list[Block] = [Paragraph(" ".join(sentences)), Table(["cost", "value"], rows, left=("cost",), caption="Cost")]
+    blocks: list[Block] = [
+        Paragraph(" ".join(sentences)),
+        Table(["cost", "value"], rows, left=("cost",), caption="Cost"),
+    ]
     return [Section("Cost", blocks)]
 
 
@@ -152,7 +152,8 @@ def _left_out(results: Results) -> str:
 def _steadiness(results: Results, one: Standing, tests: Sequence[float]) -> list[str]:
     summary = one.summary
     assert summary is not None
-    low, high = mean_interval(summary.mean, summary.sd, summary.seeds - summary.failed)
+    alive = [loss for loss in one.losses.values() if not has_failed(loss, results.baseline)]
+    low, high = loss_interval(alive, results.baseline, results.study.score) if alive else (nan, nan)
     ends = [value for value in unrest_of(results, one).values() if isfinite(value)]
     spread = f"{wording.number(low)} to {wording.number(high)}" if isfinite(low) else wording.UNKNOWN
     return [
@@ -202,4 +203,3 @@ def _gpu_hours(found: Cost) -> str:
 def _energy(results: Results) -> str:
     energy = energy_kwh(results.curves, results.study.resources.gpus_per_trial)
     return "not measured" if energy is None else wording.number(energy, 3)
-

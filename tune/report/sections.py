@@ -72,7 +72,7 @@ def _leaderboard(results: Results) -> list[Section]:
     more = len(rows) - _MOST_ROWS
     text = (
         f"Best first by score; {results.study.score.metric}, lower is better. Mean, standard deviation and CV are over "
-        "the seeds that did not fail. Trials of different rungs are not comparable; `top` is confirmed."
+        'the seeds that did not fail. Trials of different rungs are not comparable; "top" is confirmed.'
     )
     blocks: list[Block] = [Paragraph(text), Table(headings, cells, left=("state",), caption="Leaderboard")]
     blocks += [Paragraph(f"And {wording.count(more, 'more trial')}.")] if more > 0 else []

@@ -1,12 +1,13 @@
 """Figures about seeds: losses by seed, learning curves, the gap to the training loss, unrest at the end."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 
 import numpy as np
 
 from tune.report import wording
-from tune.report.drawing import TABLE_ROWS, TOP, Omitted, axis_of, beyond, buckets, rung_name, seen, shown
+from tune.report.drawing import TABLE_ROWS, TOP, Omitted, axis_of, beyond, buckets, epoch_axis, rung_name, seen, shown
 from tune.report.figure import RANKED, Axis, Band, Line, Mark, Panel, Points, Rule
 from tune.report.model import Figure, Table
 from tune.report.results import Results
@@ -76,7 +77,8 @@ def learning_curves(results: Results) -> Figure | Omitted:
         return Omitted(title, "no trial has reached a rung")
     curves = {one.number: _curves(results, one) for one in trials}
     values = [value for by_seed in curves.values() for curve in by_seed.values() for value in curve.tolist()]
-    axis = axis_of(metric, [*values, *([results.baseline] if isfinite(results.baseline) else [])])
+    bounded = [*values, *([results.baseline] if isfinite(results.baseline) else [])]
+    axis = replace(axis_of(metric, bounded), bounds=_ends(bounded))
     panels = [_curve_panel(results, one, curves[one.number], axis) for one in trials]
     longest = max((len(curve) for by_seed in curves.values() for curve in by_seed.values()), default=0)
     width = buckets(longest)[0][1] if longest else 1
@@ -276,7 +278,17 @@ def _curve_panel(results: Results, one: Standing, curves: Mapping[int, np.ndarra
             marks.append(Points("", [known[-1][0]], [known[-1][1]], "vermillion", "cross", [end_text]))
     marks += _baseline(results, "y")
     title = f"Trial {one.number}: {len(failed)} of {wording.count(len(curves), 'seed')} failed"
-    return Panel(title, Axis("epoch"), axis, marks)
+    return Panel(title, epoch_axis(max((len(curve) for curve in curves.values()), default=1)), axis, marks)
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float] | None:
+    """Returns ends of an axis that are a little wider than the values."""
+    known = [value for value in values if isfinite(value)]
+    if not known or min(known) == max(known):
+        return None
+    low, high = min(known), max(known)
+    margin = 0.05 * (high - low)
+    return (low / 1.05, high * 1.05) if low > 0 and low - margin <= 0 else (low - margin, high + margin)
 
 
 def _range(values: object) -> str:

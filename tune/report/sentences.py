@@ -120,12 +120,12 @@ def _one_seed(results: Results, best: Standing) -> str:
     """Says what a sweep with one seed would have chosen, and what that would have cost: the worst of its choices."""
     choices = one_seed_choices(results)
     worst = worst_choice(choices, best)
-    if worst is not None and isfinite(worst.expected) and worst.expected > worst.winners:
-        failed = f", and fails on {wording.seeds(worst.failed)}" if worst.failed else ""
+    if worst is not None and isfinite(worst.expected) and worst.chosen not in results.tied:
+        failed = f", failing on {wording.seeds(worst.failed)}" if worst.failed else ""
         return (
-            f"a sweep with seed {worst.seed} alone would have chosen trial {worst.chosen.number}, which looked like "
-            f"{wording.number(worst.loss)} there, averages {wording.number(worst.expected)} over its seeds against "
-            f"{wording.number(worst.winners)}{failed}"
+            f"a sweep with seed {worst.seed} alone would have chosen trial {worst.chosen.number} for its "
+            f"{wording.number(worst.loss)} there, which comes to {wording.number(worst.expected)} over all its seeds "
+            f"where the winner has {wording.number(worst.winners)}{failed}"
         )
     if not results.lucky:
         return "no trial that fails on some seed looked better on another"

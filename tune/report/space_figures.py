@@ -30,6 +30,7 @@ from tune.standings import Standing
 
 _MOST_PARAMETERS = 8
 _MAPPED = 4
+_SPREADS = 4.0
 _LOOKS: dict[str, tuple[Colour, Marker]] = {
     "trials below the top rung": ("grey", "ring"),
     "confirmed trials": ("sky", "circle"),
@@ -96,7 +97,7 @@ def interactions(results: Results, ranked: Sequence[str]) -> Figure | Omitted:
         title=title,
         caption=(
             f"Number in a cell: how many trials were tried there; colour: their median score after "
-            f"{rung_text(results, rung)}, where most trials can be compared. Grey cells were never tried: nothing is "
+            f"{rung_text(results, rung)}, where most trials can be compared; far worse ones share the last colour. Grey cells were never tried: nothing is "
             f"known of them.{most}"
         ),
         alt=f"Maps of {wording.count(len(found), 'pair')} of parameters; {holes} of {cells} cells were never tried.",
@@ -133,9 +134,7 @@ def importance(results: Results, found: Sequence[Importance]) -> Figure | Omitte
                 high=[one.values[-1] for one in mine],
             )
         )
-        rows += [
-            [one.parameter, evaluator, *(wording.percent(share) for share in _spread(one.values))] for one in mine
-        ]
+        rows += [[one.parameter, evaluator, *(wording.percent(share) for share in _spread(one.values))] for one in mine]
     count = sum(rung in one.trial.reached for one in results.ranked)
     return Figure(
         key="importance",
@@ -147,9 +146,14 @@ def importance(results: Results, found: Sequence[Importance]) -> Figure | Omitte
             "An adaptive search tries good regions more often, which both see as less difference there."
         ),
         alt=f"The most important parameter is {names[0]}, in the order {wording.listed(names)}.",
-        panels=[Panel("", Axis("share of importance", bounds=(-0.02, 1.02)), Axis("", ticks=names, reverse=True), marks)],
+        panels=[
+            Panel("", Axis("share of importance", bounds=(-0.02, 1.02)), Axis("", ticks=names, reverse=True), marks)
+        ],
         data=Table(
-            ["parameter", "evaluator", "median", "least", "greatest"], rows, left=("parameter", "evaluator"), caption=title
+            ["parameter", "evaluator", "median", "least", "greatest"],
+            rows,
+            left=("parameter", "evaluator"),
+            caption=title,
         ),
         height=1.0 + 0.4 * len(names),
         columns=1,
@@ -219,7 +223,7 @@ def _map(results: Results, scored: Sequence[tuple[Standing, float]], x: str, y: 
         if row is not None and column is not None:
             cells.setdefault((row, column), []).append(score)
     values, texts = _grid(cells, across, down)
-    marks = [Cells("median score", values, texts)]
+    marks = [Cells("median score", values, texts, _darkest(values))]
     panel = Panel("", Axis(x, ticks=across.labels), Axis(y, ticks=down.labels), marks)
     return panel, len(cells), len(across.labels) * len(down.labels) - len(cells)
 
@@ -235,6 +239,14 @@ def _grid(
     return values, [[str(len(cells.get((row, column), ()))) for column in columns] for row in rows]
 
 
+def _darkest(values: Sequence[Sequence[float]]) -> float:
+    """Returns the value from which on cells have the last colour: four times as far from the best as the median is."""
+    known = sorted(value for row in values for value in row if isfinite(value))
+    if not known:
+        return 1.0
+    return min(known[-1], known[0] + _SPREADS * (median(known) - known[0])) if median(known) > known[0] else known[-1]
+
+
 def _finite(value: float | None, worst: float) -> float:
     return nan if value is None else value if isfinite(value) else worst
 
@@ -246,8 +258,8 @@ def _map_table(panels: Sequence[Panel]) -> Table:
             if isinstance(mark, Cells):
                 for row, name in enumerate(panel.y.ticks):
                     for column, other in enumerate(panel.x.ticks):
-                        x, y = f"{panel.x.label} {other}", f"{panel.y.label} {name}"
+                        x, y = (f"{panel.x.label} {other}", f"{panel.y.label} {name}")
                         value = wording.number(mark.values[row][column])
-                        rows.append([x, y, mark.texts[row][column], value])
+                        rows.append([x.replace("\n", ""), y.replace("\n", ""), mark.texts[row][column], value])
     headings = ["first", "second", "trials", "median score"]
     return Table(headings, rows, left=("first", "second"), caption="Trials and median score by cell")

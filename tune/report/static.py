@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
 
 from tune.report.figure import PALETTE, Axis, Band, Bars, Cells, Key, Line, Panel, Points, Rule, legend
 from tune.report.model import Figure
@@ -93,9 +94,14 @@ def _set_axis(axes: Axes, name: str, given: Axis) -> None:
     axes.set(**{f"{name}label": given.label})
     if given.log:
         axes.set(**{f"{name}scale": "log"})
+    if given.at:
+        axis.set_ticks(given.at, [f"{tick:g}" for tick in given.at])
+        axis.set_minor_locator(NullLocator())
     if given.ticks:
-        long = name == "x" and max(map(len, given.ticks)) > 6 and len(given.ticks) > 3
-        axis.set_ticks(range(len(given.ticks)), list(given.ticks), **({"rotation": 30, "ha": "right"} if long else {}))
+        names = [one if name == "x" else one.replace("\n", "") for one in given.ticks]
+        widest = max(len(line) for one in names for line in one.split("\n"))
+        long = name == "x" and widest * len(names) > 48
+        axis.set_ticks(range(len(given.ticks)), names, **({"rotation": 30, "ha": "right"} if long else {}))
         axes.set(**{f"{name}lim": (-0.5, len(given.ticks) - 0.5)})
     if given.bounds is not None:
         axes.set(**{f"{name}lim": given.bounds})
@@ -131,15 +137,15 @@ def _draw_cells(axes: Axes, mark: Cells) -> None:
     known = values[np.isfinite(values)]
     if known.size:
         across, down = (np.arange(count + 1) - 0.5 for count in reversed(values.shape))
-        look = {"cmap": "cividis_r", "edgecolors": "white", "linewidth": 1.5, "zorder": 1}
+        look = {"cmap": "cividis_r", "vmax": mark.high, "edgecolors": "white", "linewidth": 1.5, "zorder": 1}
         mesh = axes.pcolormesh(across, down, np.ma.masked_invalid(values), **look)
         bar = axes.get_figure(root=True).colorbar(mesh, ax=axes, label=mark.name, pad=0.02, fraction=0.05)
         bar.outline.set_visible(False)
-    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    low = known.min() if known.size else 0.0
     for row, line in enumerate(mark.texts):
         for column, text in enumerate(line):
             value = values[row, column]
-            dark = isfinite(value) and (value - low) > 0.5 * (high - low)
+            dark = isfinite(value) and (value - low) > 0.5 * (mark.high - low)
             colour = "white" if dark else "#333333" if isfinite(value) else "#999999"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7.5)
 
