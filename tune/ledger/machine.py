@@ -10,7 +10,7 @@ def commit() -> str | None:
     """Returns the commit of the working directory, `-dirty` behind it where files differ from it; None without git."""
     command = ("git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=40")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)  # noqa: S607 - git as the user has it
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None

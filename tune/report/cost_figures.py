@@ -6,7 +6,7 @@ from statistics import fmean
 
 from tune.report import wording
 from tune.report.drawing import TABLE_ROWS, Omitted, axis_of, rung_name, rung_text, seen, shown
-from tune.report.figure import Axis, Bars, Line, Mark, Panel, Points
+from tune.report.figure import Axis, Bars, Colour, Line, Mark, Marker, Panel, Points
 from tune.report.model import Figure, Table
 from tune.report.results import Results
 from tune.rungs import cost
@@ -33,7 +33,7 @@ def time_against_loss(results: Results) -> Figure | Omitted:
         ],
         "winner": [pair for pair in equal if pair[0] is trials[0]],
     }
-    looks = (("grey", "ring"), ("sky", "circle"), ("blue", "circle"))
+    looks: tuple[tuple[Colour, Marker], ...] = (("grey", "ring"), ("sky", "circle"), ("blue", "circle"))
     marks: list[Mark] = [
         Points(
             name,
@@ -113,20 +113,19 @@ def throughput(results: Results) -> Figure | Omitted:
         return Omitted(title, "the trainer tells no samples_per_second")
     best = seen(results)[0].number
     marks = []
-    for name, colour, mine in (
-        ("trials", "sky", [each for each in found if each[0].number != best]),
-        ("winner", "blue", [each for each in found if each[0].number == best]),
-    ):
+    groups: tuple[tuple[str, Colour, bool], ...] = (("trials", "sky", False), ("winner", "blue", True))
+    for name, colour, winner in groups:
+        mine = [each for each in found if (each[0].number == best) == winner]
         if mine:
             texts = [f"trial {one.number}: batch {batch:g}, {rate:,.0f} samples/s" for one, batch, rate in mine]
             marks.append(
-                Points(name, [batch for _, batch, _ in mine], [rate for *_, rate in mine], colour, "circle", texts)  # type: ignore[arg-type]
+                Points(name, [batch for _, batch, _ in mine], [rate for *_, rate in mine], colour, "circle", texts)
             )
     rows = [[str(one.number), f"{batch:g}", f"{rate:.0f}"] for one, batch, rate in found[:TABLE_ROWS]]
     return Figure(
         key="speed",
         title=title,
-        caption="Samples per second of one seed, mean over the seeds and epochs of a trial, while others ran beside it.",
+        caption="Samples per second of one seed, mean over seeds and epochs, measured while other trials ran beside it.",
         alt=f"Samples per second of {wording.count(len(found), 'trial')} against {_BATCH}.",
         panels=[
             Panel(
@@ -190,6 +189,6 @@ def saved(results: Results) -> Figure | Omitted:
 def _training_s(results: Results, one: Standing) -> float:
     """Returns the seconds of one seed's training up to the rung at which its trial is scored.
 
-    The pace is per seed, those that train together sharing an epoch, so this is what a seed costs, not how long it lasts.
+    The pace is per seed, those that train together sharing an epoch: what a seed costs, not how long it lasts.
     """
     return results.ledger.pace(one.number) * one.epochs

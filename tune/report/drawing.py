@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor, isfinite, log10, nan
-from typing import Any
+from typing import Any, Literal
 
 from tune.report import wording
-from tune.report.figure import Axis
+from tune.report.figure import Axis, Mark, Rule
 from tune.report.results import Results
 from tune.space import Choice, IntRange, LogUniform, Parameter
 from tune.standings import Standing
@@ -23,6 +24,7 @@ MOST_EPOCHS = 200
 TABLE_ROWS = 60
 """Of the data behind a figure."""
 
+_SHORT = 6  # letters of a range that fits in one line
 _LOG_FROM = 3.0  # times as large: then a linear axis shows only the largest
 
 
@@ -123,6 +125,11 @@ def place_on(parameter: Parameter, value: Any) -> float:
     return float(value) if isinstance(value, int | float) else nan
 
 
+def baseline_rule(results: Results, axis: Literal["x", "y"]) -> list[Mark]:
+    """Returns the constant model's loss as a line across a panel; nothing where it is not known."""
+    return [Rule("constant model", results.baseline, axis)] if isfinite(results.baseline) else []
+
+
 @dataclass(frozen=True)
 class Bins:
     """A parameter in a few steps: a value each, or parts of its range that are equal on its own scale."""
@@ -153,7 +160,8 @@ def bins_of(parameter: Parameter, count: int = 5) -> Bins:
     else:
         edges = [low + (high - low) * step / count for step in range(count + 1)]
     edges[-1] = high
-    return Bins([f"{a:.2g}–\n{b:.2g}" for a, b in zip(edges, edges[1:], strict=False)], edges)
+    texts = [(f"{start:.2g}–", f"{end:.2g}") for start, end in pairwise(edges)]
+    return Bins([("\n" if len(start + end) > _SHORT else "").join((start, end)) for start, end in texts], edges)
 
 
 def buckets(length: int) -> list[tuple[int, int]]:

@@ -74,13 +74,12 @@ def _facts(results: Results) -> list[tuple[str, str]]:
     if best is None or best.summary is None:
         return []
     summary = best.summary
-    failed = f"{summary.failed} of {summary.seeds}"
     return [
         ("winner" if best.state == "confirmed" else "best so far", f"trial {best.number}"),
         (results.study.score.metric, wording.spread(summary.mean, summary.sd)),
-        ("seeds that failed", f"{failed} ({wording.interval(summary.failure_interval)})"),
+        ("failed seeds", f"{summary.failed} of {summary.seeds}"),
         ("reproducibility", wording.fixed(summary.reproducibility)),
-        ("below the constant model", wording.percent(summary.improvement)),
+        ("below constant model", wording.percent(summary.improvement)),
         ("trials", f"{len(results.ranked):,}"),
         ("seed-epochs", f"{results.ledger.spent:,}"),
     ]

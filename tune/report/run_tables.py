@@ -40,7 +40,8 @@ def overview(results: Results) -> list[Section]:
     constant = results.ledger.baseline or {}
     said = [f"{name} {value:.6g}" for name, value in constant.items()]
     baseline = f" The constant model's losses: {', '.join(said)}." if said else ""
-    text = f"Every seed on its own, the lowest {metric} first; only the parameters that vary.{_left_out(results)}{baseline}"
+    text = f"Every seed on its own, the lowest {metric} first; only the parameters that vary."
+    text += _left_out(results) + baseline
     headings = ["trial", *results.varying, "seed", "epochs", "final train_loss", f"final {metric}", "final test_loss"]
     table = Table([*headings, "failed"], rows, left=("failed",), caption="Runs, the lowest loss first")
     return [Section("Run overview", [Paragraph(text), table])]
@@ -103,8 +104,9 @@ def reproducibility(results: Results) -> list[Section]:
     headings += ["mean, all seeds", "sd of last epochs", "reproducibility", "improvement"]
     text = (
         "Failure rate with its Wilson interval; mean, sd and CV over the seeds that did not fail, the mean with its "
-        "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the seeds, in which failed ones count; reproducibility: "
-        "(1 - failure rate) x (1 - CV); improvement: of the mean, over the constant model." + _left_out(results)
+        "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the "
+        "seeds, in which failed ones count; reproducibility: (1 - failure rate) x (1 - CV); improvement: of the mean, over the constant model."
+        + _left_out(results)
     )
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]
 

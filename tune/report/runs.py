@@ -104,7 +104,7 @@ def curve_of(curves: pa.Table, trial: int) -> Mapping[int, Mapping[str, np.ndarr
     import pyarrow.compute as pc
 
     here = curves.filter(pc.field("trial") == trial)
-    seeds = here["seed"].to_numpy()
+    seeds: np.ndarray = here["seed"].to_numpy()
     columns = {name: _column(here, name) for name in here.column_names if name not in ("trial", "seed")}
     return {
         int(seed): {name: values[seeds == seed] for name, values in columns.items()} for seed in dict.fromkeys(seeds)
@@ -120,7 +120,8 @@ def _column(table: pa.Table, name: str) -> np.ndarray:
 
 
 def _known(values: np.ndarray) -> np.ndarray:
-    return values[np.isfinite(values)]
+    known: np.ndarray = values[np.isfinite(values)]
+    return known
 
 
 def _mean(values: np.ndarray) -> float:

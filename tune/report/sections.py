@@ -9,12 +9,13 @@ from tune.report import wording
 from tune.report.caveats import caveats
 from tune.report.correlations import rank_correlations
 from tune.report.cost_figures import saved, throughput, time_against_loss
+from tune.report.curve_figures import learning_curves
 from tune.report.drawing import Omitted
 from tune.report.model import Block, Bullets, Code, Figure, Paragraph, Section, Table
 from tune.report.one_seed import one_seed_choices
 from tune.report.results import Results, cost_of, failed_seeds, failures, leaderboard
 from tune.report.run_tables import cost, overview, performance, reproducibility, short_commit
-from tune.report.seed_figures import gap, learning_curves, strip, unrest
+from tune.report.seed_figures import gap, strip, unrest
 from tune.report.sentences import cost_sentences, luck_sentence
 from tune.report.space_figures import (
     against_parameters,

@@ -1,17 +1,15 @@
 """Figures about seeds: losses by seed, learning curves, the gap to the training loss, unrest at the end."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import isfinite
 
 import numpy as np
 
 from tune.report import wording
-from tune.report.drawing import TABLE_ROWS, TOP, Omitted, axis_of, beyond, buckets, epoch_axis, rung_name, seen, shown
-from tune.report.figure import RANKED, Axis, Band, Line, Mark, Panel, Points, Rule
+from tune.report.drawing import TABLE_ROWS, TOP, Omitted, axis_of, baseline_rule, beyond, rung_name, seen, shown
+from tune.report.figure import RANKED, Axis, Colour, Line, Mark, Marker, Panel, Points
 from tune.report.model import Figure, Table
 from tune.report.results import Results
-from tune.report.runs import curve_of
 from tune.scoring import has_failed, loss_interval, stability
 from tune.standings import Standing
 
@@ -43,7 +41,7 @@ def strip(results: Results) -> Figure | Omitted:
             high=[high for *_, high in middles],
         )
     )
-    marks += _baseline(results, "x")
+    marks += baseline_rule(results, "x")
     failed = sum(has_failed(loss, results.baseline) for loss in losses)
     best = trials[0]
     return Figure(
@@ -62,45 +60,6 @@ def strip(results: Results) -> Figure | Omitted:
         data=_seed_table(results, trials, lambda one: one.losses, metric),
         height=0.9 + 0.3 * len(trials),
         columns=1,
-    )
-
-
-def learning_curves(results: Results) -> Figure | Omitted:
-    """The scored metric by epoch of the best trials, and of one that fails on some seed."""
-    title, metric = "Learning curves", results.study.score.metric
-    trials = seen(results)[:3]
-    failing = [luck.standing for luck in results.lucky] + [
-        one for one in seen(results) if one.summary and one.summary.failed
-    ]
-    trials += [one for one in failing if one not in trials][:1]
-    if not trials:
-        return Omitted(title, "no trial has reached a rung")
-    curves = {one.number: _curves(results, one) for one in trials}
-    values = [value for by_seed in curves.values() for curve in by_seed.values() for value in curve.tolist()]
-    bounded = [*values, *([results.baseline] if isfinite(results.baseline) else [])]
-    axis = replace(axis_of(metric, bounded), bounds=_ends(bounded))
-    panels = [_curve_panel(results, one, curves[one.number], axis) for one in trials]
-    longest = max((len(curve) for by_seed in curves.values() for curve in by_seed.values()), default=0)
-    width = buckets(longest)[0][1] if longest else 1
-    thinned = f" Drawn in steps of {width} epochs; the band and failed seeds keep every spike." if width > 1 else ""
-    rows = [
-        [str(one.number), str(seed), str(epoch), wording.number(float(curve[epoch - 1]))]
-        for one in trials
-        for seed, curve in curves[one.number].items()
-        for epoch in sorted({1, max(1, len(curve) // 4), max(1, len(curve) // 2), len(curve)})
-    ]
-    return Figure(
-        key="curves",
-        title=title,
-        caption=(
-            "Line: mean over the seeds that do not fail; band: from the least to the greatest of them. Failed seeds "
-            "are drawn one by one, with a cross where they end. The best three trials, and the one that fails on some "
-            f"seed and would have been preferred on another, or else the best that fails.{thinned}"
-        ),
-        alt=f"Learning curves of {metric} for trials {wording.listed([str(one.number) for one in trials])}.",
-        panels=panels,
-        data=Table(["trial", "seed", "epoch", metric], rows[:TABLE_ROWS], caption=f"{title}, at some epochs"),
-        height=2.6,
     )
 
 
@@ -132,7 +91,7 @@ def gap(results: Results) -> Figure | Omitted:
             marks.append(Points(name, [run.train_loss for run in members], heights, colour, marker, texts, 5))
     ends = [min(run.train_loss for run in runs), max(run.train_loss for run in runs)]
     marks.append(Line("equal losses", ends, ends, "grey", 1.0))
-    marks += _baseline(results, "y")
+    marks += baseline_rule(results, "y")
     rows = [
         [str(run.trial), str(run.seed), wording.number(run.train_loss), wording.number(run.loss)]
         for run in sorted(runs, key=lambda run: (numbers[run.trial], run.seed))[:TABLE_ROWS]
@@ -214,17 +173,11 @@ def _by_seed(
     ]
 
 
-_LOOKS = {
+_LOOKS: dict[str, tuple[Colour, Marker]] = {
     _WINNER: (RANKED[0], "circle"),
     _OTHERS: ("grey", "circle"),
     _FAILED: ("vermillion", "cross"),
 }
-
-
-def _baseline(results: Results, axis: str) -> list[Mark]:
-    if not isfinite(results.baseline):
-        return []
-    return [Rule("constant model", results.baseline, "x" if axis == "x" else "y")]
 
 
 def _trial_axis(results: Results, trials: Sequence[Standing]) -> Axis:
@@ -245,50 +198,6 @@ def _mean_interval(results: Results, one: Standing) -> tuple[float, float, float
     if not alive:
         return float("nan"), float("nan"), float("nan")
     return float(np.mean(alive)), *loss_interval(alive, results.baseline, results.study.score)
-
-
-def _curves(results: Results, one: Standing) -> dict[int, np.ndarray]:
-    """Returns the scored metric by seed and epoch."""
-    metric = results.study.score.metric
-    by_seed = curve_of(results.curves, one.number)
-    return {seed: columns[metric] for seed, columns in by_seed.items() if metric in columns}
-
-
-def _curve_panel(results: Results, one: Standing, curves: Mapping[int, np.ndarray], axis: Axis) -> Panel:
-    failed = [seed for seed in curves if has_failed(one.losses.get(seed, 0.0), results.baseline)]
-    alive = [curve for seed, curve in curves.items() if seed not in failed]
-    marks: list[Mark] = []
-    if alive:
-        length = max(map(len, alive))
-        table = np.full((len(alive), length), np.nan)
-        for row, curve in enumerate(alive):
-            table[row, : len(curve)] = curve
-        places = [part for part in buckets(length) if np.isfinite(table[:, part[0] : part[1]]).any()]
-        x = [float(end) for _, end in places]
-        low, high = ([float(take(table[:, a:b])) for a, b in places] for take in (np.nanmin, np.nanmax))
-        means = [float(np.nanmean(table[:, a:b])) for a, b in places]
-        marks += [Band("least to greatest", x, low, high, "blue"), Line("mean over seeds", x, means, "blue")]
-    for seed in failed:
-        curve = curves[seed]
-        parts = [(end, curve[start:end]) for start, end in buckets(len(curve))]
-        known = [(float(end), float(np.nanmax(part))) for end, part in parts if np.isfinite(part).any()]
-        if known:
-            marks.append(Line("failed seed", [x for x, _ in known], [y for _, y in known], "vermillion", 1.2))
-            end_text = f"trial {one.number}, seed {seed}: ends at {wording.number(known[-1][1])}"
-            marks.append(Points("", [known[-1][0]], [known[-1][1]], "vermillion", "cross", [end_text]))
-    marks += _baseline(results, "y")
-    title = f"Trial {one.number}: {len(failed)} of {wording.count(len(curves), 'seed')} failed"
-    return Panel(title, epoch_axis(max((len(curve) for curve in curves.values()), default=1)), axis, marks)
-
-
-def _ends(values: Sequence[float]) -> tuple[float, float] | None:
-    """Returns ends of an axis that are a little wider than the values."""
-    known = [value for value in values if isfinite(value)]
-    if not known or min(known) == max(known):
-        return None
-    low, high = min(known), max(known)
-    margin = 0.05 * (high - low)
-    return (low / 1.05, high * 1.05) if low > 0 and low - margin <= 0 else (low - margin, high + margin)
 
 
 def _range(values: object) -> str:

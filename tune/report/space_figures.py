@@ -12,6 +12,7 @@ from tune.report.drawing import (
     Bins,
     Omitted,
     axis_of,
+    baseline_rule,
     beyond,
     bins_of,
     common_rung,
@@ -21,7 +22,7 @@ from tune.report.drawing import (
     seen,
     shown,
 )
-from tune.report.figure import Axis, Cells, Colour, Mark, Marker, Panel, Points, Rule
+from tune.report.figure import Axis, Cells, Colour, Mark, Marker, Panel, Points
 from tune.report.model import Figure, Table
 from tune.report.results import Results
 from tune.scoring import has_failed
@@ -97,8 +98,8 @@ def interactions(results: Results, ranked: Sequence[str]) -> Figure | Omitted:
         title=title,
         caption=(
             f"Number in a cell: how many trials were tried there; colour: their median score after "
-            f"{rung_text(results, rung)}, where most trials can be compared; far worse ones share the last colour. Grey cells were never tried: nothing is "
-            f"known of them.{most}"
+            f"{rung_text(results, rung)}, where most trials can be compared; far worse ones share the last "
+            f"colour. Grey cells were never tried: nothing is known of them.{most}"
         ),
         alt=f"Maps of {wording.count(len(found), 'pair')} of parameters; {holes} of {cells} cells were never tried.",
         panels=[panel for panel, _, _ in found],
@@ -176,7 +177,7 @@ def importance_of(results: Results) -> list[Importance]:
 
 def importance_order(results: Results, found: Sequence[Importance]) -> list[str]:
     """Returns the varying parameters, the most important first; as in the study where that is not known."""
-    shares = {name: 0.0 for name in results.varying}
+    shares = dict.fromkeys(results.varying, 0.0)
     for one in found:
         shares[one.parameter] = shares.get(one.parameter, 0.0) + median(one.values)
     return sorted(shares, key=lambda name: -shares[name])
@@ -207,8 +208,7 @@ def _parameter_panel(results: Results, trials: Sequence[Standing], name: str, ax
         for group, found in groups.items()
         if found
     ]
-    if isfinite(results.baseline):
-        marks.append(Rule("constant model", results.baseline, "y"))
+    marks += baseline_rule(results, "y")
     return Panel("", parameter_axis(name, parameter), axis, marks)
 
 

@@ -22,7 +22,7 @@ WIDTH_IN = 8.2
 
 _DPI = 130
 _MARKERS = {"circle": "o", "ring": "o", "cross": "x", "bar": "|", "diamond": "D"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9.5,
@@ -101,7 +101,7 @@ def _set_axis(axes: Axes, name: str, given: Axis) -> None:
         names = [one if name == "x" else one.replace("\n", "") for one in given.ticks]
         widest = max(len(line) for one in names for line in one.split("\n"))
         long = name == "x" and widest * len(names) > 48
-        axis.set_ticks(range(len(given.ticks)), names, **({"rotation": 30, "ha": "right"} if long else {}))
+        axis.set_ticks(range(len(given.ticks)), names, **({"fontsize": 6.5} if long else {}))
         axes.set(**{f"{name}lim": (-0.5, len(given.ticks) - 0.5)})
     if given.bounds is not None:
         axes.set(**{f"{name}lim": given.bounds})
@@ -137,9 +137,17 @@ def _draw_cells(axes: Axes, mark: Cells) -> None:
     known = values[np.isfinite(values)]
     if known.size:
         across, down = (np.arange(count + 1) - 0.5 for count in reversed(values.shape))
-        look = {"cmap": "cividis_r", "vmax": mark.high, "edgecolors": "white", "linewidth": 1.5, "zorder": 1}
+        look: dict[str, Any] = {
+            "cmap": "cividis_r",
+            "vmax": mark.high,
+            "edgecolors": "white",
+            "linewidth": 1.5,
+            "zorder": 1,
+        }
         mesh = axes.pcolormesh(across, down, np.ma.masked_invalid(values), **look)
-        bar = axes.get_figure(root=True).colorbar(mesh, ax=axes, label=mark.name, pad=0.02, fraction=0.05)
+        canvas = axes.get_figure(root=True)
+        assert canvas is not None
+        bar = canvas.colorbar(mesh, ax=axes, label=mark.name, pad=0.02, fraction=0.05)
         bar.outline.set_visible(False)
     low = known.min() if known.size else 0.0
     for row, line in enumerate(mark.texts):
