@@ -125,7 +125,7 @@ def throughput(results: Results) -> Figure | Omitted:
     return Figure(
         key="speed",
         title=title,
-        caption="Samples per second of one seed, mean over seeds and epochs, measured while other trials ran beside it.",
+        caption="Samples per second of one seed, mean over seeds and epochs, measured while others ran beside it.",
         alt=f"Samples per second of {wording.count(len(found), 'trial')} against {_BATCH}.",
         panels=[
             Panel(

@@ -105,7 +105,8 @@ def reproducibility(results: Results) -> list[Section]:
     text = (
         "Failure rate with its Wilson interval; mean, sd and CV over the seeds that did not fail, the mean with its "
         "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the "
-        "seeds, in which failed ones count; reproducibility: (1 - failure rate) x (1 - CV); improvement: of the mean, over the constant model."
+        "seeds, in which failed ones count; reproducibility: (1 - failure rate) x "
+        "(1 - CV); improvement: of the mean, over the constant model."
         + _left_out(results)
     )
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]

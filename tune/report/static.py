@@ -20,7 +20,7 @@ from tune.report.model import Figure
 WIDTH_IN = 8.2
 """Of every figure, in inches."""
 
-_DPI = 130
+_DPI = 120
 _MARKERS = {"circle": "o", "ring": "o", "cross": "x", "bar": "|", "diamond": "D"}
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -144,7 +144,7 @@ def _draw_cells(axes: Axes, mark: Cells) -> None:
             "linewidth": 1.5,
             "zorder": 1,
         }
-        mesh = axes.pcolormesh(across, down, np.ma.masked_invalid(values), **look)
+        mesh = axes.pcolormesh(across, down, np.ma.masked_invalid(values), linewidth=1.5, **look)
         canvas = axes.get_figure(root=True)
         assert canvas is not None
         bar = canvas.colorbar(mesh, ax=axes, label=mark.name, pad=0.02, fraction=0.05)
