@@ -144,7 +144,7 @@ def _draw_cells(axes: Axes, mark: Cells) -> None:
             "linewidth": 1.5,
             "zorder": 1,
         }
-        mesh = axes.pcolormesh(across, down, np.ma.masked_invalid(values), linewidth=1.5, **look)
+        mesh = axes.pcolormesh(across, down, np.ma.masked_invalid(values), **look)
         canvas = axes.get_figure(root=True)
         assert canvas is not None
         bar = canvas.colorbar(mesh, ax=axes, label=mark.name, pad=0.02, fraction=0.05)

@@ -186,7 +186,7 @@ def test_report_of_a_study_that_was_interrupted(tmp_path: Path, units: int) -> N
 
 def test_report_of_a_study_in_which_everything_failed(tmp_path: Path) -> None:
     """Trials that died and seeds that diverged leave tables, and figures of what there is."""
-    dead = played(tmp_path / "dead", latent_study(search={"trials": 3}), deaths=dict.fromkeys(range(3), "no"))
+    dead = played(tmp_path / "dead", latent_study(search={"trials": 3}), deaths={0: "a", 1: "b", 2: "c"})
     assert "nothing to recommend" in write_report(dead).read_text()
     lost = played(tmp_path / "lost", latent_study(search={"trials": 4}), loss=_diverging)
     assert "Every one of its seeds failed" in write_report(lost).read_text()
