@@ -1,7 +1,7 @@
 """The stored small ledger and the report that must come of it.
 
-    python -m tests.fakes.golden            # writes the report anew; look at the difference before it is committed
-    python -m tests.fakes.golden --ledger   # plays the ledger anew as well
+python -m tests.fakes.golden            # writes the report anew; look at the difference before it is committed
+python -m tests.fakes.golden --ledger   # plays the ledger anew as well
 """
 
 import shutil

@@ -1,6 +1,7 @@
 """Figures about cost: time against loss, speed against batch size, and what early stopping saved."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from statistics import fmean
 
@@ -13,6 +14,7 @@ from tune.rungs import cost
 from tune.standings import Standing
 
 _BATCH = "batch_size"
+_FEW_TICKS = 8
 
 
 def time_against_loss(results: Results) -> Figure | Omitted:
@@ -130,7 +132,7 @@ def throughput(results: Results) -> Figure | Omitted:
         panels=[
             Panel(
                 "",
-                axis_of(_BATCH, [batch for _, batch, _ in found]),
+                _batch_axis([batch for _, batch, _ in found]),
                 axis_of("samples per second", [rate for *_, rate in found]),
                 marks,
             )
@@ -139,6 +141,13 @@ def throughput(results: Results) -> Figure | Omitted:
         height=3.0,
         columns=1,
     )
+
+
+def _batch_axis(batches: Sequence[float]) -> Axis:
+    """Returns an axis with a tick at each batch size, where they are few."""
+    sizes = sorted(set(batches))
+    axis = axis_of(_BATCH, sizes)
+    return replace(axis, at=sizes) if len(sizes) <= _FEW_TICKS else axis
 
 
 def saved(results: Results) -> Figure | Omitted:

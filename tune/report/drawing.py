@@ -88,7 +88,7 @@ def log_ticks(low: float, high: float) -> list[float]:
         ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
         # The ends are a little wider than the data, and a tick there helps.
         inside = [float(f"{tick:.3g}") for tick in ticks if low / 1.1 <= tick <= high * 1.1]
-        if len(inside) >= 4:
+        if len(inside) >= 3:
             return inside[:: ceil(len(inside) / 8)]
     return inside
 

@@ -106,8 +106,7 @@ def reproducibility(results: Results) -> list[Section]:
         "Failure rate with its Wilson interval; mean, sd and CV over the seeds that did not fail, the mean with its "
         "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the "
         "seeds, in which failed ones count; reproducibility: (1 - failure rate) x "
-        "(1 - CV); improvement: of the mean, over the constant model."
-        + _left_out(results)
+        "(1 - CV); improvement: of the mean, over the constant model." + _left_out(results)
     )
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]
 
@@ -124,7 +123,7 @@ def cost(results: Results, price_per_gpu_hour: float | None, sentences: Sequence
     runs = max(1, sum(one.state == "confirmed" for one in results.ranked))
     rows = [
         ["seed-epochs trained", f"{found.spent:,}"],
-        ["of these trained again after interruptions, in addition", f"{found.redone:,}"],
+        ["trained again after interruptions, in addition", f"{found.redone:,}"],
         ["hours of wall clock", wording.number(found.seconds / 3600, 3)],
         ["GPU-hours", _gpu_hours(found)],
         ["energy of the GPUs, kWh", _energy(results)],

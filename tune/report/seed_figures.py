@@ -30,7 +30,7 @@ def strip(results: Results) -> Figure | Omitted:
     middles = [middle for middle in middles if isfinite(middle[2])]
     marks.append(
         Points(
-            "mean with 95% interval, of seeds that did not fail",
+            "mean, 95% interval",
             [mean for _, _, mean, _, _ in middles],
             [y for y, *_ in middles],
             "ink",
@@ -49,7 +49,8 @@ def strip(results: Results) -> Figure | Omitted:
         title=title,
         caption=(
             f"Each mark is one seed of one of the best {len(trials)} trials, best first. Trials of different rungs "
-            "(right of the name) are not comparable. A seed whose loss is not finite stands at the right end."
+            "(right of the name) are not comparable. The mean is over the seeds that did not fail. A seed whose loss is "
+            "not finite stands at the right end."
         ),
         alt=(
             f"Strip plot of {metric} for {wording.count(len(trials), 'trial')}. The seeds of the best, trial "

@@ -21,6 +21,7 @@ WIDTH_IN = 8.2
 """Of every figure, in inches."""
 
 _DPI = 120
+_LEGEND_LETTERS = 110  # that fit beside each other
 _MARKERS = {"circle": "o", "ring": "o", "cross": "x", "bar": "|", "diamond": "D"}
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -60,7 +61,8 @@ def draw(figure: Figure) -> bytes:
                 axes.set_visible(False)
         if keys:
             handles = [_handle(key) for key in keys]
-            canvas.legend(handles=handles, loc="outside lower center", ncols=min(5, len(keys)), fontsize=8)
+            columns = len(keys) if sum(len(key.name) + 8 for key in keys) <= _LEGEND_LETTERS else 3
+            canvas.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8)
         out = BytesIO()
         canvas.savefig(out, format="png", dpi=_DPI, metadata={"Software": None})
     return out.getvalue()

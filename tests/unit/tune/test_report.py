@@ -328,7 +328,9 @@ def test_long_curves_keep_their_spikes() -> None:
 
 def test_pareto_front(ledger: Ledger) -> None:
     """No trial of the front is beaten in both time and score, and every other one is."""
-    trials = [replace(one, score=score) for one, score in zip(gather(ledger).ranked, (3.0, 1.0, 2.0, 4.0), strict=False)]
+    trials = [
+        replace(one, score=score) for one, score in zip(gather(ledger).ranked, (3.0, 1.0, 2.0, 4.0), strict=False)
+    ]
     front = pareto(list(zip(trials, (1.0, 3.0, 2.0, 2.0), strict=True)))
     assert [(seconds, one.score) for one, seconds in front] == [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]
 
