@@ -49,8 +49,8 @@ def strip(results: Results) -> Figure | Omitted:
         title=title,
         caption=(
             f"Each mark is one seed of one of the best {len(trials)} trials, best first. Trials of different rungs "
-            "(right of the name) are not comparable. The mean is over the seeds that did not fail. A seed whose loss is "
-            "not finite stands at the right end."
+            "(right of the name) are not comparable. The mean is over the seeds that did not fail. A seed whose loss "
+            "is not finite stands at the right end."
         ),
         alt=(
             f"Strip plot of {metric} for {wording.count(len(trials), 'trial')}. The seeds of the best, trial "

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -139,7 +138,7 @@ def test_cost_is_that_of_the_ledger(ledger: Ledger, report: Report) -> None:
 
 
 def test_panels_are_what_plotly_draws(report: Report) -> None:
-    """plotly knows every property of every panel."""
+    """Plotly knows every property of every panel."""
     for figure in report.figures:
         for panel in panels_of(figure):
             assert len(go.Figure(json.loads(panel), skip_invalid=False).data) > 0
@@ -261,8 +260,8 @@ def test_what_one_seed_would_have_chosen(tmp_path: Path) -> None:
     assert choices[12].chosen.number == results.best.number
     assert choices[1].seed_epochs == 2 * 8
     assert re.search(
-        r"a sweep with seed \d+ alone would have chosen trial 0 for its 0\.02\d+ there, which comes to 0\.0\d+ over all "
-        r"its seeds where the winner has 0\.02\d+, failing on seeds 12 and 1234\.",
+        r"a sweep with seed \d+ alone would have chosen trial 0 for its 0\.02\d+ there, which comes to 0\.0\d+ over "
+        r"all its seeds where the winner has 0\.02\d+, failing on seeds 12 and 1234\.",
         answer(results)[2],
     )
 
@@ -288,7 +287,7 @@ def test_seeds_needed_to_tell_two_trials_apart() -> None:
 
 
 def test_importance_finds_what_matters() -> None:
-    """Both evaluators put the only parameter that matters first, with shares in order; few or equal trials say nothing."""
+    """Both evaluators put the parameter that matters first; few trials, or equal ones, say nothing."""
     space = {"x": Uniform(uniform=[0, 1]), "y": Uniform(uniform=[0, 1]), "z": Choice(choice=["a", "b"])}
     settings = [{"x": (7 * i % 40) / 40, "y": (11 * i % 40) / 40, "z": "ab"[i % 2]} for i in range(40)]
     scores = [setting["x"] for setting in settings]  # type: ignore[misc]

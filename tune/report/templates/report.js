@@ -29,7 +29,7 @@
     return coloured;
   };
 
-  const draw = ({ place, data, layout, hidden }) => Plotly.react(
+  const draw = ({ place, data, layout, hidden, near }) => near && Plotly.react(
     place,
     data.map((trace) => ({ ...inked(trace), visible: !hidden.has(trace.name) })),
     themed(layout),
@@ -40,7 +40,7 @@
     figure.querySelector(".static").style.display = "none";
     figure.querySelector(".live").hidden = false;
     const here = [...figure.querySelectorAll(".panel")].map((place) => (
-      { place, hidden: new Set(), ...JSON.parse(place.nextElementSibling.textContent) }
+      { place, near: false, hidden: new Set(), ...JSON.parse(place.nextElementSibling.textContent) }
     ));
     panels.push(...here);
     for (const button of figure.querySelectorAll(".legend button")) {
@@ -54,6 +54,18 @@
       });
     }
   }
-  for (const panel of panels) draw(panel);
+  // A panel is drawn when it is about to be seen; until then its place is kept, so that nothing moves.
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      const panel = panels.find((one) => one.place === entry.target);
+      watch.unobserve(entry.target);
+      panel.near = true;
+      draw(panel);
+    }
+  }, { rootMargin: "800px" });
+  for (const panel of panels) {
+    panel.place.style.minHeight = `${panel.layout.height}px`;
+    watch.observe(panel.place);
+  }
   dark.addEventListener("change", () => panels.forEach(draw));
 })();
