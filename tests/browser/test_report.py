@@ -74,9 +74,9 @@ def test_the_legend_hides_and_shows(browser: Browser, folder: Path) -> None:
         before = points.count()
         button.click()
         expect(button).to_have_attribute("aria-pressed", "false")
-        expect(points).to_have_count(before - 5)
+        expect(points).to_have_count(before - 5, timeout=PATIENCE_MS)
         button.click()
-        expect(points).to_have_count(before)
+        expect(points).to_have_count(before, timeout=PATIENCE_MS)
 
 
 def test_every_figure_has_its_data(browser: Browser, folder: Path) -> None:
