@@ -77,8 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     status = add("status", _status, "say how a study stands")
     _add_folder(status)
     status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
-    report = add("report", _report, "write report.md and best.yaml again")
+    report = add("report", _report, "write report.md, report.html, figures/ and best.yaml again")
     _add_folder(report)
+    report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
     tensorboard = add("tensorboard", _tensorboard, "open a study in TensorBoard, on this machine only")
     _add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006)")
@@ -213,7 +214,16 @@ def _report(options: argparse.Namespace) -> int:
     from tune.report.page import write_best, write_report
 
     ledger = Ledger.read(options.folder, clock=time.time)
-    for path in (write_report(ledger), write_best(ledger)):
+    price = options.price
+    if price is not None and not 0 < price < float("inf"):
+        raise UserMistake(f"--price: the price of a GPU-hour is a number above 0, such as 2.50; got {price:g}")
+    if price is not None and not ledger.study.resources.gpus_per_trial:
+        raise UserMistake(
+            f"--price: the trials of {ledger.folder} have no GPU (resources.gpus_per_trial is 0), so there are no "
+            "GPU-hours to pay for; leave it out"
+        )
+    report = write_report(ledger, price)
+    for path in (report, report.with_suffix(".html"), write_best(ledger)):
         if path is not None:
             print(path)
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
@@ -284,11 +285,22 @@ def _announce(ledger: Ledger, console: Console) -> None:
 
 
 def _present(ledger: Ledger, console: Console) -> None:
-    report, best = write_report(ledger), write_best(ledger)
+    best = write_best(ledger)
     print_summary(ledger, console)
-    console.print(f"report: {report}", highlight=False, soft_wrap=True)
+    _report(ledger, console)
     if best is not None:
         console.print(f"train the winner again: latent-tune train {best}", highlight=False, soft_wrap=True)
+
+
+def _report(ledger: Ledger, console: Console) -> None:
+    """Writes the report; where that fails the study is finished all the same, and its winner known."""
+    try:
+        said = f"report: {write_report(ledger)}"
+    except Exception as error:
+        log.exception("the report could not be written")
+        again = f"latent-tune report {shlex.quote(str(ledger.folder))}"
+        said = f"the report could not be written: {type(error).__name__}: {error}; try again with: {again}"
+    console.print(Text(said), highlight=False, soft_wrap=True)
 
 
 def _check_configurations(study: Study, trainer: TrainerClass) -> None:

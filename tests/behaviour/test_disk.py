@@ -184,7 +184,10 @@ def test_a_read_only_disk_is_refused(place: Place) -> None:
     assert place.resume(said).code == 0
 
 
-@pytest.mark.parametrize("name", ["curves", "checkpoints", "tensorboard", "latent-tune.log", "report.md", "study.db"])
+@pytest.mark.parametrize(
+    "name",
+    ["curves", "checkpoints", "tensorboard", "figures", "latent-tune.log", "report.md", "report.html", "study.db"],
+)
 def test_a_file_in_the_place_of_a_folder(tmp_path: Path, name: str) -> None:
     """What lies where the study keeps something of another kind is named, and left alone."""
     write_study(tmp_path, **CHANGES)

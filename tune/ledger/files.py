@@ -13,8 +13,8 @@ import psutil
 from tune.errors import UserMistake
 
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp(-\w+)?")
-_FOLDERS = ("curves", "checkpoints", "tensorboard")
-_FILES = ("study.yaml", "study.db", "report.md", "best.yaml", "latent-tune.log")
+_FOLDERS = ("curves", "checkpoints", "tensorboard", "figures")
+_FILES = ("study.yaml", "study.db", "report.md", "report.html", "best.yaml", "latent-tune.log")
 
 
 class WholeWrites(FileIO):

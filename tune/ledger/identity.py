@@ -15,6 +15,7 @@ from tune.errors import StudyConflict, UserMistake
 from tune.growth import differences, refused, shown
 from tune.ledger.damaged import log, set_aside
 from tune.ledger.engine import without_password
+from tune.ledger.machine import commit, gpus
 from tune.study import Study, build_study
 
 
@@ -130,10 +131,17 @@ def refuse_growth(there: Study, study: Study, folder: Path, started: int) -> Non
 
 
 def process_detail() -> dict[str, Any]:
-    """Returns what is remembered of this process: host, pid, versions."""
+    """Returns what is remembered of this process: host and its GPUs, pid, versions, commit of the working directory."""
     packages = ("latent-tune", "optuna", "ray", "torch")
     known = {package: _version(package) for package in packages}
-    return {"host": socket.gethostname(), "pid": os.getpid(), "python": platform.python_version(), "packages": known}
+    return {
+        "host": socket.gethostname(),
+        "gpus": gpus(),
+        "pid": os.getpid(),
+        "python": platform.python_version(),
+        "packages": known,
+        "commit": commit(),
+    }
 
 
 def _version(package: str) -> str | None:

@@ -1,12 +1,18 @@
 """What limits the answer of a study: computed from its results, none of it boilerplate."""
 
-from math import log
+from math import isfinite, log, sqrt
+from statistics import fmean
 
+from tune.pairs import Difference, paired
 from tune.report import wording
 from tune.report.results import Results
+from tune.scoring import student_quantile
 from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform
+from tune.standings import Standing
 
 _FEWEST_SEEDS = 5
+_STEEP = 0.05
+_MOST_SEEDS = 200  # more is no advice
 _EDGE = 0.05
 """A value this share of the range away from an end, or nearer, counts as on the edge."""
 
@@ -15,7 +21,8 @@ def caveats(results: Results) -> list[str]:
     """Returns one sentence per reason for care; empty when there is none."""
     if results.best is None:
         return []
-    return [*_unconfirmed(results), *_edges(results), *_ties(results), *_seeds(results), *_baseline(results)]
+    checks = (_unconfirmed, _slow_starters, _edges, _ties, _seeds, _baseline)
+    return [sentence for check in checks for sentence in check(results)]
 
 
 def edge(parameter: Parameter, value: object) -> str | None:
@@ -63,6 +70,41 @@ def _unconfirmed(results: Results) -> list[str]:
     ]
 
 
+def _slow_starters(results: Results) -> list[str]:
+    """Says how many trials were stopped while they still fell, and more steeply than the winner did at that rung."""
+    best = results.best
+    assert best is not None
+    stopped = [one for one in results.ranked if one.state == "stopped" and one.rung is not None]
+    steep = [one for one in stopped if _fall(results, one, one.epochs) > max(_STEEP, _fall(results, best, one.epochs))]
+    if not steep:
+        return []
+    said = (
+        f"{len(steep)} of {wording.count(len(stopped), 'trial')} that were stopped early were still falling, over the "
+        f"last quarter of their epochs by more than {wording.percent(_STEEP, 0)} and more steeply than the winner "
+        "did then: a slow starter may be among them"
+    )
+    for name in results.study.protected:
+        kinds = dict.fromkeys(repr(one.trial.parameters.get(name)) for one in steep)
+        counts = [
+            (
+                f"{sum(repr(one.trial.parameters.get(name)) == kind for one in steep)} of "
+                f"{sum(repr(one.trial.parameters.get(name)) == kind for one in stopped)} with {name} {kind.lower()}"
+            )
+            for kind in kinds
+        ]
+        said += f" ({', '.join(counts)})"
+    return [f"{said}."]
+
+
+def _fall(results: Results, one: Standing, epochs: int) -> float:
+    """Returns by which share the scored metric fell over the last quarter of so many epochs, mean over the seeds."""
+    start = epochs - max(1, epochs // 4)
+    curves = [results.ledger.curve(one.number, seed) for seed in one.losses]
+    ends = [(curve[start - 1], curve[epochs - 1]) for curve in curves if start >= 1 and len(curve) >= epochs]
+    falls = [1 - last / first for first, last in ends if isfinite(first) and isfinite(last) and first > 0]
+    return fmean(falls) if falls else 0.0
+
+
 def _edges(results: Results) -> list[str]:
     assert results.best is not None
     found = []
@@ -82,12 +124,34 @@ def _ties(results: Results) -> list[str]:
     if not close:
         return []
     names = wording.listed([str(standing.number) for standing in close])
-    return [
-        (
-            f"The winner is tied with trial{'s' if len(close) > 1 else ''} {names}: over the seeds that they share, "
-            "the 95% interval of the difference holds zero."
+    said = (
+        f"The winner is tied with trial{'s' if len(close) > 1 else ''} {names}: over the seeds that they share, "
+        "the 95% interval of the difference holds zero."
+    )
+    assert results.best is not None
+    gap = paired(results.best.losses, close[0].losses, results.baseline)
+    needed = seeds_needed(gap)
+    if needed is not None and needed > len(gap.seeds):
+        said += (
+            f" If the difference to trial {close[0].number} is what was seen, it takes about "
+            f"{wording.count(needed, 'seed')} to show it; they share {len(gap.seeds)}."
         )
-    ]
+    return [said]
+
+
+def seeds_needed(gap: Difference) -> int | None:
+    """Returns how many seeds two trials must share for the 95% interval of their mean difference to leave out zero.
+
+    From the mean and the spread that were seen, so it is a rough figure; None where these say nothing.
+    """
+    if len(gap.seeds) < 2 or not isfinite(gap.mean) or gap.mean == 0:
+        return None
+    half = (gap.interval[1] - gap.interval[0]) / 2
+    sd = half * sqrt(len(gap.seeds)) / student_quantile(0.975, len(gap.seeds) - 1)
+    for count in range(2, _MOST_SEEDS + 1):
+        if student_quantile(0.975, count - 1) * sd / sqrt(count) < abs(gap.mean):
+            return count
+    return None
 
 
 def _seeds(results: Results) -> list[str]:

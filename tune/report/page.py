@@ -1,4 +1,4 @@
-"""The report of a study, `report.md`, and its winner to train again, `best.yaml`."""
+"""The report of a study, `report.md` and `report.html` with `figures/`, and its winner to train again, `best.yaml`."""
 
 import shlex
 from pathlib import Path
@@ -7,21 +7,40 @@ from tune import document
 from tune.ledger import Ledger
 from tune.ledger.files import write_atomically
 from tune.report import wording
-from tune.report.markdown import escape
-from tune.report.results import failed_seeds, gather
-from tune.report.sections import SECTIONS
+from tune.report.model import Report
+from tune.report.results import Results, failed_seeds, gather
+from tune.report.sections import sections
+from tune.report.sentences import answer
 
 
-def write_report(ledger: Ledger) -> Path:
-    """Writes `report.md` into the study folder and returns its path."""
-    results = gather(ledger)
-    lines = [f"# {escape(ledger.study.name)}", ""]
-    for section in SECTIONS:
-        found = section(results)
-        lines += [*found, ""] if found else []
+def write_report(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Path:
+    """Writes `report.md`, `report.html` and `figures/` into the study folder and returns the path of the first.
+
+    Args:
+        ledger: Of the study.
+        price_per_gpu_hour: For the cost in money; None: no money is told.
+    """
+    from tune.report.rendering import as_html, as_markdown
+    from tune.report.static import draw_all
+
+    report = report_of(ledger, price_per_gpu_hour)
+    pictures = draw_all(report.figures)
+    folder = ledger.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    for file, picture in pictures.items():
+        _write(ledger.folder / file, picture)
+    for left in {path.name for path in folder.glob("*.png")} - {Path(file).name for file in pictures}:
+        (folder / left).unlink()  # drawn before, as by an earlier report, and shown no more
+    _write(ledger.folder / "report.html", as_html(report, pictures).encode())
     path = ledger.folder / "report.md"
-    _write(path, "\n".join(lines))
+    _write(path, as_markdown(report).encode())
     return path
+
+
+def report_of(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Report:
+    """Returns all that the report says: what `report.md` and `report.html` are both made from."""
+    results = gather(ledger)
+    return Report(ledger.study.name, answer(results), _facts(results), sections(results, price_per_gpu_hour))
 
 
 def write_best(ledger: Ledger) -> Path | None:
@@ -46,9 +65,25 @@ def write_best(ledger: Ledger) -> Path | None:
         "metric": study.score.metric,
     }
     path = ledger.folder / "best.yaml"
-    _write(path, header + document.dump(again))
+    _write(path, (header + document.dump(again)).encode())
     return path
 
 
-def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode()))
+def _facts(results: Results) -> list[tuple[str, str]]:
+    best = results.best
+    if best is None or best.summary is None:
+        return []
+    summary = best.summary
+    return [
+        ("winner" if best.state == "confirmed" else "best so far", f"trial {best.number}"),
+        (results.study.score.metric, wording.spread(summary.mean, summary.sd)),
+        ("failed seeds", f"{summary.failed} of {summary.seeds}"),
+        ("reproducibility", wording.fixed(summary.reproducibility)),
+        ("below constant model", wording.percent(summary.improvement)),
+        ("trials", f"{len(results.ranked):,}"),
+        ("seed-epochs", f"{results.ledger.spent:,}"),
+    ]
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda file: file.write(content))

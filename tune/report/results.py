@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, nan
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from tune.failures import CLASSES, DIVERGED, Attempt
 from tune.ledger import Ledger
 from tune.ledger.records import State
+from tune.report.runs import Run, runs_of
 from tune.rungs import cost
 from tune.scoring import SeedSummary, has_failed
 from tune.standings import Lucky, Standing, incumbent, lucky, scored_baseline, standings, tied
@@ -29,6 +31,7 @@ class Results:
         baseline: The constant model's loss in the scored metric; inf when unknown.
         seconds: By trial, see `trial_seconds`.
         test_losses: Of the best trial, by seed, at its rung; empty when the trainer tells none.
+        curves: As `Ledger.curves` returns them.
     """
 
     ledger: Ledger
@@ -38,6 +41,12 @@ class Results:
     baseline: float
     seconds: Mapping[int, float]
     test_losses: Mapping[int, float]
+    curves: pa.Table
+
+    @cached_property
+    def runs(self) -> Sequence[Run]:
+        """Every run, by trial and then by seed."""
+        return runs_of(self.ledger, self.curves)
 
     @property
     def study(self) -> Study:
@@ -144,6 +153,7 @@ def gather(ledger: Ledger) -> Results:
         baseline=scored_baseline(ledger),
         seconds=trial_seconds(curves),
         test_losses=_test_losses(curves, best) if best else {},
+        curves=curves,
     )
 
 

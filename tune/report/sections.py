@@ -1,33 +1,58 @@
-"""The sections of the report: each is lines of Markdown, none when it has nothing to say."""
+"""The sections of the report, in its order; one that has nothing to say is left out."""
 
 import shlex
 from collections.abc import Callable, Sequence
 from math import isfinite
 
 from tune.ledger import Ledger, Session
-from tune.pairs import mean_interval
 from tune.report import wording
 from tune.report.caveats import caveats
 from tune.report.correlations import rank_correlations
-from tune.report.markdown import code_block, escape, table
+from tune.report.cost_figures import saved, throughput, time_against_loss
+from tune.report.curve_figures import learning_curves
+from tune.report.drawing import Omitted
+from tune.report.model import Block, Bullets, Code, Figure, Paragraph, Section, Table
+from tune.report.one_seed import one_seed_choices
 from tune.report.results import Results, cost_of, failed_seeds, failures, leaderboard
-from tune.report.sentences import answer, cost_sentences, luck_sentence
+from tune.report.run_tables import cost, overview, performance, reproducibility, short_commit
+from tune.report.seed_figures import gap, strip, unrest
+from tune.report.sentences import cost_sentences, luck_sentence
+from tune.report.space_figures import (
+    against_parameters,
+    importance,
+    importance_of,
+    importance_order,
+    interactions,
+)
 from tune.study import Study, dump_study
 
 _MOST_ROWS = 100
 _TOP = 5
 
 
-def _answer(results: Results) -> list[str]:
-    return [escape(" ".join(answer(results)))]
+def sections(results: Results, price_per_gpu_hour: float | None) -> list[Section]:
+    """Returns all that follows the answer: what limits it, the results, and how they came about.
+
+    Args:
+        results: Of the study.
+        price_per_gpu_hour: For the cost in money; None when nobody said.
+    """
+    before: tuple[Callable[[Results], list[Section]], ...] = (_caveats, _leaderboard, _by_seed, reproducibility)
+    between: tuple[Callable[[Results], list[Section]], ...] = (_one_seed, _training, _space, _effort)
+    after: tuple[Callable[[Results], list[Section]], ...] = (_rungs, overview, performance, _failures, _again, _how)
+    return [
+        *(section for part in (*before, *between) for section in part(results)),
+        *cost(results, price_per_gpu_hour, cost_sentences(cost_of(results.ledger))),
+        *(section for part in after for section in part(results)),
+    ]
 
 
-def _caveats(results: Results) -> list[str]:
+def _caveats(results: Results) -> list[Section]:
     found = caveats(results)
-    return ["## Caveats", "", *(f"- {escape(line)}" for line in found)] if found else []
+    return [Section("Caveats", [Bullets(found)])] if found else []
 
 
-def _leaderboard(results: Results) -> list[str]:
+def _leaderboard(results: Results) -> list[Section]:
     rows = leaderboard(results)
     if not rows:
         return []
@@ -46,20 +71,16 @@ def _leaderboard(results: Results) -> list[str]:
         time = wording.seconds(row.seconds)
         cells.append([str(row.number), *parameters, *seen, str(row.epochs), time, row.state])
     more = len(rows) - _MOST_ROWS
-    return [
-        "## Leaderboard",
-        "",
-        (
-            f"Best first by score; {escape(results.study.score.metric)}, lower is better. Mean, standard deviation and "
-            "CV are over the seeds that did not fail. Trials of different rungs are not comparable; `top` is confirmed."
-        ),
-        "",
-        *table(headings, cells, left=("state",)),
-        *(["", f"And {wording.count(more, 'more trial')}."] if more > 0 else []),
-    ]
+    text = (
+        f"Best first by score; {results.study.score.metric}, lower is better. Mean, standard deviation and CV are over "
+        'the seeds that did not fail. Trials of different rungs are not comparable; "top" is confirmed.'
+    )
+    blocks: list[Block] = [Paragraph(text), Table(headings, cells, left=("state",), caption="Leaderboard")]
+    blocks += [Paragraph(f"And {wording.count(more, 'more trial')}.")] if more > 0 else []
+    return [Section("Leaderboard", blocks)]
 
 
-def _by_seed(results: Results) -> list[str]:
+def _by_seed(results: Results) -> list[Section]:
     shown = [standing for standing in results.ranked if standing.rung is not None and standing.state != "failed"][:_TOP]
     if not shown:
         return []
@@ -74,45 +95,69 @@ def _by_seed(results: Results) -> list[str]:
             for seed in study.seeds
         ]
         rows.append([str(standing.number), str(standing.epochs), *losses])
-    baseline = [f"The constant model's loss is {results.baseline:.6g}."] if isfinite(results.baseline) else []
-    return [
-        f"## {escape(study.score.metric)} by seed",
-        "",
-        *table(["trial", "epochs", *(f"seed {seed}" for seed in study.seeds)], rows),
-        *(["", *baseline] if baseline else []),
-        "",
-        *_reproducibility(results),
-    ]
+    headings = ["trial", "epochs", *(f"seed {seed}" for seed in study.seeds)]
+    blocks: list[Block] = [Table(headings, rows, caption=f"{study.score.metric} by seed")]
+    if isfinite(results.baseline):
+        blocks.append(Paragraph(f"The constant model's loss is {results.baseline:.6g}."))
+    return [Section(f"{study.score.metric} by seed", [*blocks, *_figures([strip(results)])])]
 
 
-def _reproducibility(results: Results) -> list[str]:
-    best = results.best
-    if best is None or best.summary is None:
+def _one_seed(results: Results) -> list[Section]:
+    choices = one_seed_choices(results)
+    blocks: list[Block] = []
+    if choices:
+        text = (
+            "Had every trial been trained with one seed only, in full: what would have been chosen among those that "
+            "trained in full on that seed, what would have been published, and what it is over all its seeds (a failed "
+            "one counted as in the score)."
+        )
+        rows = [
+            [
+                str(one.seed),
+                str(one.candidates),
+                str(one.chosen.number),
+                wording.number(one.loss),
+                wording.number(one.expected),
+                wording.number(one.winners),
+                f"{len(one.failed)}/{len(one.chosen.losses)}",
+                f"{one.seed_epochs:,}",
+            ]
+            for one in choices
+        ]
+        headings = ["seed", "candidates", "chosen", "its loss there", "over all its seeds", "the winner's", "failed"]
+        blocks += [Paragraph(text), Table([*headings, "seed-epochs"], rows, caption="The choice of each seed alone")]
+    if results.lucky:
+        blocks.append(Bullets([luck_sentence(results, luck) for luck in results.lucky]))
+    return [Section("What one seed would have preferred", blocks)] if blocks else []
+
+
+def _training(results: Results) -> list[Section]:
+    found = _figures([learning_curves(results), gap(results), unrest(results)])
+    return [Section("Training", found)] if results.ranked else []
+
+
+def _space(results: Results) -> list[Section]:
+    if not results.ranked:
         return []
-    summary = best.summary
-    low, high = mean_interval(summary.mean, summary.sd, summary.seeds - summary.failed)
-    rows = [
-        ["failure rate", f"{wording.percent(summary.failure_rate, 0)}"],
-        ["95% interval of the failure rate (Wilson)", wording.interval(summary.failure_interval)],
-        ["mean ± sd over the seeds that did not fail", wording.spread(summary.mean, summary.sd)],
-        ["95% interval of that mean (t)", f"{wording.number(low)} to {wording.number(high)}"],
-        ["CV", wording.percent(summary.cv)],
-        ["mean over all seeds", wording.number(summary.mean_all)],
-        ["reproducibility, (1 - failure rate) x (1 - CV)", wording.fixed(summary.reproducibility, 3)],
-        ["improvement over the constant model", wording.percent(summary.improvement)],
+    found = importance_of(results)
+    order = importance_order(results, found)
+    drawn = [against_parameters(results), interactions(results, order), importance(results, found)]
+    return [Section("Parameters", _figures(drawn))]
+
+
+def _effort(results: Results) -> list[Section]:
+    found = _figures([time_against_loss(results), throughput(results), saved(results)])
+    return [Section("Time and effort", found)] if results.ranked else []
+
+
+def _figures(drawn: Sequence[Figure | Omitted]) -> list[Block]:
+    """Returns the figures, and one sentence for each that is not drawn."""
+    return [
+        one if isinstance(one, Figure) else Paragraph(f"{one.title} is not drawn, because {one.why}.") for one in drawn
     ]
-    tests = {seed: loss for seed, loss in results.test_losses.items() if isfinite(loss)}
-    rows += [[f"test loss, seed {seed}", wording.number(loss)] for seed, loss in tests.items()]
-    heading = f"trial {best.number}"
-    return ["## Reproducibility", "", *table([heading, "value"], rows, left=(heading,))]
 
 
-def _lucky(results: Results) -> list[str]:
-    lines = [f"- {escape(luck_sentence(results, luck))}" for luck in results.lucky]
-    return ["## What one seed would have preferred", "", *lines] if lines else []
-
-
-def _rungs(results: Results) -> list[str]:
+def _rungs(results: Results) -> list[Section]:
     text = ("rung", "against rung", "trials with")
     names = [_rung(results.study, index) for index in range(len(results.study.rungs))]
     rows = [
@@ -121,20 +166,15 @@ def _rungs(results: Results) -> list[str]:
     ]
     if not rows:
         return []
-    return [
-        "## Rank correlation between rungs",
-        "",
-        (
-            "Whether rungs order trials alike: Spearman's rank correlation of the scores of the trials that reached "
-            "both. 1: the earlier rung orders them as the later one does; 0: it does not foretell it; below 0: it "
-            "prefers those that end worse. A low value means that the earlier rung says little; a ladder that begins "
-            "with more epochs or seeds would be wiser. Only promoted trials are seen at both rungs, so it is measured "
-            "among the best of the earlier one, where it tends to be lower than among all. With few trials it may be "
-            "chance."
-        ),
-        "",
-        *table([*text, "trials", "rank correlation"], rows, left=text),
-    ]
+    said = (
+        "Whether rungs order trials alike: Spearman's rank correlation of the scores of the trials that reached both. "
+        "1: the earlier rung orders them as the later one does; 0: it does not foretell it; below 0: it prefers those "
+        "that end worse. A low value means that the earlier rung says little; a ladder that begins with more epochs or "
+        "seeds would be wiser. Only promoted trials are seen at both rungs, so it is measured among the best of the "
+        "earlier one, where it tends to be lower than among all. With few trials it may be chance."
+    )
+    table = Table([*text, "trials", "rank correlation"], rows, left=text, caption="Rank correlation between rungs")
+    return [Section("Rank correlation between rungs", [Paragraph(said), table])]
 
 
 def _rung(study: Study, index: int) -> str:
@@ -142,7 +182,7 @@ def _rung(study: Study, index: int) -> str:
     return f"{name} ({wording.count(rung.epochs, 'epoch')} x {wording.count(rung.seeds, 'seed')})"
 
 
-def _failures(results: Results) -> list[str]:
+def _failures(results: Results) -> list[Section]:
     rows = [
         [
             failure.kind.replace("_", " "),
@@ -156,43 +196,38 @@ def _failures(results: Results) -> list[str]:
     if not rows:
         return []
     text = ("class", "cause", "log")
-    return [
-        "## What went wrong",
-        "",
-        (
-            "By class and cause, in the words of the latest. Deaths are units of work without a result, most of which "
-            "were tried again; a trial whose evaluation failed may have gone on without it. Diverged counts seeds."
-        ),
-        "",
-        *table(["class", "cause", "deaths", "trials", "log"], rows, left=text),
-    ]
+    said = (
+        "By class and cause, in the words of the latest. Deaths are units of work without a result, most of which were "
+        "tried again; a trial whose evaluation failed may have gone on without it. Diverged counts seeds."
+    )
+    table = Table(["class", "cause", "deaths", "trials", "log"], rows, left=text, caption="Failures by cause")
+    return [Section("What went wrong", [Paragraph(said), table])]
 
 
-def _cost(results: Results) -> list[str]:
-    return ["## Cost", "", *(escape(line) for line in cost_sentences(cost_of(results.ledger)))]
-
-
-def _again(results: Results) -> list[str]:
+def _again(results: Results) -> list[Section]:
     if results.best is None:
         return []
     command = f"latent-tune train {shlex.quote(str(results.ledger.folder / 'best.yaml'))}"
-    return ["## Train the winner again", "", *code_block(command, "sh")]
+    return [Section("Train the winner again", [Code(command, "sh")])]
 
 
-def _how(results: Results) -> list[str]:
+def _how(results: Results) -> list[Section]:
     ledger = results.ledger
     rows = [[str(index), *_session(session)] for index, session in enumerate(ledger.sessions, start=1)]
-    headings = ["session", "ended", "lasted", "driver", "host", "versions"]
-    return [
-        "## How it was run",
-        "",
-        *table(headings, rows, left=("ended", "driver", "host", "versions")),
-        "",
-        *_growth(ledger),
-        f"Redone work: {wording.count(ledger.redone, 'seed-epoch')}. The study file, every default filled in:",
-        "",
-        *code_block(dump_study(ledger.study).removesuffix("...\n"), "yaml"),
+    text = ("ended", "driver", "host", "GPUs", "commit", "versions")
+    headings = ["session", "ended", "lasted", "driver", "host", "GPUs", "commit", "versions"]
+    seeds = wording.listed([str(seed) for seed in results.study.seeds])
+    blocks: list[Block] = [Table(headings, rows, left=text, caption="Processes that worked on the study")]
+    blocks += [Bullets(grown)] if (grown := _growth(ledger)) else []
+    blocks += [
+        Paragraph(
+            f"Seeds, in the order in which they are used: {seeds}. "
+            f"Interruptions: {cost_of(ledger).interruptions}. "
+            f"Redone work: {wording.count(ledger.redone, 'seed-epoch')}. The study file, every default filled in:"
+        ),
+        Code(dump_study(ledger.study).removesuffix("...\n"), "yaml"),
     ]
+    return [Section("How it was run", blocks)]
 
 
 def _growth(ledger: Ledger) -> list[str]:
@@ -201,8 +236,8 @@ def _growth(ledger: Ledger) -> list[str]:
     lines = []
     for index, decision in grown:
         started = sum(earlier.kind == "start" for earlier in ledger.decisions[:index])
-        lines.append(f"- grown after {wording.count(started, 'trial')}: {escape(decision.reason)}")
-    return [*lines, ""] if lines else []
+        lines.append(f"grown after {wording.count(started, 'trial')}: {decision.reason}")
+    return lines
 
 
 def _session(session: Session) -> Sequence[str]:
@@ -210,19 +245,6 @@ def _session(session: Session) -> Sequence[str]:
     versions = {"python": detail.get("python"), **(detail.get("packages") or {})}
     known = ", ".join(f"{package} {version}" for package, version in versions.items() if version)
     lasted = wording.duration(session.closed - session.opened) if session.ended else wording.UNKNOWN
-    return [session.ended or "running", lasted, str(detail.get("driver", "")), str(detail.get("host", "")), known]
-
-
-SECTIONS: tuple[Callable[[Results], list[str]], ...] = (
-    _answer,
-    _caveats,
-    _leaderboard,
-    _by_seed,
-    _lucky,
-    _rungs,
-    _failures,
-    _cost,
-    _again,
-    _how,
-)
-"""In the order of the report: the answer first, how it was run last."""
+    gpus = "; ".join(map(str, detail.get("gpus") or ())) or "none"
+    about = [str(detail.get("driver", "")), str(detail.get("host", ""))]
+    return [session.ended or "running", lasted, *about, gpus, short_commit(detail.get("commit")), known]

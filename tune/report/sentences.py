@@ -3,6 +3,7 @@
 from math import isfinite
 
 from tune.report import wording
+from tune.report.one_seed import one_seed_choices, worst_choice
 from tune.report.results import Cost, Results, failed_seeds
 from tune.scoring import has_failed, loss_interval
 from tune.standings import QUICKER, Lucky, Standing
@@ -112,8 +113,22 @@ def _beats(results: Results, best: Standing) -> str:
         against = f"It beats the runner-up, trial {runner.number}, which fails on {failed}"
     else:
         against = f"It beats the runner-up, trial {runner.number}, by more than the noise of its seeds"
+    return f"{against}; {_one_seed(results, best)}."
+
+
+def _one_seed(results: Results, best: Standing) -> str:
+    """Says what a sweep with one seed would have chosen, and what that would have cost: the worst of its choices."""
+    choices = one_seed_choices(results)
+    worst = worst_choice(choices, best)
+    if worst is not None and isfinite(worst.expected) and worst.chosen not in results.tied:
+        failed = f", failing on {wording.seeds(worst.failed)}" if worst.failed else ""
+        return (
+            f"a sweep with seed {worst.seed} alone would have chosen trial {worst.chosen.number} for its "
+            f"{wording.number(worst.loss)} there, which comes to {wording.number(worst.expected)} over all its seeds "
+            f"where the winner has {wording.number(worst.winners)}{failed}"
+        )
     if not results.lucky:
-        return f"{against}; no trial that fails on some seed looked better on another."
+        return "no trial that fails on some seed looked better on another"
     luck = results.lucky[0]
     instead = f"trial {luck.standing.number}, which fails on {wording.seeds(luck.failed)}"
-    return f"{against}; a sweep with seed {luck.seed} alone would have preferred {instead}."
+    return f"a sweep with seed {luck.seed} alone would have preferred {instead}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -179,12 +180,9 @@ def _small_batches(parameters: Mapping[str, Any], seed: int, epoch: int) -> floa
 
 
 def _rows(text: str, section: str) -> list[dict[str, str]]:
-    """The table of a section, its cells as a reader sees them."""
-    lines = [
-        line
-        for line in text.split(f"## {section}\n")[1].split("\n## ", maxsplit=1)[0].splitlines()
-        if line.startswith("|")
-    ]
+    """The first table of a section, its cells as a reader sees them."""
+    below = text.split(f"## {section}\n")[1].splitlines()
+    lines = list(takewhile(lambda line: line.startswith("|"), dropwhile(lambda line: not line.startswith("|"), below)))
     cells = [[_seen(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
 

@@ -1,0 +1,454 @@
+"""The report: one model, two pages, figures, and everything that they compute."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+from math import inf, isfinite, nan
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from tests.fakes.golden import REPORT, golden_report
+from tests.fakes.ledgers import Clock, Player, latent_loss, latent_study, played
+from tune.cli import main
+from tune.ledger import Ledger
+from tune.optimizer.importance import importances
+from tune.pairs import paired
+from tune.report.caveats import caveats, seeds_needed
+from tune.report.cost_figures import pareto
+from tune.report.curve_figures import learning_curves
+from tune.report.drawing import Bins, Omitted, bins_of, buckets, log_ticks
+from tune.report.figure import Cells, Line, Points, legend
+from tune.report.interactive import panels_of
+from tune.report.model import Bullets, Code, Figure, Paragraph, Report, Table
+from tune.report.one_seed import one_seed_choices
+from tune.report.page import report_of, write_report
+from tune.report.rendering import as_html, as_markdown
+from tune.report.results import gather
+from tune.report.runs import energy_kwh
+from tune.report.sentences import answer
+from tune.report.static import draw
+from tune.space import Choice, IntRange, LogUniform, Uniform
+from tune.work import _report
+
+HOSTILE = ["<script>hacked=1</script>", "</script><img src=x onerror=hacked=1>", "$\\frac{1}$", "[a](javascript:b)|`c`"]
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """A finished study in which one trial died and another one is lucky."""
+    return played(tmp_path_factory.mktemp("report") / "batch-norm", deaths={5: "ValueError: a | b"})
+
+
+@pytest.fixture(scope="module")
+def report(ledger: Ledger) -> Report:
+    """Its report."""
+    return report_of(ledger)
+
+
+def test_the_report_of_the_stored_ledger(tmp_path: Path) -> None:
+    """It is what was reviewed, to the letter; `python -m tests.fakes.golden` writes it anew."""
+    assert golden_report() == REPORT.read_text(encoding="utf-8")
+
+
+def test_both_pages_say_the_same(report: Report) -> None:
+    """Every sentence, every cell, every figure's text and every command stands in both."""
+    page = _Page()
+    page.feed(as_html(report, dict.fromkeys((figure.file for figure in report.figures), b"")))
+    text, shown = _unescaped(as_markdown(report)), " ".join(page.text)
+    for sentence in _sentences(report):
+        assert " ".join(sentence.split()) in text
+        assert " ".join(sentence.split()) in " ".join(shown.split())
+    for figure in report.figures:
+        assert f"![{figure.alt}]({figure.file})" in text
+        assert figure.alt in page.alts
+    tables = [block for section in report.sections for block in section.blocks if isinstance(block, Table)]
+    assert len(page.tables) == len(tables) + len(report.figures)
+    for table in [*tables, *(figure.data for figure in report.figures)]:
+        assert [list(table.headings), *map(list, table.rows)] in page.tables
+
+
+def test_every_figure_is_there(report: Report) -> None:
+    """Ten figures were asked for: those that the study cannot fill are named, with the reason."""
+    assert [figure.key for figure in report.figures] == [
+        "seeds",
+        "curves",
+        "gap",
+        "stability",
+        "parameters",
+        "interactions",
+        "importance",
+        "time",
+        "saved",
+    ]
+    said = [block.text for section in report.sections for block in section.blocks if isinstance(block, Paragraph)]
+    assert "Speed against batch size is not drawn, because the trainer tells no samples_per_second." in said
+    assert all(figure.alt and figure.caption and figure.data.rows for figure in report.figures)
+
+
+def test_runs_of_the_report_are_those_of_the_ledger(ledger: Ledger, report: Report) -> None:
+    """Losses, epochs and failures of every run can be read back; a run that is not shown has died."""
+    (table,) = _tables(report, "Run overview")
+    baseline = 0.0355
+    for row in table.rows:
+        cells = dict(zip(table.headings, row, strict=True))
+        curve = ledger.curve(int(cells["trial"]), int(cells["seed"]))
+        assert int(cells["epochs"]) == len(curve)
+        if isfinite(curve[-1]):
+            assert float(cells["final validation_loss"]) == pytest.approx(curve[-1], rel=1e-3)
+            assert float(cells["final train_loss"]) == pytest.approx(curve[-1] * 1.2, rel=1e-3)
+        assert (cells["failed"] == "failed") == (not curve[-1] < baseline)
+    assert len(table.rows) == sum(
+        bool(ledger.curve(trial.number, seed)) for trial in ledger.trials for seed in ledger.study.seeds
+    )
+
+
+def test_points_of_the_figures_are_those_of_the_ledger(ledger: Ledger, report: Report) -> None:
+    """The strip plot, the parameters and the curves hold the ledger's losses, not rounded ones."""
+    figures = {figure.key: figure for figure in report.figures}
+    losses = {loss for trial in ledger.trials if trial.last for loss in trial.last.losses.values()}
+    for key in ("seeds", "parameters"):
+        axis = "x" if key == "seeds" else "y"
+        for panel in figures[key].panels:
+            seeds = [mark for mark in panel.marks if isinstance(mark, Points) and mark.marker != "diamond"]
+            assert {value for mark in seeds for value in getattr(mark, axis)} <= losses
+    best = gather(ledger).best
+    assert best is not None
+    (mean,) = [mark for mark in figures["curves"].panels[0].marks if isinstance(mark, Line)]
+    curves = [ledger.curve(best.number, seed) for seed in best.losses]
+    assert mean.y == pytest.approx([sum(column) / len(column) for column in zip(*curves, strict=True)])
+
+
+def test_cost_is_that_of_the_ledger(ledger: Ledger, report: Report) -> None:
+    """Seed-epochs as the ledger counts them; what was not measured is said."""
+    (table,) = _tables(report, "Cost")
+    cells = dict(table.rows)
+    assert cells["seed-epochs trained"] == f"{ledger.spent:,}"
+    assert cells["GPU-hours"] == "trials have no GPU"
+    assert cells["energy of the GPUs, kWh"] == "not measured"
+    saved = next(figure for figure in report.figures if figure.key == "saved")
+    assert saved.data.rows[-1][1] == f"{ledger.spent:,}"
+
+
+def test_panels_are_what_plotly_draws(report: Report) -> None:
+    """Plotly knows every property of every panel."""
+    for figure in report.figures:
+        for panel in panels_of(figure):
+            assert len(go.Figure(json.loads(panel), skip_invalid=False).data) > 0
+
+
+def test_hostile_strings_are_text(tmp_path: Path) -> None:
+    """Names, values and causes with markup of HTML, Markdown, plotly and formulas are shown, and nothing more."""
+    study = latent_study(
+        space={"<b>x</b>": {"choice": HOSTILE}, "y": {"choice": [1, 2]}},
+        search={"method": "grid"},
+        rungs=[{"epochs": 2, "seeds": 2}],
+        confirm={"seeds": 2},
+    )
+    ledger = played(tmp_path / "s", study, deaths={0: HOSTILE[1]})
+    write_report(ledger)
+    text = (tmp_path / "s" / "report.html").read_text()
+    page = _Page()
+    page.feed(text)
+    figures = report_of(ledger).figures
+    assert page.scripts == 2 + sum(len(figure.panels) for figure in figures)
+    assert page.images == len(figures)
+    assert HOSTILE[0] in " ".join(page.text)
+    markdown = (tmp_path / "s" / "report.md").read_text()
+    prose = re.sub(r"```.*?```", "", markdown, flags=re.DOTALL)
+    assert "<script" not in re.sub(r"\\.", "", prose)
+    assert not re.search(r"(?<!\\)\]\(javascript", prose)
+
+
+@pytest.mark.parametrize("units", [0, 1, 4])
+def test_report_of_a_study_that_was_interrupted(tmp_path: Path, units: int) -> None:
+    """However early it stopped there are both pages, which say what is provisional, and pages can be written again."""
+    clock = Clock()
+    ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
+    Player(ledger, clock).play(units=units)
+    ledger.close("interrupted")
+    there = Ledger.read(tmp_path / "s", clock=clock)
+    for _ in range(2):
+        write_report(there)
+    said = "nothing to recommend" if units == 0 else "No trial was confirmed"
+    for name in ("report.md", "report.html"):
+        assert said in (tmp_path / "s" / name).read_text()
+    assert "| interrupted |" in (tmp_path / "s" / "report.md").read_text()
+
+
+def test_report_of_a_study_in_which_everything_failed(tmp_path: Path) -> None:
+    """Trials that died and seeds that diverged leave tables, and figures of what there is."""
+    dead = played(tmp_path / "dead", latent_study(search={"trials": 3}), deaths={0: "a", 1: "b", 2: "c"})
+    assert "nothing to recommend" in write_report(dead).read_text()
+    lost = played(tmp_path / "lost", latent_study(search={"trials": 4}), loss=_diverging)
+    assert "Every one of its seeds failed" in write_report(lost).read_text()
+    for figure in report_of(lost).figures:
+        assert draw(figure).startswith(b"\x89PNG")
+
+
+def test_figures_that_are_gone_are_removed(ledger: Ledger) -> None:
+    """A picture of an earlier report is not left beside the new one; other files are."""
+    folder = ledger.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    (folder / "old.png").touch()
+    (folder / "mine.txt").touch()
+    write_report(ledger)
+    assert not (folder / "old.png").exists()
+    assert (folder / "mine.txt").exists()
+
+
+def test_a_study_outlives_a_report_that_fails(tmp_path: Path) -> None:
+    """It is said, with the command that tries again, and nothing is raised."""
+    ledger = played(tmp_path / "s", latent_study(search={"trials": 2}))
+    (ledger.folder / "figures").touch()  # where a folder belongs
+    out = StringIO()
+    _report(ledger, Console(file=out, width=500))
+    assert "the report could not be written: FileExistsError" in out.getvalue()
+    assert f"try again with: latent-tune report {ledger.folder}" in out.getvalue()
+
+
+def test_a_price_becomes_money(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """GPU-hours times the price; without GPUs, or below zero, it is refused in one line."""
+    gpus = latent_study(resources={"gpus_per_trial": 0.5}, search={"trials": 2})
+    ledger = Ledger.open(gpus, tmp_path / "gpus", clock=Clock())
+    work = Player(ledger, Clock()).optimizer.next_work()
+    assert work is not None
+    ledger.record(0, work.seeds, 1, {"validation_loss": [0.1] * len(work.seeds)}, held_s=7200.0)
+    ledger.close("interrupted")
+    assert main(["report", str(tmp_path / "gpus"), "--price", "2.5"]) == 0
+    assert "| money, at 2.5 per GPU-hour | 2.50 |" in (tmp_path / "gpus" / "report.md").read_text()
+    assert main(["report", str(tmp_path / "gpus"), "--price", "-1"]) == 2
+    assert "--price: the price of a GPU-hour is a number above 0, such as 2.50; got -1" in capsys.readouterr().err
+    played(tmp_path / "cpus", latent_study(search={"trials": 1}))
+    assert main(["report", str(tmp_path / "cpus"), "--price", "1"]) == 2
+    assert "have no GPU (resources.gpus_per_trial is 0)" in capsys.readouterr().err
+
+
+def test_energy_counts_an_epoch_once() -> None:
+    """Seeds that train together share an epoch's power; a trial with half a GPU is charged with half."""
+    rows = [(0, 1, 1, 3600.0, 400.0), (0, 12, 1, 3600.0, 400.0), (1, 1, 1, 1800.0, 200.0), (1, 1, 2, 1800.0, None)]
+    names = ("trial", "seed", "epoch", "seconds", "gpu_power_w")
+    curves = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    assert energy_kwh(curves, 1.0) == pytest.approx(0.5)
+    assert energy_kwh(curves, 0.5) == pytest.approx(0.25)
+    assert energy_kwh(curves.drop(["gpu_power_w"]), 1.0) is None
+    assert energy_kwh(curves, 0) is None
+
+
+def test_what_one_seed_would_have_chosen(tmp_path: Path) -> None:
+    """The published story: seed 123 prefers the small batch with batch norm, which fails on two seeds of five."""
+    study = latent_study(
+        space={"batch_size": {"choice": [16, 256]}, "use_batch_norm": {"choice": [True]}},
+        search={"method": "grid"},
+        rungs=[{"epochs": 8, "seeds": 5}],
+    )
+    results = gather(played(tmp_path / "s", study))
+    choices = {choice.seed: choice for choice in one_seed_choices(results)}
+    assert results.best is not None
+    assert results.best.trial.parameters["batch_size"] == 256
+    for seed in (1, 123, 12345):
+        assert choices[seed].chosen.trial.parameters["batch_size"] == 16
+        assert choices[seed].failed == (12, 1234)
+        assert choices[seed].expected > 2 * choices[seed].winners
+    assert choices[12].chosen.number == results.best.number
+    assert choices[1].seed_epochs == 2 * 8
+    assert re.search(
+        r"a sweep with seed \d+ alone would have chosen trial 0 for its 0\.02\d+ there, which comes to 0\.0\d+ over "
+        r"all its seeds where the winner has 0\.02\d+, failing on seeds 12 and 1234\.",
+        answer(results)[2],
+    )
+
+
+def test_slow_starters_are_named(tmp_path: Path) -> None:
+    """Trials without batch norm that were stopped while they fell faster than the winner are a caveat."""
+    ledger = played(tmp_path / "s", loss=_slow_without_batch_norm)
+    found = [line for line in caveats(gather(ledger)) if "slow starter" in line]
+    assert len(found) == 1
+    assert re.search(r"^\d+ of \d+ trials that were stopped early were still falling", found[0])
+    assert "with use_batch_norm false" in found[0]
+
+
+def test_seeds_needed_to_tell_two_trials_apart() -> None:
+    """Few where the difference is clear, many where it drowns, none where nothing can be said."""
+    first = dict.fromkeys(range(5), 0.1)
+    clear = paired(first, {seed: 0.2 + 0.001 * seed for seed in range(5)}, 1.0)
+    drowned = paired(first, {seed: 0.1 + 0.01 * (-1) ** seed for seed in range(5)}, 1.0)
+    assert seeds_needed(clear) == 2
+    assert (seeds_needed(drowned) or 0) > 5
+    assert seeds_needed(paired(first, first, 1.0)) is None
+    assert seeds_needed(paired({1: 0.1}, {1: 0.2}, 1.0)) is None
+
+
+def test_importance_finds_what_matters() -> None:
+    """Both evaluators put the parameter that matters first; few trials, or equal ones, say nothing."""
+    space = {"x": Uniform(uniform=[0, 1]), "y": Uniform(uniform=[0, 1]), "z": Choice(choice=["a", "b"])}
+    settings = [{"x": (7 * i % 40) / 40, "y": (11 * i % 40) / 40, "z": "ab"[i % 2]} for i in range(40)]
+    scores = [setting["x"] for setting in settings]  # type: ignore[misc]
+    found = importances(space, settings, [inf, *scores[1:]], seed=0)
+    for evaluator in ("PED-ANOVA", "fANOVA"):
+        shares = {one.parameter: one.values for one in found if one.evaluator == evaluator}
+        assert shares["x"][5] > max(shares["y"][5], shares["z"][5])
+        assert all(list(values) == sorted(values) for values in shares.values())
+    assert importances(space, settings, [inf, *scores[1:]], seed=0) == found
+    assert importances(space, settings[:7], scores[:7], seed=0) == []
+    assert importances(space, settings, [1.0] * 40, seed=0) == []
+
+
+def test_failed_seeds_are_drawn(tmp_path: Path) -> None:
+    """A seed that becomes nan is a line of its own with a cross at its last finite epoch."""
+    study = latent_study(
+        space={"batch_size": {"choice": [16, 256]}, "use_batch_norm": {"choice": [True]}},
+        search={"method": "grid"},
+        rungs=[{"epochs": 8, "seeds": 5}],
+    )
+    figure = learning_curves(gather(played(tmp_path / "s", study)))
+    assert isinstance(figure, Figure)
+    panel = next(panel for panel in figure.panels if panel.title == "Trial 0: 2 of 5 seeds failed")
+    crosses = [mark for mark in panel.marks if isinstance(mark, Points) and mark.marker == "cross"]
+    assert sorted(cross.x[0] for cross in crosses) == [5.0, 8.0]
+    assert [key.name for key in legend(figure.panels)].count("failed seed") == 1
+
+
+def test_long_curves_keep_their_spikes() -> None:
+    """At most 200 places, which cover every epoch once."""
+    for length in (1, 200, 201, 10_000):
+        found = buckets(length)
+        assert len(found) <= 200
+        assert [epoch for start, end in found for epoch in range(start, end)] == list(range(length))
+    assert buckets(0) == []
+
+
+def test_pareto_front(ledger: Ledger) -> None:
+    """No trial of the front is beaten in both time and score, and every other one is."""
+    trials = [
+        replace(one, score=score) for one, score in zip(gather(ledger).ranked, (3.0, 1.0, 2.0, 4.0), strict=False)
+    ]
+    front = pareto(list(zip(trials, (1.0, 3.0, 2.0, 2.0), strict=True)))
+    assert [(seconds, one.score) for one, seconds in front] == [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "place"),
+    [
+        (Choice(choice=[True, False]), False, 1),
+        (Choice(choice=[1, True]), True, 1),
+        (Choice(choice=["a"]), "b", None),
+        (Uniform(uniform=[0, 1]), 0.0, 0),
+        (Uniform(uniform=[0, 1]), 1.0, 4),
+        (Uniform(uniform=[0, 1]), 1.1, None),
+        (LogUniform(log_uniform=[1e-5, 1]), 1e-3, 2),
+        (IntRange(int=[1, 3]), 3, 2),
+        (IntRange(int=[4, 64], log=True), 64, 4),
+    ],
+)
+def test_steps_of_a_parameter(parameter: Any, value: object, place: int | None) -> None:
+    """Each value lies in one step; the ends belong to the outer ones, what was never searched to none."""
+    found: Bins = bins_of(parameter)
+    assert found.find(parameter, value) == place
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-4, 1e-2), (0.026, 0.092), (16.0, 2048.0), (0.9, 1.1), (1e-8, 1e4)])
+def test_log_axes_have_a_few_ticks(low: float, high: float) -> None:
+    """Between three and eight, ascending, none far outside."""
+    ticks = log_ticks(low, high)
+    assert 1 <= len(ticks) <= 8
+    assert ticks == sorted(set(ticks))
+    assert low / 1.2 <= ticks[0] <= ticks[-1] <= high * 1.2
+
+
+def test_coverage_counts_every_trial(ledger: Ledger, report: Report) -> None:
+    """The numbers of each map add up to the trials seen at the rung that most reached."""
+    figure = next(figure for figure in report.figures if figure.key == "interactions")
+    reached = sum(0 in trial.reached for trial in ledger.trials)
+    assert len(figure.panels) == 6
+    for panel in figure.panels:
+        (cells,) = [mark for mark in panel.marks if isinstance(mark, Cells)]
+        assert sum(int(text) for row in cells.texts for text in row) == reached
+        for values, texts in zip(cells.values, cells.texts, strict=True):
+            assert [isfinite(value) for value in values] == [text != "0" for text in texts]
+
+
+def test_one_parameter_makes_no_map(tmp_path: Path) -> None:
+    """What cannot be drawn is left out with its reason: no empty picture."""
+    study = latent_study(space={"batch_size": {"choice": [64]}}, search={"method": "grid"})
+    report = report_of(played(tmp_path / "s", study))
+    said = [block.text for section in report.sections for block in section.blocks if isinstance(block, Paragraph)]
+    assert "Interactions and coverage is not drawn, because only one parameter varies." in said
+    assert isinstance(Omitted("a", "b"), Omitted)
+
+
+def _diverging(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
+    return nan
+
+
+def _slow_without_batch_norm(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
+    if parameters["use_batch_norm"]:
+        return latent_loss({**parameters, "batch_size": 256}, seed, epoch)
+    return latent_loss(parameters, seed, epoch) + 0.02 * 0.7**epoch
+
+
+def _tables(report: Report, title: str) -> list[Table]:
+    (section,) = [section for section in report.sections if section.title == title]
+    return [block for block in section.blocks if isinstance(block, Table)]
+
+
+def _sentences(report: Report) -> list[str]:
+    found = [*report.answer, *(section.title for section in report.sections)]
+    for block in (block for section in report.sections for block in section.blocks):
+        if isinstance(block, Paragraph):
+            found.append(block.text)
+        elif isinstance(block, Bullets):
+            found += block.items
+        elif isinstance(block, Code):
+            found.append(block.text)
+        elif isinstance(block, Figure):
+            found += [block.title, block.caption]
+    return found
+
+
+def _unescaped(text: str) -> str:
+    return " ".join(re.sub(r"\\([\\`*\[\]<>|~$&_])", r"\1", text).split())
+
+
+class _Page(HTMLParser):
+    """What a reader of a page meets: its text, its tables, the text of its pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.alts: list[str] = []
+        self.scripts = self.images = 0
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        self.images += tag == "img"
+        if tag == "img":
+            self.alts.append(dict(attrs)["alt"] or "")
+        elif tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        if tag not in ("img", "meta", "link", "wbr", "br"):
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and self._inside[-1] in ("script", "style"):
+            return
+        if self._inside and self._inside[-1] in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+        self.text.append(data)
