@@ -1,8 +1,8 @@
 """Several hosts on one machine: Linux namespaces with addresses, processes, homes and /tmp of their own.
 
-They hang on a switch of their own, so that this machine's network is left as it is. Every host runs an SSH server. What a
-lab's file server would hold lies in `SHARED`, which all of them see; so do the packages of the environment that runs
-the tests, read-only, because there is no internet: each has a `~/latent-tune/.venv` that finds them installed already.
+They hang on a switch of their own, so that this machine's network is left as it is. Every host runs an SSH server.
+What a lab's file server would hold lies in `SHARED`, which all of them see; so do the packages of the environment that
+runs the tests, read-only, because there is no internet: each has a `~/latent-tune/.venv` that finds them installed.
 """
 
 import os
@@ -67,7 +67,22 @@ def why_not() -> str | None:
     if missing:
         return f"not installed here: {', '.join(missing)}"
     tried = subprocess.run(
-        ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "ip", "link", "add", "name", "bridge", "type", "bridge"],
+        [
+            "unshare",
+            "--net",
+            "--mount",
+            "--pid",
+            "--ipc",
+            "--uts",
+            "--fork",
+            "ip",
+            "link",
+            "add",
+            "name",
+            "bridge",
+            "type",
+            "bridge",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -224,9 +239,7 @@ def _furnish(folder: Path, key: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host_key")], check=True)
     shutil.copy(key, home / ".ssh" / "id_ed25519")
     shutil.copy(f"{key}.pub", home / ".ssh" / "authorized_keys")
-    subprocess.run(
-        [Path(sys.base_prefix) / "bin" / "python3", "-m", "venv", "--without-pip", environment], check=True
-    )
+    subprocess.run([Path(sys.base_prefix) / "bin" / "python3", "-m", "venv", "--without-pip", environment], check=True)
     (packages,) = environment.glob("lib/python3*/site-packages")
     (packages / "shared.pth").write_text("/mnt/packages\n")
     for name, module in {"ray": "ray.scripts.scripts", "pip": "pip._internal.cli.main"}.items():

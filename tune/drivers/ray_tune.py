@@ -9,7 +9,6 @@ ever needed again. A fresh `Tuner` is made per process.
 import errno
 import logging
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-import ray
 from ray import tune as ray_tune
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
@@ -27,16 +25,19 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tune.drivers.job import SCRATCH, Job, log
+from tune.drivers.pace import Paces
+from tune.drivers.ray_connection import cluster
 from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
-from tune.drivers.ray_processes import groups_of_their_own
+from tune.drivers.ray_headway import Headway
+from tune.drivers.ray_moves import Moves
+from tune.drivers.ray_nodes import Nodes, request
 from tune.drivers.unit import Manner, News, Report, Unit, Unsaved
-from tune.errors import UserMistake
+from tune.ledger.driving import forget
 from tune.optimizer import Work
 from tune.study import Study
 from tune.trainer import load_trainer
 
 _REPORT_EVERY_S = 1.0
-_ANSWER_S = 5.0
 
 
 class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
@@ -112,9 +113,9 @@ class _Unstored:
 class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no types
     """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
 
-    def __init__(self, job: Job, settings: Mapping[str, Any], slots: int, watch: Watch) -> None:
+    def __init__(self, job: Job, settings: Mapping[str, Any], nodes: Nodes, watch: Watch, moves: Moves) -> None:
         super().__init__(metric="training_iteration", mode="max")
-        self._job, self._settings, self._slots, self._watch = job, settings, slots, watch
+        self._job, self._settings, self._nodes, self._watch, self._moves = job, settings, nodes, watch, moves
         self.works: dict[str, Work] = {}
         self.failure: Exception | None = None
 
@@ -123,7 +124,8 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         optimizer = self._job.optimizer
         if self.failure is not None or self._job.should_stop():
             return str(Searcher.FINISHED)
-        if len(optimizer.in_flight) >= self._slots:
+        if len(optimizer.in_flight) >= self._nodes.slots:
+            self._moves.wanted()
             return None
         try:
             work = self._job.next_work()
@@ -131,10 +133,13 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
             self.failure = error
             return str(Searcher.FINISHED)
         if work is None:
+            self._moves.unwanted()
             return None if optimizer.in_flight else str(Searcher.FINISHED)
+        self._moves.wanted()
         self.works[trial_id] = work
         self._watch.handed_out(trial_id, work)
-        return {**self._settings, "work": {**asdict(work), "seeds": list(work.seeds)}}
+        place = {"asked": self._nodes.asked, "avoid": self._moves.avoided(work)}
+        return {**self._settings, **place, "work": {**asdict(work), "seeds": list(work.seeds)}}
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
         """Nothing to do: the scheduler has put the result into the ledger."""
@@ -149,21 +154,25 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
 class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray ships no types
     """Puts results into the ledger and tells Tune what became of the trial."""
 
-    def __init__(self, job: Job, searcher: LedgerSearcher, watch: Watch) -> None:
+    def __init__(self, job: Job, searcher: LedgerSearcher, watch: Watch, moves: Moves) -> None:
         super().__init__()
-        self._job, self._searcher, self._watch = job, searcher, watch
+        self._job, self._searcher, self._watch, self._moves = job, searcher, watch, moves
 
     def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
-        """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
+        """Records epochs; ends the unit when it is done or dead, pauses it when it is to move or the study to stop."""
         job, work = self._job, self._searcher.works[trial.trial_id]
         if "place" in result:
             self._watch.began(trial.trial_id, work, result["place"])
-        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
+            self._moves.paces.began(trial.trial_id, work, result["place"].node)
+        held_s = [item.held_s for item in result["news"] if isinstance(item, Report)]
+        self._watch.heard(trial.trial_id, held_s)
+        self._moves.paces.heard(trial.trial_id, held_s)
         with self._ending_in_order():
             job.take(work, result["news"])
             if work.trial in job.optimizer.in_flight and self._searcher.failure is None and not job.should_stop():
-                return str(TrialScheduler.CONTINUE)
+                return str(TrialScheduler.PAUSE if self._moves.away(trial.trial_id, work) else TrialScheduler.CONTINUE)
         self._watch.ended(trial.trial_id)
+        self._moves.paces.ended(trial.trial_id)
         with self._ending_in_order():
             if work.trial not in job.optimizer.in_flight:
                 return str(TrialScheduler.STOP)
@@ -176,6 +185,8 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         When the study is to stop it is no death of the trial's: the signal went to the actor as well.
         """
         work = self._searcher.works[trial.trial_id]
+        self._moves.left(trial.trial_id)
+        self._moves.paces.ended(trial.trial_id)
         # Not get_error(), which looks where the file is copied to only later.
         said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         death = self._watch.death(trial.trial_id, said)
@@ -197,35 +208,32 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
             self._searcher.failure = self._searcher.failure or error
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
-        """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go."""
+        """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go.
+
+        So is one whose only other nodes have gone while it waited to move there.
+        """
         trials = tune_controller.get_live_trials()
-        for trial in [trial for trial in trials if trial.status == RayTrial.PAUSED]:
-            tune_controller.stop_trial(trial)
+        for trial in trials:
+            if trial.status == RayTrial.PAUSED:
+                moving = self._moves.left(trial.trial_id) is not None
+            elif trial.status == RayTrial.PENDING and trial.config["avoid"]:
+                moving = not self._moves.possible(trial.config["avoid"])
+            else:
+                continue
+            if moving:
+                self._hand_back(trial.trial_id)
+            if moving or trial.status == RayTrial.PAUSED:
+                tune_controller.stop_trial(trial)
         return next((trial for trial in trials if trial.status == RayTrial.PENDING), None)
 
-
-@contextmanager
-def cluster(study: Study, address: str | None = None) -> Iterator[int]:
-    """Connects to Ray, or starts it here for as long as this is entered; entered within itself it is the same Ray.
-
-    Args:
-        study: Says what one trial occupies.
-        address: Of a running Ray cluster; None starts Ray on this machine.
-
-    Yields:
-        How many trials fit at once.
-
-    Raises:
-        UserMistake: If the cluster cannot be reached, or has no room for one trial.
-    """
-    began_here = not ray.is_initialized()
-    if began_here:
-        _connect(address)
-    try:
-        yield _slots(study)
-    finally:
-        if began_here:
-            ray.shutdown()
+    def _hand_back(self, trial_id: str) -> None:
+        """Has the work of a unit handed out again, from where it was saved."""
+        work = self._searcher.works[trial_id]
+        self._watch.ended(trial_id)
+        self._moves.paces.ended(trial_id)
+        with self._ending_in_order():
+            self._job.optimizer.ledger.look_again(work.trial)
+            self._job.optimizer.released(work)
 
 
 def drive(job: Job, address: str | None = None) -> None:
@@ -236,24 +244,28 @@ def drive(job: Job, address: str | None = None) -> None:
         address: Of a running Ray cluster; None starts Ray on this machine for as long as the study runs.
 
     Raises:
-        UserMistake: If the cluster cannot be reached, or has no room for one trial.
+        UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
         StudyStopped: If the study cannot go on.
     """
     study, folder = job.optimizer.study, job.optimizer.ledger.folder
     scratch = folder.resolve() / SCRATCH
-    with cluster(study, address) as slots:
+    with cluster(study, address) as nodes:
         _send_to_log(logging.getLogger("ray"))
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
-        watch = Watch(job)
-        searcher = LedgerSearcher(job, _settings(study, folder), slots, watch)
-        resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(nodes.slots)  # of those that join later so many start at once
+        watch, moves = Watch(job, nodes), Moves(nodes, Paces())
+        searcher = LedgerSearcher(job, _settings(study, folder), nodes, watch, moves)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
         tuner = ray_tune.Tuner(
-            ray_tune.with_resources(trainable, resources),
+            ray_tune.with_resources(trainable, request),
             tune_config=ray_tune.TuneConfig(
-                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher, watch), reuse_actors=True
+                num_samples=-1,
+                search_alg=searcher,
+                scheduler=LedgerScheduler(job, searcher, watch, moves),
+                reuse_actors=True,
             ),
-            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch]),
+            run_config=ray_tune.RunConfig(
+                name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch, Headway(watch, nodes, folder)]
+            ),
         )
         try:
             with every_death_is_an_actors():
@@ -261,6 +273,8 @@ def drive(job: Job, address: str | None = None) -> None:
         except Exception:
             if searcher.failure is None:  # else it is of what came before, such as a full disk
                 raise
+        finally:
+            forget(folder)
     if searcher.failure is not None:
         raise searcher.failure
 
@@ -274,46 +288,3 @@ def _send_to_log(theirs: logging.Logger) -> None:
 
 def _settings(study: Study, folder: Path) -> dict[str, Any]:
     return {"trainer": study.trainer, "manner": asdict(Manner.of(study, folder)), "paths": [str(Path.cwd())]}
-
-
-def _connect(address: str | None) -> None:
-    _refuse_silence(address)
-    here = {"include_dashboard": False} if address is None else {}
-    try:
-        # "local", because without an address Ray would join whatever cluster it finds running on this machine.
-        with groups_of_their_own():
-            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserMistake(
-            f"--address: Ray on {address or 'this machine'} cannot be used: {first}; a cluster that wants a token "
-            "wants its own (RAY_AUTH_TOKEN, or ~/.ray/auth_token), see docs/cluster.md"
-        ) from error
-
-
-def _refuse_silence(address: str | None) -> None:
-    """Ray waits for minutes where nobody listens; a look at the port takes seconds."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
-    if not (colon and port.isdigit()):
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
-    except (OSError, OverflowError) as error:
-        raise UserMistake(
-            f"--address: nobody answers at {address}: {error}; give the address that `ray start --head` printed"
-        ) from None
-
-
-def _slots(study: Study) -> int:
-    """Returns how many trials fit on the cluster at once."""
-    have = ray.cluster_resources()
-    asked = {"CPU": study.resources.cpus_per_trial, "GPU": study.resources.gpus_per_trial}
-    slots = min(int(have.get(name, 0) / amount) for name, amount in asked.items() if amount)
-    if slots < 1:
-        wants = " and ".join(f"{amount:g} {name}" for name, amount in asked.items() if amount)
-        has = ", ".join(f"{have.get(name, 0):g} {name}" for name in asked)
-        raise UserMistake(
-            f"resources: one trial asks for {wants}, the cluster has {has}; lower resources.cpus_per_trial or "
-            "resources.gpus_per_trial, or give --address of a larger cluster"
-        )
-    return slots
