@@ -240,6 +240,8 @@ def _furnish(folder: Path, key: Path) -> None:
     shutil.copy(key, home / ".ssh" / "id_ed25519")
     shutil.copy(f"{key}.pub", home / ".ssh" / "authorized_keys")
     subprocess.run([Path(sys.base_prefix) / "bin" / "python3", "-m", "venv", "--without-pip", environment], check=True)
+    activate = environment / "bin" / "activate"
+    activate.write_text(activate.read_text().replace(str(home), str(_HOME)))
     (packages,) = environment.glob("lib/python3*/site-packages")
     (packages / "shared.pth").write_text("/mnt/packages\n")
     for name, module in {"ray": "ray.scripts.scripts", "pip": "pip._internal.cli.main"}.items():
