@@ -40,7 +40,7 @@ PEERS = [(1, "b", 1.0), (2, "b", 0.5), (3, "c", 2.0)]
 def test_a_unit_is_slow_beside_itself_or_the_slowest_of_enough_peers(
     here: float, known: list[tuple[int, str, float]], moved: bool
 ) -> None:
-    """A trial's own pace elsewhere is what counts; without it, the slowest of three others is what is to be expected."""
+    """A trial's own pace elsewhere is what counts; without it, the slowest of three others is to be expected."""
     assert bool(paces(*known, (0, "a", here)).slow("0 on a", IDLE)) is moved
 
 
