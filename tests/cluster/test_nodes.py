@@ -25,16 +25,17 @@ def cluster() -> Iterator[Raylets]:
 
 
 def write_paced(cwd: Path, **changes: Any) -> None:
-    """A study of four trials of 12 epochs of 0.4 s, with a checkpoint at every epoch and no failure forgiven."""
+    """A study of four trials of 20 epochs, a second each until `brake` is removed, and no failure is forgiven."""
     shutil.copy(FAKES / "paced.py", cwd)
-    recording = {"log": str(cwd / "epochs.log"), **changes.pop("recording", {})}
+    (cwd / "brake").touch()
+    recording = {"log": str(cwd / "epochs.log"), "brake": str(cwd / "brake"), **changes.pop("recording", {})}
     settings: dict[str, Any] = {
         "trainer": "paced:Paced",
         "recording": recording,
-        "fixed": {"sleep_s": 0.4},
+        "fixed": {"sleep_s": 1.0},
         "search": {"method": "random", "trials": 4, "seed": 3},
         "seeds": [1],
-        "rungs": [{"epochs": 12, "seeds": 1}],
+        "rungs": [{"epochs": 20, "seeds": 1}],
         "resources": {"retries": 0},
         "storage": {"checkpoints": "every_epoch"},
     }
@@ -65,6 +66,7 @@ def test_a_node_joins_and_another_is_lost(cluster: Raylets, tmp_path: Path) -> N
         run.until(lambda: trained(tmp_path)["second"] >= 3, "the node that has joined trains")
         run.until(lambda: (status(tmp_path / "results" / "tiny")["driver"] or {}).get("slots") == 2, "two slots")
         cluster.signal("second", signal.SIGKILL)
+        (tmp_path / "brake").unlink()
         assert run.wait() == 0, run.said()
     said = assert_nothing_was_lost(tmp_path, 4)
     assert said["failure_classes"]["lost"] == {"attempts": 1, "trials": 1}
@@ -77,6 +79,7 @@ def test_a_hung_node_is_given_up(cluster: Raylets, tmp_path: Path) -> None:
     with Running(tmp_path, "run", "study.yaml", "--address", cluster.address, **cluster.auth) as run:
         run.until(lambda: trained(tmp_path)["hung"] >= 2, "the node trains")
         cluster.signal("hung", signal.SIGSTOP)
+        (tmp_path / "brake").unlink()
         assert run.wait() == 0, run.said()
     cluster.signal("hung", signal.SIGKILL)
     said = assert_nothing_was_lost(tmp_path, 2)
