@@ -17,7 +17,7 @@ import psutil
 
 from tests.cluster.test_token import end_all, environment, free_ports
 
-_START_S = 60
+_START_S = 120
 _QUICK = {  # a node is given up after three seconds of silence, not after a minute
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
