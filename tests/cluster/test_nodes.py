@@ -92,8 +92,8 @@ def test_a_trial_leaves_a_slow_node_for_an_idle_one(cluster: Raylets, tmp_path: 
         tmp_path,
         recording={"slow_host": "slow"},
         search={"method": "random", "trials": 5, "seed": 3},
-        rungs=[{"epochs": 30, "seeds": 1}],
-        fixed={"sleep_s": 0.2},
+        rungs=[{"epochs": 60, "seeds": 1}],
+        fixed={"sleep_s": 0.1},
     )
     cluster.add("slow", cpus=1)
     with Running(tmp_path, "run", "study.yaml", "--address", cluster.address, **cluster.auth) as run:
@@ -105,7 +105,7 @@ def test_a_trial_leaves_a_slow_node_for_an_idle_one(cluster: Raylets, tmp_path: 
         "is moved to another node, where a slot is idle"
         in (tmp_path / "results" / "tiny" / "latent-tune.log").read_text()
     )
-    assert 0 < trained(tmp_path)["slow"] < 30
+    assert 0 < trained(tmp_path)["slow"] < 60
     assert [trial.attempts for trial in ledger_of(tmp_path / "results" / "tiny").trials] == [[]] * 5
     assert max(Counter((tmp_path / "epochs.log").read_text().partition(" ")[2].splitlines()).values()) == 1
 

@@ -192,7 +192,7 @@ def test_the_dashboard_shows_nothing_without_the_token(head: Head, page: str) ->
 
 
 def test_no_job_is_submitted_without_the_token(head: Head, tmp_path: Path) -> None:
-    """A job runs any command on the head: with no token, or another one, it never starts; with the right one it does."""
+    """A job is any command: with no token, or another one, it never starts; with the right one it does."""
     for name, token, status in (("none", None, 401), ("wrong", "0" * 64, 403), ("right", head.token, 200)):
         assert head.ask("/api/jobs/", token, {"entrypoint": f"touch {tmp_path / name}"}) == status
     deadline = time.monotonic() + CLIENT_LIMIT_S

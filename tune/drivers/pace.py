@@ -78,6 +78,10 @@ class Paces:
         """Returns where a unit trains; "" when it does not."""
         return self._units[unit].node if unit in self._units else ""
 
+    def on(self, node: str) -> int:
+        """Returns how many units train on a node."""
+        return sum(one.node == node for one in self._units.values())
+
     def slow(self, unit: str, elsewhere: Collection[str]) -> str:
         """Returns in one line why a unit is to be moved to one of the nodes that have an idle slot; "" when it is not.
 

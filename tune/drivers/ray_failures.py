@@ -162,6 +162,11 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         """The units that were handed out and have not begun."""
         return list(self._waiting.values())
 
+    @property
+    def resting(self) -> frozenset[str]:
+        """The nodes on which an actor waits for another unit."""
+        return frozenset(place.node for place in self._idle)
+
     def handed_out(self, trial_id: str, work: Work) -> None:
         """Takes note of a unit that some actor is to begin."""
         silence = Silence(self._job.optimizer.study.resources, nan, first=False)

@@ -1,11 +1,11 @@
 """Moves units of work from slow nodes to idle ones (`tune.drivers.pace` has the rule)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tune.drivers.job import log
 from tune.drivers.pace import IDLE_S, Paces
-from tune.drivers.ray_nodes import Nodes
+from tune.drivers.ray_nodes import Node, Nodes
 from tune.optimizer import Work
 
 
@@ -19,11 +19,18 @@ class Moves:
     Args:
         nodes: The nodes that live.
         paces: How fast they are.
+        resting: Returns the nodes on which an actor of this study rests, whose slot Tune keeps for the next unit.
         clock: Seconds, never backwards.
     """
 
-    def __init__(self, nodes: Nodes, paces: Paces, clock: Callable[[], float] = time.monotonic) -> None:
-        self._nodes, self.paces, self._clock = nodes, paces, clock
+    def __init__(
+        self,
+        nodes: Nodes,
+        paces: Paces,
+        resting: Callable[[], Collection[str]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._nodes, self.paces, self._resting, self._clock = nodes, paces, resting, clock
         self._unwanted_since: float | None = None
         self._leaving: dict[str, Work] = {}
         self._avoided: dict[int, str] = {}
@@ -42,13 +49,18 @@ class Moves:
         if self._unwanted_since is None or self._clock() - self._unwanted_since < IDLE_S or self._leaving:
             return False
         node = self.paces.node(unit)
-        idle = [each.id for each in self._nodes.now if each.id != node and each.room_left(self._nodes.asked)]
-        why = self.paces.slow(unit, idle)
+        why = self.paces.slow(unit, [each.id for each in self._nodes.now if each.id != node and self._idle(each)])
         if not why:
             return False
         log.warning("trial %d is moved to another node, where a slot is idle: %s", work.trial, why)
         self._leaving[unit], self._avoided[work.trial] = work, node
         return True
+
+    def _idle(self, node: Node) -> bool:
+        """Says whether a slot of a node is free for another unit."""
+        asked = self._nodes.asked
+        free = node.room_left(asked) > 0 or node.id in self._resting()
+        return free and self.paces.on(node.id) < node.room(asked)
 
     def left(self, unit: str) -> Work | None:
         """Returns the work of a unit that has left its node, None when it was not to; asked once of each."""

@@ -252,7 +252,8 @@ def drive(job: Job, address: str | None = None) -> None:
     with cluster(study, address) as nodes:
         _send_to_log(logging.getLogger("ray"))
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(nodes.slots)  # of those that join later so many start at once
-        watch, moves = Watch(job, nodes), Moves(nodes, Paces())
+        watch = Watch(job, nodes)
+        moves = Moves(nodes, Paces(), lambda: watch.resting)
         searcher = LedgerSearcher(job, _settings(study, folder), nodes, watch, moves)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
         tuner = ray_tune.Tuner(
