@@ -212,7 +212,7 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
 
         So is one whose only other nodes have gone while it waited to move there.
         """
-        trials = tune_controller.get_live_trials()
+        trials = list(tune_controller.get_live_trials())
         for trial in trials:
             if trial.status == RayTrial.PAUSED:
                 moving = self._moves.left(trial.trial_id) is not None
