@@ -205,7 +205,7 @@ def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
     from tune.drivers.ray_environment import set_environment
 
     set_environment(address)
-    from tune.drivers.ray_tune import cluster
+    from tune.drivers.ray_connection import cluster
 
     with cluster(study, address):
         yield

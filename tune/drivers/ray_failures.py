@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -23,6 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tune.drivers.failures import Silence, trial_log
 from tune.drivers.job import Job, log
+from tune.drivers.ray_nodes import Nodes
 from tune.drivers.unit import Death
 from tune.failures import failure_class
 from tune.optimizer import Work
@@ -138,10 +139,11 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     Args:
         job: The study.
+        nodes: The nodes that live.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, job: Job, nodes: Nodes) -> None:
+        self._job, self._nodes = job, nodes
         self._units: dict[str, _Unit] = {}
         self._waiting: dict[str, _Unit] = {}  # handed out, not begun
         self._idle: set[Place] = set()  # of actors between two units
@@ -149,6 +151,21 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles what it is given into its experiment folder, where nobody reads it
+
+    @property
+    def training(self) -> "Sequence[_Unit]":
+        """The units in training."""
+        return list(self._units.values())
+
+    @property
+    def waiting(self) -> "Sequence[_Unit]":
+        """The units that were handed out and have not begun."""
+        return list(self._waiting.values())
+
+    @property
+    def resting(self) -> frozenset[str]:
+        """The nodes on which an actor waits for another unit."""
+        return frozenset(place.node for place in self._idle)
 
     def handed_out(self, trial_id: str, work: Work) -> None:
         """Takes note of a unit that some actor is to begin."""
@@ -170,6 +187,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def ended(self, trial_id: str) -> None:
         """Takes note that a unit has ended; its actor waits for another."""
+        self._waiting.pop(trial_id, None)
         unit = self._units.pop(trial_id, None)
         if unit is not None and unit.place is not None:
             self._idle.add(unit.place)
@@ -188,9 +206,12 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         """Ray calls this several times a second, whether or not anything was reported."""
         now = time.monotonic()
         passed, self._looked = now - self._looked, now
+        # An actor that went with its node keeps nobody waiting: what was handed out waits for another slot.
+        self._idle = {place for place in self._idle if self._nodes.lives(place.node)}
         for unit in self._units.values():
             self._look_at(unit, passed, [unit.place] if unit.place is not None else [])
-        for unit in self._waiting.values() if self._idle else ():
+        roomy = self._idle and len(self._units) < self._nodes.slots  # else what was handed out waits for a slot
+        for unit in self._waiting.values() if roomy else ():
             self._look_at(unit, passed, sorted(self._idle, key=str))
 
     def _look_at(self, unit: "_Unit", passed_s: float, places: Sequence[Place]) -> None:
@@ -208,12 +229,16 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
 @dataclass
 class _Unit:
-    """One unit in training, or about to be; `said` is why its process was ended, "" while it may live."""
+    """One unit in training, or about to be; `said` is why its process was ended, "" while it may live.
+
+    `since` is when it was handed out or began, by a clock that never goes backwards.
+    """
 
     work: Work
     place: Place | None
     silence: Silence
     said: str = ""
+    since: float = field(default_factory=time.monotonic)
 
 
 @contextmanager

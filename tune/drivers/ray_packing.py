@@ -3,15 +3,16 @@
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray import tune as ray_tune
 
 from tune.drivers.job import Job, log
 from tune.drivers.measuring import Measured, own_gpu, refuse_unused_gpu_hours, short_run
 from tune.drivers.packing import GpuSlots, Node, Packed, Packing, asked, detail_of, in_words, packing_from
+from tune.drivers.ray_nodes import Nodes
 from tune.errors import UserMistake
 from tune.failures import failure_class
 from tune.study import Study
@@ -22,7 +23,7 @@ _LOOK_S = 1.0
 _LONG_S = 60.0
 
 
-def gpu_slots(job: Job) -> GpuSlots | None:
+def gpu_slots(job: Job, nodes: Nodes) -> GpuSlots | None:
     """Returns the GPUs that trials are packed on; None where a study does not ask for that, or there is none to use.
 
     Types that the ledger does not know are measured, and what came of it is put there.
@@ -35,7 +36,7 @@ def gpu_slots(job: Job) -> GpuSlots | None:
     if study.resources.gpus_per_trial != "auto":
         return None
     cpus = study.resources.cpus_per_trial
-    with_gpu = [node for node in nodes() if node.gpus]
+    with_gpu = [node for node in machines(nodes) if node.gpus]
     there = {node.kind for node in with_gpu if node.cpus >= cpus}
     if with_gpu and not there:
         most = max(node.cpus for node in with_gpu)
@@ -45,35 +46,12 @@ def gpu_slots(job: Job) -> GpuSlots | None:
     packing = _packing(job, there)
     used = [kind for kind in there if kind not in packing or packing[kind].trials]
     refuse_unused_gpu_hours(study, len(used))
-    return GpuSlots(packing, cpus, _Nodes()) if used else None
+    return GpuSlots(packing, cpus, partial(machines, nodes)) if used else None
 
 
-def placed(config: Mapping[str, Any], cpus: float) -> ray_tune.PlacementGroupFactory:
-    """Returns what Tune is to ask for, given the configuration that the searcher has suggested."""
-    return ray_tune.PlacementGroupFactory([asked(cpus, config["gpu"], config["manner"]["gpus"])])
-
-
-def nodes() -> list[Node]:
-    """Returns the machines of the cluster that live."""
-    found = []
-    for node in ray.nodes():
-        has = node["Resources"]
-        if node["Alive"]:
-            kind = next((name.removeprefix(_TYPE) for name in sorted(has) if name.startswith(_TYPE)), "")
-            found.append(Node(has.get("CPU", 0.0), has.get("GPU", 0.0), kind))
-    return found
-
-
-class _Nodes:
-    """The machines, asked for once a second at most."""
-
-    def __init__(self) -> None:
-        self._nodes, self._asked = nodes(), time.monotonic()
-
-    def __call__(self) -> list[Node]:
-        if time.monotonic() - self._asked > _LOOK_S:
-            self._nodes, self._asked = nodes(), time.monotonic()
-        return self._nodes
+def machines(nodes: Nodes) -> list[Node]:
+    """Returns what the machines of the cluster that live offer to packing."""
+    return [Node(one.total.get("CPU", 0.0), one.total.get("GPU", 0.0), one.accelerator) for one in nodes.now]
 
 
 def _packing(job: Job, kinds: Collection[str]) -> Packing:

@@ -1,15 +1,14 @@
 """The Ray driver: Ray Tune is the muscle, the ledger stays the truth.
 
-Each unit of work, or part of one (`tune.drivers.placement`), is one trial of Ray's: Tune starts it on a free slot (in
-an actor that is reused from one to the next), and it ends when its last epoch is in the ledger. A promoted trial comes
-back as a new unit, which loads its checkpoint like any trial of an interrupted study; so there is one way to continue,
-and nothing of Tune's own state is ever needed again. A fresh `Tuner` is made per process.
+Each unit of work is one trial of Ray's: Tune starts it on a free slot (in an actor that is reused from one to the
+next), and it ends when its last epoch is in the ledger. A promoted trial comes back as a new unit, which loads its
+checkpoint like any trial of an interrupted study; so there is one way to continue, and nothing of Tune's own state is
+ever needed again. A fresh `Tuner` is made per process.
 """
 
 import errno
 import logging
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-import ray
 from ray import tune as ray_tune
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
@@ -27,18 +25,21 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from tune.drivers.job import SCRATCH, Job, log
-from tune.drivers.packing import GpuSlots, detail_of, in_words
+from tune.drivers.pace import Paces
+from tune.drivers.packing import GpuSlots, asked, detail_of, in_words
+from tune.drivers.ray_connection import cluster
 from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
-from tune.drivers.ray_packing import gpu_slots, placed
-from tune.drivers.ray_processes import groups_of_their_own
+from tune.drivers.ray_headway import Headway
+from tune.drivers.ray_moves import Moves
+from tune.drivers.ray_nodes import Nodes, request
+from tune.drivers.ray_packing import gpu_slots
 from tune.drivers.unit import Death, Manner, News, Report, Unit, Unsaved
-from tune.errors import UserMistake
+from tune.ledger.driving import forget
 from tune.optimizer import Work
 from tune.study import Study
 from tune.trainer import load_trainer
 
 _REPORT_EVERY_S = 1.0
-_ANSWER_S = 5.0
 
 
 class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
@@ -115,43 +116,56 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
     """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
 
     def __init__(
-        self, job: Job, settings: Mapping[str, Any], slots: int, watch: Watch, gpus: GpuSlots | None = None
+        self,
+        job: Job,
+        settings: Mapping[str, Any],
+        nodes: Nodes,
+        watch: Watch,
+        moves: Moves,
+        *,
+        gpus: GpuSlots | None,
     ) -> None:
         super().__init__(metric="training_iteration", mode="max")
-        self._job, self._settings, self._slots, self._watch, self._gpus = job, settings, slots, watch, gpus
+        self._job, self._settings, self._nodes, self._watch = job, settings, nodes, watch
+        self._moves, self._gpus = moves, gpus
         self.works: dict[str, Work] = {}
         self.failure: Exception | None = None
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the configuration of the next unit, None for not now, FINISHED when the study is over."""
-        optimizer = self._job.optimizer
         if self.failure is not None or self._job.should_stop():
             return str(Searcher.FINISHED)
-        settings = self._place(trial_id)
-        if settings is None:
+        place = self._place(trial_id)
+        if place is None:
+            self._moves.wanted()
             return None
-        slots = self._slots if self._gpus is None else max(self._gpus.total, self._job.busy + 1)
+        slots = self._nodes.slots if self._gpus is None else self._gpus.total
         try:
-            work = self._job.next_work(slots)
+            work = self._job.next_work(max(slots, self._job.busy + 1))  # nodes may have left meanwhile
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
             self.failure = error
             return str(Searcher.FINISHED)
         if work is None:
             self.ended(trial_id)
-            return None if optimizer.in_flight else str(Searcher.FINISHED)
+            if self._gpus is None:  # a packed unit is bound to its type of GPU, and stays where it is
+                self._moves.unwanted()
+            return None if self._job.optimizer.in_flight else str(Searcher.FINISHED)
+        self._moves.wanted()
         self.works[trial_id] = work
         self._watch.handed_out(trial_id, work)
-        return {**settings, "work": {**asdict(work), "seeds": list(work.seeds)}}
+        avoid = self._moves.avoided(work) if self._gpus is None else []
+        return {**self._settings, **place, "avoid": avoid, "work": {**asdict(work), "seeds": list(work.seeds)}}
 
     def _place(self, trial_id: str) -> Mapping[str, Any] | None:
-        """Returns the settings of a unit on the slot that it gets; None when none is free."""
+        """Returns what a unit asks Ray for, as settings of its own; None when no slot is free."""
         if self._gpus is None:
-            return self._settings if self._job.busy < self._slots else None
+            return {"asked": self._nodes.asked} if self._job.busy < self._nodes.slots else None
         taken = self._gpus.take(trial_id)
         if taken is None:
             return None
         kind, packed = taken
-        return {**self._settings, "gpu": kind, "manner": {**self._settings["manner"], "gpus": packed.gpus}}
+        manner = {**self._settings["manner"], "gpus": packed.gpus}
+        return {"asked": asked(self._gpus.cpus, kind, packed.gpus), "manner": manner}
 
     def ended(self, trial_id: str, *, out_of_memory: bool = False) -> None:
         """Takes note that a unit holds its slot no more; one that ran out of memory had too many neighbours."""
@@ -174,21 +188,25 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
 class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray ships no types
     """Puts results into the ledger and tells Tune what became of the trial."""
 
-    def __init__(self, job: Job, searcher: LedgerSearcher, watch: Watch) -> None:
+    def __init__(self, job: Job, searcher: LedgerSearcher, watch: Watch, moves: Moves) -> None:
         super().__init__()
-        self._job, self._searcher, self._watch = job, searcher, watch
+        self._job, self._searcher, self._watch, self._moves = job, searcher, watch, moves
 
     def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
-        """Records epochs; ends the unit when it is done or dead, pauses it when the study is to stop."""
+        """Records epochs; ends the unit when it is done or dead, pauses it when it is to move or the study to stop."""
         job, work = self._job, self._searcher.works[trial.trial_id]
         if "place" in result:
             self._watch.began(trial.trial_id, work, result["place"])
-        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
+            self._moves.paces.began(trial.trial_id, work, result["place"].node)
+        held_s = [item.held_s for item in result["news"] if isinstance(item, Report)]
+        self._watch.heard(trial.trial_id, held_s)
+        self._moves.paces.heard(trial.trial_id, held_s)
         with self._ending_in_order():
             job.take(work, result["news"])
             if job.trains(work) and self._searcher.failure is None and not job.should_stop():
-                return str(TrialScheduler.CONTINUE)
+                return str(TrialScheduler.PAUSE if self._moves.away(trial.trial_id, work) else TrialScheduler.CONTINUE)
         self._watch.ended(trial.trial_id)
+        self._moves.paces.ended(trial.trial_id)
         with self._ending_in_order():
             self._searcher.ended(trial.trial_id, out_of_memory=_ran_out_of_memory(result["news"]))
             if not job.trains(work):
@@ -202,6 +220,8 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         When the study is to stop it is no death of the trial's: the signal went to the actor as well.
         """
         work = self._searcher.works[trial.trial_id]
+        self._moves.left(trial.trial_id)
+        self._moves.paces.ended(trial.trial_id)
         # Not get_error(), which looks where the file is copied to only later.
         said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         death = self._watch.death(trial.trial_id, said)
@@ -224,39 +244,37 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
             self._searcher.failure = self._searcher.failure or error
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
-        """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go."""
-        trials = tune_controller.get_live_trials()
-        for trial in [trial for trial in trials if trial.status == RayTrial.PAUSED]:
-            tune_controller.stop_trial(trial)
+        """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go.
+
+        So is one whose only other nodes have gone while it waited to move there.
+        """
+        trials = list(tune_controller.get_live_trials())
+        for trial in trials:
+            if trial.status == RayTrial.PAUSED:
+                moving = self._moves.left(trial.trial_id) is not None
+            elif trial.status == RayTrial.PENDING and trial.config["avoid"]:
+                moving = not self._moves.possible(trial.config["avoid"])
+            else:
+                continue
+            if moving:
+                self._hand_back(trial.trial_id)
+            if moving or trial.status == RayTrial.PAUSED:
+                tune_controller.stop_trial(trial)
         return next((trial for trial in trials if trial.status == RayTrial.PENDING), None)
+
+    def _hand_back(self, trial_id: str) -> None:
+        """Has the work of a unit handed out again, from where it was saved."""
+        work = self._searcher.works[trial_id]
+        self._watch.ended(trial_id)
+        self._moves.paces.ended(trial_id)
+        with self._ending_in_order():
+            self._searcher.ended(trial_id)
+            self._job.optimizer.ledger.look_again(work.trial)
+            self._job.released(work)
 
 
 def _ran_out_of_memory(news: Sequence[News]) -> bool:
     return any(isinstance(item, Death) and item.kind == "out_of_memory" for item in news)
-
-
-@contextmanager
-def cluster(study: Study, address: str | None = None) -> Iterator[int]:
-    """Connects to Ray, or starts it here for as long as this is entered; entered within itself it is the same Ray.
-
-    Args:
-        study: Says what one trial occupies.
-        address: Of a running Ray cluster; None starts Ray on this machine.
-
-    Yields:
-        How many trials fit at once.
-
-    Raises:
-        UserMistake: If the cluster cannot be reached, or has no room for one trial.
-    """
-    began_here = not ray.is_initialized()
-    if began_here:
-        _connect(address)
-    try:
-        yield _slots(study)
-    finally:
-        if began_here:
-            ray.shutdown()
 
 
 def drive(job: Job, address: str | None = None) -> None:
@@ -267,25 +285,31 @@ def drive(job: Job, address: str | None = None) -> None:
         address: Of a running Ray cluster; None starts Ray on this machine for as long as the study runs.
 
     Raises:
-        UserMistake: If the cluster cannot be reached, or has no room for one trial.
+        UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
         StudyStopped: If the study cannot go on.
     """
     study, folder = job.optimizer.study, job.optimizer.ledger.folder
     scratch = folder.resolve() / SCRATCH
-    with cluster(study, address) as slots:
+    with cluster(study, address) as nodes:
         _send_to_log(logging.getLogger("ray"))
-        gpus = gpu_slots(job)
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots if gpus is None else gpus.total)
-        watch = Watch(job)
-        searcher = LedgerSearcher(job, _settings(study, folder), slots, watch, gpus)
-        resources = partial(placed, cpus=study.resources.cpus_per_trial)
+        gpus = gpu_slots(job, nodes)
+        slots = nodes.slots if gpus is None else gpus.total
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once
+        watch = Watch(job, nodes)
+        moves = Moves(nodes, Paces(), lambda: watch.resting)
+        searcher = LedgerSearcher(job, _settings(study, folder), nodes, watch, moves, gpus=gpus)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
         tuner = ray_tune.Tuner(
-            ray_tune.with_resources(trainable, resources),
+            ray_tune.with_resources(trainable, request),
             tune_config=ray_tune.TuneConfig(
-                num_samples=-1, search_alg=searcher, scheduler=LedgerScheduler(job, searcher, watch), reuse_actors=True
+                num_samples=-1,
+                search_alg=searcher,
+                scheduler=LedgerScheduler(job, searcher, watch, moves),
+                reuse_actors=True,
             ),
-            run_config=ray_tune.RunConfig(name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch]),
+            run_config=ray_tune.RunConfig(
+                name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch, Headway(watch, nodes, folder)]
+            ),
         )
         try:
             with every_death_is_an_actors():
@@ -293,6 +317,8 @@ def drive(job: Job, address: str | None = None) -> None:
         except Exception:
             if searcher.failure is None:  # else it is of what came before, such as a full disk
                 raise
+        finally:
+            forget(folder)
     if searcher.failure is not None:
         raise searcher.failure
 
@@ -305,48 +331,4 @@ def _send_to_log(theirs: logging.Logger) -> None:
 
 
 def _settings(study: Study, folder: Path) -> dict[str, Any]:
-    manner = asdict(Manner.of(study, folder))
-    return {"trainer": study.trainer, "manner": manner, "gpu": "", "paths": [str(Path.cwd())]}
-
-
-def _connect(address: str | None) -> None:
-    _refuse_silence(address)
-    here = {"include_dashboard": False} if address is None else {}
-    try:
-        # "local", because without an address Ray would join whatever cluster it finds running on this machine.
-        with groups_of_their_own():
-            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserMistake(
-            f"--address: Ray on {address or 'this machine'} cannot be used: {first}; a cluster that wants a token "
-            "wants its own (RAY_AUTH_TOKEN, or ~/.ray/auth_token), see docs/cluster.md"
-        ) from error
-
-
-def _refuse_silence(address: str | None) -> None:
-    """Ray waits for minutes where nobody listens; a look at the port takes seconds."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
-    if not (colon and port.isdigit()):
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
-    except (OSError, OverflowError) as error:
-        raise UserMistake(
-            f"--address: nobody answers at {address}: {error}; give the address that `ray start --head` printed"
-        ) from None
-
-
-def _slots(study: Study) -> int:
-    """Returns how many trials fit on the cluster at once."""
-    have = ray.cluster_resources()
-    asked = {"CPU": study.resources.cpus_per_trial, "GPU": study.resources.gpus}
-    slots = min(int(have.get(name, 0) / amount) for name, amount in asked.items() if amount)
-    if slots < 1:
-        wants = " and ".join(f"{amount:g} {name}" for name, amount in asked.items() if amount)
-        has = ", ".join(f"{have.get(name, 0):g} {name}" for name in asked)
-        raise UserMistake(
-            f"resources: one trial asks for {wants}, the cluster has {has}; lower resources.cpus_per_trial or "
-            "resources.gpus_per_trial, or give --address of a larger cluster"
-        )
-    return slots
+    return {"trainer": study.trainer, "manner": asdict(Manner.of(study, folder)), "paths": [str(Path.cwd())]}

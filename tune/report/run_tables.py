@@ -203,5 +203,5 @@ def _gpu_hours(found: Cost) -> str:
 
 
 def _energy(results: Results) -> str:
-    energy = energy_kwh(results.curves, results.study.resources.gpus_per_trial)
+    energy = energy_kwh(results.curves)
     return "not measured" if energy is None else wording.number(energy, 3)

@@ -83,20 +83,17 @@ def runs_of(ledger: Ledger, curves: pa.Table) -> list[Run]:
 _COLUMNS = ("train_loss", "test_loss", "seconds", "gpu_utilisation", "gpu_memory_mib", "samples_per_second")
 
 
-def energy_kwh(curves: pa.Table, gpus_per_trial: float) -> float | None:
-    """Returns the energy that the GPUs took while trials trained; None where no power was measured.
+def energy_kwh(curves: pa.Table) -> float | None:
+    """Returns the energy that the GPUs took while trials held them; None where no power was measured.
 
-    NVML tells the power of a whole board: where trials share one, each is charged with the part that it asked for, and
-    where a trial has several, all are taken to draw what the measured one does. Seeds that train together share an
-    epoch, which counts once.
+    NVML tells the power of a whole board: where trials share one, each is charged with the part that it held
+    (`gpu_seconds`), and where a trial has several, all are taken to draw what the measured one does.
     """
-    if not {"seconds", "gpu_power_w"} <= set(curves.column_names) or not gpus_per_trial:
+    if not {"gpu_seconds", "gpu_power_w"} <= set(curves.column_names):
         return None
-    rows = curves.select(["trial", "epoch", "seconds", "gpu_power_w"])
-    apart = rows.group_by(["trial", "epoch", "seconds", "gpu_power_w"]).aggregate([])
-    joules = _column(apart, "seconds") * _column(apart, "gpu_power_w")
+    joules = _column(curves, "gpu_seconds") * _column(curves, "gpu_power_w")
     known = joules[np.isfinite(joules)]
-    return float(known.sum()) * gpus_per_trial / _J_PER_KWH if known.size else None
+    return float(known.sum()) / _J_PER_KWH if known.size else None
 
 
 def curve_of(curves: pa.Table, trial: int) -> Mapping[int, Mapping[str, np.ndarray]]:

@@ -1,5 +1,6 @@
 """The state of a study at this moment, for people and, as JSON, for programs (`docs/status.md` says every key)."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tune.ledger import Decision, Ledger, Trial
+from tune.ledger.driving import Driving
 from tune.ledger.records import STATES
 from tune.report import wording
+from tune.report.cluster import driver_keys, driver_lines
 from tune.report.results import cost_of, failed_seeds, failure_counts
 from tune.sizes import show_size
 from tune.standings import Standing, incumbent, scored_baseline, standings
@@ -46,6 +49,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
         "failure_classes": failure_counts(ledger),
+        "driver": driver_keys(Driving.read(ledger.folder), time.time()),
     }
     plain: dict[str, Any] = _plain(said)
     return plain
@@ -78,6 +82,7 @@ def print_status(ledger: Ledger, console: Console) -> None:
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
         *_failures(ledger),
+        *driver_lines(Driving.read(ledger.folder), ledger.live, time.time()),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)

@@ -233,13 +233,12 @@ def test_a_price_becomes_money(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_energy_counts_an_epoch_once() -> None:
     """Seeds that train together share an epoch's power; a trial with half a GPU is charged with half."""
-    rows = [(0, 1, 1, 3600.0, 400.0), (0, 12, 1, 3600.0, 400.0), (1, 1, 1, 1800.0, 200.0), (1, 1, 2, 1800.0, None)]
-    names = ("trial", "seed", "epoch", "seconds", "gpu_power_w")
+    rows = [(0, 1, 1, 1800.0, 400.0), (0, 12, 1, 1800.0, 400.0), (1, 1, 1, 1800.0, 200.0), (1, 1, 2, 1800.0, None)]
+    names = ("trial", "seed", "epoch", "gpu_seconds", "gpu_power_w")
     curves = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-    assert energy_kwh(curves, 1.0) == pytest.approx(0.5)
-    assert energy_kwh(curves, 0.5) == pytest.approx(0.25)
-    assert energy_kwh(curves.drop(["gpu_power_w"]), 1.0) is None
-    assert energy_kwh(curves, 0) is None
+    assert energy_kwh(curves) == pytest.approx(0.5)
+    assert energy_kwh(curves.drop(["gpu_power_w"])) is None
+    assert energy_kwh(curves.drop(["gpu_seconds"])) is None
 
 
 def test_what_one_seed_would_have_chosen(tmp_path: Path) -> None:

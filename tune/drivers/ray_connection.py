@@ -1,0 +1,75 @@
+"""The connection to a Ray cluster, or a Ray of our own for as long as one study runs."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from tune.drivers.ray_nodes import Nodes
+from tune.drivers.ray_processes import groups_of_their_own
+from tune.errors import UserMistake
+from tune.study import Study
+
+_ANSWER_S = 5.0
+_CLIENT = "ray://"
+
+
+@contextmanager
+def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
+    """Connects to Ray, or starts it here for as long as this is entered; entered within itself it is the same Ray.
+
+    Args:
+        study: Says what one trial occupies.
+        address: Of a running Ray cluster; None starts Ray on this machine.
+
+    Yields:
+        Its nodes.
+
+    Raises:
+        UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
+    """
+    began_here = not ray.is_initialized()
+    if began_here:
+        _connect(address)
+    try:
+        nodes = Nodes(study.resources)
+        nodes.refuse_none()
+        yield nodes
+    finally:
+        if began_here:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    if (address or "").startswith(_CLIENT):
+        raise UserMistake(
+            f"--address: {address} is the address of Ray's client, which would run the search away from the study's "
+            "folder; run this command on the cluster, or have it run there by `ray job submit`, with --address auto "
+            "(docs/cluster.md)"
+        )
+    _refuse_silence(address)
+    here = {"include_dashboard": False} if address is None else {}
+    try:
+        # "local", because without an address Ray would join whatever cluster it finds running on this machine.
+        with groups_of_their_own():
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserMistake(
+            f"--address: Ray on {address or 'this machine'} cannot be used: {first}; a cluster that wants a token "
+            "wants its own (RAY_AUTH_TOKEN, or ~/.ray/auth_token), see docs/cluster.md"
+        ) from error
+
+
+def _refuse_silence(address: str | None) -> None:
+    """Ray waits for minutes where nobody listens; a look at the port takes seconds."""
+    host, colon, port = (address or "").rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserMistake(
+            f"--address: nobody answers at {address}: {error}; give the address that `ray start --head` printed"
+        ) from None
