@@ -231,8 +231,8 @@ def test_a_price_becomes_money(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "have no GPU (resources.gpus_per_trial is 0)" in capsys.readouterr().err
 
 
-def test_energy_counts_an_epoch_once() -> None:
-    """Seeds that train together share an epoch's power; a trial with half a GPU is charged with half."""
+def test_energy_goes_by_the_share_of_a_gpu() -> None:
+    """A board draws its power for whoever holds it: each run is charged for the GPU-seconds that were its share."""
     rows = [(0, 1, 1, 1800.0, 400.0), (0, 12, 1, 1800.0, 400.0), (1, 1, 1, 1800.0, 200.0), (1, 1, 2, 1800.0, None)]
     names = ("trial", "seed", "epoch", "gpu_seconds", "gpu_power_w")
     curves = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
