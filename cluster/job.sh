@@ -88,7 +88,7 @@ address_here() {
 
 start_head() {
     local tries
-    shielded bash "$here/node.sh" head "$address" "$scratch" "$shared/token" "$cpus" &>"$shared/head.log" &
+    shielded exec bash "$here/node.sh" head "$address" "$scratch" "$shared/token" "$cpus" &>"$shared/head.log" &
     ray+=($!)
     for ((tries = start_s * 5; tries > 0; tries--)); do
         [ ! -s "$scratch/ray_current_cluster" ] || return 0
@@ -126,7 +126,7 @@ cluster=$(<"$scratch/ray_current_cluster")
 start_others
 code=130
 if [ -z "$asked" ]; then
-    shielded latent-tune run "$@" --address "$cluster" &
+    shielded exec latent-tune run "$@" --address "$cluster" &
     driver=$!
     [ -z "$asked" ] || ask "$asked" # it came between these two lines
     code=0

@@ -21,8 +21,10 @@ unset RAY_ADDRESS RAY_AUTH_TOKEN # of the shell from which the job was submitted
 options=(--block --disable-usage-stats "--num-cpus=$cpus" --min-worker-port=0 --max-worker-port=0
     --dashboard-agent-listen-port=0)
 if [ "$role" = head ]; then
-    options+=(--head "--node-ip-address=$address" --port=0 --ray-client-server-port=0 --include-dashboard=false
-        "--temp-dir=$folder")
+    # The one port that Ray does not choose by itself, of a server that nobody here uses and that cannot be left out.
+    unused=$(python -c 'import socket; print(socket.create_server(("", 0)).getsockname()[1])')
+    options+=(--head "--node-ip-address=$address" --port=0 "--ray-client-server-port=$unused"
+        --include-dashboard=false "--temp-dir=$folder")
 else
     options+=("--address=$address")
 fi
