@@ -26,7 +26,7 @@ fi
 
 # The environment of the repository, where it has one; otherwise whatever `latent-tune` and `ray` the job finds.
 PATH=$here/../.venv/bin:$PATH
-unset RAY_ADDRESS RAY_AUTH_TOKEN
+unset RAY_ADDRESS RAY_AUTH_TOKEN RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER # of the shell from which it was submitted
 
 start_s=120                     # how long hosts may take to start Ray
 shared=$PWD/.latent-tune-$job   # the working directory is one that every host sees
@@ -78,10 +78,6 @@ leave() {
 
 # The address by which other hosts reach this one: its name may stand for 127.0.1.1 here.
 address_here() {
-    if [ ${#hosts[@]} -eq 1 ]; then
-        echo 127.0.0.1
-        return
-    fi
     { getent ahostsv4 "${hosts[0]}" || true; hostname -I | tr ' ' '\n'; } |
         awk '$1 ~ /^[0-9.]+$/ && $1 !~ /^127\./ && !found {print $1; found = 1}'
 }
@@ -105,7 +101,7 @@ start_others() {
     shielded start_elsewhere bash "$here/node.sh" join "$cluster" "$scratch" "$shared/token" &>"$shared/others.log" &
     ray+=($!)
     python "$here/joined.py" "$cluster" "${#hosts[@]}" "$start_s" & # a study starts without a host that takes too long
-    wait_for $! || true
+    wait_for $! || cat -- "$shared/others.log" >&2
 }
 
 mkdir -p -- "$shared"
@@ -115,7 +111,12 @@ rm -f -- "$shared/token"
 od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$shared/token" # the umask makes it ours alone
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$shared/token
 
-address=${LATENT_TUNE_HEAD_ADDRESS:-$(address_here)}
+if [ ${#hosts[@]} -eq 1 ]; then
+    address=127.0.0.1
+    export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 # Ray's name for: listen on 127.0.0.1 only
+else
+    address=${LATENT_TUNE_HEAD_ADDRESS:-$(address_here)}
+fi
 if [ -z "$address" ]; then
     say "no address by which other hosts reach ${hosts[0]}; set LATENT_TUNE_HEAD_ADDRESS" >&2
     leave 2

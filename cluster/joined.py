@@ -1,4 +1,4 @@
-"""Waits until so many nodes have joined a Ray cluster, or until it has taken too long: ADDRESS NODES SECONDS."""
+"""Waits until so many nodes have joined a Ray cluster, with exit code 1 if that takes too long: ADDRESS NODES SECONDS."""
 
 import sys
 import time
@@ -11,3 +11,4 @@ end = time.monotonic() + patience_s
 while (joined := sum(node["Alive"] for node in ray.nodes())) < wanted and time.monotonic() < end:
     time.sleep(0.5)
 print(f"{joined} of {wanted} nodes in the Ray cluster at {address}")
+sys.exit(joined < wanted)

@@ -14,7 +14,7 @@ role=$1 address=$2 folder=$3 token=$4 cpus=$5
 [ "$cpus" != - ] || cpus=$SLURM_CPUS_ON_NODE
 
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$token
-unset RAY_ADDRESS RAY_AUTH_TOKEN # of the shell from which the job was submitted
+unset RAY_ADDRESS RAY_AUTH_TOKEN # of the shell from which it was submitted
 
 # Any port will do, and other jobs on this host may hold the usual ones. The folder has a name that nobody can guess
 # (its path stays short, because Ray puts sockets below it).
@@ -28,8 +28,7 @@ if [ "$role" = head ]; then
 else
     options+=("--address=$address")
 fi
-# Ray's name for: listen on 127.0.0.1 only. A job on one host needs no more.
-[[ $address != 127.0.0.1* ]] || export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0
+made=$([ -e "$folder" ] || echo "$folder") # what is there already is another's
 
 # Batch systems send these to warn of the time limit, some of them to every process. What is ignored stays so in Ray.
 trap '' USR1 USR2
@@ -39,4 +38,4 @@ trap 'kill -TERM "$ray" 2>/dev/null || true' TERM INT HUP
 while kill -0 "$ray" 2>/dev/null; do
     wait "$ray" || true # a signal ends the wait, not Ray
 done
-rm -rf -- "$folder"
+[ -z "$made" ] || rm -rf -- "$made"

@@ -40,7 +40,7 @@ class Job:
         self._slurm, self.cwd = slurm, cwd
         self.number = slurm.submit(
             "--nodes=2", "--cpus-per-task=2", *options, str(SCRIPT / "slurm.sh"), "study.yaml",
-            cwd=cwd, PATH=program_path(), PYTHONPATH=str(ROOT), LATENT_TUNE_HEAD_ADDRESS="127.0.0.1",
+            cwd=cwd, PATH=program_path(), PYTHONPATH=str(ROOT),
             QUADRATIC_LOG=str(cwd / "log"), RAY_AUTH_TOKEN="of the submitting shell, and not for this cluster",
         )  # fmt: skip
 
@@ -120,7 +120,7 @@ def test_a_cancelled_job_leaves_nothing_behind(slurm: Slurm, tmp_path: Path) -> 
 def test_the_users_mistake_is_not_tried_again(slurm: Slurm, tmp_path: Path) -> None:
     """A study that cannot be read fails the job with exit code 2 and one message, in its first run."""
     write_study(tmp_path, space={"x": {"uniform": [1, 0]}})
-    job = Job(slurm, tmp_path, "--nodes=1", "--time=2")
+    job = Job(slurm, tmp_path, "--nodes=1")
     assert job.ended() == ("FAILED", "2:0")
     assert "space.x" in job.said()
     assert "run 2" not in job.said()

@@ -172,7 +172,8 @@ class Slurm:
             )
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, **self.environment, "PATH": _PATH}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TUNE_"))}
+        return {**inherited, **self.environment, "PATH": _PATH}
 
 
 def _free_ports(count: int) -> list[int]:
