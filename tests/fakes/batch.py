@@ -19,7 +19,7 @@ class Placed(Quadratic):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         with Path(os.environ["QUADRATIC_LOG"]).with_name("places").open("a") as file:
-            file.write(os.environ["SLURMD_NODENAME"] + "\\n")
+            file.write(os.environ.get("SLURMD_NODENAME") or os.environ["FAKE_HOST"] + "\\n")
 '''
 
 
