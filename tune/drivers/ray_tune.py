@@ -28,6 +28,7 @@ from ray.tune.search import Searcher
 
 from tune.drivers.job import SCRATCH, Job, log
 from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
+from tune.drivers.ray_package import runtime_env
 from tune.drivers.ray_processes import groups_of_their_own
 from tune.drivers.unit import Manner, News, Report, Unit, Unsaved
 from tune.errors import UserMistake
@@ -220,7 +221,7 @@ def cluster(study: Study, address: str | None = None) -> Iterator[int]:
     """
     began_here = not ray.is_initialized()
     if began_here:
-        _connect(address)
+        _connect(address, study.trainer)
     try:
         yield _slots(study)
     finally:
@@ -276,13 +277,18 @@ def _settings(study: Study, folder: Path) -> dict[str, Any]:
     return {"trainer": study.trainer, "manner": asdict(Manner.of(study, folder)), "paths": [str(Path.cwd())]}
 
 
-def _connect(address: str | None) -> None:
+def _connect(address: str | None, trainer: str) -> None:
     _refuse_silence(address)
-    here = {"include_dashboard": False} if address is None else {}
+    ours = {"include_dashboard": False} if address is None else {"runtime_env": runtime_env(trainer, Path.cwd())}
     try:
         # "local", because without an address Ray would join whatever cluster it finds running on this machine.
         with groups_of_their_own():
-            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **ours)
+    except ray.exceptions.RuntimeEnvSetupError as error:
+        raise UserMistake(
+            f"--address: the code below {Path.cwd()} cannot be sent to the cluster: {error}; start from a folder that "
+            "holds your trainer and little else, or name what is too large in its .gitignore"
+        ) from error
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserMistake(
