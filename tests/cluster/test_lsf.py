@@ -27,15 +27,16 @@ def test_a_study_outlives_the_time_limit_of_its_job(tmp_path: Path) -> None:
     write_study(
         tmp_path,
         trainer="placed:Placed",
-        fixed={"sleep_s": 0.3},
+        fixed={},
         search={"method": "random", "trials": 8, "seed": 3},
-        rungs=[{"epochs": 15, "seeds": 2}],
+        rungs=[{"epochs": 30, "seeds": 2}],
     )
     with submitted(tmp_path) as job:
         until_trained(job, tmp_path, 12)
         assert (tmp_path / ".latent-tune-4711" / "token").stat().st_mode & 0o777 == 0o600
         job.warn()
         assert job.ended() == 75, job.said()
+        (tmp_path / "fast").touch()
         assert job.runs == 2
         assert job.ended() == 0, job.said()
         said = job.said()
@@ -43,7 +44,7 @@ def test_a_study_outlives_the_time_limit_of_its_job(tmp_path: Path) -> None:
     assert "run 2 of at most 50 on host1 host2" in said
     now, trained = status(tmp_path / "results" / "tiny"), Trained.read(tmp_path / "log")
     assert now["sessions"] == ["interrupted", "finished"]
-    assert (len(trained.lines), trained.distinct) == (8 * 15 * 2, 8 * 15 * 2)
+    assert (len(trained.lines), trained.distinct) == (8 * 30 * 2, 8 * 30 * 2)
     assert (now["seed_epochs_redone"], now["failures"]) == (0, {})
     assert set((tmp_path / "places").read_text().split()) == {"host1", "host2"}
     assert of_job(tmp_path) == []

@@ -75,13 +75,15 @@ def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path
     write_study(
         tmp_path,
         trainer="placed:Placed",
-        fixed={"sleep_s": 1.0},
+        fixed={},
         search={"method": "random", "trials": 8, "seed": 3},
-        rungs=[{"epochs": 40, "seeds": 2}],
+        rungs=[{"epochs": 60, "seeds": 2}],
     )
     # Slurm looks at limits twice a minute, and warns up to a minute early: after one minute of the two, or a little more.
     job = Job(slurm, tmp_path, "--time=2", "--signal=B:USR1@10")
     job.poll(lambda: "2 of 2 nodes in the Ray cluster" in job.said(), "two nodes")
+    job.poll(lambda: "queued again" in job.said(), "the end of its time")
+    (tmp_path / "fast").touch()
     assert job.ended() == ("COMPLETED", "0:0"), job.said()
     said = job.said()
     assert "run 1 of at most 50" in said
@@ -90,7 +92,7 @@ def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path
     assert "SIGTERM: saving the trials in flight" in said
     now, trained = status(tmp_path / "results" / "tiny"), Trained.read(tmp_path / "log")
     assert now["sessions"] == ["interrupted", "finished"]
-    assert (len(trained.lines), trained.distinct) == (8 * 40 * 2, 8 * 40 * 2)
+    assert (len(trained.lines), trained.distinct) == (8 * 60 * 2, 8 * 60 * 2)
     assert now["seed_epochs_redone"] == 0
     assert now["failures"] == {}
     assert set((tmp_path / "places").read_text().split()) == {"node1", "node2"}
@@ -100,7 +102,7 @@ def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path
 def test_a_cancelled_job_leaves_nothing_behind(slurm: Slurm, tmp_path: Path) -> None:
     """`scancel` ends the study and all of Ray, and the job is not queued again; a job for the same study goes on."""
     written_trainer(tmp_path)
-    write_study(tmp_path, trainer="placed:Placed", fixed={"sleep_s": 0.3}, storage={"checkpoints": "every_epoch"})
+    write_study(tmp_path, trainer="placed:Placed", fixed={}, storage={"checkpoints": "every_epoch"})
     job = Job(slurm, tmp_path)
     job.until_trained(6)
     token = tmp_path / f".latent-tune-{job.number}" / "token"
@@ -110,6 +112,7 @@ def test_a_cancelled_job_leaves_nothing_behind(slurm: Slurm, tmp_path: Path) -> 
     assert job.ended()[0] == "CANCELLED"
     assert "queued again" not in job.said()
     job.poll(lambda: of_job(tmp_path) == [], "the end of its processes")
+    (tmp_path / "fast").touch()
     again = Job(slurm, tmp_path, "--nodes=1")
     assert again.ended() == ("COMPLETED", "0:0"), again.said()
     now = status(tmp_path / "results" / "tiny")

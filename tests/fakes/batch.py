@@ -7,9 +7,10 @@ from pathlib import Path
 SCRIPT = Path(__file__).parents[2] / "cluster"
 
 _TRAINER = '''
-"""Trains as Quadratic does, and writes down the node on which it does."""
+"""Trains as Quadratic does, and writes down the node on which it does; slowly, until a file named `fast` lies here."""
 
 import os
+import time
 from pathlib import Path
 
 from tests.fakes.trainers import Quadratic
@@ -19,7 +20,12 @@ class Placed(Quadratic):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         with Path(os.environ["QUADRATIC_LOG"]).with_name("places").open("a") as file:
-            file.write(os.environ.get("SLURMD_NODENAME") or os.environ["FAKE_HOST"] + "\\n")
+            file.write((os.environ.get("SLURMD_NODENAME") or os.environ["FAKE_HOST"]) + "\\n")
+
+    def _epoch(self, seed):
+        if not Path(os.environ["QUADRATIC_LOG"]).with_name("fast").exists():
+            time.sleep(0.5)
+        return super()._epoch(seed)
 '''
 
 
