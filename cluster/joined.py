@@ -1,4 +1,4 @@
-"""Waits until so many nodes have joined a Ray cluster, with exit code 1 if that takes too long: ADDRESS NODES SECONDS."""
+"""Waits until so many nodes have joined a Ray cluster; exit code 1 if it takes too long: ADDRESS NODES SECONDS."""
 
 import sys
 import time

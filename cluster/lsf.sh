@@ -17,6 +17,7 @@ for ((i = 0; i < ${#granted[@]}; i += 2)); do
 done
 cpus=${slots[0]}
 
+# shellcheck disable=SC2317 # job.sh calls it
 start_elsewhere() {
     local i pids=()
     trap 'kill -TERM "${pids[@]}" 2>/dev/null || true' TERM INT HUP

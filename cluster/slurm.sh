@@ -20,6 +20,7 @@ here=$(dirname -- "${original%%/slurm.sh*}/slurm.sh")
 job=$SLURM_JOB_ID cpus=$SLURM_CPUS_ON_NODE
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 
+# shellcheck disable=SC2317 # job.sh calls it
 start_elsewhere() {
     local others=$((${#hosts[@]} - 1))
     # One that fails is no reason to end the others.

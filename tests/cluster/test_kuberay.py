@@ -42,7 +42,7 @@ def published() -> dict[str, Any]:
     place = os.environ.get("KUBERAY_CRD")
     if place is None:
         pytest.skip("KUBERAY_CRD does not name KubeRay's ray.io_rayjobs.yaml")
-    definition = yaml.load(Path(place).read_text(), Loader=yaml.CSafeLoader)  # noqa: S506 - safe, and written in C
+    definition = yaml.load(Path(place).read_text(), Loader=yaml.CSafeLoader)
     (version,) = (one for one in definition["spec"]["versions"] if one["name"] == "v1")
     schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
     schema["properties"]["metadata"] = {"type": "object", "additionalProperties": True}  # any object's
@@ -98,7 +98,7 @@ def test_nobody_gets_in_without_the_token(manifest: dict[str, Any]) -> None:
 
 
 def test_it_goes_on_where_it_stopped(manifest: dict[str, Any]) -> None:
-    """A process that failed is started again, with the study in a folder that outlives every pod and all of them see."""
+    """A process that failed is started again, with the study in a folder that outlives and serves every pod."""
     spec = manifest["spec"]
     assert spec["backoffLimit"] >= 1
     assert spec["shutdownAfterJobFinishes"] is True

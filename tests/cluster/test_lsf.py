@@ -106,7 +106,9 @@ def test_arguments_stay_what_they_are(tmp_path: Path) -> None:
     folder = tmp_path / "it's $(touch oops) here"
     folder.mkdir()
     write_study(folder)
-    with submitted(folder, "study.yaml", "--set", "fixed={sleep_s: 0.0}", "--results", "a $b; c", hosts=("host1",)) as job:
+    with submitted(
+        folder, "study.yaml", "--set", "fixed={sleep_s: 0.0}", "--results", "a $b; c", hosts=("host1",)
+    ) as job:
         assert job.ended() == 0, job.said()
     assert (folder / "a $b; c" / "tiny" / "report.md").is_file()
     assert not list(tmp_path.rglob("oops"))

@@ -43,7 +43,7 @@ class Beside:
     def close(self):
         pass
 '''
-SETTINGS = '''
+SETTINGS = """
 import json
 from pathlib import Path
 
@@ -52,7 +52,7 @@ FLOOR = json.loads(Path(__file__).with_name("floor.json").read_text())
 
 def loss(x):
     return FLOOR + (x - 0.3) ** 2
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,9 @@ def test_a_study_runs_on_nodes_that_have_nothing_of_it(cluster: Cluster) -> None
     (cluster.hidden / "recording.npy").write_bytes(bytes(10**6))
     place = cluster.hidden.parent / "place"
     write_study(cluster.hidden, trainer="beside:Beside", fixed={}, recording={"place": str(place)})
-    said = latent_tune(cluster.hidden, "run", "study.yaml", "--address", cluster.address, "--results", str(cluster.results))
+    said = latent_tune(
+        cluster.hidden, "run", "study.yaml", "--address", cluster.address, "--results", str(cluster.results)
+    )
     assert said.code == 0, said.err
     now = status(cluster.results / "tiny")
     assert (now["state"], now["failures"]) == ("finished", {})

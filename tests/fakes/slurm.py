@@ -90,7 +90,11 @@ class Slurm:
     def __exit__(self, *error: object) -> None:
         if len(self._daemons) > 1:
             subprocess.run(
-                ["scancel", "--user=root", "--full"], env=self._environment(), capture_output=True, check=False, timeout=30
+                ["scancel", "--user=root", "--full"],
+                env=self._environment(),
+                capture_output=True,
+                check=False,
+                timeout=30,
             )
             self.poll(lambda: not self.said("squeue", "--noheader").strip(), "the jobs to end")
         for daemon in reversed(self._daemons):

@@ -35,8 +35,8 @@ def runtime_env(trainer: str, here: Path) -> dict[str, Any]:
         made |= {"working_dir": str(here), "excludes": [*_EXCLUDES, *environments]}
     if "py_modules" not in submitted:
         places = {_place(name) for name in ("tune", trainer.partition(":")[0].partition(".")[0])}
-        modules = [str(place) for place in sorted(places) if not place.is_relative_to(here) or "working_dir" not in made]
-        made |= {"py_modules": modules} if modules else {}
+        inside = {place for place in places if "working_dir" in made and place.is_relative_to(here)}
+        made |= {"py_modules": [str(place) for place in sorted(places - inside)]} if places - inside else {}
     return made
 
 
