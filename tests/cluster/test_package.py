@@ -17,8 +17,8 @@ from tune.drivers.ray_package import runtime_env
 
 pytestmark = pytest.mark.cluster
 
-TRAINER = '''
-"""Keeps the contract of a trainer; imports what lies beside it, and says where it runs."""
+TRAINER = """
+# Keeps the contract of a trainer; imports what lies beside it, and says where it runs.
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Beside:
 
     def close(self):
         pass
-'''
+"""
 SETTINGS = """
 import json
 from pathlib import Path

@@ -41,7 +41,7 @@ class Job:
         self.number = slurm.submit(
             "--nodes=2", "--cpus-per-task=2", *options, str(SCRIPT / "slurm.sh"), "study.yaml",
             cwd=cwd, PATH=program_path(), PYTHONPATH=str(ROOT),
-            QUADRATIC_LOG=str(cwd / "log"), RAY_AUTH_TOKEN="of the submitting shell, and not for this cluster",
+            QUADRATIC_LOG=str(cwd / "log"), RAY_AUTH_TOKEN="of the shell",  # noqa: S106 - and not of the cluster
         )  # fmt: skip
 
     @property
@@ -70,7 +70,7 @@ class Job:
 
 
 def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path) -> None:
-    """Before two minutes are up the study is saved and the job queued again; it goes on on two nodes and loses nothing."""
+    """Before two minutes are up the study is saved and the job queued again; it goes on and loses nothing."""
     written_trainer(tmp_path)
     write_study(
         tmp_path,
@@ -79,7 +79,7 @@ def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path
         search={"method": "random", "trials": 8, "seed": 3},
         rungs=[{"epochs": 60, "seeds": 2}],
     )
-    # Slurm looks at limits twice a minute, and warns up to a minute early: after one minute of the two, or a little more.
+    # Slurm looks at limits twice a minute, and warns up to a minute early: after one minute of the two.
     job = Job(slurm, tmp_path, "--time=2", "--signal=B:USR1@10")
     job.poll(lambda: "2 of 2 nodes in the Ray cluster" in job.said(), "two nodes")
     job.poll(lambda: "queued again" in job.said(), "the end of its time")

@@ -1,4 +1,4 @@
-"""A Slurm of one's own: a real controller and real node daemons, private to a folder, all on this machine's loopback."""
+"""A Slurm of one's own: a real controller and real node daemons, private to a folder, all on this machine."""
 
 import os
 import shutil
