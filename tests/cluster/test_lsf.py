@@ -29,6 +29,7 @@ def test_a_study_outlives_the_time_limit_of_its_job(tmp_path: Path) -> None:
         trainer="placed:Placed",
         fixed={},
         search={"method": "random", "trials": 8, "seed": 3},
+        seeds=[1, 2],
         rungs=[{"epochs": 30, "seeds": 2}],
     )
     with submitted(tmp_path) as job:

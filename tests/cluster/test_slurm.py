@@ -77,6 +77,7 @@ def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path
         trainer="placed:Placed",
         fixed={},
         search={"method": "random", "trials": 8, "seed": 3},
+        seeds=[1, 2],
         rungs=[{"epochs": 60, "seeds": 2}],
     )
     # Slurm looks at limits twice a minute, and warns up to a minute early: after one minute of the two.

@@ -1,8 +1,8 @@
 """A stand-in for LSF: it starts a job as LSF does, and signals every process of it, as LSF does. No daemon of LSF runs.
 
 What it knows of LSF is from IBM's documentation: the variables LSB_JOBID, LSB_MCPU_HOSTS and LSB_EXIT_REQUEUE;
-`blaunch HOST COMMAND` for the other hosts; `-wa USR1` before the time limit; `-Q 75`, which queues a job again that exits with 75;
-`bkill`, which sends SIGINT and then SIGTERM.
+`blaunch HOST COMMAND` for the other hosts; `-wa USR1` before the time limit; `-Q 75`, which queues a job
+again that exits with 75; `bkill`, which sends SIGINT and then SIGTERM.
 """
 
 import os
