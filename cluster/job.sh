@@ -33,7 +33,7 @@ shared=$PWD/.latent-tune-$job   # the working directory is one that every host s
 # Ray's files lie on each host's own disk. A name that nobody can guess; short, because sockets lie below it.
 scratch=/tmp/lt-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 asked=   # by whom the study was asked to stop: `limit` or `user`
-driver=  # its process
+driver=  # the process to stop
 ray=()   # the processes that keep Ray up
 
 say() { echo "latent-tune job $job: $*"; }
@@ -101,7 +101,9 @@ start_others() {
     shielded start_elsewhere bash "$here/node.sh" join "$cluster" "$scratch" "$shared/token" &>"$shared/others.log" &
     ray+=($!)
     python "$here/joined.py" "$cluster" "${#hosts[@]}" "$start_s" & # a study starts without a host that takes too long
-    wait_for $! || cat -- "$shared/others.log" >&2
+    driver=$! # until there is a study to stop
+    wait_for "$driver" || cat -- "$shared/others.log" >&2
+    driver=
 }
 
 mkdir -p -- "$shared"

@@ -70,7 +70,7 @@ class Job:
 
 
 def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path) -> None:
-    """Before two minutes are up the study is saved and the job queued again; it goes on and loses nothing."""
+    """Before its time is up the study is saved and the job queued again; it goes on and loses nothing."""
     written_trainer(tmp_path)
     write_study(
         tmp_path,
@@ -78,10 +78,10 @@ def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path
         fixed={},
         search={"method": "random", "trials": 8, "seed": 3},
         seeds=[1, 2],
-        rungs=[{"epochs": 60, "seeds": 2}],
+        rungs=[{"epochs": 120, "seeds": 2}],
     )
-    # Slurm looks at limits twice a minute, and warns up to a minute early: after one minute of the two.
-    job = Job(slurm, tmp_path, "--time=2", "--signal=B:USR1@10")
+    # Slurm looks at limits twice a minute, and warns up to a minute early: after two minutes of the three.
+    job = Job(slurm, tmp_path, "--time=3", "--signal=B:USR1@10")
     job.poll(lambda: "2 of 2 nodes in the Ray cluster" in job.said(), "two nodes")
     job.poll(lambda: "queued again" in job.said(), "the end of its time")
     (tmp_path / "fast").touch()
@@ -93,7 +93,7 @@ def test_a_study_outlives_the_time_limit_of_its_job(slurm: Slurm, tmp_path: Path
     assert "SIGTERM: saving the trials in flight" in said
     now, trained = status(tmp_path / "results" / "tiny"), Trained.read(tmp_path / "log")
     assert now["sessions"] == ["interrupted", "finished"]
-    assert (len(trained.lines), trained.distinct) == (8 * 60 * 2, 8 * 60 * 2)
+    assert (len(trained.lines), trained.distinct) == (8 * 120 * 2, 8 * 120 * 2)
     assert now["seed_epochs_redone"] == 0
     assert now["failures"] == {}
     assert set((tmp_path / "places").read_text().split()) == {"node1", "node2"}
