@@ -39,7 +39,8 @@ ray=()   # the processes that keep Ray up
 say() { echo "latent-tune job $job: $*"; }
 
 # Slurm tells this shell alone that its time is up, LSF every process of the job. Ray and the study ignore it: they are
-# stopped in their order, by this shell.
+# stopped in their order, by this shell. Under LSF that must be USR2: USR1 is one that Ray Tune listens for in the
+# study's process, whatever was ignored before, and ends at once without saving anything.
 ask() {
     asked=${asked:-$1}
     [ -z "$driver" ] || kill -TERM "$driver" 2>/dev/null || true

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A study as an LSF job on any number of hosts. From a directory that every host sees:
 #
-#   bsub -n 4 -R 'span[ptile=1]' -gpu num=1 -q gpu_a100 -W 4:00 -wa USR1 -wt 3 -Q 75 -o latent-tune-%J.log \
+#   bsub -n 4 -R 'span[ptile=1]' -gpu num=1 -q gpu_a100 -W 4:00 -wa USR2 -wt 3 -Q 75 -o latent-tune-%J.log \
 #       cluster/lsf.sh search_spaces/x.yaml [options]
 #
 # Three minutes before its time is up (-wa, -wt) the study saves its trials, and the job is queued again under the same

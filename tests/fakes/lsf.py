@@ -1,7 +1,7 @@
 """A stand-in for LSF: it starts a job as LSF does, and signals every process of it, as LSF does. No daemon of LSF runs.
 
 What it knows of LSF is from IBM's documentation: the variables LSB_JOBID, LSB_MCPU_HOSTS and LSB_EXIT_REQUEUE;
-`blaunch HOST COMMAND` for the other hosts; `-wa USR1` before the time limit; `-Q 75`, which queues a job
+`blaunch HOST COMMAND` for the other hosts; `-wa USR2` before the time limit; `-Q 75`, which queues a job
 again that exits with 75; `bkill`, which sends SIGINT and then SIGTERM.
 """
 
@@ -65,8 +65,8 @@ class Lsf:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def warn(self) -> None:
-        """Its time is nearly up: `-wa USR1`."""
-        os.killpg(self._process.pid, signal.SIGUSR1)
+        """Its time is nearly up: `-wa USR2`."""
+        os.killpg(self._process.pid, signal.SIGUSR2)
 
     def bkill(self) -> None:
         """The user ends it."""
