@@ -14,7 +14,8 @@ PYTEST := $(BIN)/python -m pytest
 # Two test suites at once would fight for the same cores, so -j changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-cluster test-browser chromium postgresql compiler hosts lint schema lock clean
+.PHONY: help setup demo test test-fast test-cluster test-browser chromium postgresql compiler hosts slurm lint schema \
+	lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -58,7 +59,7 @@ test: test-fast test-cluster test-browser  ## all tests, the fast ones first
 test-fast: $(STAMP) postgresql compiler  ## tests that need neither a cluster nor a browser
 	$(PYTEST) -m "not cluster and not browser and not gpu"
 
-test-cluster: $(STAMP) compiler hosts  ## tests that start a Ray cluster
+test-cluster: $(STAMP) compiler hosts slurm  ## tests that start a Ray cluster
 	$(PYTEST) -m "cluster and not browser and not gpu"
 
 test-browser: $(STAMP) chromium  ## tests that drive a real Chromium
@@ -92,6 +93,9 @@ hosts:  # what one machine needs to be several
 ifeq ($(wildcard /run/systemd/system),)
 	$(call install,openssh-server,/usr/sbin/sshd,openssh-client)
 endif
+
+slurm:  # Debian keeps its daemons off the PATH; their tests start their own
+	$(call install,slurmctld,/usr/sbin/slurmctld,slurmd slurm-client munge)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

@@ -3,10 +3,12 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
 
 from tune.drivers.ray_nodes import Nodes
+from tune.drivers.ray_package import runtime_env
 from tune.drivers.ray_processes import groups_of_their_own
 from tune.errors import UserMistake
 from tune.study import Study
@@ -31,7 +33,7 @@ def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
     """
     began_here = not ray.is_initialized()
     if began_here:
-        _connect(address)
+        _connect(address, study.trainer)
     try:
         nodes = Nodes(study.resources)
         nodes.refuse_none()
@@ -41,7 +43,7 @@ def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
             ray.shutdown()
 
 
-def _connect(address: str | None) -> None:
+def _connect(address: str | None, trainer: str) -> None:
     if (address or "").startswith(_CLIENT):
         raise UserMistake(
             f"--address: {address} is the address of Ray's client, which would run the search away from the study's "
@@ -49,11 +51,16 @@ def _connect(address: str | None) -> None:
             "(docs/cluster.md)"
         )
     _refuse_silence(address)
-    here = {"include_dashboard": False} if address is None else {}
+    ours = {"include_dashboard": False} if address is None else {"runtime_env": runtime_env(trainer, Path.cwd())}
     try:
         # "local", because without an address Ray would join whatever cluster it finds running on this machine.
         with groups_of_their_own():
-            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **ours)
+    except ray.exceptions.RuntimeEnvSetupError as error:
+        raise UserMistake(
+            f"--address: the code below {Path.cwd()} cannot be sent to the cluster: {error}; start from a folder that "
+            "holds your trainer and little else, or name what is too large in its .gitignore"
+        ) from error
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserMistake(

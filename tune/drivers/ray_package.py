@@ -1,0 +1,56 @@
+"""What a study needs to be imported, sent to every node of a Ray cluster; none of them need have latent-tune installed.
+
+Ray takes it from here once, keeps it at the cluster's head, and unpacks it on each node that trains. What the code
+imports in turn (Ray, torch and the other packages of `constraints.txt`) must be installed there.
+"""
+
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+_CODE = ("*.py", "*.so", "*.json", "*.toml", "*.yaml", "*.yml")
+# Whatever has a dot in its name is left out (recordings, archives, `.venv`, `.git`), unless it is code or settings; and
+# results are no code. A folder that can be imported has no dot. Ray leaves out what .gitignore excludes as well.
+_EXCLUDES = ["*.?*", *(f"!{pattern}" for pattern in _CODE), "results/", "__pycache__/", "node_modules/"]
+_SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Where `ray job submit` leaves the runtime environment that it was given."""
+
+
+def runtime_env(trainer: str, here: Path) -> dict[str, Any]:
+    """Returns Ray's runtime environment for a study on a cluster that runs elsewhere.
+
+    It holds the code below the working directory and, where they lie elsewhere, the package `tune` and the trainer's
+    own. A working directory or modules that `ray job submit` has sent are left as they are.
+
+    Args:
+        trainer: The study's, `package.module:Class`.
+        here: The working directory, from which trainers may be imported.
+    """
+    submitted = _submitted()
+    made: dict[str, Any] = {}
+    if "working_dir" not in submitted:
+        environments = [f"/{found.parent.name}/" for found in here.glob("*/pyvenv.cfg")]
+        made |= {"working_dir": str(here), "excludes": [*_EXCLUDES, *environments]}
+    if "py_modules" not in submitted:
+        places = {_place(name) for name in ("tune", trainer.partition(":")[0].partition(".")[0])}
+        inside = {place for place in places if "working_dir" in made and place.is_relative_to(here)}
+        made |= {"py_modules": [str(place) for place in sorted(places - inside)]} if places - inside else {}
+    return made
+
+
+def _place(module: str) -> Path:
+    """Returns the folder of a package, or the file of a module, as it is imported here."""
+    spec = find_spec(module)
+    assert spec is not None, module  # the trainer has been loaded by now
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations))).resolve()
+    assert spec.origin is not None, module
+    return Path(spec.origin).resolve()
+
+
+def _submitted() -> dict[str, Any]:
+    found = json.loads(os.environ.get(_SUBMITTED) or "{}")
+    environment: dict[str, Any] = found.get("runtime_env") or {}
+    return environment
