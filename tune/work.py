@@ -28,6 +28,7 @@ from tune.errors import (
 )
 from tune.growth import differences
 from tune.ledger import Ledger, SteadyClock, holds_study, refuse_growth, refuse_other
+from tune.ledger.shared_check import refuse_unusable
 from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
@@ -71,6 +72,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
         _present(Ledger.read(folder, clock=time.time), console)
         return 0
     refuse_low_space(study, folder)
+    refuse_unusable(study)
     recording = prepare_recording(trainer, study.recording)
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"

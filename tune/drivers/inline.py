@@ -27,7 +27,7 @@ def drive(job: Job) -> None:
 
 def _train(job: Job, work: Work) -> None:
     ledger = job.optimizer.ledger
-    unit = Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger.study, ledger.folder))
+    unit = Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger))
     try:
         with Watchdog(job, work) as watchdog:
             for item in unit.news():

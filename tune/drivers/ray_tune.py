@@ -31,6 +31,7 @@ from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, eve
 from tune.drivers.ray_processes import groups_of_their_own
 from tune.drivers.unit import Manner, News, Report, Unit, Unsaved
 from tune.errors import UserMistake
+from tune.ledger import Ledger
 from tune.optimizer import Work
 from tune.study import Study
 from tune.trainer import load_trainer
@@ -95,7 +96,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
         load = partial(load_trainer, self.config["trainer"])
         manner = Manner(**self.config["manner"])
-        self._log = dump_into(Path(manner.checkpoints).parent, work.trial)
+        self._log = dump_into(Path(manner.folder), work.trial)
         return Unit(load, self._recording, work, manner)
 
 
@@ -245,7 +246,7 @@ def drive(job: Job, address: str | None = None) -> None:
         _send_to_log(logging.getLogger("ray"))
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
         watch = Watch(job)
-        searcher = LedgerSearcher(job, _settings(study, folder), slots, watch)
+        searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), slots, watch)
         resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
         trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
         tuner = ray_tune.Tuner(
@@ -272,8 +273,8 @@ def _send_to_log(theirs: logging.Logger) -> None:
     theirs.propagate = False
 
 
-def _settings(study: Study, folder: Path) -> dict[str, Any]:
-    return {"trainer": study.trainer, "manner": asdict(Manner.of(study, folder)), "paths": [str(Path.cwd())]}
+def _settings(ledger: Ledger) -> dict[str, Any]:
+    return {"trainer": ledger.study.trainer, "manner": asdict(Manner.of(ledger)), "paths": [str(Path.cwd())]}
 
 
 def _connect(address: str | None) -> None:

@@ -38,7 +38,7 @@ class Bench:
         self.job = Job(self.optimizer, {}, Quadratic)
 
     def do(self, work: Work) -> None:
-        unit = Unit(lambda: Quadratic, {}, work, Manner.of(self.study, self.folder))
+        unit = Unit(lambda: Quadratic, {}, work, Manner.of(self.ledger))
         self.job.take(work, list(unit.news()))
 
     def run(self) -> None:
