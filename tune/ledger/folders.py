@@ -210,6 +210,7 @@ class ObjectFolder:
             target = f"{beside._at()}/{label}.{count}{one[len(name) :]}"
             with suppress(FileNotFoundError):  # an earlier try of the same had moved it
                 self._ask(partial(self._move, one, target), f"{one} cannot be moved to damaged/")
+        self.remove_empty(name)
         where = without_options(inside(beside.place, f"{label}.{count}"))
         log.warning("%s: %s; it lies in %s now", without_options(inside(self.place, name)), why, where)
 
