@@ -79,7 +79,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
     with (
         disk_troubles(folder, again),
         StopRequest(again) as should_stop,
-        _muscle(study, driver, address),
+        _muscle(study, folder, driver, address),
         _logged(folder / "latent-tune.log"),
     ):
         should_stop.listen()
@@ -194,7 +194,7 @@ def _close(ledger: Ledger, error: BaseException) -> None:
 
 
 @contextmanager
-def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
+def _muscle(study: Study, folder: Path, driver: str, address: str | None) -> Iterator[None]:
     """Has at hand what the driver needs; what it cannot have is said before anything is written."""
     if driver == "inline":
         yield
@@ -202,9 +202,11 @@ def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
     from tune.drivers.ray_environment import set_environment
 
     set_environment(address)
+    from tune.drivers.ray_probe import refuse_blind_nodes
     from tune.drivers.ray_tune import cluster
 
     with cluster(study, address):
+        refuse_blind_nodes(study, folder)
         yield
 
 

@@ -172,7 +172,7 @@ def test_what_a_trial_trains_lies_beside(store: CheckpointStore) -> None:
 
 def test_another_folder_of_the_name_is_noticed(store: CheckpointStore) -> None:
     """A machine that sees no study there, or another one, is told apart from one that sees it."""
-    with pytest.raises(StudyStopped, match="node a does not see the study's checkpoints in .*: none is there"):
+    with pytest.raises(StudyStopped, match=r"node a does not see the study's checkpoints in .*: none is there"):
         store.refuse_other("0" * 32, "node a")
     word = store.mark()
     store.refuse_other(word, "node a")

@@ -20,8 +20,12 @@ START_S = 60.0
 
 
 def program() -> str | None:
-    """The server's program: beside this Python, or on PATH; None where there is none."""
-    return shutil.which("moto_server", path=str(Path(sys.executable).parent)) or shutil.which("moto_server")
+    """The server's program, beside this Python or on PATH, that runs; None where there is none."""
+    for path in (str(Path(sys.executable).parent), None):
+        found = shutil.which("moto_server", path=path)
+        if found and not subprocess.run([found, "--help"], capture_output=True, check=False).returncode:
+            return found
+    return None
 
 
 class ObjectStore:

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -21,7 +21,7 @@ from ray import tune as ray_tune
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tune.drivers.failures import Silence, trial_log
+from tune.drivers.failures import Silence, node_folder, trial_log
 from tune.drivers.job import Job, log
 from tune.drivers.unit import Death
 from tune.failures import failure_class
@@ -29,6 +29,7 @@ from tune.optimizer import Work
 
 _DUMP = signal.SIGUSR1
 _DUMP_S = 5.0
+_LAST_WORDS = 20_000
 _PROBE_S = 10.0
 _MEMORY_MONITOR = "running low on memory"
 _CREATION = "error raised in its creation task"
@@ -66,7 +67,7 @@ def dump_into(folder: Path, trial: int) -> TextIO:
     Returns:
         The file, which must stay open as long as this is wanted.
     """
-    file = trial_log(folder, trial).open("a", encoding="utf-8")
+    file = trial_log(node_folder(folder), trial).open("a", encoding="utf-8")
     faulthandler.enable(file)
     faulthandler.register(_DUMP, file)
     return file
@@ -87,13 +88,18 @@ def oom_kills() -> int:
     return 0
 
 
-def end_process(place: Place, folder: Path, trial: int) -> None:
-    """Has a process on this machine dump its stacks into its trial's log, waits for it a little, and kills it."""
+def end_process(place: Place, folder: Path, trial: int) -> str:
+    """Has a process on this machine dump its stacks into its trial's log, waits for it a little, and kills it.
+
+    Returns:
+        What was dumped, where this machine does not see the study folder and its log; else nothing.
+    """
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(place.pid)
         if process.create_time() != place.started:
-            return
-        path = trial_log(folder, trial)
+            return ""
+        home = node_folder(folder)
+        path = trial_log(home, trial)
         with path.open("a", encoding="utf-8") as file:
             file.write(f"stacks of process {place.pid}:\n")
         before = path.stat().st_size
@@ -106,6 +112,8 @@ def end_process(place: Place, folder: Path, trial: int) -> None:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"the process gave none within {_DUMP_S:g} s; its state is '{process.status()}'\n")
         process.kill()
+        return "" if home == folder else path.read_text(encoding="utf-8")[-_LAST_WORDS:]
+    return ""
 
 
 def death_of(text: str, place: Place | None, killed_now: int) -> Death:
@@ -178,7 +186,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         """Returns what the end of a unit's actor means, given what Ray says."""
         unit = self._units.pop(trial_id, None) or self._waiting.pop(trial_id, None)
         if unit is not None and unit.said:
-            return Death(unit.said, text, "stalled")
+            return Death(unit.said, "\n".join([*_told(unit.dumps), text]), "stalled")
         death = death_of(text, None, 0)
         if unit is not None and unit.place is not None and death.kind == "lost":
             death = death_of(text, unit.place, _oom_kills_at(unit.place))
@@ -203,7 +211,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         folder = self._job.optimizer.ledger.folder.resolve()
         for place in places:
             self._idle.discard(place)
-            _on(place, end_process).remote(place, folder, unit.work.trial)
+            unit.dumps.append(_on(place, end_process).remote(place, folder, unit.work.trial))
 
 
 @dataclass
@@ -214,6 +222,7 @@ class _Unit:
     place: Place | None
     silence: Silence
     said: str = ""
+    dumps: list[Any] = field(default_factory=list)
 
 
 @contextmanager
@@ -236,6 +245,15 @@ def every_death_is_an_actors() -> Iterator[None]:
         yield
     finally:
         RayActorManager._actor_task_failed = theirs  # noqa: SLF001
+
+
+def _told(dumps: Sequence[Any]) -> list[str]:
+    """Returns what tasks on other nodes dumped, as far as they still answer."""
+    texts = []
+    for dump in dumps:
+        with suppress(ray.exceptions.RayError):
+            texts.append(str(ray.get(dump, timeout=_PROBE_S)))
+    return [text for text in texts if text]
 
 
 def _oom_kills_at(place: Place) -> int:

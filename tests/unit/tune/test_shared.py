@@ -1,5 +1,8 @@
 """`storage.shared`: what it may say, and the copy of the ledger that is kept there."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ STUDY = {"name": "q", "space": {"x": {"uniform": [0, 1]}}, "seeds": [1], "rungs"
 )
 def test_what_is_no_place_is_refused(place: str, said: str) -> None:
     """With what is allowed; a secret is refused too, and never shown."""
-    with pytest.raises(FileMistakes, match="storage.shared: .*" + said) as caught:
+    with pytest.raises(FileMistakes, match=r"storage\.shared: .*" + said) as caught:
         build_study(Document("study.yaml", {**STUDY, "storage": {"shared": place}}))
     assert "hunter2" not in str(caught.value)
 
@@ -59,13 +62,16 @@ def copied(ledger: Ledger) -> LedgerCopy:
 
 
 def lost(ledger: Ledger) -> None:
-    """What a SIGKILL leaves; the thread that keeps the copy goes with its process."""
+    """What a SIGKILL leaves; the thread that keeps the copy goes with its process, which is dead in the copy too."""
     killed(ledger)
     assert ledger._copy is not None
     ledger._copy._stop()
-    dead = {**ledger._copy._holder, "pid": 2**22 + 1}
-    ledger._copy._holder = dead
+    ledger._copy._holder["pid"] = 2**22 + 1
     ledger._copy._tell_whose(ledger._copy._shared)
+    with closing(sqlite3.connect(Path(ledger.study.storage.shared or "") / "quadratic" / "study.db")) as copy, copy:
+        (lease,) = copy.execute("SELECT value FROM latent_tune_notes WHERE key = 'lease'").fetchone()
+        dead = json.dumps({**json.loads(lease), "pid": 2**22 + 1})
+        copy.execute("UPDATE latent_tune_notes SET value = ? WHERE key = 'lease'", (dead,))
 
 
 @pytest.fixture
@@ -169,7 +175,7 @@ def test_one_study_one_copy(tmp_path: Path, shared: Path) -> None:
     """Another study of the name is refused; so is a folder whose study was continued elsewhere meanwhile."""
     first = opened(tmp_path / "a" / "quadratic", shared)
     first.close("interrupted")
-    with pytest.raises(StudyConflict, match="holds a study that .* does not know"):
+    with pytest.raises(StudyConflict, match=r"holds a study that .* does not know"):
         opened(tmp_path / "b" / "quadratic", shared)
     assert not (tmp_path / "b").exists()
     opened(tmp_path / "a" / "quadratic", shared).close("interrupted")
@@ -199,6 +205,6 @@ def test_a_folder_that_cannot_be_used_is_said_at_once(tmp_path: Path, what: str)
         place.touch()
     elif what == "locked":
         place = Path("/proc")
-    with pytest.raises(UserMistake, match="storage.shared: ") as caught:
+    with pytest.raises(UserMistake, match=r"storage\.shared: ") as caught:
         refuse_unusable(quadratic_study(storage={"shared": str(place)}))
     assert "\n" not in str(caught.value)
