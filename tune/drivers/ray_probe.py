@@ -101,8 +101,8 @@ def refuse_blind_nodes(study: Study, folder: Path) -> None:
     if wrong:
         raise UserMistake(
             "\n".join([f"{len(wrong)} of {len(others) + 1} nodes cannot use {without_options(place)}:", *wrong])
-            + "\ncheckpoints must lie where every node sees them: a shared filesystem (--results DIR, or storage.shared: "
-            "/path) or an object store (storage.shared: s3://bucket/prefix); see docs/storage.md"
+            + "\ncheckpoints must lie where every node sees them: a shared filesystem (--results DIR, or "
+            "storage.shared: /path) or an object store (storage.shared: s3://bucket/prefix); see docs/storage.md"
         )
 
 

@@ -29,6 +29,7 @@ from ray.tune.search import Searcher
 from tune.drivers.job import SCRATCH, Job, log
 from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
 from tune.drivers.ray_processes import groups_of_their_own
+from tune.drivers.ray_recording import SharedRecording, share
 from tune.drivers.unit import Manner, News, Report, Unit, Unsaved
 from tune.errors import UserMistake
 from tune.ledger import Ledger
@@ -43,10 +44,10 @@ _ANSWER_S = 5.0
 class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
     """Trains one unit of work after another in one actor."""
 
-    def setup(self, config: dict[str, Any], recording: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - Ray's
-        """Ray calls this once per actor; the recording is the node's shared copy."""
+    def setup(self, config: dict[str, Any], recording: SharedRecording | None = None) -> None:  # noqa: ARG002 - Ray's
+        """Ray calls this once per actor; the recording becomes the node's shared copy."""
         assert recording is not None
-        self._recording = recording
+        self._recording = recording.here()
         self._unit: Unit | None = None
         self._news: Iterator[News] = iter(())
         self._log: TextIO | None = None
@@ -229,12 +230,13 @@ def cluster(study: Study, address: str | None = None) -> Iterator[int]:
             ray.shutdown()
 
 
-def drive(job: Job, address: str | None = None) -> None:
+def drive(job: Job, address: str | None = None, recording: SharedRecording | None = None) -> None:
     """Works until the study has no work left or is asked to stop.
 
     Args:
         job: The study.
         address: Of a running Ray cluster; None starts Ray on this machine for as long as the study runs.
+        recording: The job's, on its way to the nodes; None: as `share` finds it.
 
     Raises:
         UserMistake: If the cluster cannot be reached, or has no room for one trial.
@@ -248,7 +250,8 @@ def drive(job: Job, address: str | None = None) -> None:
         watch = Watch(job)
         searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), slots, watch)
         resources = {"cpu": study.resources.cpus_per_trial, "gpu": study.resources.gpus_per_trial}
-        trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
+        shared = recording or share(job.recording, study.recording, joinable=address is not None)
+        trainable = ray_tune.with_parameters(UnitTrainable, recording=shared)
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, resources),
             tune_config=ray_tune.TuneConfig(
