@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.behaviour.command import Running, Trained, decided, here, latent_tune, ledger_of, status, text_of, write_study
+from tests.behaviour.command import (
+    Running,
+    Trained,
+    decided,
+    here,
+    latent_tune,
+    ledger_of,
+    status,
+    text_of,
+    write_study,
+)
 from tests.fakes.object_store import CREDENTIALS, ObjectStore, program
 
 
@@ -48,7 +58,6 @@ def test_a_lost_machine_costs_no_finished_epoch(place: str, tmp_path: Path, driv
     """Killed with -9 and its folder deleted: another machine goes on from the store, and decides the same."""
     changes = {"fixed": {"sleep_s": 0.05}, "storage": stored(place)}
     write_study(tmp_path, **changes)
-    one = {"resources": {"cpus_per_trial": 1}}
     log = tmp_path / "log"
     with Running(tmp_path, "run", "study.yaml", "--driver", driver, QUADRATIC_LOG=str(log)) as process:
         process.until(lambda: len(Trained.read(log).lines) >= 12, "twelve seed-epochs")
@@ -67,7 +76,7 @@ def test_a_lost_machine_costs_no_finished_epoch(place: str, tmp_path: Path, driv
     # Trials begun since the last copy begin again; of the others what a checkpoint holds is not trained again.
     assert after.repeated <= 6, (before.lines, after.lines)
     if driver == "inline":
-        write_study(tmp_path, fixed=changes["fixed"], **one)
+        write_study(tmp_path, fixed={"sleep_s": 0.05})
         assert here("run", "study.yaml", "--driver", "inline", "--results", "whole", cwd=tmp_path).code == 0
         assert decided(ledger) == decided(ledger_of(tmp_path / "whole" / "tiny"))
 
@@ -150,7 +159,7 @@ def test_the_copy_of_a_live_study_is_left_alone(place: str, tmp_path: Path) -> N
     """While its process lives it is not fetched; a second study of the name is refused."""
     write_study(tmp_path, fixed={"sleep_s": 0.2}, storage=stored(place))
     with Running(tmp_path, "run", "study.yaml", "--driver", "inline") as process:
-        process.until(lambda: (tmp_path / "results" / "tiny" / "owner.json").exists(), "the copy")
+        process.until((tmp_path / "results" / "tiny" / "owner.json").exists, "the copy")
         time.sleep(0.5)
         said = here("resume", at(place, "tiny"), "--results", tmp_path / "b", cwd=tmp_path)
         assert (said.code, "works on this study" in said.err) == (2, True), said.err

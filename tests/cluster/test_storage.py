@@ -94,7 +94,12 @@ def nodes() -> Iterator[Nodes]:
         np.save(path, np.full((1000, 100), value, np.float32))
     port, client = free_ports(2)
     start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
-    start += ["--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0", "--node-ip-address=127.0.0.1"]
+    start += [
+        "--object-store-memory=100000000",
+        "--min-worker-port=0",
+        "--max-worker-port=0",
+        "--node-ip-address=127.0.0.1",
+    ]
     head = ["--head", f"--port={port}", f"--ray-client-server-port={client}", f"--temp-dir={folder}/ray"]
     other = f"mount -t tmpfs none {private} && mkdir {private}/here && cp {shared}/same.npy {private}/other.npy"
     script = f'{other} && exec "$@"'
