@@ -120,7 +120,7 @@ def mapped_file(value: Any) -> MappedFile | None:
     if not isinstance(value, np.ndarray):
         return None
     base: Any = value
-    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+    while isinstance(base.base, np.ndarray):
         base = base.base
     if not isinstance(base, np.memmap) or base.filename is None or value.dtype.hasobject:
         return None
