@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.behaviour.command import ROOT, Said, latent_tune, ledger_of, write_study
+from tests.behaviour.command import ROOT, Running, Said, ledger_of, poll, text_of, write_study
 from tests.cluster.test_token import end_all, environment, free_ports
 from tests.fakes.object_store import CREDENTIALS, ObjectStore
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-START_S = 90.0
+START_S, RUN_S = 90.0, 200.0
 FIXED = {"sleep_s": 0.3}
 
 
@@ -52,7 +52,9 @@ class Nodes:
             cwd, trainer="tests.fakes.trainers:Voltages", recording=recording, fixed={"sleep_s": 0.3}, **changes
         )
         given = ("run", "study.yaml", "--results", str(results), "--address", self.address)
-        return latent_tune(cwd, *given, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=self.token)
+        with Running(cwd, *given, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=self.token) as process:
+            poll(lambda: not process.alive, "its end", RUN_S)
+        return Said(process.wait(), text_of(process.out), text_of(process.err))
 
 
 def said_in(cwd: Path) -> list[dict[str, Any]]:
