@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.fakes.disk import SmallDisk, mounted
+from tests.fakes.object_store import CREDENTIALS, ObjectStore, program
 from tests.fakes.postgresql import Server, programs
 from tune.drivers.ray_environment import set_environment
 
@@ -65,6 +66,17 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         if found is None:
             pytest.skip("no tmpfs may be mounted here (that takes CAP_SYS_ADMIN)")
         yield found
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """One S3 server for the whole session; the test skips where there is none."""
+    if (binary := program()) is None:
+        pytest.skip("no S3 server here (looked for moto_server beside this Python and on PATH)")
+    with pytest.MonkeyPatch.context() as patch, ObjectStore(binary) as store:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        yield store
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     resume = add(
         "resume", _resume, "continue an interrupted study, or have a finished one do more, from its folder alone"
     )
-    _add_folder(resume)
+    resume.add_argument(
+        "folder",
+        metavar="STUDY_FOLDER",
+        help="such as results/quickstart; or the copy of a study whose machine was lost, such as s3://bucket/quickstart",
+    )
+    _add_results(resume)
     _add_driver(resume)
     _add_growth(resume)
     status = add("status", _status, "say how a study stands")
@@ -160,21 +165,28 @@ def _resume(options: argparse.Namespace) -> int:
 
     from tune.growth import extended
     from tune.ledger import Ledger
+    from tune.ledger.copy import is_copy
+    from tune.ledger.fetch import fetch
+    from tune.shared import is_uri
     from tune.work import work_on
 
-    ledger = Ledger.read(options.folder, clock=time.time)
+    folder = Path(options.folder)
+    if is_uri(options.folder) or is_copy(folder):
+        folder = fetch(options.folder, options.results)
+        print(f"{options.folder.partition('?')[0]} is in {folder} now")
+    ledger = Ledger.read(folder, clock=time.time)
     changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
     asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))
     study = extended(
         ledger.study,
-        str(options.folder),
+        str(folder),
         trials=options.trials,
         epochs=options.epochs,
         seeds=_numbers("--seeds", options.seeds or ""),
         changes=changes,
     )
     last = ledger.sessions[-1].detail.get("driver", "ray") if ledger.sessions else "ray"
-    return work_on(study, options.folder, options.driver or str(last), options.address, grow=asked)
+    return work_on(study, folder, options.driver or str(last), options.address, grow=asked)
 
 
 def _numbers(option: str, text: str) -> list[int]:

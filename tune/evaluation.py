@@ -48,7 +48,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
     before = seen.sessions[-1]
     ledger = Ledger.open(seen.study, folder, clock=time.time, detail={"driver": before.detail.get("driver", "ray")})
     try:
-        manner = Manner.of(ledger.study, folder)
+        manner = Manner.of(ledger)
         units = [Unit(lambda: trainer, recording, work, manner) for work in works]
         causes = [cause for unit in units if (cause := _evaluate(ledger, unit, console))]
     finally:

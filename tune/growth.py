@@ -38,6 +38,7 @@ _FREE = (
 
 _REASONS = {
     "storage.database": "the trials are in the old one",
+    "storage.shared": "the checkpoints are in the old one",
     "score": "every score so far was worked out with the old value",
     "name": "it names the folder and the study in its database",
     "search": "promotions so far were decided by the old value",
@@ -146,7 +147,7 @@ def _why_not(path: str, old: Study, new: Study) -> str | None:
         return None if kept else "the old seeds come first and in their order, because trials have used them so"
     if section == "space":
         return _why_not_space(path.split(".")[1], old, new)
-    if path != "storage.database" and (path in _FREE or section in _FREE):
+    if path not in _REASONS and (path in _FREE or section in _FREE):
         return None
     return _REASONS.get(path, _REASONS.get(section, "every trial so far was trained with the old value"))
 

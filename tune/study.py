@@ -12,6 +12,7 @@ from tune.document import Document
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
 from tune.rungs import Rung, cost, expected_cost, planned
 from tune.scoring import ScoreRule
+from tune.shared import check_place
 from tune.sizes import parse_size
 from tune.space import Parameter, Scalar, size
 
@@ -150,6 +151,18 @@ class Storage(_Section):
 
     database: str | None = Field(
         default=None, description="SQLAlchemy URL of the Optuna study; null: study.db in the study folder"
+    )
+    shared: Annotated[str, BeforeValidator(check_place)] | None = Field(
+        default=None,
+        description="where checkpoints lie, and a copy of the decisions and curves, under the study's name: a folder "
+        "that every node sees (an absolute path or file:// URI), or an object store (s3://bucket/prefix, gs://...); "
+        "credentials come from the environment, never from here. null: the study folder, without a copy "
+        "(docs/storage.md)",
+    )
+    copy_every: Annotated[float, Field(gt=0), BeforeValidator(parse_duration)] = Field(
+        default=30.0,
+        description="seconds, or like 1min: how old the copy in `shared` may become while decisions are taken",
+        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}]},
     )
     checkpoints: Literal["every_rung", "every_epoch"] | Annotated[int, Field(strict=True, ge=1)] = Field(
         default="every_rung", description="when a trial's state is saved; a number: every so many epochs, and at rungs"

@@ -28,6 +28,7 @@ from tune.ledger import CheckpointStore
 from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.curves import CurveStore
 from tune.ledger.files import refuse_links, write_atomically
+from tune.ledger.folders import LocalFolder
 from tune.ledger.runs import EVALUATED, Runs
 from tune.ledger.space_left import disk_troubles
 from tune.optimizer import Work
@@ -76,12 +77,12 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     _refuse_other(folder, training)
     recording = prepare_recording(trainer, training.recording)
     _claim(folder, training)
-    store = CheckpointStore(folder / "checkpoints")
+    store = CheckpointStore(LocalFolder(folder / "checkpoints"))
     again = f"continue with: latent-tune train {path}"
-    done = _done(store, training)
+    done = _done(store, folder, training)
     if done < training.epochs or not _evaluated(folder):
         work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
-        unit = Unit(lambda: trainer, recording, work, Manner(str(store.folder), None, training.threads))
+        unit = Unit(lambda: trainer, recording, work, Manner(str(folder), store.folder.place, None, training.threads))
         with disk_troubles(folder, again):
             done = _run(unit, training, folder, should_stop, console)
             store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
@@ -153,7 +154,7 @@ def _claim(folder: Path, training: Training) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "checkpoints").mkdir(exist_ok=True)
-        collect_orphans(folder, _TRIAL + 1)
+        collect_orphans(folder, CheckpointStore(LocalFolder(folder / "checkpoints")), _TRIAL + 1)
         write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
     except OSError as error:
         raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
@@ -163,11 +164,11 @@ def _text(training: Training) -> str:
     return document.dump(training.model_dump(mode="json"))
 
 
-def _done(store: CheckpointStore, training: Training) -> int:
+def _done(store: CheckpointStore, folder: Path, training: Training) -> int:
     """Returns the last epoch at which every seed has a checkpoint and its whole curve."""
     epochs = adopt(store, _TRIAL, training.trainer, training.config)
     runs = Runs(training.metric)
-    for table in CurveStore(store.folder.parent / "curves", writable=True).tables(_TRIAL + 1):
+    for table in CurveStore(folder / "curves", writable=True).tables(_TRIAL + 1):
         runs.take_table(table)
     common = set.intersection(*(set(epochs.get(seed, ())) for seed in training.seeds))
     trained = min(len(runs.curve(_TRIAL, seed)) for seed in training.seeds)

@@ -30,6 +30,7 @@ from tune.errors import (
 )
 from tune.growth import differences
 from tune.ledger import Ledger, SteadyClock, holds_study, refuse_growth, refuse_other
+from tune.ledger.shared_check import refuse_unusable
 from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
@@ -73,13 +74,14 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
         _present(Ledger.read(folder, clock=time.time), console)
         return 0
     refuse_low_space(study, folder)
+    refuse_unusable(study)
     recording = prepare_recording(trainer, study.recording)
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
     with (
         disk_troubles(folder, again),
         StopRequest(again) as should_stop,
-        _muscle(study, driver, address),
+        _muscle(study, folder, recording, driver, address) as shared,
         _logged(folder / "latent-tune.log"),
     ):
         should_stop.listen()
@@ -92,7 +94,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
                 Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
             )
             with _views(job, console):
-                _drive(job, driver, address, should_stop)
+                _drive(job, driver, address, shared, should_stop)
                 _refuse_unfinished(ledger, should_stop)
                 job.optimizer.finish()
             ledger.close("finished")
@@ -196,22 +198,29 @@ def _close(ledger: Ledger, error: BaseException) -> None:
 
 
 @contextmanager
-def _muscle(study: Study, driver: str, address: str | None) -> Iterator[None]:
-    """Has at hand what the driver needs; what it cannot have is said before anything is written."""
+def _muscle(study: Study, folder: Path, recording: Any, driver: str, address: str | None) -> Iterator[Any]:
+    """Has at hand what the driver needs; what it cannot have is said before anything is written.
+
+    Yields:
+        The recording on its way to the nodes of a cluster; None where there is none.
+    """
     if driver == "inline":
         refuse_unused_gpu_hours(study, count_gpus())
-        yield
+        yield None
         return
     from tune.drivers.ray_environment import set_environment
 
     set_environment(address)
     from tune.drivers.ray_connection import cluster
+    from tune.drivers.ray_probe import refuse_blind_nodes
+    from tune.drivers.ray_recording import share
 
     with cluster(study, address):
-        yield
+        refuse_blind_nodes(study, folder)
+        yield share(recording, study.recording, joinable=address is not None)
 
 
-def _drive(job: Job, driver: str, address: str | None, stop: StopRequest) -> None:
+def _drive(job: Job, driver: str, address: str | None, shared: Any, stop: StopRequest) -> None:
     if driver == "inline":
         from tune.drivers.inline import drive as drive_inline
 
@@ -220,7 +229,7 @@ def _drive(job: Job, driver: str, address: str | None, stop: StopRequest) -> Non
         from tune.drivers.ray_tune import drive as drive_ray
 
         with stop.needing(watch_vital()):
-            drive_ray(job, address)
+            drive_ray(job, address, shared)
 
 
 @contextmanager

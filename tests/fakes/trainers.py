@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import torch
 
 from tests.fakes.disk import SmallDisk
@@ -179,6 +180,29 @@ class Moody(Quadratic):
         if self.config["x"] > 0.5 and self.epochs[seed] == 1:
             raise ValueError("x is too large")
         return super()._epoch(seed)
+
+
+class Voltages(Quadratic):
+    """Reads a recording of a file of numbers; says in the folder `said` how it came, and from which process."""
+
+    @staticmethod
+    def prepare_recording(recording: Mapping[str, Any]) -> dict[str, Any]:
+        return {**recording, "voltages": np.asarray(np.load(recording["path"], mmap_mode="r"))}
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        recording: Mapping[str, Any],
+        seeds: Sequence[int],
+        state: Mapping[int, Any] | None = None,
+    ) -> None:
+        super().__init__(config, recording, seeds, state)
+        base = recording["voltages"]
+        while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+            base = base.base
+        how = "mapped" if isinstance(base, np.memmap) else "sent"
+        said = {"how": how, "sum": float(recording["voltages"].sum()), "node": os.environ["STORAGE_TEST_NODE"]}
+        (Path(recording["said"]) / f"{time.time_ns()}.json").write_text(json.dumps(said))
 
 
 class Sharing(Quadratic):

@@ -1,5 +1,7 @@
 """What is kept of units of work that go wrong: the log of each trial, and how long one may be silent."""
 
+import getpass
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf, isfinite
@@ -18,6 +20,19 @@ def trial_log(folder: Path, trial: int) -> Path:
     path = folder.resolve() / "logs" / f"trial-{trial}.log"
     path.parent.mkdir(exist_ok=True)
     return path
+
+
+def node_folder(folder: Path) -> Path:
+    """Returns a study folder where this machine sees it, else a folder of its own for what belongs there.
+
+    Args:
+        folder: The study's.
+    """
+    if folder.is_dir():
+        return folder
+    mine = Path(tempfile.gettempdir()) / f"latent-tune-{getpass.getuser()}" / folder.name
+    mine.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return mine
 
 
 def write_log(folder: Path, trial: int, text: str) -> Path:

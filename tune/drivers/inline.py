@@ -29,7 +29,7 @@ def drive(job: Job) -> None:
 
 def _train(job: Job, work: Work) -> None:
     ledger = job.optimizer.ledger
-    manner = replace(Manner.of(ledger.study, ledger.folder), gpus=gpus_of_one(ledger.study))
+    manner = replace(Manner.of(ledger), gpus=gpus_of_one(ledger.study))
     unit = Unit(lambda: job.trainer, job.recording, work, manner)
     try:
         with Watchdog(job, work) as watchdog:

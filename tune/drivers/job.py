@@ -129,11 +129,13 @@ class Job:
         work = self.optimizer.next_work()
         study, ledger = self.optimizer.study, self.optimizer.ledger
         if work is not None and study.storage.min_free:
-            state, units = ledger.largest_checkpoint, len(self.optimizer.in_flight)
-            free, needed = free_bytes(ledger.folder), needed_bytes(study, state, units)
-            if free < needed:
-                self.optimizer.released(work)
-                raise disk_full(ledger.folder, f"{show_size(needed)} needed to go on (storage.min_free)")
+            disk = ledger.checkpoints.folder.disk
+            state, units = ledger.largest_checkpoint if disk else 0, len(self.optimizer.in_flight)
+            needed = needed_bytes(study, state, units)
+            for folder in (ledger.folder, disk or ledger.folder):
+                if free_bytes(folder) < needed:
+                    self.optimizer.released(work)
+                    raise disk_full(folder, f"{show_size(needed)} needed to go on (storage.min_free)")
         return work
 
     def _conclude(self, unit: Whole | None) -> None:

@@ -21,7 +21,7 @@ from ray import tune as ray_tune
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tune.drivers.failures import Silence, trial_log
+from tune.drivers.failures import Silence, node_folder, trial_log
 from tune.drivers.job import Job, log
 from tune.drivers.ray_nodes import Nodes
 from tune.drivers.unit import Death
@@ -30,6 +30,7 @@ from tune.optimizer import Work
 
 _DUMP = signal.SIGUSR1
 _DUMP_S = 5.0
+_LAST_WORDS = 20_000
 _PROBE_S = 10.0
 _MEMORY_MONITOR = "running low on memory"
 _CREATION = "error raised in its creation task"
@@ -67,7 +68,7 @@ def dump_into(folder: Path, trial: int) -> TextIO:
     Returns:
         The file, which must stay open as long as this is wanted.
     """
-    file = trial_log(folder, trial).open("a", encoding="utf-8")
+    file = trial_log(node_folder(folder), trial).open("a", encoding="utf-8")
     faulthandler.enable(file)
     faulthandler.register(_DUMP, file)
     return file
@@ -88,13 +89,18 @@ def oom_kills() -> int:
     return 0
 
 
-def end_process(place: Place, folder: Path, trial: int) -> None:
-    """Has a process on this machine dump its stacks into its trial's log, waits for it a little, and kills it."""
+def end_process(place: Place, folder: Path, trial: int) -> str:
+    """Has a process on this machine dump its stacks into its trial's log, waits for it a little, and kills it.
+
+    Returns:
+        What was dumped, where this machine does not see the study folder and its log; else nothing.
+    """
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(place.pid)
         if process.create_time() != place.started:
-            return
-        path = trial_log(folder, trial)
+            return ""
+        home = node_folder(folder)
+        path = trial_log(home, trial)
         with path.open("a", encoding="utf-8") as file:
             file.write(f"stacks of process {place.pid}:\n")
         before = path.stat().st_size
@@ -107,6 +113,8 @@ def end_process(place: Place, folder: Path, trial: int) -> None:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"the process gave none within {_DUMP_S:g} s; its state is '{process.status()}'\n")
         process.kill()
+        return "" if home == folder else path.read_text(encoding="utf-8")[-_LAST_WORDS:]
+    return ""
 
 
 def death_of(text: str, place: Place | None, killed_now: int) -> Death:
@@ -196,7 +204,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         """Returns what the end of a unit's actor means, given what Ray says."""
         unit = self._units.pop(trial_id, None) or self._waiting.pop(trial_id, None)
         if unit is not None and unit.said:
-            return Death(unit.said, text, "stalled")
+            return Death(unit.said, "\n".join([*_told(unit.dumps), text]), "stalled")
         death = death_of(text, None, 0)
         if unit is not None and unit.place is not None and death.kind == "lost":
             death = death_of(text, unit.place, _oom_kills_at(unit.place))
@@ -224,7 +232,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         folder = self._job.optimizer.ledger.folder.resolve()
         for place in places:
             self._idle.discard(place)
-            _on(place, end_process).remote(place, folder, unit.work.trial)
+            unit.dumps.append(_on(place, end_process).remote(place, folder, unit.work.trial))
 
 
 @dataclass
@@ -239,6 +247,7 @@ class _Unit:
     silence: Silence
     said: str = ""
     since: float = field(default_factory=time.monotonic)
+    dumps: list[Any] = field(default_factory=list)
 
 
 @contextmanager
@@ -261,6 +270,15 @@ def every_death_is_an_actors() -> Iterator[None]:
         yield
     finally:
         RayActorManager._actor_task_failed = theirs  # noqa: SLF001
+
+
+def _told(dumps: Sequence[Any]) -> list[str]:
+    """Returns what tasks on other nodes dumped, as far as they still answer."""
+    texts = []
+    for dump in dumps:
+        with suppress(ray.exceptions.RayError):
+            texts.append(str(ray.get(dump, timeout=_PROBE_S)))
+    return [text for text in texts if text]
 
 
 def _oom_kills_at(place: Place) -> int:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tune.drivers.job import Job, log
 from tune.drivers.measuring import Measured, own_gpu, refuse_unused_gpu_hours, short_run
 from tune.drivers.packing import GpuSlots, Node, Packed, Packing, asked, detail_of, in_words, packing_from
 from tune.drivers.ray_nodes import Nodes
+from tune.drivers.ray_recording import SharedRecording
 from tune.errors import UserMistake
 from tune.failures import failure_class
 from tune.study import Study
@@ -23,7 +24,7 @@ _LOOK_S = 1.0
 _LONG_S = 60.0
 
 
-def gpu_slots(job: Job, nodes: Nodes) -> GpuSlots | None:
+def gpu_slots(job: Job, nodes: Nodes, recording: SharedRecording) -> GpuSlots | None:
     """Returns the GPUs that trials are packed on; None where a study does not ask for that, or there is none to use.
 
     Types that the ledger does not know are measured, and what came of it is put there.
@@ -43,7 +44,7 @@ def gpu_slots(job: Job, nodes: Nodes) -> GpuSlots | None:
         raise UserMistake(
             f"resources.cpus_per_trial: {cpus:g}, but no machine with a GPU has more than {most:g} cores; lower it"
         )
-    packing = _packing(job, there)
+    packing = _packing(job, there, recording)
     used = [kind for kind in there if kind not in packing or packing[kind].trials]
     refuse_unused_gpu_hours(study, len(used))
     return GpuSlots(packing, cpus, partial(machines, nodes)) if used else None
@@ -54,31 +55,31 @@ def machines(nodes: Nodes) -> list[Node]:
     return [Node(one.total.get("CPU", 0.0), one.total.get("GPU", 0.0), one.accelerator) for one in nodes.now]
 
 
-def _packing(job: Job, kinds: Collection[str]) -> Packing:
+def _packing(job: Job, kinds: Collection[str], recording: SharedRecording) -> Packing:
     """Returns how many trials share a GPU of each type: what the ledger says, and what is measured now."""
     study, ledger = job.optimizer.study, job.optimizer.ledger
     seeds = study.rung_seeds(len(study.rungs) - 1)
     before = packing_from(ledger.packed) if ledger.packed is not None else {}
     known = {kind: one for kind, one in before.items() if one.seeds == len(seeds)}
-    packing = {**known, **_measure_all(job, sorted(set(kinds) - known.keys()), seeds)}
+    packing = {**known, **_measure_all(job, sorted(set(kinds) - known.keys()), seeds, recording)}
     if (packing != before or ledger.packed is None) and not job.should_stop():
         ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
         job.watch()
     return packing
 
 
-def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...]) -> Packing:
+def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...], recording: SharedRecording) -> Packing:
     """Measures on one GPU of each type, at the same time."""
     if not kinds:
         return {}
-    study, recording = job.optimizer.study, ray.put(job.recording)
+    study, shared = job.optimizer.study, ray.put(recording)
     runs = {}
     for kind in kinds:
         # A process of its own, so that the memory is given back.
         there: dict[str, Any] = {"num_cpus": study.resources.cpus_per_trial, "num_gpus": 1, "max_calls": 1}
         mark = {name: amount for name, amount in asked(1, kind, 1).items() if name.startswith(_TYPE)}
         task = ray.remote(**there, resources=mark)(_measure_here)
-        runs[task.remote(study, recording, seeds, str(Path.cwd()))] = kind
+        runs[task.remote(study, shared, seeds, str(Path.cwd()))] = kind
     began, waiting, warned = time.monotonic(), list(runs), False
     while waiting and not job.should_stop():
         _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_LOOK_S)
@@ -91,12 +92,12 @@ def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...]) -> Pack
     return {kind: _outcome(run, len(seeds)) for run, kind in runs.items() if run not in waiting}
 
 
-def _measure_here(study: Study, recording: Mapping[str, Any], seeds: tuple[int, ...], path: str) -> Measured | None:
+def _measure_here(study: Study, recording: SharedRecording, seeds: tuple[int, ...], path: str) -> Measured | None:
     """Measures in this process; None where its GPU cannot be asked."""
     if path not in sys.path:
         sys.path.append(path)
     gpu = own_gpu()
-    return None if gpu is None else short_run(load_trainer(study.trainer), study, recording, seeds, gpu)
+    return None if gpu is None else short_run(load_trainer(study.trainer), study, recording.here(), seeds, gpu)
 
 
 def _outcome(run: Any, seeds: int) -> Packed:

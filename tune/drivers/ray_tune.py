@@ -33,10 +33,11 @@ from tune.drivers.ray_headway import Headway
 from tune.drivers.ray_moves import Moves
 from tune.drivers.ray_nodes import Nodes, request
 from tune.drivers.ray_packing import gpu_slots
+from tune.drivers.ray_recording import SharedRecording, share
 from tune.drivers.unit import Death, Manner, News, Report, Unit, Unsaved
+from tune.ledger import Ledger
 from tune.ledger.driving import forget
 from tune.optimizer import Work
-from tune.study import Study
 from tune.trainer import load_trainer
 
 _REPORT_EVERY_S = 1.0
@@ -45,10 +46,10 @@ _REPORT_EVERY_S = 1.0
 class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
     """Trains one unit of work after another in one actor."""
 
-    def setup(self, config: dict[str, Any], recording: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - Ray's
-        """Ray calls this once per actor; the recording is the node's shared copy."""
+    def setup(self, config: dict[str, Any], recording: SharedRecording | None = None) -> None:  # noqa: ARG002 - Ray's
+        """Ray calls this once per actor; the recording becomes the node's shared copy."""
         assert recording is not None
-        self._recording = recording
+        self._recording = recording.here()
         self._unit: Unit | None = None
         self._news: Iterator[News] = iter(())
         self._log: TextIO | None = None
@@ -98,7 +99,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
         load = partial(load_trainer, self.config["trainer"])
         manner = Manner(**self.config["manner"])
-        self._log = dump_into(Path(manner.checkpoints).parent, work.trial)
+        self._log = dump_into(Path(manner.folder), work.trial)
         return Unit(load, self._recording, work, manner)
 
 
@@ -277,12 +278,13 @@ def _ran_out_of_memory(news: Sequence[News]) -> bool:
     return any(isinstance(item, Death) and item.kind == "out_of_memory" for item in news)
 
 
-def drive(job: Job, address: str | None = None) -> None:
+def drive(job: Job, address: str | None = None, recording: SharedRecording | None = None) -> None:
     """Works until the study has no work left or is asked to stop.
 
     Args:
         job: The study.
         address: Of a running Ray cluster; None starts Ray on this machine for as long as the study runs.
+        recording: The job's, on its way to the nodes; None: as `share` finds it.
 
     Raises:
         UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
@@ -292,13 +294,14 @@ def drive(job: Job, address: str | None = None) -> None:
     scratch = folder.resolve() / SCRATCH
     with cluster(study, address) as nodes:
         _send_to_log(logging.getLogger("ray"))
-        gpus = gpu_slots(job, nodes)
+        shared = recording or share(job.recording, study.recording, joinable=address is not None)
+        gpus = gpu_slots(job, nodes, shared)
         slots = nodes.slots if gpus is None else gpus.total
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once
         watch = Watch(job, nodes)
         moves = Moves(nodes, Paces(), lambda: watch.resting)
-        searcher = LedgerSearcher(job, _settings(study, folder), nodes, watch, moves, gpus=gpus)
-        trainable = ray_tune.with_parameters(UnitTrainable, recording=job.recording)
+        searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus)
+        trainable = ray_tune.with_parameters(UnitTrainable, recording=shared)
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, request),
             tune_config=ray_tune.TuneConfig(
@@ -330,5 +333,5 @@ def _send_to_log(theirs: logging.Logger) -> None:
     theirs.propagate = False
 
 
-def _settings(study: Study, folder: Path) -> dict[str, Any]:
-    return {"trainer": study.trainer, "manner": asdict(Manner.of(study, folder)), "paths": [str(Path.cwd())]}
+def _settings(ledger: Ledger) -> dict[str, Any]:
+    return {"trainer": ledger.study.trainer, "manner": asdict(Manner.of(ledger)), "paths": [str(Path.cwd())]}

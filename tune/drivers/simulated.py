@@ -112,7 +112,7 @@ def _next_unit(job: Job, slots: int) -> Unit | None:
     work, ledger = job.next_work(slots), job.optimizer.ledger
     if work is None:
         return None
-    return Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger.study, ledger.folder))
+    return Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger))
 
 
 def _land(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: VirtualClock) -> None:

@@ -1,20 +1,22 @@
 """One unit of work in the process that trains it, wherever that is, and what it has to tell."""
 
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
 from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
 from tune.failures import FailureClass, failure_class
-from tune.ledger import CheckpointStore
+from tune.ledger import CheckpointStore, Ledger
 from tune.ledger.checkpoints import Told
+from tune.ledger.folders import folder_at, patience_with
 from tune.ledger.runs import Evaluation as When
 from tune.ledger.space_left import caused_by_disk, disk_full, is_full
 from tune.optimizer import Work
-from tune.study import Study
 from tune.trainer import Trainer, TrainerClass
 
 
@@ -86,7 +88,9 @@ class Death:
 
 @dataclass(frozen=True)
 class Unsaved:
-    """The end of a unit of work whose checkpoint could not be written: the disk's fault, and no death of the trial's.
+    """The end of a unit of work whose checkpoint could not be written or read.
+
+    It is the fault of the disk or object store, and no death of the trial's.
 
     Attributes:
         full: Whether the disk is full, or the user's quota.
@@ -102,17 +106,20 @@ class Unsaved:
     def of(cls, error: BaseException) -> Self:
         """Returns what an exception says."""
         death = Death.of(error)
-        return cls(is_full(error), death.cause, death.text)
+        return cls(is_full(error), f"{death.cause} (on {socket.gethostname()})", death.text)
 
     def error(self, folder: Path) -> LatentTuneError:
         """Returns what it means to the study in a folder: a pause where the disk is full, else its end."""
         if self.full:
             return disk_full(folder, f"and a write of the trainer or of its checkpoint failed ({self.cause})")
         return StudyStopped(
-            f"{folder}: a checkpoint could not be written: {self.cause}; what was stored is kept; mend that, then "
-            "resume the study"
+            f"{folder}: a checkpoint could not be written or read: {self.cause}; what was stored is kept; mend that, "
+            "then resume the study"
         )
 
+
+_PATIENCE_S = 240.0
+"""Less than `resources.stall_after` is by default: who waits for an object store tells nothing meanwhile."""
 
 News = Report | Evaluation | Death | Unsaved
 """What a unit of work has to tell."""
@@ -123,24 +130,32 @@ class Manner:
     """How units of a study are trained, wherever they are.
 
     Attributes:
-        checkpoints: The folder where state is kept.
+        folder: The study's, or the training's; other machines may not see it.
+        checkpoints: Path or URI of where state is kept.
         every: Epochs between checkpoints; None for the last epoch of a unit only.
         threads: How many threads a training uses; the same everywhere, because float sums depend on it.
         gpus: How many GPUs a unit holds.
+        mark: The random word that lies beside the checkpoints; None: it is not looked for.
+        patience_s: Seconds for which an object store that does not answer is waited for.
     """
 
+    folder: str
     checkpoints: str
     every: int | None
     threads: int
     gpus: float = 0.0
+    mark: str | None = None
+    patience_s: float = 0.0
 
     @classmethod
-    def of(cls, study: Study, folder: Path) -> Self:
+    def of(cls, ledger: Ledger) -> Self:
         """Returns the manner that a study asks for."""
+        study, store = ledger.study, ledger.checkpoints
         setting = study.storage.checkpoints
         every = setting if isinstance(setting, int) else {"every_epoch": 1, "every_rung": None}[setting]
-        home = str((folder / "checkpoints").resolve())
-        return cls(home, every, study.resources.threads, study.resources.gpus)
+        patience_s = min(_PATIENCE_S, (study.resources.stall_after or inf) / 2)
+        folder, place = str(ledger.folder.resolve()), store.folder.place
+        return cls(folder, place, every, study.resources.threads, study.resources.gpus, store.mark(), patience_s)
 
 
 class Unit:
@@ -158,7 +173,8 @@ class Unit:
     ) -> None:
         self.work = work
         self._load, self._recording, self._manner = load, recording, manner
-        self._checkpoints = CheckpointStore(Path(manner.checkpoints))
+        patience = patience_with(manner.checkpoints, give_up_s=manner.patience_s)
+        self._checkpoints = CheckpointStore(folder_at(manner.checkpoints, patience))
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
         self._told: list[Told] = []  # since the latest checkpoint
@@ -175,7 +191,7 @@ class Unit:
             yield Unsaved.of(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
             self._unsaved = False  # some seeds may be further than others, and none where the checkpoint would say
-            yield Unsaved.of(error) if is_full(error) else Death.of(error)
+            yield Unsaved.of(error) if is_full(error) or isinstance(error, StudyStopped) else Death.of(error)
 
     def save(self) -> None:
         """Makes the state at the present epoch durable, and what the epochs up to it came to.
@@ -196,7 +212,7 @@ class Unit:
         try:
             self.save()
         except Exception as error:
-            if caused_by_disk(error):
+            if caused_by_disk(error) or isinstance(error, StudyStopped):
                 raise _NotSaved from error
             raise
 
@@ -204,6 +220,8 @@ class Unit:
         held_since = time.monotonic()
         limit_threads(self._manner.threads)
         work, every = self.work, self._manner.every
+        if self._manner.mark is not None:
+            self._checkpoints.refuse_other(self._manner.mark, f"node {socket.gethostname()}")
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
         self._trainer = self._load()(work.configuration, self._recording, list(work.seeds), state)
         baseline = dict(self._trainer.baseline())

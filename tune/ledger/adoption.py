@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tune.ledger.checkpoints import BESIDE, CheckpointStore, damage
-from tune.ledger.damaged import log, set_aside
-from tune.ledger.files import abandoned, write_atomically
+from tune.ledger.checkpoints import BESIDE, CheckpointStore
+from tune.ledger.damaged import log
+from tune.ledger.files import abandoned
 
 
 def adopt(store: CheckpointStore, trial: int, trainer: str, configuration: Mapping[str, Any]) -> dict[int, list[int]]:
@@ -20,49 +20,54 @@ def adopt(store: CheckpointStore, trial: int, trainer: str, configuration: Mappi
     What is damaged, or of another trial, is set aside. Only the process that works on the study may call this.
 
     Args:
-        store: `checkpoints/` of the study folder.
+        store: Of the study.
         trial: Its number.
         trainer: As the study names it.
         configuration: What the trainer is given; plain values.
 
     Raises:
         OSError: If the folder cannot be written.
+        StudyStopped: If the object store refuses, or was away for too long.
     """
-    study_folder, home = store.folder.parent, store.folder / str(trial)
-    beside = home / BESIDE
+    folder, beside = store.folder, f"{trial}/{BESIDE}"
     text = json.dumps({"trainer": trainer, "configuration": dict(configuration)}, indent=1, sort_keys=True)
-    if beside.exists() and _content(beside) != json.loads(text):
-        set_aside(study_folder, home, f"its {BESIDE} is not that of trial {trial} of this study")
-    for path in store.files(trial):
-        wrong = damage(path)
+    there = beside in folder.files(str(trial))
+    if there and _content(store, beside) != json.loads(text):
+        folder.set_aside(str(trial), f"its {BESIDE} is not that of trial {trial} of this study")
+        there = False
+    for name in store.files(trial):
+        wrong = store.damage(name)
         if wrong is not None:
-            set_aside(study_folder, path, f"cannot be used: {wrong}")
-    if not beside.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        write_atomically(beside, lambda file: file.write(text.encode()))
+            folder.set_aside(name, f"cannot be used: {wrong}")
+    if not there:
+        folder.write(beside, lambda file: file.write(text.encode()))
     found: dict[int, list[int]] = {}
     for seed, epoch in sorted(store.files(trial).values()):
         found.setdefault(seed, []).append(epoch)
     return found
 
 
-def collect_orphans(study_folder: Path, trials: int) -> None:
+def collect_orphans(study_folder: Path, store: CheckpointStore, trials: int) -> None:
     """Removes what killed processes left half-written; sets aside the checkpoints of trials that there are not.
 
     Args:
         study_folder: The study's.
+        store: Its checkpoints.
         trials: How many trials the decisions know.
     """
-    for path in abandoned(study_folder):
-        path.unlink(missing_ok=True)
-        log.warning("%s: removed; a process that was killed left it half-written", path)
-    for home in sorted((study_folder / "checkpoints").glob("*")):
-        if home.name.isdecimal() and int(home.name) >= trials:
-            set_aside(study_folder, home, f"checkpoints of trial {home.name}, which the decisions do not know")
+    elsewhere = store.folder.disk if store.folder.disk not in (None, study_folder / "checkpoints") else None
+    for folder in (study_folder, *([elsewhere] if elsewhere else [])):
+        for path in abandoned(folder):
+            path.unlink(missing_ok=True)
+            log.warning("%s: removed; a process that was killed left it half-written", path)
+    for trial in store.trials():
+        if trial >= trials:
+            store.folder.set_aside(str(trial), f"checkpoints of trial {trial}, which the decisions do not know")
 
 
-def _content(beside: Path) -> Any:
+def _content(store: CheckpointStore, beside: str) -> Any:
     try:
-        return json.loads(beside.read_bytes())
-    except (ValueError, RecursionError):
+        with store.folder.open(beside) as file:
+            return json.loads(file.read())
+    except (ValueError, RecursionError, FileNotFoundError):
         return None

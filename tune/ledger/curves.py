@@ -79,6 +79,11 @@ class CurveStore:
         if self._file is not None:
             os.fsync(self._file.fileno())
 
+    def seal(self, longer_than: int) -> None:
+        """Turns this process's stream into Parquet, if it is longer than so many bytes."""
+        if self._file is not None and self._file.tell() > longer_than:
+            self.close()
+
     def close(self) -> None:
         """Turns this process's stream into Parquet."""
         if self._writer is not None and self._file is not None:

@@ -86,6 +86,11 @@ class Lease:
         return not self.lost.is_set()
 
     @property
+    def holder(self) -> Mapping[str, Any]:
+        """Returns what the lease says of this process."""
+        return self._held
+
+    @property
     def given_back(self) -> bool:
         """Whether it was released."""
         return self._stop.is_set()

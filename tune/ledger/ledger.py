@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import nan
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,9 +15,11 @@ from tune.errors import StudyBusy, UserMistake
 from tune.growth import described, differences
 from tune.ledger.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints import CheckpointStore
+from tune.ledger.copy import LAST_STREAM, LedgerCopy, is_copy, refuse_foreign
 from tune.ledger.curves import CurveStore
 from tune.ledger.database import Database
 from tune.ledger.files import make_folder, refuse_links, write_atomically
+from tune.ledger.folders import checkpoints_of, folder_at, patience_with, shared_of
 from tune.ledger.identity import (
     holds_study,
     process_detail,
@@ -59,10 +61,15 @@ class Ledger:
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
         self.packed: Mapping[str, Any] | None = None
-        self.checkpoints = CheckpointStore(folder / "checkpoints")
-        if writable:
-            self.checkpoints.folder.mkdir(exist_ok=True)
+        place = checkpoints_of(study, folder)
+        patience = patience_with(place, database.patience.should_stop) if writable else None
+        self.checkpoints = CheckpointStore(folder_at(place, patience))
+        if (disk := self.checkpoints.folder.disk) is not None:
+            refuse_links(disk)
+            if writable:
+                disk.mkdir(parents=study.storage.shared is not None, exist_ok=True)
         self._database, self._clock = database, clock
+        self._copy: LedgerCopy | None = None
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
         self._done: dict[int, dict[int, int]] = {}
@@ -97,9 +104,13 @@ class Ledger:
             UserMistake: If the folder cannot be written or the database not opened.
         """
         refuse_links(folder)
+        if is_copy(folder):
+            raise UserMistake(f"{folder}: is the copy of a study; bring it here: latent-tune resume {folder}")
         there = stored_study(folder) if holds_study(folder) else study
         if differences(there, study):
             _refuse(cls.read(folder, clock=clock), study, grow=grow)  # before anything is written
+        if study.storage.shared is not None:
+            refuse_foreign(folder_at(shared_of(study)), folder)
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         make_folder(folder)
         try:
@@ -124,6 +135,10 @@ class Ledger:
                     "revived": study.search.halving == "promote",
                 }
                 ledger.decide("grow", reason=described(different), detail=detail)
+            if study.storage.shared is not None:
+                copy = LedgerCopy(ledger.study, folder, lease.holder, lease.lost, should_stop)
+                copy.begin()
+                ledger._copy = copy
         except BaseException:
             lease.release()
             database.close()
@@ -328,6 +343,9 @@ class Ledger:
         self._database.append(len(self.decisions), decision)
         self._apply(decision)
         self._mirror(decision)
+        if self._copy is not None:
+            self._curves.seal(LAST_STREAM)
+            self._copy.changed()
         return decision
 
     def record(
@@ -382,13 +400,14 @@ class Ledger:
         self._check_lease()
         self._curves.sync()
         self._done[trial] = {**self.done(trial), **dict.fromkeys(seeds, epoch)}
-        self.checkpoints.prune(trial, self._done[trial])
-        self._largest = max(self.largest_checkpoint, self.checkpoints.largest(trial))
+        self._when_copied(partial(self.checkpoints.prune, trial, dict(self._done[trial])))
+        if self.checkpoints.folder.disk is not None:
+            self._largest = max(self.largest_checkpoint, self.checkpoints.largest(trial))
 
     def forget(self, trial: int, keep: Collection[int] = ()) -> None:
         """Removes the checkpoints of a trial but those of some seeds; what these seeds trained stays in the curves."""
         self._done[trial] = {seed: epoch for seed, epoch in self.done(trial).items() if seed in keep} if keep else {}
-        self.checkpoints.remove(trial, keep)
+        self._when_copied(partial(self.checkpoints.remove, trial, keep))
 
     def set_baseline(self, baseline: Mapping[str, float]) -> None:
         """Remembers the constant model's losses; the first trainer to say them is believed."""
@@ -408,6 +427,8 @@ class Ledger:
             Interrupted, StudyStopped: If the database is away; the next process then finds this one killed.
         """
         with ExitStack() as to_do:
+            if self._copy is not None:
+                to_do.callback(self._copy.finish)
             to_do.callback(self._database.close)
             if self._lease is not None and not self._lease.given_back:
                 free_reserve(self.folder)
@@ -427,6 +448,14 @@ class Ledger:
                 self._curves.close()
         finally:
             self._lease.release()
+
+    def _when_copied(self, remove: Callable[[], None]) -> None:
+        """Removes what is not needed any more; where a copy is kept, once that does not need it either."""
+        if self._copy is None:
+            remove()
+        else:
+            self._copy.later(remove)
+            self._copy.changed()
 
     def _check_lease(self) -> None:
         assert self._lease is not None, "this ledger was opened to look at"
@@ -482,7 +511,7 @@ class Ledger:
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
-        collect_orphans(self.folder, len(self.trials))
+        collect_orphans(self.folder, self.checkpoints, len(self.trials))
         if self.sessions and not self.sessions[-1].ended:
             lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=self._last_sign())
             self._database.append(len(self.decisions), lost)

@@ -1,4 +1,4 @@
-"""Waiting for a database that is locked or away for a while."""
+"""Waiting for a database that is locked, or a database or object store that is away, for a while."""
 
 import logging
 import sqlite3
@@ -29,26 +29,34 @@ T = TypeVar("T")
 
 
 class Patience:
-    """Does something with a database again and again for as long as the database is locked or away.
+    """Does something with a database or object store again and again for as long as that is locked or away.
 
     Whatever is done must be safe to do twice: a connection may break after the server has taken a write and before
     it could say so.
 
     Args:
-        database: Its name in messages, without its password.
+        name: Of the database or store in messages, without its password.
         should_stop: Asked while it waits; when it says yes, it waits no longer.
         clock: Seconds, never backwards.
         sleep: Lets so many seconds pass.
+        kind: What it is, in messages.
+        passes: Says whether what was raised may pass; None: `is_outage`, which is of databases.
+        give_up_s: Seconds after which it waits no longer.
     """
 
     def __init__(
         self,
-        database: str,
+        name: str,
         should_stop: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        kind: str = "database",
+        passes: Callable[[BaseException], bool] | None = None,
+        give_up_s: float = GIVE_UP_S,
     ) -> None:
-        self._database, self._should_stop, self._clock, self._sleep = database, should_stop, clock, sleep
+        self._name, self.should_stop, self._clock, self._sleep = f"the {kind} {name}", should_stop, clock, sleep
+        self._is_outage, self._give_up_s = passes or is_outage, give_up_s
         self._given_up = False
 
     def __call__(self, call: Callable[[], T]) -> T:
@@ -63,29 +71,29 @@ class Patience:
             try:
                 result = call()
                 break
-            except (DBAPIError, PendingRollbackError, StorageInternalError) as error:
-                if not is_outage(error):
+            except Exception as error:
+                if not self._is_outage(error):
                     raise
                 away_s = self._clock() - since
                 self._end_if_vain(error, away_s)
                 if away_s >= SAY_AFTER_S and (not said_s or away_s - said_s >= SAY_AGAIN_S):
                     said_s = away_s
-                    _say(f"the database {self._database} does not answer since {away_s:.0f} s; waiting")
+                    _say(f"{self._name} does not answer since {away_s:.0f} s; waiting")
             self._wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         if said_s:
-            _say(f"the database {self._database} answers again, after {self._clock() - since:.0f} s; going on")
+            _say(f"{self._name} answers again, after {self._clock() - since:.0f} s; going on")
         return result
 
     def _end_if_vain(self, error: Exception, away_s: float) -> None:
-        if self._should_stop() and (self._given_up or away_s >= STOPPING_S):
+        if self.should_stop() and (self._given_up or away_s >= STOPPING_S):
             self._given_up = True
-            raise Interrupted(f"interrupted while the database {self._database} did not answer; nothing is lost")
-        if self._given_up or away_s >= GIVE_UP_S:
+            raise Interrupted(f"interrupted while {self._name} did not answer; nothing is lost")
+        if self._given_up or away_s >= self._give_up_s:
             self._given_up = True
-            first = str(error.__cause__ or error).splitlines()[0]
+            first = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
             raise StudyStopped(
-                f"the database {self._database} did not answer for {GIVE_UP_S / 60:.0f} min: {first}; "
+                f"{self._name} did not answer for {self._give_up_s / 60:.0f} min: {first}; "
                 "nothing is lost, resume the study when it answers again"
             ) from error
 
@@ -93,7 +101,7 @@ class Patience:
         end = self._clock() + seconds
         while (left := end - self._clock()) > 0:
             self._sleep(min(left, _LOOK_S))
-            if self._should_stop():
+            if self.should_stop():
                 return
 
 

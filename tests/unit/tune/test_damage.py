@@ -19,6 +19,7 @@ from tune.errors import DamagedCheckpoint, UserMistake
 from tune.ledger import CheckpointStore, Ledger, stored_study
 from tune.ledger.curves import CurveStore
 from tune.ledger.damaged import set_aside
+from tune.ledger.folders import LocalFolder
 from tune.ledger.rows import new_stream, read_parquet, read_stream, schema_of, write_batch, write_parquet
 
 # ------------------------------------------------------------------------------------------------------ checkpoints
@@ -30,7 +31,7 @@ def checkpoint_of(folder: Path, trial: int, seed: int, epoch: int) -> Path:
 
 def test_no_flipped_bit_is_ever_loaded(tmp_path: Path) -> None:
     """Whatever bit of a checkpoint flips, it is refused or it is what was written."""
-    store, state = CheckpointStore(tmp_path), {"weights": torch.arange(200.0), "epoch": 4}
+    store, state = CheckpointStore(LocalFolder(tmp_path)), {"weights": torch.arange(200.0), "epoch": 4}
     store.save(0, 4, {1: state})
     file = tmp_path / "0" / "seed-1-epoch-000004.pt"
     whole, draw, refused = file.read_bytes(), Random(0), 0  # noqa: S311
@@ -112,7 +113,7 @@ def test_orphans_are_collected(tmp_path: Path) -> None:
     """Half-written files of dead processes go, those of living ones stay; checkpoints of no trial are set aside."""
     opened(tmp_path / "q").close("interrupted")
     folder = tmp_path / "q"
-    CheckpointStore(folder / "checkpoints").save(7, 1, {1: {}})
+    CheckpointStore(LocalFolder(folder / "checkpoints")).save(7, 1, {1: {}})
     dead = [folder / ".study.yaml.4194300.tmp", folder / "checkpoints" / "7" / ".seed-1-epoch-000002.pt.4194300.tmp"]
     alive = folder / "curves" / ".000001.parquet.1.tmp"
     for path in (*dead, alive):

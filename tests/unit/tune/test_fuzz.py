@@ -21,6 +21,7 @@ from tune import document
 from tune.errors import DamagedCheckpoint, UserMistake
 from tune.ledger import CheckpointStore
 from tune.ledger.curves import CurveStore
+from tune.ledger.folders import LocalFolder
 from tune.ledger.rows import read_parquet, read_stream
 from tune.ledger.tail import CurveTail
 from tune.study import Study, build_study
@@ -203,7 +204,7 @@ def test_an_archive_writes_nowhere(name: str, tmp_path: Path, monkeypatch: pytes
 
 def test_a_checkpoint_is_loaded_or_damaged(tmp_path: Path) -> None:
     """Whatever became of its file, what is loaded is what was saved."""
-    store, state = CheckpointStore(tmp_path), {"weights": torch.arange(20.0), "epoch": 3}
+    store, state = CheckpointStore(LocalFolder(tmp_path)), {"weights": torch.arange(20.0), "epoch": 3}
     store.save(0, 3, {1: state})
     (file,) = tmp_path.glob("0/*.pt")
 
@@ -227,7 +228,7 @@ def test_an_archive_that_swells_is_not_loaded(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "0" / "seed-1-epoch-000001.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\x00" * 10_000_000)
     with pytest.raises(DamagedCheckpoint, match="not stored as torch stores them"):
-        CheckpointStore(tmp_path).load(0, 1, [1])
+        CheckpointStore(LocalFolder(tmp_path)).load(0, 1, [1])
 
 
 def test_curves_are_what_was_written_or_left_out(tmp_path: Path) -> None:

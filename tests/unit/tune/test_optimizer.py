@@ -38,7 +38,7 @@ class Bench:
         self.job = Job(self.optimizer, {}, Quadratic)
 
     def do(self, work: Work) -> None:
-        unit = Unit(lambda: Quadratic, {}, work, Manner.of(self.study, self.folder))
+        unit = Unit(lambda: Quadratic, {}, work, Manner.of(self.ledger))
         self.job._units.add(work, [work])
         self.job._units.next_part()
         self.job.take(work, list(unit.news()))

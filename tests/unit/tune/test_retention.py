@@ -11,6 +11,7 @@ from tune.drivers import Job
 from tune.drivers.inline import drive
 from tune.drivers.simulated import drive as drive_simulated
 from tune.ledger import CheckpointStore, Ledger
+from tune.ledger.folders import LocalFolder
 from tune.optimizer import Optimizer
 from tune.standings import standings
 
@@ -170,7 +171,7 @@ def test_a_trial_that_died_leaves_no_checkpoint(tmp_path: Path) -> None:
 
 def test_sizes_are_counted(tmp_path: Path) -> None:
     """What checkpoints take is the sum of their files, whole or not."""
-    store = CheckpointStore(tmp_path)
+    store = CheckpointStore(LocalFolder(tmp_path))
     assert (store.usage().files, store.usage().size, store.usage().largest) == (0, 0, 0)
     store.save(0, 1, {1: {"a": 1}, 2: {"a": 1}})
     store.save(7, 3, {1: {"a": list(range(1000))}})
