@@ -12,8 +12,8 @@ lengthen every wall clock; each study runs in a process of its own. `--folder` m
 waiting for a disk takes no time; it uses no CPU either way.
 
 `slots`: trials that sleep, on two slots of a local Ray: the share of slot time in which something was trained, from
-when both slots trained for the first time until one has nothing left, and the time from one unit's end to the next
-one's beginning on the same slot.
+when both slots have begun their second trial until one has nothing left, and the time from one trial's end to the next
+one's beginning on the same slot. The first such pause of all is said apart.
 
 `overhead`: wall seconds per trial that does nothing on two slots of one local Ray: ours, and Ray Tune alone with
 reused actors, one after the other, again and again.
@@ -235,17 +235,26 @@ def measure_decisions(options: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def gaps_of(marks: Path) -> tuple[float, list[float], int]:
-    """Returns the share of slot time in which something was trained, the pauses between units, and the slots."""
-    lines = [line.split() for line in marks.read_text(encoding="utf-8").splitlines()]
+def pauses_of(marks: Path) -> dict[str, Any]:
+    """Returns the share of slot time in which something was trained, after the first unit of each slot, and pauses."""
     by_slot: dict[str, list[tuple[float, float]]] = {}
-    for process, began, ended in lines:
+    for line in marks.read_text(encoding="utf-8").splitlines():
+        process, began, ended = line.split()
         by_slot.setdefault(process, []).append((float(began), float(ended)))
     units = [sorted(one) for one in by_slot.values()]
-    start, end = max(one[0][0] for one in units), min(one[-1][1] for one in units)
-    trained = sum(max(0.0, min(e, end) - max(b, start)) for one in units for b, e in one)
-    pauses = [after[0] - before[1] for one in units for before, after in pairwise(one)]
-    return trained / (len(units) * (end - start)), pauses, len(units)
+    start, end = max(one[1][0] for one in units), min(one[-1][1] for one in units)
+    trained = sum(max(0.0, min(ended, end) - max(began, start)) for one in units for began, ended in one)
+    first, *later = sorted(
+        [(after[0], after[0] - before[1]) for one in units for before, after in pairwise(one)],
+    )
+    pauses = sorted(pause for _, pause in later)
+    return {
+        "slots": len(units),
+        "utilisation": round(trained / (len(units) * (end - start)), 4),
+        "pause_s_median": round(median(pauses), 3),
+        "pause_s_range": [round(pauses[0], 3), round(pauses[-1], 3)],
+        "first_pause_s": round(first[1], 3),
+    }
 
 
 def measure_slots(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -256,16 +265,9 @@ def measure_slots(options: argparse.Namespace) -> list[dict[str, Any]]:
         changes = {"seeds": [1], "rungs": [{"epochs": 1, "seeds": 1}], "recording": {"sleep_s": options.seconds}}
         with local_ray(2):
             ours(Path(scratch) / "scale", study_of(options.trials[0], **changes))
-        share, pauses, slots = gaps_of(marks)
-    row = {
-        "trials": options.trials[0],
-        "trial_s": options.seconds,
-        "slots": slots,
-        "utilisation": round(share, 4),
-        "pause_s_median": round(median(pauses), 3),
-        "pause_s_largest": round(max(pauses), 3),
-        "load_average": round(os.getloadavg()[0], 1),
-    }
+        found = pauses_of(marks)
+    load = round(os.getloadavg()[0], 1)
+    row = {"trials": options.trials[0], "trial_s": options.seconds, **found, "load_average": load}
     print(json.dumps(row), flush=True)
     return [row]
 
