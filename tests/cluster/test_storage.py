@@ -158,7 +158,8 @@ def test_nodes_that_share_no_folder_share_an_object_store(
     assert said.code == 0, said.err
     assert {one["node"] for one in said_in(tmp_path / "a")} == {"first", "second"}
     ledger = ledger_of(nodes.private / "s3" / "tiny")
-    assert not [trial.attempts for trial in ledger.trials if trial.attempts]
+    died = [Path(attempt.log).read_text() for trial in ledger.trials for attempt in trial.attempts]
+    assert not died, "\n".join(died)
     names = object_store.names(f"{bucket}/tiny")
     assert {"study.yaml", "study.db", "copy.json", "checkpoints/study.token"} <= set(names)
     assert any(name.startswith("checkpoints/") and name.endswith(".pt") for name in names)

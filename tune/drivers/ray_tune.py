@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 from ray import tune as ray_tune
+from ray.train._internal.session import _TrainingResult
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -75,11 +76,14 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
                 break
         return {"news": news}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - state goes to the study folder
-        """Ray calls this when a trial is paused, which is how a study stops gracefully."""
+    def save(self, checkpoint_dir: str | None = None) -> _TrainingResult:  # noqa: ARG002 - state goes where ours goes
+        """Ray calls this when a trial is paused, which is how a study stops gracefully.
+
+        Ray's own would then copy a file to the study folder, which this node need not see, and fail.
+        """
         if self._unit is not None:
             self._unit.save()
-        return {}
+        return _TrainingResult(ray_tune.Checkpoint(self.logdir), dict(self._last_result or {}))
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing to do: a unit loads its own state from the study folder."""
