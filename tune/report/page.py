@@ -12,6 +12,20 @@ from tune.report.results import Results, failed_seeds, gather
 from tune.report.sections import sections
 from tune.report.sentences import answer
 
+FIGURES = (
+    "seeds",
+    "curves",
+    "gap",
+    "stability",
+    "parameters",
+    "interactions",
+    "importance",
+    "time",
+    "speed",
+    "saved",
+)
+"""The keys of all figures that there are, in their order; other files in `figures/` are not ours."""
+
 
 def write_report(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Path:
     """Writes `report.md`, `report.html` and `figures/` into the study folder and returns the path of the first.
@@ -29,8 +43,9 @@ def write_report(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Pat
     folder.mkdir(exist_ok=True)
     for file, picture in pictures.items():
         _write(ledger.folder / file, picture)
-    for left in {path.name for path in folder.glob("*.png")} - {Path(file).name for file in pictures}:
-        (folder / left).unlink()  # drawn before, as by an earlier report, and shown no more
+    for key in FIGURES:
+        if f"figures/{key}.png" not in pictures:  # drawn by an earlier report, and shown no more
+            (folder / f"{key}.png").unlink(missing_ok=True)
     _write(ledger.folder / "report.html", as_html(report, pictures).encode())
     path = ledger.folder / "report.md"
     _write(path, as_markdown(report).encode())

@@ -102,8 +102,8 @@ def _set_axis(axes: Axes, name: str, given: Axis) -> None:
     if given.ticks:
         names = [one if name == "x" else one.replace("\n", "") for one in given.ticks]
         widest = max(len(line) for one in names for line in one.split("\n"))
-        long = name == "x" and widest * len(names) > 48
-        axis.set_ticks(range(len(given.ticks)), names, **({"fontsize": 6.5} if long else {}))
+        long = name == "x" and widest * len(names) > 36
+        axis.set_ticks(range(len(given.ticks)), names, **({"fontsize": 6} if long else {}))
         axes.set(**{f"{name}lim": (-0.5, len(given.ticks) - 0.5)})
     if given.bounds is not None:
         axes.set(**{f"{name}lim": given.bounds})

@@ -29,7 +29,7 @@ from tune.report.figure import Cells, Line, Points, legend
 from tune.report.interactive import panels_of
 from tune.report.model import Bullets, Code, Figure, Paragraph, Report, Table
 from tune.report.one_seed import one_seed_choices
-from tune.report.page import report_of, write_report
+from tune.report.page import FIGURES, report_of, write_report
 from tune.report.rendering import as_html, as_markdown
 from tune.report.results import gather
 from tune.report.runs import energy_kwh
@@ -77,17 +77,7 @@ def test_both_pages_say_the_same(report: Report) -> None:
 
 def test_every_figure_is_there(report: Report) -> None:
     """Ten figures were asked for: those that the study cannot fill are named, with the reason."""
-    assert [figure.key for figure in report.figures] == [
-        "seeds",
-        "curves",
-        "gap",
-        "stability",
-        "parameters",
-        "interactions",
-        "importance",
-        "time",
-        "saved",
-    ]
+    assert [figure.key for figure in report.figures] == [key for key in FIGURES if key != "speed"]
     said = [block.text for section in report.sections for block in section.blocks if isinstance(block, Paragraph)]
     assert "Speed against batch size is not drawn, because the trainer tells no samples_per_second." in said
     assert all(figure.alt and figure.caption and figure.data.rows for figure in report.figures)
@@ -197,11 +187,11 @@ def test_figures_that_are_gone_are_removed(ledger: Ledger) -> None:
     """A picture of an earlier report is not left beside the new one; other files are."""
     folder = ledger.folder / "figures"
     folder.mkdir(exist_ok=True)
-    (folder / "old.png").touch()
-    (folder / "mine.txt").touch()
+    (folder / "speed.png").touch()
+    (folder / "mine.png").touch()
     write_report(ledger)
-    assert not (folder / "old.png").exists()
-    assert (folder / "mine.txt").exists()
+    assert not (folder / "speed.png").exists()
+    assert (folder / "mine.png").exists()
 
 
 def test_a_study_outlives_a_report_that_fails(tmp_path: Path) -> None:
