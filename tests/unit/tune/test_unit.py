@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.ledgers import Clock
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic, Stumbling
 from tune.drivers.unit import Death, Manner, News, Report, Unit
+from tune.ledger import Ledger
 from tune.optimizer import Work
 
 
 def unit_of(folder: Path, trainer: Any = Quadratic, recording: dict[str, Any] | None = None, gpus: float = 0.0) -> Unit:
     """Three seeds that are to train four epochs; a checkpoint is due at the end."""
-    (folder / "checkpoints").mkdir()
     study = quadratic_study(resources={"gpus_per_trial": gpus})
-    return Unit(lambda: trainer, recording or {}, Work(0, {"x": 0.5}, (1, 2, 3), 0, 4), Manner.of(study, folder))
+    ledger = Ledger.open(study, folder / "study", clock=Clock())
+    manner = Manner.of(ledger)
+    ledger.close("interrupted")
+    return Unit(lambda: trainer, recording or {}, Work(0, {"x": 0.5}, (1, 2, 3), 0, 4), manner)
 
 
 def saved(folder: Path) -> Sequence[str]:
