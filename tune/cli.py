@@ -174,7 +174,7 @@ def _resume(options: argparse.Namespace) -> int:
     if is_uri(options.folder) or is_copy(folder):
         folder = fetch(options.folder, options.results)
         print(f"{options.folder.partition('?')[0]} is in {folder} now")
-    ledger = Ledger.read(folder, clock=time.time)
+    ledger = Ledger.read(folder, clock=time.time, curves=False)
     changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
     asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))
     study = extended(

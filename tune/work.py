@@ -157,7 +157,7 @@ def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
     """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
     if not holds_study(folder):
         return False
-    there = Ledger.read(folder, clock=time.time)
+    there = Ledger.read(folder, clock=time.time, curves=False)
     if differences(there.study, study):
         if not grow:
             refuse_other(study, there.study, folder)

@@ -41,6 +41,7 @@ from tune.ledger.engine import (
     without_driver,
 )
 from tune.ledger.files import sync_folder
+from tune.ledger.optuna_storage import OnceStorage
 from tune.ledger.patience import Patience, patient
 from tune.ledger.records import Decision, Trial
 from tune.space import Choice, IntRange, LogUniform, Uniform
@@ -159,7 +160,7 @@ class Database:
 
     def _open(self, url: URL, name: str, *, readonly: bool, make: bool) -> None:
         with making_alone(url) if make else nullcontext():
-            self._storage = optuna.storages.RDBStorage(
+            self._storage = OnceStorage(
                 self.url,
                 engine_kwargs=engine_settings(url, readonly=readonly),
                 skip_table_creation=not make,
@@ -269,13 +270,12 @@ class Database:
     @patient
     def add_trial(self, trial: Trial, space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> None:
         """Adds the Optuna trial of a new trial; they must be added in the order of their numbers."""
-        if self.trial_count() > trial.number:  # an earlier try was taken
-            return
         template = create_trial(
             state=TrialState.RUNNING,
             params=dict(trial.parameters),
             distributions={key: distribution(parameter) for key, parameter in space.items()},
         )
+        template.number = trial.number
         self._trial_ids[trial.number] = self._storage.create_new_trial(self._id, template_trial=template)
 
     @patient

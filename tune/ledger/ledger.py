@@ -124,6 +124,7 @@ class Ledger:
         try:
             hold_reserve(folder)
             ledger = cls(there, folder, database, clock, writable=True)
+            _ = ledger._runs
             _refuse(ledger, study, grow=grow)  # again, now that nobody else can have it grow
             ledger._lease = lease
             ledger._reconcile()
@@ -146,21 +147,28 @@ class Ledger:
         return ledger
 
     @classmethod
-    def read(cls, folder: Path, *, clock: Clock) -> Self:
+    def read(cls, folder: Path, *, clock: Clock, curves: bool = True) -> Self:
         """Opens a study to look at it; nothing is written, and a process may work on it meanwhile.
+
+        Args:
+            folder: The study folder.
+            clock: Seconds since the epoch.
+            curves: Whether to read the curves now; else they are read when something is asked of them.
 
         Raises:
             UserMistake: If the folder holds no study.
         """
         refuse_links(folder)
         study = stored_study(folder)
-        return cls(
-            study, folder, Database(study.storage.database, folder, study.name, create=False), clock, writable=False
-        )
+        database = Database(study.storage.database, folder, study.name, create=False)
+        ledger = cls(study, folder, database, clock, writable=False)
+        if curves:
+            _ = ledger._runs
+        return ledger
 
     @cached_property
     def _runs(self) -> Runs:
-        """What the curves say; who asks for decisions alone does not wait for them."""
+        """What the curves say."""
         runs = Runs(self.study.score.metric)
         for table in self._curves.tables(len(self.trials)):
             runs.take_table(table)
