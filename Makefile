@@ -10,11 +10,14 @@ TORCH ?= 2.13.0
 # Override with `make PYTHON=/path/to/python3.12 ...`.
 PYTHON ?=
 PYTEST := $(BIN)/python -m pytest
+# Side by side, a worker per core. What is in one file shares its Ray or its server, and stays together.
+CORES ?= auto
+BESIDE := --numprocesses $(CORES) --dist loadfile
 
 # Two test suites at once would fight for the same cores, so -j changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-cluster test-browser chromium postgresql compiler hosts slurm lint schema \
+.PHONY: help setup demo test test-fast test-cluster test-browser test-slow chromium postgresql compiler hosts slurm lint schema \
 	lock clean
 
 help:  ## list the targets
@@ -54,16 +57,19 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## run the quickstart study: which setting to use, and how reproducible it is
 	$(BIN)/latent-tune run search_spaces/quickstart.yaml
 
-test: test-fast test-cluster test-browser  ## all tests, the fast ones first
+test: test-fast test-cluster test-browser  ## all tests but the slow ones, the fast ones first
 
 test-fast: $(STAMP) postgresql compiler  ## tests that need neither a cluster nor a browser
-	$(PYTEST) -m "not cluster and not browser and not gpu"
+	$(PYTEST) --numprocesses $(CORES) --dist worksteal -m "not slow and not cluster and not browser and not gpu"
 
-test-cluster: $(STAMP) compiler hosts slurm  ## tests that start a Ray cluster
-	$(PYTEST) -m "cluster and not browser and not gpu"
+test-cluster: $(STAMP)  ## tests that start a Ray cluster
+	$(PYTEST) $(BESIDE) -m "cluster and not slow and not browser and not gpu"
 
 test-browser: $(STAMP) chromium  ## tests that drive a real Chromium
-	$(PYTEST) -m "browser and not gpu" || test $$? -eq 5  # 5: there is no such test yet
+	$(PYTEST) -m "browser and not slow and not gpu" || test $$? -eq 5  # 5: there is no such test yet
+
+test-slow: $(STAMP) postgresql compiler hosts slurm  ## the slow ones: storms of faults, three hosts, Slurm, outages
+	$(PYTEST) $(BESIDE) -m "slow and not gpu"
 
 # What some tests need beside Python. Without it they skip and say why; where we may install it, we do.
 # $(call install,package,its programs or where they lie)

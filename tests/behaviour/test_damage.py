@@ -51,6 +51,7 @@ def check_same_answer(whole: Path, folder: Path) -> None:
     assert again == {**best, "config": {**best["config"], "sleep_s": 0.01}}
 
 
+@pytest.mark.slow
 def test_a_study_survives_damage_to_any_of_its_files(tmp_path: Path, whole: Path) -> None:
     """Checkpoints, curves, write-ahead log and study.yaml are flipped, cut or garbled: resumed, nothing is wrong."""
     write_study(tmp_path, **CHANGES)

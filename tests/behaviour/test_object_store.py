@@ -81,6 +81,7 @@ def test_a_lost_machine_costs_no_finished_epoch(place: str, tmp_path: Path, driv
         assert decided(ledger) == decided(ledger_of(tmp_path / "whole" / "tiny"))
 
 
+@pytest.mark.slow
 def test_a_killed_driver_goes_on_from_its_own_folder(place: str, tmp_path: Path) -> None:
     """With its folder there nothing but the epoch in hand is trained again."""
     write_study(tmp_path, fixed={"sleep_s": 0.05}, storage=stored(place))
@@ -93,6 +94,7 @@ def test_a_killed_driver_goes_on_from_its_own_folder(place: str, tmp_path: Path)
     assert Trained.read(log).repeated <= 3
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_delays_a_study(object_store: ObjectStore, place: str, tmp_path: Path) -> None:
     """It is waited for, with a word on the terminal, and nothing is trained twice."""
     write_study(tmp_path, fixed={"sleep_s": 0.02}, storage=stored(place))
@@ -108,6 +110,7 @@ def test_a_store_that_is_away_delays_a_study(object_store: ObjectStore, place: s
     assert status(tmp_path / "results" / "tiny")["seed_epochs_redone"] == 0
 
 
+@pytest.mark.slow
 def test_a_study_can_be_stopped_while_the_store_is_away(object_store: ObjectStore, place: str, tmp_path: Path) -> None:
     """A signal ends the wait; what was not saved is trained again, and nothing is lost."""
     write_study(tmp_path, fixed={"sleep_s": 0.02}, storage=stored(place), resources={"stall_after": 8})

@@ -107,6 +107,7 @@ def test_killed_and_resumed(tmp_path: Path, database_url: str, whole: Path) -> N
     assert status(folder)["sessions"] == ["lost", "finished"]
 
 
+@pytest.mark.slow
 def test_a_server_that_restarts_and_stays_away_delays_a_study(
     tmp_path: Path, postgresql: Server, database_url: str, whole: Path
 ) -> None:

@@ -44,7 +44,7 @@ def check(whole: Path, storm: Storm, faults: int, *, damaged: bool = False) -> N
     assert damaged or not found["curve_rows_lost_to_damage"]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_inside_writes(tmp_path: Path, library: Path, whole: Path, seed: int) -> None:
     """Dead between any two of write, sync and rename, or in the middle of a write, it goes on by the same command."""
     storm = weathered(tmp_path, "inline", library, ["killed inside a write"] * 5, seed)
@@ -52,12 +52,14 @@ def test_killed_inside_writes(tmp_path: Path, library: Path, whole: Path, seed: 
     assert [strike.ended for strike in storm.strikes] == [-9] * 5
 
 
+@pytest.mark.slow
 def test_a_storm_inline(tmp_path: Path, library: Path, whole: Path) -> None:
     """Kills, damaged files, a full disk and a clock that jumps change neither decisions nor losses nor winner."""
     kinds = ["disk full", "checkpoint, a bit flipped", "clock jumps", "curve truncated", "journal, a bit flipped"]
     check(whole, weathered(tmp_path, "inline", library, kinds, 2), len(kinds), damaged=True)
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_a_storm_on_ray(tmp_path: Path, library: Path, whole: Path) -> None:
     """The same on Ray, where actors and the raylet can be killed and stopped as well."""
