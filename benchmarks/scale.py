@@ -123,10 +123,10 @@ class Clocked(Job):
     spent: list[tuple[int, float]]
     view_s = 0.0
 
-    def next_work(self) -> Work | None:
+    def next_work(self, slots: int = 1) -> Work | None:
         """Returns work, as any job does."""
         began = time.process_time()
-        work = super().next_work()
+        work = super().next_work(slots)
         self._count(began)
         return work
 
