@@ -17,7 +17,7 @@ BESIDE := --numprocesses $(CORES) --dist loadfile
 # Two test suites at once would fight for the same cores, so -j changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-cluster test-browser test-slow chromium postgresql compiler hosts slurm lint schema \
+.PHONY: help setup demo test test-fast test-ray test-browser test-slow test-cluster chromium postgresql compiler hosts slurm lint schema \
 	lock clean
 
 help:  ## list the targets
@@ -57,19 +57,22 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## run the quickstart study: which setting to use, and how reproducible it is
 	$(BIN)/latent-tune run search_spaces/quickstart.yaml
 
-test: test-fast test-cluster test-browser  ## all tests but the slow ones, the fast ones first
+test: test-fast test-ray test-browser  ## all tests but the slow ones, the fast ones first
 
 test-fast: $(STAMP) postgresql compiler  ## tests that need neither a cluster nor a browser
 	$(PYTEST) --numprocesses $(CORES) --dist worksteal -m "not slow and not cluster and not browser and not gpu"
 
-test-cluster: $(STAMP)  ## tests that start a Ray cluster
-	$(PYTEST) $(BESIDE) -m "cluster and not slow and not browser and not gpu"
+test-ray: $(STAMP)  ## tests that start Ray, but the slow ones
+	$(PYTEST) $(BESIDE) -m "cluster and not slow and not gpu"
 
 test-browser: $(STAMP) chromium  ## tests that drive a real Chromium
 	$(PYTEST) -m "browser and not slow and not gpu" || test $$? -eq 5  # 5: there is no such test yet
 
 test-slow: $(STAMP) postgresql compiler hosts slurm  ## the slow ones: storms of faults, three hosts, Slurm, outages
 	$(PYTEST) $(BESIDE) -m "slow and not gpu"
+
+test-cluster: $(STAMP) compiler hosts slurm  ## everything that starts a Ray cluster: several nodes, three hosts, Slurm
+	$(PYTEST) $(BESIDE) -m "cluster and not gpu"
 
 # What some tests need beside Python. Without it they skip and say why; where we may install it, we do.
 # $(call install,package,its programs or where they lie)

@@ -304,7 +304,7 @@ def local_ray(slots: int) -> Any:
 
     os.environ["RAY_OVERRIDE_RESOURCES"] = json.dumps({"CPU": slots})
     set_environment(None)
-    from tune.drivers.ray_tune import cluster
+    from tune.drivers.ray_connection import cluster
 
     return cluster(study_of(1))
 
