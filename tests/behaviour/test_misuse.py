@@ -598,5 +598,9 @@ def test_resources_that_no_machine_has(tmp_path: Path) -> None:
     """A trial that fits nowhere is refused before the study begins, not after a minute of waiting."""
     write_study(tmp_path, resources={"cpus_per_trial": 1000})
     said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "ray")
-    check_refused(said, "resources: one trial asks for 1000 CPU, the cluster has ", "lower resources.cpus_per_trial")
+    check_refused(
+        said,
+        "resources: one trial asks for 1000 CPU, and no single node of the cluster has that: ",
+        "lower resources.cpus_per_trial",
+    )
     assert not (tmp_path / "results").exists()

@@ -159,7 +159,7 @@ def test_cores_that_no_machine_with_a_gpu_has_are_refused(cluster: Cluster, tmp_
     write(tmp_path, resources={"gpus_per_trial": "auto", "cpus_per_trial": 5})
     said = latent_tune(tmp_path, "run", "study.yaml", "--address", cluster.address, **cluster.client)
     assert said.code == 2
-    assert "resources.cpus_per_trial: 5, but no machine with a GPU has more than 4 cores" in said.err
+    assert "one trial asks for 5 CPU, and no single node of the cluster has that: " in said.err
 
 
 @pytest.mark.usefixtures("ray_local")
