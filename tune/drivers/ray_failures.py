@@ -156,6 +156,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         self._waiting: dict[str, _Unit] = {}  # handed out, not begun
         self._idle: set[Place] = set()  # of actors between two units
         self._looked = time.monotonic()
+        self._began = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles what it is given into its experiment folder, where nobody reads it
@@ -212,6 +213,9 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Ray calls this several times a second, whether or not anything was reported."""
+        if not self._began:  # what was there before is shown while the first actors start
+            self._began = True
+            self._job.watch()
         now = time.monotonic()
         passed, self._looked = now - self._looked, now
         # An actor that went with its node keeps nobody waiting: what was handed out waits for another slot.

@@ -108,7 +108,7 @@ class Ledger:
             raise UserMistake(f"{folder}: is the copy of a study; bring it here: latent-tune resume {folder}")
         there = stored_study(folder) if holds_study(folder) else study
         if differences(there, study):
-            _refuse(cls.read(folder, clock=clock), study, grow=grow)  # before anything is written
+            _refuse(cls.read(folder, clock=clock, curves=False), study, grow=grow)  # before anything is written
         if study.storage.shared is not None:
             refuse_foreign(folder_at(shared_of(study)), folder)
         made = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -7,12 +7,6 @@ from random import Random
 from typing import Any
 
 import optuna
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-    get_param_importances,
-)
 from optuna.trial import create_trial
 
 from tune.ledger.database import distribution
@@ -90,13 +84,15 @@ def importances(
 
 def _evaluate(trials: Sequence[optuna.trial.FrozenTrial], seed: int) -> dict[str, dict[str, float]]:
     """Returns by evaluator the share of each parameter; an evaluator that finds nothing to explain is left out."""
+    from optuna import importance  # with it comes scikit-learn, for which no study is to wait when it begins
+
     study = optuna.create_study()
     study.add_trials(trials)
     if len({trial.value for trial in trials}) < 2:
         return {}
     top = min(0.5, max(_TOP_SHARE, _FEWEST_TOP / len(trials)))
-    evaluators: dict[str, BaseImportanceEvaluator] = {
-        "PED-ANOVA": PedAnovaImportanceEvaluator(target_quantile=top),
-        "fANOVA": FanovaImportanceEvaluator(n_trees=_TREES, seed=seed),
+    evaluators: dict[str, importance.BaseImportanceEvaluator] = {
+        "PED-ANOVA": importance.PedAnovaImportanceEvaluator(target_quantile=top),
+        "fANOVA": importance.FanovaImportanceEvaluator(n_trees=_TREES, seed=seed),
     }
-    return {name: dict(get_param_importances(study, evaluator=one)) for name, one in evaluators.items()}
+    return {name: dict(importance.get_param_importances(study, evaluator=one)) for name, one in evaluators.items()}
