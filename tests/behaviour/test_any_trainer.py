@@ -128,6 +128,7 @@ def test_a_study_whose_first_trials_die_of_one_cause_stops(tmp_path: Path, drive
     assert "Traceback" in (tmp_path / log).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_an_actor_that_is_killed_is_one_death(tmp_path: Path) -> None:
     """A process that goes without a word, as one out of memory does, is replaced; its trial is tried again."""

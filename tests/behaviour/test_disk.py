@@ -126,6 +126,7 @@ def test_little_space_pauses_before_new_work(tmp_path: Path, disk: SmallDisk, wh
     assert status(place.folder)["seed_epochs_redone"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_a_full_disk_pauses_on_ray(place: Place) -> None:
     """A checkpoint that an actor cannot write is no death of its trial, there too."""

@@ -109,7 +109,7 @@ def check_interrupted(cwd: Path, said: Said, number: signal.Signals) -> list[str
     return arguments
 
 
-@pytest.mark.parametrize("driver", ["inline", pytest.param("ray", marks=pytest.mark.cluster)])
+@pytest.mark.parametrize("driver", ["inline", pytest.param("ray", marks=[pytest.mark.cluster, pytest.mark.slow])])
 def test_every_signal_stops_in_order(tmp_path: Path, driver: str) -> None:
     """Ctrl-C, `timeout` and a closed terminal: exit code 130, and going on repeats not one epoch.
 

@@ -249,6 +249,7 @@ def test_what_a_kill_leaves_half_written_is_survived(tmp_path: Path, whole: Whol
     assert [path.name for path in (folder / "curves").iterdir() if path.suffix != ".parquet"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_kills_change_nothing_on_ray(tmp_path: Path, whole: Whole) -> None:
     """The same on Ray with one slot, where what the driver left behind dies with it; it is finished without Ray."""
