@@ -21,7 +21,7 @@ from tests.contracts.test_failures import marks
 from tests.fakes.studies import quadratic_study
 from tune.errors import UserMistake
 from tune.ledger import Ledger
-from tune.study import Budget
+from tune.sections import Budget
 
 __all__ = ["marks"]
 

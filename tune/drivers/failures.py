@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import inf, isfinite
 from pathlib import Path
 
-from tune.study import Resources
+from tune.sections import Resources
 
 _FIRST = 6
 """So many times as much time has the first report of a unit: it loads the recording, compiles, and may evaluate."""

@@ -10,8 +10,8 @@ from math import floor, isfinite
 from typing import Any, Self
 
 from tune.drivers.measuring import Measured
+from tune.sections import Resources
 from tune.sizes import show_size
-from tune.study import Resources
 
 HEADROOM = 0.2
 """Of a GPU's memory, what stays free: other configurations take more than the one that was measured."""

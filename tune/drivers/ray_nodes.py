@@ -10,7 +10,7 @@ from ray import tune as ray_tune
 from ray._private.state import available_resources_per_node
 
 from tune.errors import UserMistake
-from tune.study import Resources
+from tune.sections import Resources
 
 _LOOK_S = 2.0
 _ID_LABEL = "ray.io/node-id"

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.studies import Clock
 from tune.drivers.pace import IDLE_S, Paces
 from tune.optimizer import Work
-from tune.study import Resources
+from tune.sections import Resources
 
 
 class Scene:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fakes.studies import Clock
 from tune.errors import UserMistake
-from tune.study import Resources
+from tune.sections import Resources
 
 
 def node(address: str, cpus: float, gpus: float = 0, *, free: float | None = None, accelerator: str = "") -> object:

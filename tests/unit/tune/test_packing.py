@@ -14,7 +14,7 @@ from tune.drivers.measuring import Measured, Sample, count_gpus, own_gpu, short_
 from tune.drivers.packing import GpuSlots, Node, Packed, asked, detail_of, in_words, packing_from, slots_here
 from tune.errors import UserMistake
 from tune.ledger import Ledger
-from tune.study import Resources
+from tune.sections import Resources
 
 GB = 10**9
 

@@ -5,7 +5,7 @@ from math import inf, nan
 import pytest
 
 from tune.drivers.failures import Silence
-from tune.study import Resources
+from tune.sections import Resources
 
 
 def wait(silence: Silence, seconds: int) -> bool:
