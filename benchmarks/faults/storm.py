@@ -57,14 +57,14 @@ class Storm:
     Args:
         cwd: Holds `study.yaml`; the trainer's log and the results come here.
         name: The study's.
-        library: The shim; None: faults that want it are left out.
+        preload: The shim that processes are started with; None: faults that want it are left out.
         draw: Randomness of kinds and moments.
         driver: ray or inline.
     """
 
     cwd: Path
     name: str
-    library: Path | None
+    preload: Path | None
     draw: Random
     driver: str = "ray"
     strikes: list[Strike] = field(default_factory=list)
@@ -261,11 +261,11 @@ def _signal(number: int) -> Callable[[Storm], None]:
 
 
 def _armed_kill(storm: Storm) -> Mapping[str, str]:
-    if storm.library is None:
+    if storm.preload is None:
         return {}
     mark = storm.cwd / f"mark-{len(storm.strikes)}"
     action = storm.draw.choice(("kill-before", "kill-half", "kill-after"))
-    return shim.dying(storm.library, storm.folder, mark, action, storm.draw.randint(1, 120))
+    return shim.dying(storm.preload, storm.folder, mark, action, storm.draw.randint(1, 120))
 
 
 def _await_mark(storm: Storm) -> None:
@@ -274,9 +274,9 @@ def _await_mark(storm: Storm) -> None:
 
 
 def _armed_full(storm: Storm) -> Mapping[str, str]:
-    if storm.library is None:
+    if storm.preload is None:
         return {}
-    return shim.full(storm.library, storm.folder, storm.cwd / "room", 1)
+    return shim.full(storm.preload, storm.folder, storm.cwd / "room", 1)
 
 
 def _fill(storm: Storm) -> None:
@@ -289,10 +289,10 @@ def _empty(storm: Storm) -> None:
 
 
 def _armed_clock(storm: Storm) -> Mapping[str, str]:
-    if storm.library is None:
+    if storm.preload is None:
         return {}
     offset = storm.draw.choice((-86400.0, 86400.0, -3600.0, 3600.0))
-    return shim.jumping(storm.library, storm.draw.uniform(2, 6), offset, "tune.cli")
+    return shim.jumping(storm.preload, storm.draw.uniform(2, 6), offset, "tune.cli")
 
 
 def _wait_and_kill(storm: Storm) -> None:

@@ -28,6 +28,7 @@ class Node:
         total: Amount by resource, `CPU` and `GPU`.
         free: What nobody has reserved of it.
         accelerator: The type of its GPUs, "" where there are none or Ray does not know it.
+        host: Its name.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Node:
     total: Mapping[str, float]
     free: Mapping[str, float]
     accelerator: str = ""
+    host: str = ""
 
     def room(self, asked: Mapping[str, float]) -> int:
         """Returns how many trials fit on it, were it empty."""
@@ -70,6 +72,7 @@ def alive() -> list[Node]:
             accelerator=next(
                 (name.removeprefix(_TYPE) for name in sorted(each["Resources"]) if name.startswith(_TYPE)), ""
             ),
+            host=each["NodeManagerHostname"],
         )
         for each in ray.nodes()
         if each["Alive"]

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from tune.drivers.ray_nodes import alive
 from tune.errors import LatentTuneError, UserMistake
 from tune.ledger.folders import checkpoints_of, folder_at
 from tune.shared import folder_of, without_options
@@ -18,13 +19,9 @@ _ANSWER_S = 60.0
 """A process is started on a node that has had none yet, which may import for long from a slow disk."""
 
 
-def alive() -> dict[str, str]:
+def names() -> dict[str, str]:
     """Returns address and host name, for people, of every node of the cluster, by Ray's name of it."""
-    return {
-        node["NodeID"]: f"{node['NodeManagerAddress']} ({node['NodeManagerHostname']})"
-        for node in ray.nodes()
-        if node["Alive"]
-    }
+    return {node.id: f"{node.address} ({node.host})" for node in alive()}
 
 
 def ask(nodes: Mapping[str, str], function: Callable[..., Any], *given: Any) -> dict[str, Any]:
@@ -84,7 +81,7 @@ def refuse_blind_nodes(study: Study, folder: Path) -> None:
         UserMistake: Names each node that cannot, with its address, host name and why.
     """
     here = ray.get_runtime_context().get_node_id()
-    others = {node: name for node, name in alive().items() if node != here}
+    others = {node: name for node, name in names().items() if node != here}
     if not others:
         return
     place = _there_now(checkpoints_of(study, folder))

@@ -15,7 +15,7 @@ import numpy as np
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tune.drivers.ray_probe import Silent, alive, ask
+from tune.drivers.ray_probe import Silent, ask, names
 from tune.errors import UserMistake
 
 Verdict = Literal["same", "other", "missing"]
@@ -99,7 +99,7 @@ def share(recording: Mapping[str, Any], named: Mapping[str, Any], *, joinable: b
     """
     files = {key: file for key, value in recording.items() if (file := mapped_file(value)) is not None}
     plain = {key: value for key, value in recording.items() if key not in files}
-    here, nodes = ray.get_runtime_context().get_node_id(), alive()
+    here, nodes = ray.get_runtime_context().get_node_id(), names()
     others = {node: name for node, name in nodes.items() if node != here}
     if not files or not (others or joinable):
         return SharedRecording(plain, files, frozenset({here}))

@@ -30,6 +30,7 @@ from tune.ledger.identity import (
     study_detail,
 )
 from tune.ledger.lease import Lease, is_alive
+from tune.ledger.mirror import Mirror
 from tune.ledger.records import Decision, Kind, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.runs import EVALUATED, GPU_SECONDS, Evaluation, Runs
@@ -68,7 +69,7 @@ class Ledger:
             refuse_links(disk)
             if writable:
                 disk.mkdir(parents=study.storage.shared is not None, exist_ok=True)
-        self._database, self._clock = database, clock
+        self._database, self._mirror, self._clock = database, Mirror(database), clock
         self._copy: LedgerCopy | None = None
         self._curves = CurveStore(folder / "curves", writable=writable)
         self._lease: Lease | None = None
@@ -350,7 +351,10 @@ class Ledger:
         decision = Decision(kind, trial, rung, reason, detail or {}, self._clock())
         self._database.append(len(self.decisions), decision)
         self._apply(decision)
-        self._mirror(decision)
+        if decision.kind == "grow":
+            self._show_study()
+        if decision.trial is not None:
+            self._mirror.show(self.study, self.trials[decision.trial], decision, self._baseline)
         if self._copy is not None:
             self._curves.seal(LAST_STREAM)
             self._copy.changed()
@@ -443,9 +447,8 @@ class Ledger:
                 to_do.callback(self._give_back)
                 with suppress(StudyBusy):  # then it is no longer this process's to end
                     if not self.lease_lost:
-                        for trial in self.trials if ended == "finished" else ():
-                            if trial.confirmed:
-                                self._database.finish(trial)
+                        if ended == "finished":
+                            self._mirror.settle(self.trials)
                         self.decide("close", reason=reason, detail={"ended": ended})
                         self.set_in_flight(())
 
@@ -490,32 +493,11 @@ class Ledger:
             assert decision.trial is not None
             self.trials[decision.trial].apply(decision)
 
-    def _mirror(self, decision: Decision) -> None:
-        """Shows a decision in the Optuna study; what a study has grown to, in its file as well."""
-        if decision.kind == "grow":
-            self._show_study()
-        if decision.trial is None:
-            return
-        trial = self.trials[decision.trial]
-        if decision.kind == "start":
-            self._database.add_trial(trial, self.study.space)
-        elif decision.kind == "reach":
-            assert decision.rung is not None
-            baseline = (self._baseline or {}).get(self.study.score.metric)
-            self._database.report(trial, self.study.rungs[decision.rung].epochs, baseline)
-        if self._settled(trial):
-            self._database.finish(trial)
-
     def _show_study(self) -> None:
         """Has `study.yaml` and Optuna's study say what the decisions say."""
-        self._database.follow([trial.number for trial in self.trials if not self._settled(trial)], self.study.space)
+        self._mirror.follow(self.study, self.trials)
         text = dump_study(self.study).encode()
         write_atomically(self.folder / "study.yaml", lambda file: file.write(text))
-
-    def _settled(self, trial: Trial) -> bool:
-        """Says whether nothing more can come of a trial while the study lasts: Optuna takes no news of a closed one."""
-        races = self.study.most_seeds > self.study.top.seeds
-        return trial.ended is not None or (trial.confirmed and not races)
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
@@ -528,15 +510,7 @@ class Ledger:
         set_damaged_study_aside(self.study, self.folder)
         if not file.exists() or differences(stored_study(self.folder), self.study):
             self._show_study()
-        for trial in self.trials[self._database.trial_count() :]:
-            self._database.add_trial(trial, self.study.space)
-        closed = self._database.finished_trials()
-        for trial in self.trials:
-            if self._settled(trial) and trial.number not in closed:
-                if trial.last is not None:
-                    baseline = (self._baseline or {}).get(self.study.score.metric)
-                    self._database.report(trial, self.study.rungs[trial.last.rung].epochs, baseline)
-                self._database.finish(trial)
+        self._mirror.catch_up(self.study, self.trials, self._baseline)
 
 
 def _refuse(there: Ledger, study: Study, *, grow: bool) -> None:

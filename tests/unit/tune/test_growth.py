@@ -11,6 +11,7 @@ from tune.errors import FileMistakes, StudyConflict
 from tune.growth import described, differences, extended, extended_rungs, refused
 from tune.ledger import Ledger
 from tune.ledger.database import Database
+from tune.ledger.mirror import settled
 from tune.rungs import Rung
 from tune.study import Study
 
@@ -199,7 +200,9 @@ def test_growth_survives_a_kill_at_any_write(tmp_path: Path, monkeypatch: pytest
     ledger = Ledger.open(study, tmp_path / "q", clock=Clock(1_900_000_000.0))
     assert "trials: 30" in (tmp_path / "q" / "study.yaml").read_text()
     assert sum(decision.kind == "grow" for decision in ledger.decisions) == 1
-    assert not ledger._database.finished_trials() - {trial.number for trial in ledger.trials if ledger._settled(trial)}
+    assert not ledger._database.finished_trials() - {
+        trial.number for trial in ledger.trials if settled(ledger.study, trial)
+    }
     ledger.close("interrupted")
 
 
