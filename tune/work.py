@@ -16,9 +16,9 @@ from rich.text import Text
 from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job
-from tune.drivers.measuring import count_gpus, gpus_of_one, middle, own_gpu, refuse_unused_gpu_hours, short_run
+from tune.drivers.measuring import count_gpus, gpus_of_one, middle, own_gpu, short_run
+from tune.drivers.muscle import ahead, drive, muscle
 from tune.drivers.packing import Packed, in_words, slots_here
-from tune.drivers.ray_processes import watch_vital
 from tune.errors import (
     DiskFull,
     FileMistakes,
@@ -67,55 +67,64 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
         StudyStopped: If it cannot go on.
     """
     console = Console()
-    trainer = load_trainer(study.trainer)
-    _check_configurations(study, trainer)
     if _is_finished(study, folder, grow=grow):
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
         _present(Ledger.read(folder, clock=time.time), console)
         return 0
-    refuse_low_space(study, folder)
-    refuse_unusable(study)
-    recording = prepare_recording(trainer, study.recording)
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
-    with (
-        disk_troubles(folder, again),
-        StopRequest(again) as should_stop,
-        _muscle(study, folder, recording, driver, address) as shared,
-        _logged(folder / "latent-tune.log"),
-    ):
-        should_stop.listen()
-        about = {"driver": driver}
-        ledger = Ledger.open(study, folder, clock=SteadyClock(), detail=about, grow=grow, should_stop=should_stop)
-        if ledger.network is not None:
-            log.warning("study.db on %s: no write-ahead log, for which processes must share memory", ledger.network)
-        try:
-            job = Job(
-                Optimizer(ledger, ledger.elapsed_s), recording, trainer, lambda: should_stop() or ledger.lease_lost
+    with ahead(study, folder, driver, address):
+        trainer = load_trainer(study.trainer)
+        _check_configurations(study, trainer)
+        refuse_low_space(study, folder)
+        refuse_unusable(study)
+        recording = prepare_recording(trainer, study.recording)
+        with (
+            disk_troubles(folder, again),
+            StopRequest(again) as stop,
+            muscle(study, folder, recording, driver, address) as shared,
+            _logged(folder / "latent-tune.log"),
+        ):
+            stop.listen()
+            ledger = Ledger.open(
+                *(study, folder), clock=SteadyClock(), detail={"driver": driver}, grow=grow, should_stop=stop
             )
-            with _views(job, console):
-                _drive(job, driver, address, shared, should_stop)
-                _refuse_unfinished(ledger, should_stop)
-                job.optimizer.finish()
-            ledger.close("finished")
-        except Interrupted as error:
-            with suppress(Interrupted):  # the database is away; the next process finds this one killed, as safe as that
-                ledger.close("interrupted")
-            raise Interrupted(f"{error}\n{again}") from None
-        except BaseException as error:
-            told = explained(error, folder)
-            if told is error and not isinstance(error, LatentTuneError):
-                log.exception("the study stopped")
-            _close(ledger, told)
-            raise told from (error if told is not error else error.__cause__)
-        finally:
-            if not ledger.lease_lost:
-                shutil.rmtree(folder / SCRATCH, ignore_errors=True)
-            if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
-                with suppress(OSError):
-                    folder.rmdir()
-        _present(Ledger.read(folder, clock=time.time), console)
+            with _session(ledger, again):
+                optimizer = Optimizer(ledger, ledger.elapsed_s)
+                job = Job(optimizer, recording, trainer, lambda: stop() or ledger.lease_lost)
+                with _views(job, console):
+                    drive(job, driver, address, shared, stop)
+                    _refuse_unfinished(ledger, stop)
+                    optimizer.finish()
+            _present(Ledger.read(folder, clock=time.time), console)
     return 0
+
+
+@contextmanager
+def _session(ledger: Ledger, again: str) -> Iterator[None]:
+    """Works on a study that is open, and closes it however that ends."""
+    folder = ledger.folder
+    if ledger.network is not None:
+        log.warning("study.db on %s: no write-ahead log, for which processes must share memory", ledger.network)
+    try:
+        yield
+        ledger.close("finished")
+    except Interrupted as error:
+        with suppress(Interrupted):  # the database is away; the next process finds this one killed, as safe as that
+            ledger.close("interrupted")
+        raise Interrupted(f"{error}\n{again}") from None
+    except BaseException as error:
+        told = explained(error, folder)
+        if told is error and not isinstance(error, LatentTuneError):
+            log.exception("the study stopped")
+        _close(ledger, told)
+        raise told from (error if told is not error else error.__cause__)
+    finally:
+        if not ledger.lease_lost:
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+        if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def plan(study: Study, driver: str) -> int:
@@ -195,41 +204,6 @@ def _close(ledger: Ledger, error: BaseException) -> None:
         ledger.close("interrupted" if isinstance(error, DiskFull) else "stopped", f"{type(error).__name__}: {error}")
     except Exception:
         log.exception("the end of this process could not be stored")
-
-
-@contextmanager
-def _muscle(study: Study, folder: Path, recording: Any, driver: str, address: str | None) -> Iterator[Any]:
-    """Has at hand what the driver needs; what it cannot have is said before anything is written.
-
-    Yields:
-        The recording on its way to the nodes of a cluster; None where there is none.
-    """
-    if driver == "inline":
-        refuse_unused_gpu_hours(study, count_gpus())
-        yield None
-        return
-    from tune.drivers.ray_environment import set_environment
-
-    set_environment(address)
-    from tune.drivers.ray_connection import cluster
-    from tune.drivers.ray_probe import refuse_blind_nodes
-    from tune.drivers.ray_recording import share
-
-    with cluster(study, address):
-        refuse_blind_nodes(study, folder)
-        yield share(recording, study.recording, joinable=address is not None)
-
-
-def _drive(job: Job, driver: str, address: str | None, shared: Any, stop: StopRequest) -> None:
-    if driver == "inline":
-        from tune.drivers.inline import drive as drive_inline
-
-        drive_inline(job)
-    else:
-        from tune.drivers.ray_tune import drive as drive_ray
-
-        with stop.needing(watch_vital()):
-            drive_ray(job, address, shared)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import pytest
 from tests.behaviour.command import latent_tune, ledger_of, status, write_study
 from tests.fakes.studies import quadratic_study
 from tune.drivers import Job
-from tune.drivers.ray_failures import Place, death_of
+from tune.drivers.ray_failures import death_of
+from tune.drivers.ray_place import Place
 from tune.ledger import Ledger
 from tune.optimizer import Optimizer
 from tune.trainer import load_trainer

@@ -11,6 +11,8 @@ _TUNE = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
+_TOKEN = secrets.token_hex(32)
+
 
 def set_environment(address: str | None) -> None:
     """Prepares the environment for importing `tune.drivers.ray_tune`.
@@ -23,6 +25,6 @@ def set_environment(address: str | None) -> None:
         os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     if address is None:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ["RAY_AUTH_TOKEN"] = _TOKEN
         # Ray's name for: bind to 127.0.0.1.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

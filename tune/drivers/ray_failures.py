@@ -4,117 +4,32 @@ An actor that is stuck answers nothing, `ray.kill` included (measured on Ray 2.6
 is ended from outside, by a task on its node that knows its process.
 """
 
-import faulthandler
-import os
-import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import nan
-from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any
 
-import psutil
 import ray
 from ray import tune as ray_tune
 from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.tune.experiment import Trial as RayTrial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tune.drivers.failures import Silence, node_folder, trial_log
+from tune.drivers.failures import Silence
 from tune.drivers.job import Job, log
+from tune.drivers.pace import Paces
 from tune.drivers.ray_nodes import Nodes
+from tune.drivers.ray_place import Place, end_process, oom_kills
 from tune.drivers.unit import Death
 from tune.failures import failure_class
 from tune.optimizer import Work
 
-_DUMP = signal.SIGUSR1
-_DUMP_S = 5.0
-_LAST_WORDS = 20_000
 _PROBE_S = 10.0
 _MEMORY_MONITOR = "running low on memory"
 _CREATION = "error raised in its creation task"
 _RAISED = "ray::"  # how the text of a task's own exception begins, which ends with the exception
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an actor lives.
-
-    Attributes:
-        node: Ray's name of it.
-        pid: Of its process.
-        started: When that began, in seconds since the epoch; another process may get the same number later.
-        oom_kills: How many processes the kernel of that machine had killed for want of memory by then.
-    """
-
-    node: str
-    pid: int
-    started: float
-    oom_kills: int
-
-    @classmethod
-    def here(cls) -> Self:
-        """Returns the place of this process."""
-        node = ray.get_runtime_context().get_node_id()
-        return cls(node, os.getpid(), psutil.Process().create_time(), oom_kills())
-
-
-def dump_into(folder: Path, trial: int) -> TextIO:
-    """Has the stacks of this process go to a trial's log, when it is told to by a signal and when it crashes.
-
-    Both are done by a handler in C, which works while Python is stuck.
-
-    Returns:
-        The file, which must stay open as long as this is wanted.
-    """
-    file = trial_log(node_folder(folder), trial).open("a", encoding="utf-8")
-    faulthandler.enable(file)
-    faulthandler.register(_DUMP, file)
-    return file
-
-
-def dump_nowhere(file: TextIO) -> None:
-    """Ends what `dump_into` began."""
-    faulthandler.unregister(_DUMP)
-    faulthandler.enable()
-    file.close()
-
-
-def oom_kills() -> int:
-    """Returns how many processes the kernel of this machine has killed for want of memory; 0 where it does not say."""
-    with suppress(OSError):
-        counts = dict(line.split() for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines())
-        return int(counts.get("oom_kill", 0))
-    return 0
-
-
-def end_process(place: Place, folder: Path, trial: int) -> str:
-    """Has a process on this machine dump its stacks into its trial's log, waits for it a little, and kills it.
-
-    Returns:
-        What was dumped, where this machine does not see the study folder and its log; else nothing.
-    """
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(place.pid)
-        if process.create_time() != place.started:
-            return ""
-        home = node_folder(folder)
-        path = trial_log(home, trial)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"stacks of process {place.pid}:\n")
-        before = path.stat().st_size
-        process.send_signal(_DUMP)
-        end = time.monotonic() + _DUMP_S
-        while path.stat().st_size == before and time.monotonic() < end:
-            time.sleep(0.05)
-        time.sleep(0.1)  # a dump is written line by line
-        if path.stat().st_size == before:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(f"the process gave none within {_DUMP_S:g} s; its state is '{process.status()}'\n")
-        process.kill()
-        return "" if home == folder else path.read_text(encoding="utf-8")[-_LAST_WORDS:]
-    return ""
 
 
 def death_of(text: str, place: Place | None, killed_now: int) -> Death:
@@ -139,8 +54,8 @@ def death_of(text: str, place: Place | None, killed_now: int) -> Death:
 class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
     """Listens for signs of life of the units in training, and ends those that have stalled.
 
-    How its state evolves: `handed_out(...)` → `began(...)` → `heard(...)` with every report → silence for too long, so
-    its process is ended → Ray notices → `death(...)` says that it stalled.
+    How its state evolves: `handed_out(...)` → an actor begins, and is `found(...)` unless it is known → `heard(...)`
+    with every report → silence for too long, so its process is ended → Ray notices → `death(...)` says that it stalled.
 
     An actor that falls silent between two units is known by where the unit before had trained. One that never began a
     unit is not known: Ray's own start of processes is waited for.
@@ -148,15 +63,16 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
     Args:
         job: The study.
         nodes: The nodes that live.
+        paces: Told where units train, and how fast.
     """
 
-    def __init__(self, job: Job, nodes: Nodes) -> None:
-        self._job, self._nodes = job, nodes
+    def __init__(self, job: Job, nodes: Nodes, paces: Paces) -> None:
+        self._job, self._nodes, self._paces = job, nodes, paces
+        self._places: dict[Any, Place] = {}  # by Ray's handle of an actor
         self._units: dict[str, _Unit] = {}
         self._waiting: dict[str, _Unit] = {}  # handed out, not begun
         self._idle: set[Place] = set()  # of actors between two units
         self._looked = time.monotonic()
-        self._began = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles what it is given into its experiment folder, where nobody reads it
@@ -181,10 +97,25 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         silence = Silence(self._job.optimizer.study.resources, nan, first=False)
         self._waiting[trial_id] = _Unit(work, None, silence)
 
-    def began(self, trial_id: str, work: Work, place: Place) -> None:
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: RayTrial, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """Ray calls this when an actor is about to begin a unit; where it is, it has said before its first."""
+        place = self._places.get(trial.temporary_state.ray_actor)
+        if place is not None:
+            self._began(trial.trial_id, place)
+
+    def found(self, trial: RayTrial, place: Place) -> None:
+        """Takes note of where an actor is that begins its first unit."""
+        self._places[trial.temporary_state.ray_actor] = place
+        self._began(trial.trial_id, place)
+
+    def _began(self, trial_id: str, place: Place) -> None:
         """Takes note of where a unit trains from now on."""
-        self._waiting.pop(trial_id, None)
+        waiting = self._waiting.pop(trial_id, None)
+        if waiting is None:
+            return
+        work = waiting.work
         self._idle.discard(place)
+        self._paces.began(trial_id, work, place.node)
         epoch_s = self._job.optimizer.ledger.pace(work.trial) * len(work.seeds)
         silence = Silence(self._job.optimizer.study.resources, epoch_s or nan)
         self._units[trial_id] = _Unit(work, place, silence)
@@ -193,9 +124,11 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         """Takes note of a report, and of the seconds that its epochs took."""
         if trial_id in self._units:
             self._units[trial_id].silence.heard(held_s)
+        self._paces.heard(trial_id, held_s)
 
     def ended(self, trial_id: str) -> None:
         """Takes note that a unit has ended; its actor waits for another."""
+        self._paces.ended(trial_id)
         self._waiting.pop(trial_id, None)
         unit = self._units.pop(trial_id, None)
         if unit is not None and unit.place is not None:
@@ -203,7 +136,10 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def death(self, trial_id: str, text: str) -> Death:
         """Returns what the end of a unit's actor means, given what Ray says."""
+        self._paces.ended(trial_id)
         unit = self._units.pop(trial_id, None) or self._waiting.pop(trial_id, None)
+        if unit is not None and unit.place is not None:
+            self._places = {actor: place for actor, place in self._places.items() if place != unit.place}
         if unit is not None and unit.said:
             return Death(unit.said, "\n".join([*_told(unit.dumps), text]), "stalled")
         death = death_of(text, None, 0)
@@ -213,9 +149,6 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Ray calls this several times a second, whether or not anything was reported."""
-        if not self._began:  # what was there before is shown while the first actors start
-            self._began = True
-            self._job.watch()
         now = time.monotonic()
         passed, self._looked = now - self._looked, now
         # An actor that went with its node keeps nobody waiting: what was handed out waits for another slot.

@@ -9,17 +9,14 @@ ever needed again. A fresh `Tuner` is made per process.
 import errno
 import logging
 import os
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from ray import tune as ray_tune
-from ray.train._internal.session import _TrainingResult
+from ray.tune.execution import class_cache
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -28,83 +25,18 @@ from ray.tune.search import Searcher
 from tune.drivers.job import SCRATCH, Job, log
 from tune.drivers.pace import Paces
 from tune.drivers.packing import GpuSlots, asked, detail_of, in_words
+from tune.drivers.ray_actor import UnitTrainable
 from tune.drivers.ray_connection import cluster
-from tune.drivers.ray_failures import Place, Watch, dump_into, dump_nowhere, every_death_is_an_actors
+from tune.drivers.ray_failures import Watch, every_death_is_an_actors
 from tune.drivers.ray_headway import Headway
 from tune.drivers.ray_moves import Moves
 from tune.drivers.ray_nodes import Nodes, request
 from tune.drivers.ray_packing import gpu_slots
 from tune.drivers.ray_recording import SharedRecording, share
-from tune.drivers.unit import Death, Manner, News, Report, Unit, Unsaved
+from tune.drivers.unit import Death, Manner, News, Report, Unsaved
 from tune.ledger import Ledger
 from tune.ledger.driving import forget
 from tune.optimizer import Work
-from tune.trainer import load_trainer
-
-_REPORT_EVERY_S = 1.0
-
-
-class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
-    """Trains one unit of work after another in one actor."""
-
-    def setup(self, config: dict[str, Any], recording: SharedRecording | None = None) -> None:  # noqa: ARG002 - Ray's
-        """Ray calls this once per actor; the recording becomes the node's shared copy."""
-        assert recording is not None
-        self._recording = recording.here()
-        self._unit: Unit | None = None
-        self._news: Iterator[News] = iter(())
-        self._log: TextIO | None = None
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
-        """Ray calls this when the actor is given another unit."""
-        self.cleanup()
-        return True
-
-    def step(self) -> dict[str, Any]:
-        """Trains for about a second, or one epoch if that takes longer; a trainer's death leaves the actor alive.
-
-        The first step only says where the unit is, so that it can be found when nothing more is heard of it.
-        """
-        if self._unit is None:
-            self._unit = self._begin()
-            self._news = self._unit.news()
-            return {"news": [], "place": Place.here()}
-        began, news = time.monotonic(), []
-        for item in self._news:
-            news.append(item)
-            if time.monotonic() - began >= _REPORT_EVERY_S:
-                break
-        return {"news": news}
-
-    def save(self, checkpoint_dir: str | None = None) -> _TrainingResult:  # noqa: ARG002 - state goes where ours goes
-        """Ray calls this when a trial is paused, which is how a study stops gracefully.
-
-        Ray's own would then copy a file to the study folder, which this node need not see, and fail.
-        """
-        if self._unit is not None:
-            self._unit.save()
-        return _TrainingResult(ray_tune.Checkpoint(self.logdir), dict(self._last_result or {}))
-
-    def load_checkpoint(self, checkpoint: Any) -> None:
-        """Nothing to do: a unit loads its own state from the study folder."""
-
-    def cleanup(self) -> None:
-        """Frees the unit."""
-        if self._unit is not None:
-            self._unit.close()
-        if self._log is not None:
-            dump_nowhere(self._log)
-        self._unit, self._news, self._log = None, iter(()), None
-
-    def _begin(self) -> Unit:
-        for place in self.config["paths"]:
-            if place not in sys.path:
-                sys.path.append(place)
-        work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
-        load = partial(load_trainer, self.config["trainer"])
-        manner = Manner(**self.config["manner"])
-        self._log = dump_into(Path(manner.folder), work.trial)
-        return Unit(load, self._recording, work, manner)
 
 
 class _Unstored:
@@ -201,17 +133,13 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         """Records epochs; ends the unit when it is done or dead, pauses it when it is to move or the study to stop."""
         job, work = self._job, self._searcher.works[trial.trial_id]
         if "place" in result:
-            self._watch.began(trial.trial_id, work, result["place"])
-            self._moves.paces.began(trial.trial_id, work, result["place"].node)
-        held_s = [item.held_s for item in result["news"] if isinstance(item, Report)]
-        self._watch.heard(trial.trial_id, held_s)
-        self._moves.paces.heard(trial.trial_id, held_s)
+            self._watch.found(trial, result["place"])
+        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
         with self._ending_in_order():
             job.take(work, result["news"])
             if job.trains(work) and self._searcher.failure is None and not job.should_stop():
                 return str(TrialScheduler.PAUSE if self._moves.away(trial.trial_id, work) else TrialScheduler.CONTINUE)
         self._watch.ended(trial.trial_id)
-        self._moves.paces.ended(trial.trial_id)
         with self._ending_in_order():
             self._searcher.ended(trial.trial_id, out_of_memory=_ran_out_of_memory(result["news"]))
             if not job.trains(work):
@@ -226,7 +154,6 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         """
         work = self._searcher.works[trial.trial_id]
         self._moves.left(trial.trial_id)
-        self._moves.paces.ended(trial.trial_id)
         # Not get_error(), which looks where the file is copied to only later.
         said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         death = self._watch.death(trial.trial_id, said)
@@ -271,7 +198,6 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         """Has the work of a unit handed out again, from where it was saved."""
         work = self._searcher.works[trial_id]
         self._watch.ended(trial_id)
-        self._moves.paces.ended(trial_id)
         with self._ending_in_order():
             self._searcher.ended(trial_id)
             self._job.optimizer.ledger.look_again(work.trial)
@@ -302,8 +228,9 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
         gpus = gpu_slots(job, nodes, shared)
         slots = nodes.slots if gpus is None else gpus.total
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once
-        watch = Watch(job, nodes)
-        moves = Moves(nodes, Paces(), lambda: watch.resting)
+        paces = Paces()
+        watch = Watch(job, nodes, paces)
+        moves = Moves(nodes, paces, lambda: watch.resting)
         searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=shared)
         tuner = ray_tune.Tuner(
@@ -319,7 +246,7 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             ),
         )
         try:
-            with every_death_is_an_actors():
+            with every_death_is_an_actors(), _in_processes_that_wait():
                 tuner.fit()
         except Exception:
             if searcher.failure is None:  # else it is of what came before, such as a full disk
@@ -328,6 +255,21 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             forget(folder)
     if searcher.failure is not None:
         raise searcher.failure
+
+
+@contextmanager
+def _in_processes_that_wait() -> Iterator[None]:
+    """Has actors begin in the processes that Ray starts with itself, a second or two earlier.
+
+    Tune asks for an environment variable of its own for them (Ray 2.60, `DEFAULT_ENV_VARS`), and for another
+    environment Ray starts other processes. `UnitTrainable` sets it itself.
+    """
+    theirs = class_cache.DEFAULT_ENV_VARS
+    class_cache.DEFAULT_ENV_VARS = {}
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS = theirs
 
 
 def _send_to_log(theirs: logging.Logger) -> None:

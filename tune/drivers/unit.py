@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
 from tune.failures import FailureClass, failure_class
-from tune.ledger import CheckpointStore, Ledger
-from tune.ledger.checkpoints import Told
+from tune.ledger.checkpoints import CheckpointStore, Told
 from tune.ledger.folders import folder_at, patience_with
 from tune.ledger.runs import Evaluation as When
 from tune.ledger.space_left import caused_by_disk, disk_full, is_full
-from tune.optimizer import Work
+from tune.optimizer.work import Work
 from tune.trainer import Trainer, TrainerClass
+
+if TYPE_CHECKING:
+    from tune.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Manner:
     patience_s: float = 0.0
 
     @classmethod
-    def of(cls, ledger: Ledger) -> Self:
+    def of(cls, ledger: "Ledger") -> Self:
         """Returns the manner that a study asks for."""
         study, store = ledger.study, ledger.checkpoints
         setting = study.storage.checkpoints

@@ -11,12 +11,17 @@ The order of writes is what makes a study crash-only: checkpoint, curves, decisi
 of them leaves a ledger from which the next process takes the same decisions.
 """
 
-from tune.failures import Attempt
-from tune.ledger.checkpoints import CheckpointStore
-from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study
-from tune.ledger.ledger import Ledger
-from tune.ledger.records import Decision, Reached, Session, Trial
-from tune.ledger.steady import SteadyClock
+from typing import TYPE_CHECKING
+
+from tune.exports import exported
+
+if TYPE_CHECKING:
+    from tune.failures import Attempt
+    from tune.ledger.checkpoints import CheckpointStore
+    from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study
+    from tune.ledger.ledger import Ledger
+    from tune.ledger.records import Decision, Reached, Session, Trial
+    from tune.ledger.steady import SteadyClock
 
 __all__ = [
     "Attempt",
@@ -32,3 +37,20 @@ __all__ = [
     "refuse_other",
     "stored_study",
 ]
+__getattr__ = exported(
+    __name__,
+    {
+        "Attempt": "records",
+        "CheckpointStore": "checkpoints",
+        "Decision": "records",
+        "Ledger": "ledger",
+        "Reached": "records",
+        "Session": "records",
+        "SteadyClock": "steady",
+        "Trial": "records",
+        "holds_study": "identity",
+        "refuse_growth": "identity",
+        "refuse_other": "identity",
+        "stored_study": "identity",
+    },
+)

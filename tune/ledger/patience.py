@@ -8,9 +8,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
-
 from tune.errors import Interrupted, StudyStopped
 
 log = logging.getLogger("latent-tune")
@@ -124,6 +121,10 @@ def patient(method: Callable[Concatenate[D, P], T]) -> Callable[Concatenate[D, P
 
 def is_outage(error: BaseException) -> bool:
     """Says whether a database may do later what it refuses now: it is locked, or cannot be reached."""
+    # Here, for a process that only trains waits for object stores and needs neither.
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
+
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
     if isinstance(cause, PendingRollbackError):
         return True  # Optuna went on in a transaction whose connection was gone; the next one is another

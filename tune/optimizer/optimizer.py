@@ -1,10 +1,8 @@
 """What to run next, what to stop: every decision is a function of the ledger and the study."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from math import inf, isfinite
 from statistics import fmean
-from typing import Any
 
 from tune.errors import StudyStopped
 from tune.failures import Attempt, FailureClass, Retry, retry
@@ -13,6 +11,7 @@ from tune.optimizer.board import Board
 from tune.optimizer.retention import Retention
 from tune.optimizer.spending import Spending
 from tune.optimizer.suggest import needs_results, suggest
+from tune.optimizer.work import Work
 from tune.race import Finalist, next_finalist
 from tune.rungs import Step, cost, next_step, ordinal
 from tune.scoring import has_failed, restlessness, score
@@ -20,25 +19,6 @@ from tune.scoring import has_failed, restlessness, score
 _DOOMED_AFTER = 3
 _EXPLORED = 0.5  # of the time there is
 _UNSEEN = 0.1  # of the planned trials, rounded up: so many new ones may be in training at once
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a driver is to train: these seeds of a trial, together, from one epoch to another.
-
-    Attributes:
-        trial: Its number.
-        configuration: The study's fixed values overlaid with the trial's parameters.
-        seeds: Which seeds.
-        from_epoch: Epochs that each of them has done.
-        to_epoch: Epochs that each of them is to have done; the same when only the evaluation after them is to be done.
-    """
-
-    trial: int
-    configuration: Mapping[str, Any]
-    seeds: tuple[int, ...]
-    from_epoch: int
-    to_epoch: int
 
 
 class Optimizer:
