@@ -101,7 +101,7 @@ def distributions(objective: Objective) -> dict[str, Any]:
     """Returns the space in Optuna's words, the same as the ledger's."""
     from pydantic import TypeAdapter
 
-    from tune.ledger.database import distribution
+    from tune.ledger.mirror import distribution
     from tune.space import Parameter
 
     parse: TypeAdapter[Any] = TypeAdapter(Parameter)

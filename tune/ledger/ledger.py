@@ -354,7 +354,8 @@ class Ledger:
         if decision.kind == "grow":
             self._show_study()
         if decision.trial is not None:
-            self._mirror.show(self.study, self.trials[decision.trial], decision, self._baseline)
+            self._mirror.changed(decision.trial)
+            self._mirror.refresh(self.study, self.trials, self._baseline)
         if self._copy is not None:
             self._curves.seal(LAST_STREAM)
             self._copy.changed()
@@ -406,6 +407,7 @@ class Ledger:
         self._runs.refuse_gap(trial, seeds, epoch)
         self._curves.append(trial, seeds, epoch, metrics)  # first, and if it fails memory is not ahead of the disk
         self._runs.take(trial, seeds, epoch, metrics)
+        self._mirror.refresh(self.study, self.trials, self._baseline)
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Takes note that a checkpoint of these seeds at this epoch is durable; earlier ones are removed."""
@@ -447,8 +449,7 @@ class Ledger:
                 to_do.callback(self._give_back)
                 with suppress(StudyBusy):  # then it is no longer this process's to end
                     if not self.lease_lost:
-                        if ended == "finished":
-                            self._mirror.settle(self.trials)
+                        self._mirror.flush(self.study, self.trials, self._baseline, over=ended == "finished")
                         self.decide("close", reason=reason, detail={"ended": ended})
                         self.set_in_flight(())
 

@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune.ledger import Trial
-from tune.ledger.database import distribution
+from tune.ledger.mirror import distribution
 from tune.scoring import has_failed
 from tune.space import Parameter, ordered_values
 from tune.study import Study

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from optuna.trial import create_trial
 
-from tune.ledger.database import distribution
+from tune.ledger.mirror import distribution
 from tune.space import Parameter
 
 EVALUATORS = ("PED-ANOVA", "fANOVA")

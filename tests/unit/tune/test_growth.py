@@ -10,8 +10,7 @@ from tests.fakes.ledgers import Clock, Player, latent_study, played
 from tune.errors import FileMistakes, StudyConflict
 from tune.growth import described, differences, extended, extended_rungs, refused
 from tune.ledger import Ledger
-from tune.ledger.database import Database
-from tune.ledger.mirror import settled
+from tune.ledger.mirror import Mirror, settled
 from tune.rungs import Rung
 from tune.study import Study
 
@@ -192,7 +191,7 @@ def test_growth_survives_a_kill_at_any_write(tmp_path: Path, monkeypatch: pytest
     played(tmp_path / "q")
     study = extended(latent_study(), "q", trials=30)
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "follow", die)
+        patch.setattr(Mirror, "follow", die)
         with pytest.raises(Gone):
             Ledger.open(study, tmp_path / "q", clock=Clock(), grow=True)
     assert "trials: 18" in (tmp_path / "q" / "study.yaml").read_text()
@@ -200,9 +199,8 @@ def test_growth_survives_a_kill_at_any_write(tmp_path: Path, monkeypatch: pytest
     ledger = Ledger.open(study, tmp_path / "q", clock=Clock(1_900_000_000.0))
     assert "trials: 30" in (tmp_path / "q" / "study.yaml").read_text()
     assert sum(decision.kind == "grow" for decision in ledger.decisions) == 1
-    assert not ledger._database.finished_trials() - {
-        trial.number for trial in ledger.trials if settled(ledger.study, trial)
-    }
+    for number, there in ledger._mirror.there().items():
+        assert not there.closed or settled(ledger.study, ledger.trials[number])
     ledger.close("interrupted")
 
 

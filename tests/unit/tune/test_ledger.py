@@ -15,6 +15,7 @@ from tune.errors import StudyBusy, StudyConflict, UserMistake
 from tune.ledger import Ledger
 from tune.ledger.database import Database
 from tune.ledger.lease import Lease, is_alive
+from tune.ledger.mirror import Mirror
 
 
 def opened(folder: Path, **changes: Any) -> Ledger:
@@ -61,7 +62,7 @@ def test_a_raced_trial_is_told_to_optuna_at_the_end(tmp_path: Path) -> None:
     train(ledger, trial, range(1, 3), seeds=(3,))
     reach(0.4, 1, 2, 3)
     assert not ledger.trials[trial].open
-    assert not ledger._database.finished_trials()
+    assert not any(there.closed for there in ledger._mirror.there().values())
     ledger.close("finished")
     (told,) = optuna.load_study(study_name="quadratic", storage=f"sqlite:///{tmp_path / 'q' / 'study.db'}").trials
     assert (told.state.name, told.value) == ("COMPLETE", 0.4)
@@ -223,7 +224,7 @@ def test_a_database_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
         assert done.returncode == -signal.SIGKILL
         assert not (tmp_path / "study.db").exists()
     database = Database(None, tmp_path, "q", create=True)
-    assert database.trial_count() == 0
+    assert not Mirror(database).there()
     database.close()
     again = Database(None, tmp_path, "q", create=True)
     assert len(optuna.get_all_study_names(again.url)) == 1
@@ -263,18 +264,41 @@ def test_optuna_opens_the_study(tmp_path: Path) -> None:
 
 
 def test_what_a_kill_left_out_of_optuna_is_put_there(tmp_path: Path) -> None:
-    """Killed between a decision and its Optuna trial: the next process completes it, once."""
+    """Killed before decisions are shown: the next process shows them, once, in trials old and new."""
     ledger = opened(tmp_path / "q")
-    add = ledger._database.add_trial
-    ledger._database.add_trial = lambda *_: None  # type: ignore[method-assign]
     start(ledger)
-    ledger._database.add_trial = add  # type: ignore[method-assign]
+    (shown,) = ledger._mirror.there().values()
+    start(ledger, x=0.25)  # so soon after the first that it waits to be shown
+    for number in (0, 1):
+        train(ledger, number, range(1, 3))
+        detail = {"score": 0.5, "losses": {"1": 0.5, "2": 0.5}, "confirmed": number == 1}
+        ledger.decide("reach", number, 0, "reached", detail)
+    assert ledger._mirror.there() == {0: shown}
     killed(ledger)
     again = opened(tmp_path / "q")
-    start(again, x=0.25)
+    first, second = again._mirror.there().values()
+    assert (first.scores, first.closed, second.scores, second.closed) == ({2: 0.5}, False, {2: 0.5}, True)
+    start(again, x=0.75)
     again.close("interrupted")
     study = optuna.load_study(study_name="quadratic", storage=f"sqlite:///{tmp_path / 'q' / 'study.db'}")
-    assert [trial.params["x"] for trial in study.trials] == [0.5, 0.25]
+    assert [trial.params["x"] for trial in study.trials] == [0.5, 0.25, 0.75]
+    assert [trial.user_attrs.get("losses") for trial in study.trials] == [{"1": 0.5, "2": 0.5}] * 2 + [None]
+
+
+def test_what_is_decided_in_quick_succession_is_shown_a_little_later(tmp_path: Path) -> None:
+    """Optuna's trials follow about once a second, and with a report if there is no decision."""
+    ledger, clock = opened(tmp_path / "q"), Clock(tick_s=0)
+    ledger._mirror = Mirror(ledger._database, clock)
+    for each in range(3):
+        start(ledger, x=each / 4)
+    assert len(ledger._mirror.there()) == 1
+    clock.now += 0.9
+    train(ledger, 0, range(1, 2))
+    assert len(ledger._mirror.there()) == 1
+    clock.now += 0.2
+    train(ledger, 0, range(2, 3))
+    assert len(ledger._mirror.there()) == 3
+    ledger.close("interrupted")
 
 
 @pytest.mark.parametrize(

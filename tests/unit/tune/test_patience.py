@@ -18,6 +18,7 @@ from tune.errors import Interrupted, StudyBusy, StudyStopped
 from tune.ledger import Ledger
 from tune.ledger.database import Database
 from tune.ledger.lease import Lease
+from tune.ledger.mirror import Mirror
 from tune.ledger.patience import GIVE_UP_S, STOPPING_S, Patience, is_outage
 from tune.ledger.records import Decision, Trial
 
@@ -127,7 +128,9 @@ def test_a_lock_delays_the_ledger(tmp_path: Path) -> None:
     ledger.set_in_flight([0])
     assert refused.is_set()
     lock()
-    ledger._database.finish(Trial(0, {}, ended="failed"))
+    ledger.trials[0].ended = "failed"
+    ledger._mirror.changed(0)
+    ledger._mirror.flush(ledger.study, ledger.trials, None)
     assert refused.is_set()
     locked.close()
     ledger.close("finished")
@@ -185,11 +188,14 @@ def test_a_lease_that_was_taken_unheard_is_ones_own(database: Database, proxy: C
 
 def test_a_trial_that_was_added_unheard_is_there_once(database: Database, proxy: CuttingProxy) -> None:
     """Optuna's trials are one per trial, whatever the network does."""
-    trial = Trial(0, {"x": 0.5, "fragile": True}, ended="failed")
+    mirror, trial = Mirror(database), Trial(0, {"x": 0.5, "fragile": True})
+    mirror.changed(0)
     with proxy.cut_after_commit():
-        database.add_trial(trial, quadratic_study().space)
+        mirror.flush(quadratic_study(), [trial], None)
+    trial.ended = "failed"
+    mirror.changed(0)
     with proxy.cut_after_commit():
-        database.finish(trial)
+        mirror.flush(quadratic_study(), [trial], None)
     (told,) = optuna.load_study(study_name="q", storage=database.url).trials
     assert (told.number, told.state.name) == (0, "FAIL")
 
