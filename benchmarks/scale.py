@@ -16,7 +16,9 @@ when both slots have begun their second trial until one has nothing left, and th
 one's beginning on the same slot. The first such pause of all is said apart.
 
 `overhead`: wall seconds per trial that does nothing on two slots of one local Ray: ours, and Ray Tune alone with
-reused actors, one after the other, again and again.
+reused actors, one after the other, again and again. Both keep what comes of a trial: ours in the ledger, Ray Tune in
+the files that it writes unless it is told not to. Starting and ending a run is part of it on both sides. Trials of
+both load PyTorch, as a trainer does; `stock_without_torch` is what Ray Tune takes without.
 
 Each writes its part of benchmarks/results/scale.json.
 """
@@ -33,6 +35,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -274,7 +277,7 @@ def measure_slots(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def measure_overhead(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Works on trials that do nothing, by turns with ours and with Ray Tune alone."""
-    taken: dict[str, list[float]] = {"ours": [], "stock": []}
+    taken: dict[str, list[float]] = {"ours": [], "stock": [], "stock_without_torch": []}
     changes = {"seeds": [1], "rungs": [{"epochs": 1, "seeds": 1}]}
     trials = options.trials[0]
     with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch, local_ray(2):
@@ -282,10 +285,13 @@ def measure_overhead(options: argparse.Namespace) -> list[dict[str, Any]]:
             began = time.perf_counter()
             ours(Path(scratch) / f"scale-{turn}", study_of(trials, **changes))
             middle = time.perf_counter()
-            stock(Path(scratch) / f"stock-{turn}", trials)
+            stock(Path(scratch) / f"stock-{turn}", trials, torch=True)
+            ended = time.perf_counter()
+            stock(Path(scratch) / f"light-{turn}", trials, torch=False)
             if turn:  # the first turn warms Ray up
                 taken["ours"].append((middle - began) / trials)
-                taken["stock"].append((time.perf_counter() - middle) / trials)
+                taken["stock"].append((ended - middle) / trials)
+                taken["stock_without_torch"].append((time.perf_counter() - ended) / trials)
     ratios = sorted(one / other for one, other in zip(taken["ours"], taken["stock"], strict=True))
     row = {
         "trials": trials,
@@ -321,13 +327,14 @@ def ours(folder: Path, study: Study) -> None:
     ledger.close("finished")
 
 
-def stock(folder: Path, trials: int) -> None:
-    """Runs as many trials with Ray Tune alone, its actors reused."""
+def stock(folder: Path, trials: int, *, torch: bool) -> None:
+    """Runs as many trials with Ray Tune alone as it is shipped, but for its actors, which are reused."""
     from ray import tune as ray_tune
 
     class Nothing(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
-        def setup(self, config: dict[str, Any]) -> None:
-            """Nothing to set up."""
+        def setup(self, config: dict[str, Any]) -> None:  # noqa: ARG002 - Ray's signature
+            if torch:
+                import_module("torch")
 
         def step(self) -> dict[str, Any]:
             return {"validation_loss": self.config["learning_rate"], "done": True}
@@ -338,12 +345,14 @@ def stock(folder: Path, trials: int) -> None:
         def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
             return {}
 
+    disabled = os.environ.pop("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS")  # by our driver; stock Ray Tune has its loggers
     ray_tune.Tuner(
         ray_tune.with_resources(Nothing, {"cpu": 1}),
         param_space={"learning_rate": ray_tune.loguniform(1e-4, 1e-2)},
         tune_config=ray_tune.TuneConfig(num_samples=trials, reuse_actors=True),
         run_config=ray_tune.RunConfig(name="stock", storage_path=str(folder), verbose=0),
     ).fit()
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = disabled
 
 
 def main() -> int:
