@@ -1,60 +1,51 @@
 """The live view: what a study is doing, on a terminal; plain lines everywhere else."""
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from tune.callbacks.forecast import Pace, remaining_seconds, remaining_seed_epochs
-from tune.callbacks.strip import strip
+from tune.callbacks.screen import Lines, Snapshot, draw, title
+from tune.callbacks.slots import Load, Loads
+from tune.callbacks.tally import Tally
+from tune.callbacks.told import clock_time, said
 from tune.ledger import Decision, Ledger
-from tune.ledger.records import STATES
-from tune.rungs import Rung
-from tune.standings import Standing, incumbent, scored_baseline, standings
+from tune.standings import Standing, scored_baseline
 
-_UNKNOWN = "\N{EN DASH}"
-_LEAST_S = 0.25
-_WIDTH = 80
-_NEWEST = 6
-_PACED = 100
-"""The standings are worked out again after this many times what it took: at most 1 % of a core."""
-_COUNTED = 20
-"""All trials are counted again after this many times what it took: at most 5 % of a core."""
+_LEAST_S = 0.5
+_REDRAWN_S = 1.0
+_SIZE_S = 0.25
+_LEADERS = 10
+_NEWEST = 10
+_PACED = 400
+"""The best trials are found again after this many times what it took: at most 1/400 of a core."""
 
 
 @dataclass(frozen=True)
-class _Snapshot:
-    """What the view shows; drawn again as time passes, taken again when there is news."""
+class _Drawn:
+    """What was drawn last, and of what: it is drawn again when one of these has changed."""
 
-    counts: Counter[str]
-    reached: tuple[int, ...]
-    spent: int
-    redone: int
-    rate: float | None
-    left_s: float | None
-    share: float
-    best: Standing | None
-    newest: tuple[Decision, ...]
+    shown: Snapshot
+    load: Load
+    size: tuple[int, int]
+    lines: Lines
 
 
 class Progress:
     """Shows a study while it runs.
 
     How its state evolves: `start()` → `refresh()` after every report, from any thread, and `note(message)` now and
-    then → `stop()`. Between refreshes the time goes on by itself.
+    then → `stop()`. On a terminal a thread draws the view again once a second, so that the time goes on by itself.
 
     Args:
         ledger: The study's memory.
         in_flight: Says which trials are being trained.
-        console: Where to show it; lines without control characters when it is no terminal.
+        console: Where to show it; lines without control characters when it is no terminal, or a dumb one.
         clock: Seconds since the epoch.
     """
 
@@ -69,34 +60,36 @@ class Progress:
         self._lock = threading.Lock()
         self._pace = Pace()
         self._live: Live | None = None
-        self._shown = len(ledger.decisions)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._redraw, name="live view", daemon=True)
+        self._told = len(ledger.decisions)
+        self._newest: deque[Decision] = deque(maxlen=_NEWEST)
         self._taken_at = self._ranked_at = float("-inf")
-        self._ranking_s = self._taking_s = 0.0
+        self._ranking_s = 0.0
         self._ranked_of = -1
-        self._best: Standing | None = None
-        self._snapshot: _Snapshot | None = None
+        self._leaders: tuple[Standing, ...] = ()
+        self._left: tuple[float, float] | None = None
+        self._drawn: _Drawn | None = None
 
     def start(self) -> None:
         """Begins to show; what was decided before is not told again."""
-        self._shown = len(self._ledger.decisions)
-        self._pace.add(self._clock(), self._ledger.spent)
-        if self._console.is_terminal:
+        self._told = len(self._ledger.decisions)
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._tally, self._loads = Tally(self._ledger), Loads(self._ledger, self._clock)
+            self._newest.extend(one for one in self._ledger.decisions[-4 * _NEWEST :] if _is_news(one))
             self._take()
             self._live = Live(
-                console=self._console,
-                get_renderable=self.view,
-                auto_refresh=True,
-                refresh_per_second=2,
-                transient=True,
+                console=self._console, get_renderable=self.view, auto_refresh=False, transient=True
             )
-            self._live.start()
+            self._live.start(refresh=True)
+            self._thread.start()
 
     def refresh(self) -> None:
         """Shows what is new; calls that follow too soon do nothing."""
         with self._lock:
             if self._live is None:
                 self._print_new()
-            elif self._clock() - self._taken_at >= max(_LEAST_S, _COUNTED * self._taking_s):
+            elif self._clock() - self._taken_at >= _LEAST_S:
                 self._take()
 
     def note(self, message: str) -> None:
@@ -106,121 +99,96 @@ class Progress:
     def stop(self) -> None:
         """Shows the last news and ends."""
         with self._lock:
-            if self._live is None:
-                self._print_new()
-                return
-            self._live.stop()
-            self._live = None
+            live, self._live = self._live, None
+        if live is None:
+            self._print_new()
+            return
+        self._over.set()
+        self._thread.join()
+        live.stop()
 
     def _print_new(self) -> None:
-        new = self._ledger.decisions[self._shown :]
-        self._shown += len(new)
-        for decision in new:
+        for decision in self._new():
             if decision.trial is not None:
-                self.note(_said(decision))
+                self.note(said(decision))
+
+    def _new(self) -> list[Decision]:
+        new = self._ledger.decisions[self._told :]
+        self._told += len(new)
+        return new
 
     def _take(self) -> None:
         """Takes a snapshot; in the thread that writes the ledger, so that nothing changes meanwhile."""
         ledger, now, running = self._ledger, self._clock(), self._in_flight()
         self._pace.add(now, ledger.spent)
+        self._tally.follow()
+        self._newest.extend(one for one in self._new() if _is_news(one))
         self._rank(now, running)
-        rate, remaining = self._pace.rate(), remaining_seed_epochs(ledger)
-        reached = Counter(rung for trial in ledger.trials for rung in trial.reached)
-        self._snapshot = _Snapshot(
-            counts=Counter(trial.state(trial.number in running) for trial in ledger.trials),
-            reached=tuple(reached[rung] for rung in range(len(ledger.study.rungs))),
+        rate, remaining = self._pace.rate(), remaining_seed_epochs(self._tally)
+        slow, fast = self._pace.spread() or (rate, rate)
+        longest, shortest = (remaining_seconds(ledger, remaining, one) for one in (slow, fast))
+        left = None if longest is None or shortest is None else (shortest, longest)
+        shown = Snapshot(
+            study=ledger.study,
+            counts=self._tally.counts(running),
+            reached=tuple(self._tally.reached),
             spent=ledger.spent,
             redone=ledger.redone,
+            gpu_hours=ledger.gpu_seconds / 3600,
             rate=rate,
-            left_s=remaining_seconds(ledger, rate),
             share=ledger.spent / (ledger.spent + remaining) if remaining else 1.0,
-            best=self._best,
-            newest=tuple(decision for decision in ledger.decisions[-_NEWEST:] if decision.trial is not None),
+            leaders=self._leaders,
+            baseline=scored_baseline(ledger),
+            training=tuple(sorted(running)),
+            newest=tuple(self._newest),
         )
-        self._taken_at, self._taking_s = now, self._clock() - now - (self._ranking_s if self._ranked_at == now else 0.0)
+        self._taken_at, self._left, self._shown = now, left, shown
 
     def _rank(self, now: float, running: frozenset[int]) -> None:
-        """Finds the best trial again if there are decisions that it may hang on, and not too often."""
+        """Finds the best trials again if there are decisions that they may hang on, and not too often."""
         decided = len(self._ledger.decisions)
         if decided == self._ranked_of or now - self._ranked_at < _PACED * self._ranking_s:
             return
-        best = incumbent(standings(self._ledger, running))
-        self._ranked_of, self._ranked_at, self._best = decided, now, best
+        self._leaders = tuple(self._tally.leaders(_LEADERS, running))
+        self._ranked_of, self._ranked_at = decided, now
         self._ranking_s = self._clock() - now
 
     def view(self) -> RenderableType:
         """Returns the live view as of now."""
-        shown = self._snapshot
-        assert shown is not None
-        elapsed = self._ledger.elapsed_s()
-        left = _UNKNOWN
-        if shown.left_s is not None:
-            left = "about " + _clock_time(max(0.0, shown.left_s - (self._clock() - self._taken_at)))
-        study = self._ledger.study
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="bold", no_wrap=True, min_width=8)
-        grid.add_column()
-        rate = _UNKNOWN if shown.rate is None else f"{shown.rate:.3g} seed-epochs/s"
-        redone = f" ({shown.redone:,} trained again)" if shown.redone else ""
-        states = ", ".join(f"{shown.counts[state]} {state}" for state in STATES if shown.counts[state])
-        grid.add_row("done", ProgressBar(total=1.0, completed=shown.share, width=self._width(), complete_style="green"))
-        grid.add_row("trials", f"{shown.counts.total()} of {study.trials}: {states or 'none yet'}")
-        grid.add_row("rungs", _rungs(study.rungs, shown.reached))
-        grid.add_row("trained", f"{shown.spent:,} seed-epochs{redone}, {rate}")
-        for name, line in self._best_lines(shown.best):
-            grid.add_row(name, line)
-        grid.add_row()
-        for decision in shown.newest:
-            at = datetime.fromtimestamp(decision.time, tz=UTC).astimezone().strftime("%H:%M:%S")
-            grid.add_row(Text(at, style="dim"), Text(_said(decision), no_wrap=True, overflow="ellipsis"))
-        share = f"  {100 * shown.share:.0f}%" if shown.rate is not None else ""
-        title = Text.assemble((study.name, "bold"), f"{share}  {_clock_time(elapsed)} elapsed, {left} left")
-        return Group(title, grid)
+        shown, load, elapsed = self._shown, self._loads.now(), self._ledger.elapsed_s()
+        size = (self._console.width, self._console.height)
+        drawn = self._drawn
+        if drawn is None or drawn.shown is not shown or drawn.load is not load or drawn.size != size:
+            drawn = self._drawn = _Drawn(shown, load, size, draw(shown, load, elapsed, self._console))
+        return Group(title(shown, elapsed, self._left_in_words(), size[0]), drawn.lines)
 
-    def _width(self) -> int:
-        """Returns how wide the second column may be."""
-        return min(_WIDTH, self._console.width) - 10
+    def _left_in_words(self) -> str:
+        if self._left is None:
+            return "time left unknown"
+        since = self._clock() - self._taken_at
+        low, high = (clock_time(max(0.0, one - since)) for one in self._left)
+        return f"about {low} left" if low == high else f"{low} to {high} left"
 
-    def _best_lines(self, best: Standing | None) -> list[tuple[str, Text]]:
-        if best is None or best.summary is None:
-            return [("best", Text(_UNKNOWN))]
-        summary, options = best.summary, self._console.options
-        names = list(self._ledger.study.varying)
-        sure = "confirmed" if best.state == "confirmed" else "provisional"
-        failed = f"{summary.failed}/{summary.seeds} seeds failed"
-        baseline = scored_baseline(self._ledger)
-        marks = strip(list(best.losses.values()), baseline, self._width(), ascii_only=options.ascii_only)
-        return [
-            ("best", Text(f"trial {best.number}, {sure}: score {best.score:.4g}, mean {summary.mean:.4g}, {failed}")),
-            ("", Text(_setting({name: best.trial.parameters.get(name) for name in names}))),
-            ("", marks),
-        ]
+    def _redraw(self) -> None:
+        """Draws the view once a second, and at once when the terminal has another size: then from an empty screen.
+
+        What was drawn for another width wraps, so nobody knows how many lines it takes now.
+        """
+        size, waited = self._console.size, 0.0
+        while not self._over.wait(_SIZE_S):
+            waited += _SIZE_S
+            resized = self._console.size != size
+            if not resized and waited < _REDRAWN_S:
+                continue
+            size, waited = self._console.size, 0.0
+            with self._lock:
+                live = self._live
+            if live is not None:
+                if resized:
+                    self._console.clear()
+                live.refresh()
 
 
-def _rungs(rungs: Sequence[Rung], reached: Sequence[int]) -> str:
-    """Returns how many trials reached each rung."""
-    steps = [f"{rung.epochs} x {rung.seeds}: {count}" for rung, count in zip(rungs, reached, strict=True)]
-    return f"{',  '.join(steps)}   (epochs x seeds: trials)"
-
-
-def _said(decision: Decision) -> str:
-    """Returns a decision in one line."""
-    if decision.kind == "start":
-        return f"trial {decision.trial} started: {_setting(decision.detail['parameters'])} ({decision.reason})"
-    died = decision.kind == "attempt" and decision.detail.get("died", True)
-    verb = "died: " if died else "failed: " if decision.kind == "fail" else ""
-    return f"trial {decision.trial} {verb}{decision.reason}"
-
-
-def _setting(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in parameters.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _clock_time(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+def _is_news(decision: Decision) -> bool:
+    """Says whether the live view tells a decision: of trials that begin it shows which are in training."""
+    return decision.trial is not None and decision.kind != "start"
