@@ -1,6 +1,7 @@
 """How much of a study is still to come: an estimate, from what the ladder will ask for and the pace so far."""
 
 from collections import deque
+from itertools import pairwise
 from math import inf
 from statistics import quantiles
 
@@ -43,10 +44,7 @@ class Pace:
 
     def spread(self) -> tuple[float, float] | None:
         """Returns the rates that a quarter of the stretches fell below and rose above; None while they are too few."""
-        ends = list(self._ends)
-        rates = [
-            (last - first) / (end - begin) for (begin, first), (end, last) in zip(ends, ends[1:], strict=False)
-        ]
+        rates = [(last - first) / (end - begin) for (begin, first), (end, last) in pairwise(self._ends)]
         if len(rates) < _FEWEST:
             return None
         low, _, high = quantiles(rates, n=4, method="inclusive")

@@ -1,8 +1,6 @@
 """The live view as lines: what is shown of a study, made to fit the terminal."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -10,52 +8,19 @@ from rich.segment import Segment
 from rich.text import Text
 
 from tune.callbacks.slots import Load
+from tune.callbacks.snapshot import Snapshot
 from tune.callbacks.strip import Scale, ruler, strip
 from tune.callbacks.told import clock_time, is_death, said, setting, time_of_day, value_text
 from tune.ledger import Decision
-from tune.ledger.records import STATES, State
+from tune.ledger.records import STATES
 from tune.rungs import Rung
 from tune.sizes import show_size
-from tune.standings import Standing
-from tune.study import Study
 
 _LABEL = 10
 _WIDEST = 160
 _WITH_SETTINGS = 100  # columns; from here on each row of the leaderboard has its setting
 _LEADERS = 10
 _NEWEST = 6
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is known of a study at a moment.
-
-    Attributes:
-        study: The study.
-        counts: How many trials are in each state.
-        reached: How many trials have reached each rung.
-        spent, redone: Seed-epochs.
-        gpu_hours: Used.
-        rate: Seed-epochs per second; None before anything was trained.
-        share: Of the work, done by now, 0 to 1.
-        leaders: The best trials, best first.
-        baseline: The constant model's loss; inf while unknown.
-        training: The trials in training.
-        newest: The newest decisions, oldest first.
-    """
-
-    study: Study
-    counts: Counter[State]
-    reached: tuple[int, ...]
-    spent: int
-    redone: int
-    gpu_hours: float
-    rate: float | None
-    share: float
-    leaders: tuple[Standing, ...]
-    baseline: float
-    training: tuple[int, ...]
-    newest: tuple[Decision, ...]
 
 
 class Lines:
@@ -70,16 +35,20 @@ class Lines:
             yield Segment.line()
 
 
-def title(shown: Snapshot, elapsed_s: float, left: str, width: int) -> Text:
-    """Returns the first line: which study, and how long it takes.
+def title(shown: Snapshot, elapsed_s: float, since_s: float, width: int) -> Text:
+    """Returns the first line: which study, how long it has taken and how much longer it takes.
 
     Args:
         shown: The study.
         elapsed_s: Seconds for which it was worked on.
-        left: How much longer, in words.
+        since_s: Seconds since the snapshot was taken.
         width: In characters.
     """
     share = f"{100 * shown.share:.0f}%  " if shown.rate is not None else ""
+    left = "time left unknown"
+    if shown.left_s is not None:
+        low, high = (clock_time(max(0.0, one - since_s)) for one in shown.left_s)
+        left = f"about {low} left" if low == high else f"{low} to {high} left"
     text = Text.assemble((shown.study.name, "bold"), f"  {share}{clock_time(elapsed_s)} elapsed, {left}")
     text.truncate(width)
     return text
@@ -136,7 +105,7 @@ def _facts(shown: Snapshot, load: Load, elapsed_s: float, width: int) -> list[Re
 
 
 def _best(shown: Snapshot) -> str:
-    best = next((one for one in shown.leaders if one.summary is not None), None)
+    best = shown.best
     if best is None:
         return "none yet: no trial has reached a rung"
     sure = "confirmed" if best.state == "confirmed" else "provisional"
@@ -178,19 +147,23 @@ def _gpus(load: Load) -> str:
     here = [f"{100 * load.utilisation:.0f}% busy"] if load.utilisation is not None else []
     if load.used_bytes is not None and load.total_bytes is not None:
         here.append(f"{show_size(load.used_bytes)} of {show_size(load.total_bytes)} in use")
-    return "; here: ".join([*parts, ", ".join(here)] if parts and here else [*parts, *([", ".join(here)] if here else [])])
+    return "; here: ".join(
+        [*parts, ", ".join(here)] if parts and here else [*parts, *([", ".join(here)] if here else [])]
+    )
 
 
 def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[RenderableType]:
     """Returns the leaderboard: a heading and a row for each trial, their strips on one scale."""
-    leaders = [one for one in shown.leaders if one.rung is not None][: max(0, most)]
+    leaders = shown.leaders[: max(0, most)]
     if not leaders:
         return []
     scale = Scale.of([one.losses.values() for one in leaders], shown.baseline)
     head = f"{'trial':>5}  {'rung':>4}  {'score':>8}  {'failed':>6}  "
     names = shown.study.varying if width >= _WITH_SETTINGS else ()
     room = max(10, (width - len(head)) * (3 if names else 5) // 5)
-    heading = Text.assemble((head, "bold"), ruler(scale, shown.study.score.metric, room), (f"  {', '.join(names)}", "bold"))
+    heading = Text.assemble(
+        (head, "bold"), ruler(scale, shown.study.score.metric, room), (f"  {', '.join(names)}", "bold")
+    )
     lines: list[RenderableType] = [Text(), _cut(heading, width)]
     top = len(shown.reached) - 1
     for one in leaders:
@@ -210,7 +183,9 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
 
 def _news(decision: Decision, width: int) -> Text:
     bad = is_death(decision) or decision.kind == "fail"
-    return _cut(Text.assemble((f"{time_of_day(decision.time)}  ", "dim"), (said(decision), "red" if bad else "")), width)
+    return _cut(
+        Text.assemble((f"{time_of_day(decision.time)}  ", "dim"), (said(decision), "red" if bad else "")), width
+    )
 
 
 def _ascii(part: Segment) -> Segment:

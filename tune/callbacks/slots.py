@@ -56,7 +56,9 @@ class Loads:
         samples = [sample for handle in self._handles if (sample := _sample(self._nvml, handle)) is not None]
         busy = [share for share, _, _ in samples if share is not None]
         utilisation = sum(busy) / len(busy) if busy else None
-        memory = (sum(used for _, used, _ in samples), sum(total for _, _, total in samples)) if samples else (None,) * 2
+        memory = (
+            (sum(used for _, used, _ in samples), sum(total for _, _, total in samples)) if samples else (None,) * 2
+        )
         return Load(self._slots(driving), _gpus(driving), utilisation, *memory)
 
     def _slots(self, driving: Driving | None) -> int | None:

@@ -48,7 +48,7 @@ class Scale:
         return cls(low - margin, high + margin)
 
     def place(self, loss: float, places: int) -> int:
-        """Returns where a loss stands, from 0 to places - 1; beyond the scale, and where it is not finite, at an end."""
+        """Returns where a loss stands, 0 to places - 1; beyond the scale, or not finite, at its end."""
         if not isfinite(loss) or loss >= self.high:
             return places - 1
         if loss <= self.low:

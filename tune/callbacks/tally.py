@@ -1,4 +1,4 @@
-"""What the live view counts, kept up decision by decision, so that showing a study costs the same however long it is."""
+"""What the live view counts, kept up decision by decision, so that showing a study costs the same throughout."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -63,7 +63,10 @@ class Tally:
             in_flight: The trials being trained.
         """
         running = sum(self._states.get(number) == "waiting" for number in in_flight)
-        return self._counts + Counter[State](running=running) - Counter[State](waiting=running)
+        counts = self._counts.copy()
+        counts["running"] += running
+        counts["waiting"] -= running
+        return counts
 
     def kinds(self, rung: int) -> list[int]:
         """Returns how many trials that entered a rung are compared apart there, those that died left out."""

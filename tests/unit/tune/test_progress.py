@@ -265,7 +265,7 @@ def test_time_left_is_a_range_where_the_pace_varies(tmp_path: Path) -> None:
     """From the faster to the slower quarter of the stretches."""
     screen = Screen(tmp_path / "s", terminal=True)
     screen.progress.start()
-    screen.player.play(units=22, after_each=screen.progress.refresh)  # two seeds a second, then three
+    screen.player.play(units=26, after_each=screen.progress.refresh)  # two seeds a second, then three
     times = re.search(r"elapsed, (\d:\d\d:\d\d) to (\d:\d\d:\d\d) left", screen.frame())
     screen.progress.stop()
     assert times is not None
@@ -287,7 +287,7 @@ def test_a_tally_that_was_kept_up_says_what_the_trials_say(tmp_path: Path, halvi
         tally.follow()
         ranked = standings(ledger, running)
         counts = Counter(one.state for one in ranked)
-        assert tally.counts(running) == counts
+        assert +tally.counts(running) == counts
         assert tally.reached == [sum(rung in one.reached for one in ledger.trials) for rung in range(3)]
         assert tally.entered == [sum(one.rung >= rung for one in ledger.trials) for rung in range(3)]
         assert tally.open == {one.number for one in ledger.trials if one.open}
