@@ -117,7 +117,7 @@ class Events:
     def stop(self) -> None:
         """Tells the last decisions and the headway in the end."""
         self._tell_decisions()
-        self._tell_headway()
+        self._tell_headway(exact=True)
 
     def _tell_decisions(self) -> None:
         new: Sequence[Decision] = self._ledger.decisions[self._told :]
@@ -127,8 +127,8 @@ class Events:
                 about = {"trial": one.trial, "rung": one.rung, "reason": one.reason, "detail": dict(one.detail)}
                 self._stream.emit(one.kind, one.time, **about)
 
-    def _tell_headway(self) -> None:
-        shown, self._progress_at = self._snapshots.take(), self._clock()
+    def _tell_headway(self, *, exact: bool = False) -> None:
+        shown, self._progress_at = self._snapshots.take(exact=exact), self._clock()
         best = shown.best
         self._stream.emit(
             "progress",

@@ -53,7 +53,7 @@ class Progress:
         self._lock = threading.Lock()
         self._live: Live | None = None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._redraw, name="live view", daemon=True)
+        self._thread = threading.Thread(target=self._keep_drawing, name="live view", daemon=True)
         self._told = len(ledger.decisions)
         self._drawn: _Drawn | None = None
 
@@ -107,7 +107,14 @@ class Progress:
             drawn = self._drawn = _Drawn(shown, load, size, draw(shown, load, elapsed, self._console))
         return Group(title(shown, elapsed, self._clock() - shown.taken, size[0]), drawn.lines)
 
-    def _redraw(self) -> None:
+    def redraw(self) -> None:
+        """Draws the view as of now, if it is shown."""
+        with self._lock:
+            live = self._live
+        if live is not None:
+            live.refresh()
+
+    def _keep_drawing(self) -> None:
         """Draws the view once a second, and at once when the terminal has another size: then from an empty screen.
 
         What was drawn for another width wraps, so nobody knows how many lines it takes now.
@@ -119,9 +126,6 @@ class Progress:
             if not resized and waited < _REDRAWN_S:
                 continue
             size, waited = self._console.size, 0.0
-            with self._lock:
-                live = self._live
-            if live is not None:
-                if resized:
-                    self._console.clear()
-                live.refresh()
+            if resized:
+                self._console.clear()
+            self.redraw()

@@ -1,5 +1,6 @@
 """What is known of a study at a moment, for those who show it while it runs."""
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,15 +84,20 @@ class Snapshots:
         self._ranked_at, self._ranking_s, self._ranked_of = float("-inf"), 0.0, -1
         self._leaders: tuple[Standing, ...] = ()
 
-    def take(self) -> Snapshot:
-        """Returns what is known now; the best trials as they were found last, which is not long ago."""
+    def take(self, *, exact: bool = False) -> Snapshot:
+        """Returns what is known now.
+
+        Args:
+            exact: Whether to find the best trials now, whatever it takes; else they are as found last, not long ago.
+        """
         ledger, now, running = self._ledger, self._clock(), self._in_flight()
         new = ledger.decisions[self._told :]
         self._told += len(new)
         self._newest.extend(one for one in new if one.trial is not None and one.kind != "start")
         self._pace.add(now, ledger.spent)
         self._tally.follow()
-        self._rank(now, running)
+        if exact or now - self._ranked_at >= _PACED * self._ranking_s:
+            self._rank(now, running)
         rate, remaining = self._pace.rate(), remaining_seed_epochs(self._tally)
         slow, fast = self._pace.spread() or (rate, rate)
         longest, shortest = (remaining_seconds(ledger, remaining, one) for one in (slow, fast))
@@ -113,10 +119,10 @@ class Snapshots:
         )
 
     def _rank(self, now: float, running: frozenset[int]) -> None:
-        """Finds the best trials again if there are decisions that they may hang on, and not too often."""
+        """Finds the best trials again if there are decisions that they may hang on."""
         decided = len(self._ledger.decisions)
-        if decided == self._ranked_of or now - self._ranked_at < _PACED * self._ranking_s:
+        if decided == self._ranked_of:
             return
+        began = time.thread_time()
         self._leaders = tuple(self._tally.leaders(_LEADERS, running))
-        self._ranked_of, self._ranked_at = decided, now
-        self._ranking_s = self._clock() - now
+        self._ranked_of, self._ranked_at, self._ranking_s = decided, now, time.thread_time() - began

@@ -129,8 +129,8 @@ def _why(folder: Path, error: Exception) -> str:
         return "a training of `latent-tune train`, no study"
     if not any((folder / name).exists() for name in ("study.yaml", "study.db")):
         return "no study"
-    first = (str(error).splitlines() or [""])[0]
-    message = first.removeprefix(f"{folder}: ").removeprefix(f"{folder}/")
+    message = ": ".join(line.strip() for line in str(error).splitlines()[:2])
+    message = message.removeprefix(f"{folder}: ").removeprefix(f"{folder}/")
     return f"cannot be read: {message or type(error).__name__}"
 
 

@@ -96,7 +96,7 @@ def test_live_view_says_what_the_ledger_says(tmp_path: Path) -> None:
     screen = Screen(tmp_path / "s", terminal=True)
     screen.progress.start()
     screen.player.play()
-    screen.clock.sleep(1)
+    screen.clock.sleep(3600)
     screen.progress.refresh()
     shown = screen.frame()
     screen.progress.stop()
