@@ -69,9 +69,10 @@ def main() -> None:
         with TemporaryDirectory() as place:
             row = measure(Path(place) / "views", trials, options.slots)
         rows.append(row)
+        quarters = ", ".join(f"{one:.2f}" for one in row["percent_by_quarter"])
         print(
-            f"{trials} trials, {row['reports']:,} reports in {row['wall_s']:,.0f} s: {row['percent_of_a_core']:.2f}% of "
-            f"a core (by quarter {', '.join(f'{one:.2f}' for one in row['percent_by_quarter'])}; required: less than "
+            f"{trials} trials, {row['reports']:,} reports in {row['wall_s']:,.0f} s: "
+            f"{row['percent_of_a_core']:.2f}% of a core (by quarter {quarters}; required: less than "
             f"{_MOST_PERCENT:g}); {row['redraw_ms']:.2f} ms a redraw, {row['report_ms']:.3f} ms a report"
         )
     record("views", "What the live view costs", "python -m benchmarks.views", rows, required_percent=_MOST_PERCENT)

@@ -86,7 +86,7 @@ class Events:
         stream: EventStream,
         clock: Callable[[], float],
     ) -> None:
-        self._ledger, self._stream, self._clock = ledger, stream, clock
+        self._ledger, self._in_flight, self._stream, self._clock = ledger, in_flight, stream, clock
         self._snapshots = Snapshots(ledger, in_flight, clock)
         self._told = 0
         self._progress_at = float("-inf")
@@ -129,12 +129,13 @@ class Events:
 
     def _tell_headway(self, *, exact: bool = False) -> None:
         shown, self._progress_at = self._snapshots.take(exact=exact), self._clock()
-        best = shown.best
+        training, best = self._in_flight(), shown.best
+        counts = self._snapshots.counts(training)
         self._stream.emit(
             "progress",
             self._progress_at,
-            trials={state: shown.counts[state] for state in STATES},
-            training=list(shown.training),
+            trials={state: counts[state] for state in STATES},
+            training=sorted(training),
             reached=list(shown.reached),
             seed_epochs_spent=shown.spent,
             seed_epochs_redone=shown.redone,

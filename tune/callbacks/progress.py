@@ -2,31 +2,20 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from tune.callbacks.screen import Lines, draw, title
-from tune.callbacks.slots import Load, Loads
-from tune.callbacks.snapshot import Snapshot, Snapshots
+from tune.callbacks.screen import Moment, draw, title
+from tune.callbacks.slots import Loads
+from tune.callbacks.snapshot import Snapshots
 from tune.callbacks.told import said
 from tune.ledger import Ledger
 
 _LEAST_S = 0.5
 _REDRAWN_S = 1.0
 _SIZE_S = 0.25
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """What was drawn last, and of what: it is drawn again when one of these has changed."""
-
-    shown: Snapshot
-    load: Load
-    size: tuple[int, int]
-    lines: Lines
 
 
 class Progress:
@@ -55,7 +44,6 @@ class Progress:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_drawing, name="live view", daemon=True)
         self._told = len(ledger.decisions)
-        self._drawn: _Drawn | None = None
 
     def start(self) -> None:
         """Begins to show; what was decided before is not told again."""
@@ -99,13 +87,11 @@ class Progress:
                 self.note(said(decision))
 
     def view(self) -> RenderableType:
-        """Returns the live view as of now."""
-        shown, load, elapsed = self._shown, self._loads.now(), self._ledger.elapsed_s()
-        size = (self._console.width, self._console.height)
-        drawn = self._drawn
-        if drawn is None or drawn.shown is not shown or drawn.load is not load or drawn.size != size:
-            drawn = self._drawn = _Drawn(shown, load, size, draw(shown, load, elapsed, self._console))
-        return Group(title(shown, elapsed, self._clock() - shown.taken, size[0]), drawn.lines)
+        """Returns the live view as of now; any thread may ask."""
+        shown, training, elapsed_s = self._shown, self._in_flight(), self._ledger.elapsed_s()
+        moment = Moment(self._snapshots.counts(training), training, self._loads.now(), elapsed_s)
+        heading = title(shown, elapsed_s, self._clock() - shown.taken, self._console.width)
+        return Group(heading, draw(shown, moment, self._console))
 
     def redraw(self) -> None:
         """Draws the view as of now, if it is shown."""

@@ -1,6 +1,8 @@
 """The live view as lines: what is shown of a study, made to fit the terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -12,7 +14,7 @@ from tune.callbacks.snapshot import Snapshot
 from tune.callbacks.strip import Scale, ruler, strip
 from tune.callbacks.told import clock_time, is_death, said, setting, time_of_day, value_text
 from tune.ledger import Decision
-from tune.ledger.records import STATES
+from tune.ledger.records import STATES, State
 from tune.rungs import Rung
 from tune.sizes import show_size
 
@@ -54,7 +56,24 @@ def title(shown: Snapshot, elapsed_s: float, since_s: float, width: int) -> Text
     return text
 
 
-def draw(shown: Snapshot, load: Load, elapsed_s: float, console: Console) -> Lines:
+@dataclass(frozen=True)
+class Moment:
+    """What changes between two snapshots.
+
+    Attributes:
+        counts: How many trials are in each state.
+        training: The trials in training.
+        load: What slots and GPUs do.
+        elapsed_s: Seconds for which the study was worked on.
+    """
+
+    counts: Counter[State]
+    training: frozenset[int]
+    load: Load
+    elapsed_s: float
+
+
+def draw(shown: Snapshot, moment: Moment, console: Console) -> Lines:
     """Returns everything below the first line, drawn for the console as wide and high as it is now.
 
     What a low window has no room for is left out: first the older decisions, then the last of the leaderboard, then
@@ -62,13 +81,12 @@ def draw(shown: Snapshot, load: Load, elapsed_s: float, console: Console) -> Lin
 
     Args:
         shown: The study.
-        load: What its slots and GPUs do.
-        elapsed_s: Seconds for which it was worked on, for the budget.
+        moment: What it does now.
         console: Where it is to be shown.
     """
     options = console.options
     width, height = min(_WIDEST, options.max_width), max(1, console.size.height - 2)
-    facts = _facts(shown, load, elapsed_s, width)[:height]
+    facts = _facts(shown, moment, width)[:height]
     room = height - len(facts)
     news = [_news(decision, width) for decision in shown.newest]
     for_news = 1 + min(len(news), _NEWEST, room // 3)
@@ -81,9 +99,9 @@ def draw(shown: Snapshot, load: Load, elapsed_s: float, console: Console) -> Lin
     return Lines([[_ascii(part) for part in line] for line in drawn] if options.ascii_only else drawn)
 
 
-def _facts(shown: Snapshot, load: Load, elapsed_s: float, width: int) -> list[RenderableType]:
+def _facts(shown: Snapshot, moment: Moment, width: int) -> list[RenderableType]:
     """Returns a line for each thing said of the study as a whole, the most important first."""
-    study, counts = shown.study, shown.counts
+    study, counts = shown.study, moment.counts
     states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     rate = "" if shown.rate is None else f", {shown.rate:.3g} seed-epochs/s"
     redone = f" ({shown.redone:,} trained again)" if shown.redone else ""
@@ -92,9 +110,9 @@ def _facts(shown: Snapshot, load: Load, elapsed_s: float, width: int) -> list[Re
         ("best", _best(shown)),
         ("rungs", _rungs(study.rungs, shown.reached)),
         ("trained", f"{shown.spent:,} seed-epochs{redone}{rate}"),
-        ("budget", _budget(shown, elapsed_s)),
-        ("slots", _slots(shown, load)),
-        ("GPUs", _gpus(load)),
+        ("budget", _budget(shown, moment.elapsed_s)),
+        ("slots", _slots(sorted(moment.training), moment.load.slots)),
+        ("GPUs", _gpus(moment.load)),
     ]
     bar = ProgressBar(total=1.0, completed=shown.share, width=width, complete_style="green")
     lines: list[RenderableType] = [bar]
@@ -131,9 +149,8 @@ def _budget(shown: Snapshot, elapsed_s: float) -> str:
     return ",  ".join(used)
 
 
-def _slots(shown: Snapshot, load: Load) -> str:
-    numbers = shown.training
-    busy = f"{len(numbers)} busy" if load.slots is None else f"{len(numbers)} of {max(load.slots, len(numbers))} busy"
+def _slots(numbers: Sequence[int], slots: int | None) -> str:
+    busy = f"{len(numbers)} busy" if slots is None else f"{len(numbers)} of {max(slots, len(numbers))} busy"
     which = f": trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}" if numbers else ""
     return busy + which
 
@@ -161,9 +178,9 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
     head = f"{'trial':>5}  {'rung':>4}  {'score':>8}  {'failed':>6}  "
     names = shown.study.varying if width >= _WITH_SETTINGS else ()
     room = max(10, (width - len(head)) * (3 if names else 5) // 5)
-    heading = Text.assemble(
-        (head, "bold"), ruler(scale, shown.study.score.metric, room), (f"  {', '.join(names)}", "bold")
-    )
+    heading = Text.assemble((head, "bold"), ruler(scale, shown.study.score.metric, room))
+    if names:
+        heading.append(f"  {', '.join(names)}", "bold")
     lines: list[RenderableType] = [Text(), _cut(heading, width)]
     top = len(shown.reached) - 1
     for one in leaders:
@@ -176,7 +193,8 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
             (f"{failed:>6}  ", "red" if one.summary.failed else style),
             strip(list(one.losses.values()), shown.baseline, scale, room, ascii_only=ascii_only),
         )
-        row.append(f"  {', '.join(value_text(one.trial.parameters.get(name)) for name in names)}", "dim")
+        if names:
+            row.append(f"  {', '.join(value_text(one.trial.parameters.get(name)) for name in names)}", "dim")
         lines.append(_cut(row, width))
     return lines
 

@@ -25,7 +25,6 @@ class Snapshot:
     Attributes:
         taken: The moment, in seconds since the epoch.
         study: The study.
-        counts: How many trials are in each state.
         reached: How many trials have reached each rung.
         spent, redone, remaining: Seed-epochs; those that remain are an estimate.
         gpu_hours: Used.
@@ -34,13 +33,11 @@ class Snapshot:
             is None; twice the same before the pace's spread is known.
         leaders: The best trials, best first.
         baseline: The constant model's loss; inf while unknown.
-        training: The trials in training.
         newest: The newest decisions about trials, but those that began one; oldest first.
     """
 
     taken: float
     study: Study
-    counts: Counter[State]
     reached: tuple[int, ...]
     spent: int
     redone: int
@@ -50,7 +47,6 @@ class Snapshot:
     left_s: tuple[float, float] | None
     leaders: tuple[Standing, ...]
     baseline: float
-    training: tuple[int, ...]
     newest: tuple[Decision, ...]
 
     @property
@@ -104,7 +100,6 @@ class Snapshots:
         return Snapshot(
             taken=now,
             study=ledger.study,
-            counts=self._tally.counts(running),
             reached=tuple(self._tally.reached),
             spent=ledger.spent,
             redone=ledger.redone,
@@ -114,9 +109,16 @@ class Snapshots:
             left_s=None if longest is None or shortest is None else (shortest, longest),
             leaders=self._leaders,
             baseline=scored_baseline(ledger),
-            training=tuple(sorted(running)),
             newest=tuple(self._newest),
         )
+
+    def counts(self, in_flight: frozenset[int]) -> Counter[State]:
+        """Returns how many trials are in each state; any thread may ask.
+
+        Args:
+            in_flight: The trials being trained now.
+        """
+        return self._tally.counts(in_flight)
 
     def _rank(self, now: float, running: frozenset[int]) -> None:
         """Finds the best trials again if there are decisions that they may hang on."""

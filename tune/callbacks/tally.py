@@ -6,7 +6,7 @@ from heapq import nsmallest
 from typing import Any
 
 from tune.ledger import Ledger, Trial
-from tune.ledger.records import State
+from tune.ledger.records import STATES, State
 from tune.standings import Standing, Suspicion, rank, scored_baseline
 
 
@@ -35,7 +35,7 @@ class Tally:
         self._baseline, self._told = self.ledger.baseline, 0
         self._suspicion = Suspicion(study, scored_baseline(self.ledger))
         self._states: dict[int, State] = {}
-        self._counts: Counter[State] = Counter()
+        self._counts: Counter[State] = Counter(dict.fromkeys(STATES, 0))
         self._entered: dict[int, tuple[int, int]] = {}  # by trial: how many rungs, and how many of them alive
         self._seen: dict[int, frozenset[int]] = {}  # by trial: the rungs reached
         self._scores: list[dict[int, float]] = [{} for _ in study.rungs]  # by highest rung; those that died left out
@@ -57,15 +57,18 @@ class Tally:
             self._take(trials[number])
 
     def counts(self, in_flight: frozenset[int]) -> Counter[State]:
-        """Returns how many trials are in each state.
+        """Returns how many trials are in each state; any thread may ask.
 
         Args:
-            in_flight: The trials being trained.
+            in_flight: The trials being trained; of those that began or were promoted since `follow` it need not know.
         """
-        running = sum(self._states.get(number) == "waiting" for number in in_flight)
         counts = self._counts.copy()
-        counts["running"] += running
-        counts["waiting"] -= running
+        for number in in_flight:
+            before = self._states.get(number)
+            if before in (None, "waiting", "paused"):
+                counts["running"] += 1
+            if before in ("waiting", "paused"):
+                counts[before] -= 1
         return counts
 
     def kinds(self, rung: int) -> list[int]:
