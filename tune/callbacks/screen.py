@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -178,7 +179,9 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
     head = f"{'trial':>5}  {'rung':>4}  {'score':>8}  {'failed':>6}  "
     names = shown.study.varying if width >= _WITH_SETTINGS else ()
     room = max(10, (width - len(head)) * (3 if names else 5) // 5)
-    heading = Text.assemble((head, "bold"), ruler(scale, shown.study.score.metric, room))
+    bar = "|" if ascii_only else "│"
+    legend = shown.study.score.metric + (f", {bar} baseline" if isfinite(shown.baseline) else "")
+    heading = Text.assemble((head, "bold"), ruler(scale, legend, room))
     if names:
         heading.append(f"  {', '.join(names)}", "bold")
     lines: list[RenderableType] = [Text(), _cut(heading, width)]

@@ -91,5 +91,6 @@ def ruler(scale: Scale, title: str, width: int) -> Text:
     """Returns the heading of strips: the ends of their scale, and between them, where there is room, what they show."""
     left, right = f"{scale.low:.3g}", f"{scale.high:.3g}"
     room = width - len(left) - len(right)
-    middle = next((one for one in (title + (", log scale" * scale.logarithmic), title) if len(one) + 4 <= room), "")
+    titles = (title + ", log scale" * scale.logarithmic, title, title.partition(",")[0])
+    middle = next((one for one in titles if len(one) + 2 <= room), "")
     return Text.assemble((f"{left}{middle.center(max(1, room))}{right}"[:width], "dim"))
