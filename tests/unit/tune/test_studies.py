@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "terminal.md"
 
 
 def test_each_study_has_a_line_that_agrees_with_its_status(tmp_path: Path) -> None:
-    """State, trials, incumbent, failure rate and what was spent are those of `status`, also of one that is worked on."""
+    """What is said of a study is what `status` says, also while a process works on it."""
     played(tmp_path / "done", latent_study(name="done"))
     clock = Clock()
     ledger = Ledger.open(latent_study(name="now"), tmp_path / "now", clock=clock)
@@ -38,7 +38,7 @@ def test_each_study_has_a_line_that_agrees_with_its_status(tmp_path: Path) -> No
         assert (line["seed_epochs_spent"], line["planned_trials"]) == (said["seed_epochs_spent"], 18)
     shown = _printed(tmp_path, clock)
     assert re.search(r"^now +running +3/18 +\d\? +[\d.]+ +0/2 +12 +now *$", shown, re.MULTILINE)
-    assert re.search(r"^done +finished +18/18 +9 +0.02884 +0/5 +244 +\d", shown, re.MULTILINE)
+    assert re.search(r"^done +finished +18/18 +9 +0.02884 +0/5 +248 +\d", shown, re.MULTILINE)
     ledger.close("interrupted")
 
 
