@@ -74,7 +74,7 @@ def test_docs_and_events_agree(tmp_path: Path) -> None:
     """docs/terminal.md lists exactly the keys of each event, in their order."""
     write_study(tmp_path)
     told = {one["event"]: list(one) for one in events(here(*INLINE, "--json", cwd=tmp_path).out)}
-    section = DOCS.read_text().split("## Events")[1].split("\n## ")[0]
+    section = DOCS.read_text().split("## Events")[1].split("\n| decision |")[0]
     documented = {
         name: re.findall(r"`(\w+)`", keys)
         for name, keys in re.findall(r"^\| `(\w+)` \| (.+?) \|", section, re.MULTILINE)
