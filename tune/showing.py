@@ -59,18 +59,19 @@ class Show:
         else:
             self.console = Console(quiet=manner == "quiet")
 
-    def view(self, ledger: Ledger, in_flight: Callable[[], frozenset[int]]) -> View:
+    def view(self, ledger: Ledger, in_flight: Callable[[], frozenset[int]], stopping: Callable[[], bool]) -> View:
         """Returns what shows a study while it is worked on.
 
         Args:
             ledger: Its memory.
             in_flight: Says which trials are being trained.
+            stopping: Says whether the study was asked to stop.
         """
         if self._manner == "json":
             return Events(ledger, in_flight, self._stream, time.time)
         if self._manner == "quiet":
             return Silence()
-        return Progress(ledger, in_flight, self.console, time.time)
+        return Progress(ledger, in_flight, self.console, time.time, stopping)
 
     def results(self, ledger: Ledger) -> None:
         """Prints what a study found, as much of it as is wanted; programs are told by `end`."""

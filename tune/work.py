@@ -239,7 +239,7 @@ def _views(job: Job, show: Show) -> Iterator[None]:
     """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard."""
     ledger = job.optimizer.ledger
     _announce(ledger, show.console)
-    progress = show.view(ledger, lambda: job.optimizer.in_flight)
+    progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
     board = _board(ledger)
     seen = len(ledger.decisions)
 

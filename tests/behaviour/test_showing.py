@@ -1,17 +1,33 @@
-"""`run` and `resume` for programs: only the answer, or events."""
+"""What `run` and `resume` show: in a terminal the live view, for programs only the answer, or events."""
 
+import fcntl
 import json
 import os
+import pty
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.behaviour.command import ROOT, Running, here, latent_tune, ledger_of, status, text_of, write_study
+from tests.behaviour.command import (
+    DEADLINE_S,
+    ROOT,
+    Running,
+    here,
+    latent_tune,
+    ledger_of,
+    status,
+    text_of,
+    write_study,
+)
 from tune.report.results import gather
 from tune.report.sentences import answer
 
@@ -124,3 +140,91 @@ def test_a_reader_that_leaves_ends_no_study(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "tiny"
     assert status(folder)["state"] == "finished"
     assert (folder / "latent-tune.log").read_text().count("nobody reads the events any more") == 1
+
+
+class Terminal:
+    """A command in a terminal of its own, and everything that is written there.
+
+    Args:
+        cwd: Where it runs.
+        size: Columns and rows.
+        extra: Added to its environment.
+        arguments: Of `latent-tune`.
+    """
+
+    def __init__(self, cwd: Path, size: tuple[int, int], *arguments: str, **extra: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.shown = ""
+        self.resize(*size)
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tune.cli", *arguments],
+            cwd=cwd,
+            env={**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "LANG": "C.UTF-8", **extra},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Gives the terminal another size."""
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def until(self, text: str) -> str:
+        """Reads until something is shown that was not there before; returns all that came meanwhile."""
+        came = ""
+        while text not in came:
+            came += self._read()
+        return came
+
+    def signal(self, number: int) -> None:
+        """Sends a signal, as Ctrl-C does."""
+        self._process.send_signal(number)
+
+    def end(self) -> int:
+        """Reads to the end; returns the exit code."""
+        with suppress(OSError):  # a terminal without a process answers so
+            while True:
+                self._read()
+        os.close(self._ours)
+        return self._process.wait(DEADLINE_S)
+
+    def _read(self) -> str:
+        assert select.select([self._ours], [], [], DEADLINE_S)[0], f"nothing more came:\n{self.shown[-2000:]}"
+        came = os.read(self._ours, 65536).decode(errors="replace")
+        self.shown += came
+        return came
+
+
+def lines_of(shown: str) -> list[str]:
+    """What was written, without control characters, line by line."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "\n").split("\n")
+
+
+def test_the_live_view_in_a_terminal_that_is_resized(tmp_path: Path) -> None:
+    """It fits 80 columns, then 50, for which it begins on an empty screen; with NO_COLOR nothing has a colour."""
+    write_study(tmp_path, fixed={"sleep_s": 0.3})
+    terminal = Terminal(tmp_path, (80, 24), *INLINE, NO_COLOR="1")
+    before = terminal.until("trial  rung")
+    terminal.resize(50, 12)
+    terminal.until("\x1b[2J")
+    after = terminal.until("trials")
+    terminal.signal(signal.SIGINT)
+    assert terminal.end() == 130
+    assert max(map(len, lines_of(before))) <= 80
+    assert max(map(len, lines_of(after))) <= 50
+    assert not re.search(r"\x1b\[(?:[0-9;]*;)?(?:3[0-9]|4[0-9]|9[0-7])[0-9;]*m", terminal.shown)
+    assert "stopping: saving what trains" in terminal.shown
+    assert "latent-tune resume results/tiny" in terminal.shown
+
+
+def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
+    """No control character, a line for each decision, and the results."""
+    write_study(tmp_path)
+    terminal = Terminal(tmp_path, (100, 24), *INLINE, TERM="dumb")
+    assert terminal.end() == 0
+    assert "\x1b" not in terminal.shown
+    assert "trial 0 started: x 0." in terminal.shown
+    assert "train the winner again: " in terminal.shown

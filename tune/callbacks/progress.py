@@ -29,6 +29,7 @@ class Progress:
         in_flight: Says which trials are being trained.
         console: Where to show it; lines without control characters when it is no terminal, or a dumb one.
         clock: Seconds since the epoch.
+        stopping: Says whether the study was asked to stop; whoever asked was answered on the terminal, past the view.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Progress:
         in_flight: Callable[[], frozenset[int]],
         console: Console,
         clock: Callable[[], float],
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._stopping, self._stops = stopping, False
         self._ledger, self._in_flight, self._console, self._clock = ledger, in_flight, console, clock
         self._lock = threading.Lock()
         self._live: Live | None = None
@@ -77,6 +80,7 @@ class Progress:
             return
         self._over.set()
         self._thread.join()
+        self._follow_stop()
         live.stop()
 
     def _print_new(self) -> None:
@@ -90,7 +94,8 @@ class Progress:
         """Returns the live view as of now; any thread may ask."""
         shown, training, elapsed_s = self._shown, self._in_flight(), self._ledger.elapsed_s()
         moment = Moment(self._snapshots.counts(training), training, self._loads.now(), elapsed_s)
-        heading = title(shown, elapsed_s, self._clock() - shown.taken, self._console.width)
+        since_s = None if self._stopping() else self._clock() - shown.taken
+        heading = title(shown, elapsed_s, since_s, self._console.width)
         return Group(heading, draw(shown, moment, self._console))
 
     def redraw(self) -> None:
@@ -108,10 +113,22 @@ class Progress:
         size, waited = self._console.size, 0.0
         while not self._over.wait(_SIZE_S):
             waited += _SIZE_S
-            resized = self._console.size != size
-            if not resized and waited < _REDRAWN_S:
+            resized, asked = self._console.size != size, self._follow_stop()
+            if not (resized or asked) and waited < _REDRAWN_S:
                 continue
             size, waited = self._console.size, 0.0
             if resized:
                 self._console.clear()
             self.redraw()
+
+    def _follow_stop(self) -> bool:
+        """Says whether the study was asked to stop since it was last looked; then the view begins on an empty screen.
+
+        The answer to Ctrl-C has moved the view, so nobody knows where its lines are: they and the answer scroll away.
+        """
+        if self._stops or not self._stopping():
+            return False
+        self._stops = True
+        self._console.print("\n" * self._console.height)
+        self._console.clear()
+        return True

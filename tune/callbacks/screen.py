@@ -38,21 +38,23 @@ class Lines:
             yield Segment.line()
 
 
-def title(shown: Snapshot, elapsed_s: float, since_s: float, width: int) -> Text:
+def title(shown: Snapshot, elapsed_s: float, since_s: float | None, width: int) -> Text:
     """Returns the first line: which study, how long it has taken and how much longer it takes.
 
     Args:
         shown: The study.
         elapsed_s: Seconds for which it was worked on.
-        since_s: Seconds since the snapshot was taken.
+        since_s: Seconds since the snapshot was taken; None: the study is stopping.
         width: In characters.
     """
     share = f"{100 * shown.share:.0f}%  " if shown.rate is not None else ""
-    left = "time left unknown"
-    if shown.left_s is not None:
+    left = ", time left unknown"
+    if since_s is None:
+        share, left = "stopping: saving what trains  " + share, ""
+    elif shown.left_s is not None:
         low, high = (clock_time(max(0.0, one - since_s)) for one in shown.left_s)
-        left = f"about {low} left" if low == high else f"{low} to {high} left"
-    text = Text.assemble((shown.study.name, "bold"), f"  {share}{clock_time(elapsed_s)} elapsed, {left}")
+        left = f", about {low} left" if low == high else f", {low} to {high} left"
+    text = Text.assemble((shown.study.name, "bold"), f"  {share}{clock_time(elapsed_s)} elapsed{left}")
     text.truncate(width)
     return text
 
