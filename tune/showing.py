@@ -26,6 +26,15 @@ Manner = Literal["view", "quiet", "json"]
 _UNWRAPPED = 100_000
 
 
+class _Lasting(Console):
+    """A console whose reader may leave, as `head` does: rich would end the process, and the study with it."""
+
+    def on_broken_pipe(self) -> None:
+        """Writes nothing from now on."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+
+
 class View(Protocol):
     """Shows a study while it runs."""
 
@@ -57,7 +66,7 @@ class Show:
             lines = cast("TextIO", Messages(self._stream))  # rich asks for more than it uses
             self.console = Console(file=lines, width=_UNWRAPPED)
         else:
-            self.console = Console(quiet=manner == "quiet")
+            self.console = _Lasting(quiet=manner == "quiet")
 
     def view(self, ledger: Ledger, in_flight: Callable[[], frozenset[int]], stopping: Callable[[], bool]) -> View:
         """Returns what shows a study while it is worked on.

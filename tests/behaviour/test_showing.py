@@ -119,11 +119,12 @@ def test_events_of_a_study_that_is_interrupted_and_resumed(tmp_path: Path) -> No
     assert begun["seed_epochs_spent"] == told[-1]["seed_epochs_spent"]
 
 
-def test_a_reader_that_leaves_ends_no_study(tmp_path: Path) -> None:
-    """As `head -1` does: the study is finished all the same, and its log says once that nobody reads."""
+@pytest.mark.parametrize("manner", [["--json"], []], ids=["events", "lines"])
+def test_a_reader_that_leaves_ends_no_study(tmp_path: Path, manner: list[str]) -> None:
+    """As `head -1` does: the study is finished all the same, and of events its log says once that nobody reads them."""
     write_study(tmp_path, fixed={"sleep_s": 0.05})
     process = subprocess.Popen(
-        [sys.executable, "-m", "tune.cli", *INLINE, "--json"],
+        [sys.executable, "-m", "tune.cli", *INLINE, *manner],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -131,7 +132,7 @@ def test_a_reader_that_leaves_ends_no_study(tmp_path: Path) -> None:
         text=True,
     )
     assert process.stdout is not None
-    assert events(process.stdout.readline())
+    assert "study tiny in results/tiny" in process.stdout.readline()
     process.stdout.close()
     assert process.wait(60) == 0
     assert process.stderr is not None
@@ -139,7 +140,7 @@ def test_a_reader_that_leaves_ends_no_study(tmp_path: Path) -> None:
     process.stderr.close()
     folder = tmp_path / "results" / "tiny"
     assert status(folder)["state"] == "finished"
-    assert (folder / "latent-tune.log").read_text().count("nobody reads the events any more") == 1
+    assert (folder / "latent-tune.log").read_text().count("nobody reads the events any more") == len(manner)
 
 
 class Terminal:
