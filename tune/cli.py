@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_results(run)
     _add_set(run)
     _add_driver(run)
+    _add_showing(run)
     run.add_argument(
         "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
     )
@@ -78,10 +79,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_results(resume)
     _add_driver(resume)
+    _add_showing(resume)
     _add_growth(resume)
     status = add("status", _status, "say how a study stands")
     _add_folder(status)
     status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
+    list_ = add("list", _list, "say how every study in a folder stands, a line for each")
+    list_.add_argument(
+        "folder", metavar="RESULTS_DIR", type=Path, nargs="?", default=Path("results"), help="default: results"
+    )
+    list_.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/terminal.md")
     report = add("report", _report, "write report.md, report.html, figures/ and best.yaml again")
     _add_folder(report)
     report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
@@ -91,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "set trials of a study side by side")
     _add_folder(compare)
     compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
+    compare.add_argument(
+        "--epochs", metavar="E,E", help="compare losses after these epochs (default: those of the rungs)"
+    )
     evaluate = add("evaluate", _evaluate, "evaluate trials again whose evaluation failed; nothing is trained")
     _add_folder(evaluate)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
@@ -150,56 +160,30 @@ def _add_driver(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster (default: start Ray here)")
 
 
-def _run(options: argparse.Namespace) -> int:
-    from tune.study import find, read_study
-    from tune.work import plan, work_on
+def _add_showing(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quiet", action="store_true", help="print nothing but the answer, and errors")
+    how.add_argument(
+        "--json", action="store_true", help="print events, one JSON object per line; documented in docs/terminal.md"
+    )
 
-    study = read_study(find(options.study), options.overrides)
-    if options.dry_run:
-        return plan(study, options.driver or "ray")
-    return work_on(study, options.results / study.name, options.driver or "ray", options.address)
+
+def _run(options: argparse.Namespace) -> int:
+    from tune.commands import run
+
+    return run(options)
 
 
 def _resume(options: argparse.Namespace) -> int:
-    import time
+    from tune.commands import resume
 
-    from tune.growth import extended
-    from tune.ledger import Ledger
-    from tune.ledger.copy import is_copy
-    from tune.ledger.fetch import fetch
-    from tune.shared import is_uri
-    from tune.work import work_on
-
-    folder = Path(options.folder)
-    if is_uri(options.folder) or is_copy(folder):
-        folder = fetch(options.folder, options.results)
-        print(f"{options.folder.partition('?')[0]} is in {folder} now")
-    ledger = Ledger.read(folder, clock=time.time, curves=False)
-    changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
-    asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))
-    study = extended(
-        ledger.study,
-        str(folder),
-        trials=options.trials,
-        epochs=options.epochs,
-        seeds=_numbers("--seeds", options.seeds or ""),
-        changes=changes,
-    )
-    last = ledger.sessions[-1].detail.get("driver", "ray") if ledger.sessions else "ray"
-    return work_on(study, folder, options.driver or str(last), options.address, grow=asked)
+    return resume(options)
 
 
-def _numbers(option: str, text: str) -> list[int]:
-    """Returns the numbers of a list with commas.
+def _list(options: argparse.Namespace) -> int:
+    from tune.commands import list_
 
-    Raises:
-        UserMistake: If it holds anything else.
-    """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    wrong = [part for part in parts if not part.isdecimal()]
-    if wrong:
-        raise UserMistake(f"{option}: numbers with commas between them are wanted, such as 7,77,777; got {wrong[0]!r}")
-    return [int(part) for part in parts]
+    return list_(options)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -261,15 +245,9 @@ def _tensorboard(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    import time
+    from tune.commands import compare
 
-    from rich.console import Console
-
-    from tune.ledger import Ledger
-    from tune.report.compare import print_comparison
-
-    print_comparison(Ledger.read(options.folder, clock=time.time), options.trials, Console())
-    return 0
+    return compare(options)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -13,7 +13,6 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tune.callbacks.progress import Progress
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.measuring import count_gpus, gpus_of_one, middle, own_gpu, short_run
@@ -35,8 +34,8 @@ from tune.ledger.space_left import disk_troubles, estimate, explained, free_byte
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
 from tune.report.plan import print_plan
-from tune.report.tables import print_summary
 from tune.rungs import cost
+from tune.showing import Show
 from tune.sizes import show_size
 from tune.stopping import StopRequest
 from tune.study import Study
@@ -45,7 +44,9 @@ from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_re
 log = logging.getLogger("latent-tune")
 
 
-def work_on(study: Study, folder: Path, driver: str, address: str | None = None, *, grow: bool = False) -> int:
+def work_on(
+    study: Study, folder: Path, driver: str, show: Show, address: str | None = None, *, grow: bool = False
+) -> int:
     """Works on a study until it is finished or asked to stop, and prints what came of it.
 
     Everything that can be wrong with the study is found before anything is written.
@@ -54,6 +55,7 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
         study: The study.
         folder: Its folder; made when it is not there, continued when it is.
         driver: ray or inline.
+        show: Where it is shown.
         address: Of a Ray cluster.
         grow: Whether the study that is there may become the one given (`tune.growth`).
 
@@ -66,10 +68,10 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
         DiskFull: If its disk is full, or nearly; it is paused.
         StudyStopped: If it cannot go on.
     """
-    console = Console()
+    console = show.console
     if _is_finished(study, folder, grow=grow):
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        _present(Ledger.read(folder, clock=time.time), console)
+        _present(Ledger.read(folder, clock=time.time), show)
         return 0
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
@@ -92,11 +94,11 @@ def work_on(study: Study, folder: Path, driver: str, address: str | None = None,
             with _session(ledger, again):
                 optimizer = Optimizer(ledger, ledger.elapsed_s)
                 job = Job(optimizer, recording, trainer, lambda: stop() or ledger.lease_lost)
-                with _views(job, console):
+                with _views(job, show):
                     drive(job, driver, address, shared, stop)
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
-            _present(Ledger.read(folder, clock=time.time), console)
+            _present(Ledger.read(folder, clock=time.time), show)
     return 0
 
 
@@ -207,11 +209,11 @@ def _close(ledger: Ledger, error: BaseException) -> None:
 
 
 @contextmanager
-def _views(job: Job, console: Console) -> Iterator[None]:
+def _views(job: Job, show: Show) -> Iterator[None]:
     """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard."""
     ledger = job.optimizer.ledger
-    _announce(ledger, console)
-    progress = Progress(ledger, lambda: job.optimizer.in_flight, console, time.time)
+    _announce(ledger, show.console)
+    progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
     board = _board(ledger)
     seen = len(ledger.decisions)
 
@@ -267,23 +269,27 @@ def _announce(ledger: Ledger, console: Console) -> None:
         )
 
 
-def _present(ledger: Ledger, console: Console) -> None:
+def _present(ledger: Ledger, show: Show) -> None:
     best = write_best(ledger)
-    print_summary(ledger, console)
-    _report(ledger, console)
+    show.results(ledger)
+    report = _report(ledger, show.console)
     if best is not None:
-        console.print(f"train the winner again: latent-tune train {best}", highlight=False, soft_wrap=True)
+        show.console.print(f"train the winner again: latent-tune train {best}", highlight=False, soft_wrap=True)
+    show.end(ledger, report, best)
 
 
-def _report(ledger: Ledger, console: Console) -> None:
+def _report(ledger: Ledger, console: Console) -> Path | None:
     """Writes the report; where that fails the study is finished all the same, and its winner known."""
+    report = None
     try:
-        said = f"report: {write_report(ledger)}"
+        report = write_report(ledger)
+        said = f"report: {report}"
     except Exception as error:
         log.exception("the report could not be written")
         again = f"latent-tune report {shlex.quote(str(ledger.folder))}"
         said = f"the report could not be written: {type(error).__name__}: {error}; try again with: {again}"
     console.print(Text(said), highlight=False, soft_wrap=True)
+    return report
 
 
 def _check_configurations(study: Study, trainer: TrainerClass) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.behaviour.command import latent_tune
 
-COMMANDS = ("run", "resume", "status", "report", "tensorboard", "compare", "train", "simulate")
+COMMANDS = ("run", "resume", "status", "list", "report", "tensorboard", "compare", "train", "simulate")
 HEAVY = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow", "sqlalchemy", "pydantic")
 
 

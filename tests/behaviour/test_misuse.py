@@ -317,6 +317,12 @@ COMMANDS: list[tuple[str, list[str], list[str]]] = [
     ("resume of another folder", ["resume", ".", "--driver", "inline"], [": no study there (study.db is missing)"]),
     ("compare of nothing", ["compare", "nothing", "0", "1"], ["nothing: no study there"]),
     ("compare of no number", ["compare", "nothing", "first", "second"], ["invalid int value: 'first'"]),
+    ("list of nothing", ["list", "nothing"], ["nothing: cannot be listed: No such file or directory; give the folder"]),
+    ("list of a file", ["list", "study.yaml"], ["study.yaml: cannot be listed: Not a directory"]),
+    ("quiet and events", [*STUDY, "--quiet", "--json"], ["argument --json: not allowed with argument --quiet"]),
+    ("events of a plan", [*STUDY, "--dry-run", "--json"], ["--dry-run prints a plan and trains nothing"]),
+    ("a quiet plan", [*STUDY, "--dry-run", "--quiet"], ["--dry-run prints a plan and trains nothing"]),
+    ("events of nothing", ["resume", "nothing", "--json"], ["nothing: no study there"]),
     ("tensorboard of nothing", ["tensorboard", "nothing"], ["nothing: no study there"]),
     ("train of nothing", ["train", "nothing.yaml"], ["nothing.yaml: no such file; give the path of a YAML file"]),
     (
@@ -502,6 +508,20 @@ CONFLICTS: list[tuple[str, Callable[[Path], list[str]], list[str]]] = [
         ]
     ),
     ("a trial that is not there", lambda cwd: ["compare", str(cwd / "results" / "tiny"), "0", "99"], ["99"]),
+    ("a list of a study", lambda cwd: ["list", str(cwd / "results" / "tiny")], ["is a study itself; see it with"]),
+    *(
+        (
+            f"epochs {epochs!r} compared",
+            lambda cwd, given=epochs: ["compare", str(cwd / "results" / "tiny"), "0", "1", "--epochs", given],
+            [part],
+        )
+        for epochs, part in [
+            ("99", "--epochs: 1 to "),
+            ("0", "have been trained by some seed of these trials; got 0"),
+            ("1,x", "--epochs: numbers with commas between them are wanted"),
+            ("", "have been trained by some seed of these trials; none is given"),
+        ]
+    ),
 ]
 
 

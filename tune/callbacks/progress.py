@@ -1,61 +1,35 @@
 """The live view: what a study is doing, on a terminal; plain lines everywhere else."""
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from tune.callbacks.forecast import Pace, remaining_seconds, remaining_seed_epochs
-from tune.callbacks.strip import strip
-from tune.ledger import Decision, Ledger
-from tune.ledger.records import STATES
-from tune.rungs import Rung
-from tune.standings import Standing, incumbent, scored_baseline, standings
+from tune.callbacks.screen import Moment, draw, title
+from tune.callbacks.slots import Loads
+from tune.callbacks.snapshot import Snapshots
+from tune.callbacks.told import said
+from tune.ledger import Ledger
 
-_UNKNOWN = "\N{EN DASH}"
-_LEAST_S = 0.25
-_WIDTH = 80
-_NEWEST = 6
-_PACED = 100
-"""The standings are worked out again after this many times what it took: at most 1 % of a core."""
-_COUNTED = 20
-"""All trials are counted again after this many times what it took: at most 5 % of a core."""
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """What the view shows; drawn again as time passes, taken again when there is news."""
-
-    counts: Counter[str]
-    reached: tuple[int, ...]
-    spent: int
-    redone: int
-    rate: float | None
-    left_s: float | None
-    share: float
-    best: Standing | None
-    newest: tuple[Decision, ...]
+_LEAST_S = 0.5
+_REDRAWN_S = 1.0
+_SIZE_S = 0.25
 
 
 class Progress:
     """Shows a study while it runs.
 
     How its state evolves: `start()` → `refresh()` after every report, from any thread, and `note(message)` now and
-    then → `stop()`. Between refreshes the time goes on by itself.
+    then → `stop()`. On a terminal a thread draws the view again once a second, so that the time goes on by itself.
 
     Args:
         ledger: The study's memory.
         in_flight: Says which trials are being trained.
-        console: Where to show it; lines without control characters when it is no terminal.
+        console: Where to show it; lines without control characters when it is no terminal, or a dumb one.
         clock: Seconds since the epoch.
+        stopping: Says whether the study was asked to stop; whoever asked was answered on the terminal, past the view.
     """
 
     def __init__(
@@ -64,40 +38,34 @@ class Progress:
         in_flight: Callable[[], frozenset[int]],
         console: Console,
         clock: Callable[[], float],
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._stopping, self._stops = stopping, False
         self._ledger, self._in_flight, self._console, self._clock = ledger, in_flight, console, clock
         self._lock = threading.Lock()
-        self._pace = Pace()
         self._live: Live | None = None
-        self._shown = len(ledger.decisions)
-        self._taken_at = self._ranked_at = float("-inf")
-        self._ranking_s = self._taking_s = 0.0
-        self._ranked_of = -1
-        self._best: Standing | None = None
-        self._snapshot: _Snapshot | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep_drawing, name="live view", daemon=True)
+        self._told = len(ledger.decisions)
 
     def start(self) -> None:
         """Begins to show; what was decided before is not told again."""
-        self._shown = len(self._ledger.decisions)
-        self._pace.add(self._clock(), self._ledger.spent)
-        if self._console.is_terminal:
-            self._take()
-            self._live = Live(
-                console=self._console,
-                get_renderable=self.view,
-                auto_refresh=True,
-                refresh_per_second=2,
-                transient=True,
-            )
-            self._live.start()
+        self._told = len(self._ledger.decisions)
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._snapshots = Snapshots(self._ledger, self._in_flight, self._clock)
+            self._loads = Loads(self._ledger, self._clock)
+            self._shown = self._snapshots.take()
+            self._live = Live(console=self._console, get_renderable=self.view, auto_refresh=False, transient=True)
+            self._live.start(refresh=True)
+            self._thread.start()
 
     def refresh(self) -> None:
         """Shows what is new; calls that follow too soon do nothing."""
         with self._lock:
             if self._live is None:
                 self._print_new()
-            elif self._clock() - self._taken_at >= max(_LEAST_S, _COUNTED * self._taking_s):
-                self._take()
+            elif self._clock() - self._shown.taken >= _LEAST_S:
+                self._shown = self._snapshots.take()
 
     def note(self, message: str) -> None:
         """Prints a line that stays, above the live view where there is one."""
@@ -106,121 +74,61 @@ class Progress:
     def stop(self) -> None:
         """Shows the last news and ends."""
         with self._lock:
-            if self._live is None:
-                self._print_new()
-                return
-            self._live.stop()
-            self._live = None
+            live, self._live = self._live, None
+        if live is None:
+            self._print_new()
+            return
+        self._over.set()
+        self._thread.join()
+        self._follow_stop()
+        live.stop()
 
     def _print_new(self) -> None:
-        new = self._ledger.decisions[self._shown :]
-        self._shown += len(new)
+        new = self._ledger.decisions[self._told :]
+        self._told += len(new)
         for decision in new:
             if decision.trial is not None:
-                self.note(_said(decision))
-
-    def _take(self) -> None:
-        """Takes a snapshot; in the thread that writes the ledger, so that nothing changes meanwhile."""
-        ledger, now, running = self._ledger, self._clock(), self._in_flight()
-        self._pace.add(now, ledger.spent)
-        self._rank(now, running)
-        rate, remaining = self._pace.rate(), remaining_seed_epochs(ledger)
-        reached = Counter(rung for trial in ledger.trials for rung in trial.reached)
-        self._snapshot = _Snapshot(
-            counts=Counter(trial.state(trial.number in running) for trial in ledger.trials),
-            reached=tuple(reached[rung] for rung in range(len(ledger.study.rungs))),
-            spent=ledger.spent,
-            redone=ledger.redone,
-            rate=rate,
-            left_s=remaining_seconds(ledger, rate),
-            share=ledger.spent / (ledger.spent + remaining) if remaining else 1.0,
-            best=self._best,
-            newest=tuple(decision for decision in ledger.decisions[-_NEWEST:] if decision.trial is not None),
-        )
-        self._taken_at, self._taking_s = now, self._clock() - now - (self._ranking_s if self._ranked_at == now else 0.0)
-
-    def _rank(self, now: float, running: frozenset[int]) -> None:
-        """Finds the best trial again if there are decisions that it may hang on, and not too often."""
-        decided = len(self._ledger.decisions)
-        if decided == self._ranked_of or now - self._ranked_at < _PACED * self._ranking_s:
-            return
-        best = incumbent(standings(self._ledger, running))
-        self._ranked_of, self._ranked_at, self._best = decided, now, best
-        self._ranking_s = self._clock() - now
+                self.note(said(decision))
 
     def view(self) -> RenderableType:
-        """Returns the live view as of now."""
-        shown = self._snapshot
-        assert shown is not None
-        elapsed = self._ledger.elapsed_s()
-        left = _UNKNOWN
-        if shown.left_s is not None:
-            left = "about " + _clock_time(max(0.0, shown.left_s - (self._clock() - self._taken_at)))
-        study = self._ledger.study
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="bold", no_wrap=True, min_width=8)
-        grid.add_column()
-        rate = _UNKNOWN if shown.rate is None else f"{shown.rate:.3g} seed-epochs/s"
-        redone = f" ({shown.redone:,} trained again)" if shown.redone else ""
-        states = ", ".join(f"{shown.counts[state]} {state}" for state in STATES if shown.counts[state])
-        grid.add_row("done", ProgressBar(total=1.0, completed=shown.share, width=self._width(), complete_style="green"))
-        grid.add_row("trials", f"{shown.counts.total()} of {study.trials}: {states or 'none yet'}")
-        grid.add_row("rungs", _rungs(study.rungs, shown.reached))
-        grid.add_row("trained", f"{shown.spent:,} seed-epochs{redone}, {rate}")
-        for name, line in self._best_lines(shown.best):
-            grid.add_row(name, line)
-        grid.add_row()
-        for decision in shown.newest:
-            at = datetime.fromtimestamp(decision.time, tz=UTC).astimezone().strftime("%H:%M:%S")
-            grid.add_row(Text(at, style="dim"), Text(_said(decision), no_wrap=True, overflow="ellipsis"))
-        share = f"  {100 * shown.share:.0f}%" if shown.rate is not None else ""
-        title = Text.assemble((study.name, "bold"), f"{share}  {_clock_time(elapsed)} elapsed, {left} left")
-        return Group(title, grid)
+        """Returns the live view as of now; any thread may ask."""
+        shown, training, elapsed_s = self._shown, self._in_flight(), self._ledger.elapsed_s()
+        moment = Moment(self._snapshots.counts(training), training, self._loads.now(), elapsed_s)
+        since_s = None if self._stopping() else self._clock() - shown.taken
+        heading = title(shown, elapsed_s, since_s, self._console.width)
+        return Group(heading, draw(shown, moment, self._console))
 
-    def _width(self) -> int:
-        """Returns how wide the second column may be."""
-        return min(_WIDTH, self._console.width) - 10
+    def redraw(self) -> None:
+        """Draws the view as of now, if it is shown."""
+        with self._lock:
+            live = self._live
+        if live is not None:
+            live.refresh()
 
-    def _best_lines(self, best: Standing | None) -> list[tuple[str, Text]]:
-        if best is None or best.summary is None:
-            return [("best", Text(_UNKNOWN))]
-        summary, options = best.summary, self._console.options
-        names = list(self._ledger.study.varying)
-        sure = "confirmed" if best.state == "confirmed" else "provisional"
-        failed = f"{summary.failed}/{summary.seeds} seeds failed"
-        baseline = scored_baseline(self._ledger)
-        marks = strip(list(best.losses.values()), baseline, self._width(), ascii_only=options.ascii_only)
-        return [
-            ("best", Text(f"trial {best.number}, {sure}: score {best.score:.4g}, mean {summary.mean:.4g}, {failed}")),
-            ("", Text(_setting({name: best.trial.parameters.get(name) for name in names}))),
-            ("", marks),
-        ]
+    def _keep_drawing(self) -> None:
+        """Draws the view once a second, and at once when the terminal has another size: then from an empty screen.
 
+        What was drawn for another width wraps, so nobody knows how many lines it takes now.
+        """
+        size, waited = self._console.size, 0.0
+        while not self._over.wait(_SIZE_S):
+            waited += _SIZE_S
+            resized, asked = self._console.size != size, self._follow_stop()
+            if not (resized or asked) and waited < _REDRAWN_S:
+                continue
+            size, waited = self._console.size, 0.0
+            if resized:
+                self._console.clear()
+            self.redraw()
 
-def _rungs(rungs: Sequence[Rung], reached: Sequence[int]) -> str:
-    """Returns how many trials reached each rung."""
-    steps = [f"{rung.epochs} x {rung.seeds}: {count}" for rung, count in zip(rungs, reached, strict=True)]
-    return f"{',  '.join(steps)}   (epochs x seeds: trials)"
+    def _follow_stop(self) -> bool:
+        """Says whether the study was asked to stop since it was last looked; then the view begins on an empty screen.
 
-
-def _said(decision: Decision) -> str:
-    """Returns a decision in one line."""
-    if decision.kind == "start":
-        return f"trial {decision.trial} started: {_setting(decision.detail['parameters'])} ({decision.reason})"
-    died = decision.kind == "attempt" and decision.detail.get("died", True)
-    verb = "died: " if died else "failed: " if decision.kind == "fail" else ""
-    return f"trial {decision.trial} {verb}{decision.reason}"
-
-
-def _setting(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in parameters.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _clock_time(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+        The answer to Ctrl-C has moved the view, so nobody knows where its lines are: they and the answer scroll away.
+        """
+        if self._stops or not self._stopping():
+            return False
+        self._stops = True
+        self._console.print("\n" * self._console.height)
+        self._console.clear()
+        return True

@@ -226,11 +226,14 @@ class Ledger:
         Each session is measured by the clock of its own process, so a clock that was set between two of them, or
         differs from host to host, does not show.
         """
-        now = self._last_sign() if self._lease is None else self._clock()
+        now = self.last_sign() if self._lease is None else self._clock()
         return sum(max(0.0, (each.closed if each.ended else now) - each.opened) for each in self.sessions)
 
-    def _last_sign(self) -> float:
-        """Returns when, by its own clock, the process that has not ended its session was last heard of."""
+    def last_sign(self) -> float:
+        """Returns when a process that worked on the study was last heard of, in seconds since the epoch; 0: never.
+
+        By that process's own clock.
+        """
         holder = self._lease.last_holder if self._lease else self._database.note("lease")
         return max(float(holder["beat"]) if holder else 0.0, self.decisions[-1].time if self.decisions else 0.0)
 
@@ -504,7 +507,7 @@ class Ledger:
         """Repairs what a killed process left between two writes."""
         collect_orphans(self.folder, self.checkpoints, len(self.trials))
         if self.sessions and not self.sessions[-1].ended:
-            lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=self._last_sign())
+            lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=self.last_sign())
             self._database.append(len(self.decisions), lost)
             self._apply(lost)
         file = self.folder / "study.yaml"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import pyarrow as pa
@@ -27,7 +27,9 @@ class Side:
 
     Attributes:
         trial: The trial.
-        losses: The scored metric, by epoch and then by seed; at every rung that some seed has reached, and at its last.
+        losses: The scored metric, by epoch and then by seed: at the epochs asked for, else at those of every rung that
+            some seed has reached, and at its last.
+        finals: Every loss at the end of the runs, by metric and then by seed.
         gradient_norms: Mean over the epochs, by seed; empty when the trainer tells none.
         seconds: Spent on it; nan when the trainer tells none.
         against_first: The difference from the first trial compared; None for the first itself, and where the two
@@ -37,6 +39,7 @@ class Side:
 
     trial: Trial
     losses: Mapping[int, Mapping[int, float]]
+    finals: Mapping[str, Mapping[int, float]]
     gradient_norms: Mapping[int, float]
     seconds: float
     against_first: Difference | None
@@ -58,11 +61,16 @@ class Comparison:
     sides: tuple[Side, ...]
 
 
-def compare_trials(ledger: Ledger, numbers: Sequence[int]) -> Comparison:
+def compare_trials(ledger: Ledger, numbers: Sequence[int], epochs: Sequence[int] | None = None) -> Comparison:
     """Sets trials side by side; each is compared with the first.
 
+    Args:
+        ledger: The study.
+        numbers: Of the trials.
+        epochs: After which epochs, from 1, to show the scored metric; None: at the rungs, and in the end.
+
     Raises:
-        UserMistake: If a trial does not exist, or fewer than two different ones are given.
+        UserMistake: If a trial does not exist, fewer than two different ones are given, or none trained so far.
     """
     most = len(ledger.trials) - 1
     for number in numbers:
@@ -73,22 +81,36 @@ def compare_trials(ledger: Ledger, numbers: Sequence[int]) -> Comparison:
         given = " ".join(map(str, numbers)) or "none"
         raise UserMistake(f"compare needs two or more different trials, got {given}; its trials are 0 to {most}")
     trials = [ledger.trials[number] for number in numbers]
+    _refuse_epochs(ledger, numbers, epochs)
     curves = ledger.curves()
     seconds = trial_seconds(curves)
     return Comparison(
         metric=ledger.study.score.metric,
         differing=_differing([{**ledger.study.fixed, **trial.parameters} for trial in trials]),
-        sides=tuple(_side(ledger, trial, trials[0], curves, seconds.get(trial.number, nan)) for trial in trials),
+        sides=tuple(
+            _side(ledger, trial, trials[0], curves, seconds.get(trial.number, nan), epochs=epochs) for trial in trials
+        ),
     )
 
 
-def print_comparison(ledger: Ledger, numbers: Sequence[int], console: Console) -> None:
-    """Prints trials side by side, and how each differs from the first.
+def _refuse_epochs(ledger: Ledger, numbers: Sequence[int], epochs: Sequence[int] | None) -> None:
+    """Raises UserMistake if epochs are asked for to which no run of these trials came."""
+    longest = max(max(ledger.trained(number).values(), default=0) for number in numbers)
+    wrong = [epoch for epoch in epochs or () if not 1 <= epoch <= longest]
+    if wrong or (epochs is not None and not epochs):
+        got = f"got {wrong[0]}" if wrong else "none is given"
+        raise UserMistake(f"--epochs: 1 to {longest} have been trained by some seed of these trials; {got}")
+
+
+def print_comparison(
+    ledger: Ledger, numbers: Sequence[int], console: Console, epochs: Sequence[int] | None = None
+) -> None:
+    """Prints trials side by side, and how each differs from the first; for the arguments see `compare_trials`.
 
     Raises:
-        UserMistake: If a trial does not exist, or fewer than two different ones are given.
+        UserMistake: If a trial does not exist, fewer than two different ones are given, or none trained so far.
     """
-    comparison = compare_trials(ledger, numbers)
+    comparison = compare_trials(ledger, numbers, epochs)
     sides = comparison.sides
     console.print(_side_by_side(comparison, ledger.study.seeds))
     console.print()
@@ -118,9 +140,23 @@ def _side_by_side(comparison: Comparison, seeds: Sequence[int]) -> Table:
         table.add_row(Text(name), *(Text(wording.value(value)) for value in values))
     for epoch in sorted({epoch for side in sides for epoch in side.losses}):
         add_by_seed(f"{comparison.metric}, epoch {epoch}", [side.losses.get(epoch, {}) for side in sides])
+    for metric in dict.fromkeys(metric for side in sides for metric in side.finals):
+        by_trial = [list(side.finals.get(metric, {}).values()) for side in sides]
+        if metric == next(iter(sides[0].finals)):
+            table.add_section()
+        table.add_row(Text(f"final {metric}"), *map(_mean_and_sd, by_trial))
     add_by_seed("mean gradient norm", [side.gradient_norms for side in sides])
     table.add_row("seconds", *(wording.seconds(side.seconds) for side in sides))
     return table
+
+
+def _mean_and_sd(values: Sequence[float]) -> str:
+    """Returns mean and deviation over the seeds, and how many of them have no finite value."""
+    finite = [value for value in values if isfinite(value)]
+    if not finite:
+        return wording.UNKNOWN
+    shown = wording.spread(fmean(finite), stdev(finite) if len(finite) > 1 else nan)
+    return shown if len(finite) == len(values) else f"{shown} ({len(values) - len(finite)} not finite)"
 
 
 def _difference_sentence(first: Side, second: Side) -> str:
@@ -139,14 +175,17 @@ def _difference_sentence(first: Side, second: Side) -> str:
     return f"{names}: {gap.mean:+.4g} {over} (95% interval {low:+.4g} to {high:+.4g}): {verdict}."
 
 
-def _side(ledger: Ledger, trial: Trial, first: Trial, curves: pa.Table, seconds: float) -> Side:
+def _side(
+    ledger: Ledger, trial: Trial, first: Trial, curves: pa.Table, seconds: float, *, epochs: Sequence[int] | None
+) -> Side:
     shared = max(set(trial.reached) & set(first.reached), default=None) if trial is not first else None
     against = None
     if shared is not None:
         against = paired(first.reached[shared].losses, trial.reached[shared].losses, scored_baseline(ledger))
     return Side(
         trial=trial,
-        losses=_losses(ledger, trial),
+        losses=_losses(ledger, trial, epochs),
+        finals=_finals(curves, trial),
         gradient_norms=_gradient_norms(curves, trial),
         seconds=seconds,
         against_first=against,
@@ -154,14 +193,23 @@ def _side(ledger: Ledger, trial: Trial, first: Trial, curves: pa.Table, seconds:
     )
 
 
-def _losses(ledger: Ledger, trial: Trial) -> dict[int, dict[int, float]]:
+def _losses(ledger: Ledger, trial: Trial, epochs: Sequence[int] | None) -> dict[int, dict[int, float]]:
     runs = {seed: curve for seed in ledger.study.seeds if (curve := ledger.curve(trial.number, seed))}
     longest = max((len(curve) for curve in runs.values()), default=0)
-    epochs = sorted({rung.epochs for rung in ledger.study.rungs if rung.epochs <= longest} | {longest} - {0})
+    if epochs is None:
+        epochs = sorted({rung.epochs for rung in ledger.study.rungs if rung.epochs <= longest} | {longest} - {0})
     return {
         epoch: {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in runs.items()}
         for epoch in epochs
     }
+
+
+def _finals(curves: pa.Table, trial: Trial) -> dict[str, dict[int, float]]:
+    """Returns every loss that the trainer tells, at the last epoch of each seed at which it is known."""
+    names = [name for name in ("train_loss", "validation_loss", "test_loss") if name in curves.column_names]
+    rows = curves.filter(pc.field("trial") == trial.number).select(["seed", "epoch", *names]).to_pylist()
+    rows.sort(key=lambda row: row["epoch"])
+    return {name: {row["seed"]: row[name] for row in rows if row[name] is not None} for name in names}
 
 
 def _gradient_norms(curves: pa.Table, trial: Trial) -> dict[int, float]:

@@ -1,18 +1,28 @@
 """The live view."""
 
 import io
+import json
 import re
+import sys
+from collections import Counter
+from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
 from math import inf, nan
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from tests.fakes.ledgers import BASELINE, Clock, Player, latent_study
 from tune.callbacks.forecast import Pace, remaining_seconds, remaining_seed_epochs
 from tune.callbacks.progress import Progress
-from tune.callbacks.strip import strip
+from tune.callbacks.screen import _gpus
+from tune.callbacks.slots import Load, Loads
+from tune.callbacks.strip import Scale, ruler, strip
+from tune.callbacks.tally import Tally
 from tune.ledger import Ledger
+from tune.ledger.driving import Driving, NodeState
+from tune.standings import standings
 
 
 class Screen:
@@ -86,22 +96,26 @@ def test_live_view_says_what_the_ledger_says(tmp_path: Path) -> None:
     screen = Screen(tmp_path / "s", terminal=True)
     screen.progress.start()
     screen.player.play()
-    screen.clock.sleep(1)
+    screen.clock.sleep(3600)
     screen.progress.refresh()
     shown = screen.frame()
     screen.progress.stop()
     assert "trials    18 of 18: 13 paused, 4 confirmed, 1 failed" in shown
     assert "rungs     2 x 2: 17,  4 x 3: 8,  8 x 5: 4" in shown
     assert f"trained   {screen.ledger.spent} seed-epochs" in shown
-    assert "best      trial 9, confirmed: score 0.02884" in shown
+    assert "best      trial 9, confirmed: learning_rate 0.00134, " in shown
+    ranked = standings(screen.ledger, frozenset())
+    rows = re.findall(r"^ +(\d+) +(top|\d) +([\d.]+) +(\d/\d)  ", shown, re.MULTILINE)
+    assert [int(number) for number, *_ in rows] == [one.number for one in ranked[: len(rows)]]
+    assert rows[0][1:] == ("top", f"{ranked[0].score:.4g}", "0/5")
     assert screen.ledger.decisions[-1].reason in shown
 
 
 def test_time_left_is_unknown_before_anything_was_trained(tmp_path: Path) -> None:
-    """A dash, not a guess; an estimate once there is a rate."""
+    """Said so, not guessed; an estimate once there is a rate."""
     screen = Screen(tmp_path / "s", terminal=True)
     screen.progress.start()
-    assert "0:00:00 elapsed, – left" in screen.frame()
+    assert "0:00:00 elapsed, time left unknown" in screen.frame()
     screen.player.play(units=2)
     screen.progress.refresh()
     assert re.search(r"elapsed, about \d:\d\d:\d\d left", screen.frame())
@@ -127,47 +141,55 @@ def test_calls_that_follow_too_soon_do_nothing(tmp_path: Path) -> None:
     """A thousand reports in one moment cost one look at the ledger."""
     screen = Screen(tmp_path / "s", terminal=True)
     screen.progress.start()
-    screen.progress.refresh()
-    calls = 0
-
-    def in_flight() -> frozenset[int]:
-        nonlocal calls
-        calls += 1
-        return frozenset()
-
-    screen.progress = Progress(screen.ledger, in_flight, screen.console, screen.clock)
-    screen.progress.start()
+    taken = screen.progress._shown
     for _ in range(1000):
         screen.progress.refresh()
-    assert calls == 1
-    screen.clock.sleep(0.3)
+    assert screen.progress._shown is taken
+    screen.clock.sleep(0.6)
     screen.progress.refresh()
-    assert calls == 2
+    assert screen.progress._shown is not taken
     screen.progress.stop()
 
 
 @pytest.mark.parametrize(
-    ("losses", "baseline", "picture"),
+    ("losses", "baseline", "ends", "picture"),
     [
         # the scale has a margin of 8 % at both sides
-        ([1.0, 2.0], 3.0, "0.84 ──o──────────o──────────|── 3.16"),
-        ([1.0, 1.0, 2.0], 3.0, "0.84 ──2──────────o──────────|── 3.16"),
-        ([1.0, 3.0], 3.0, "0.84 ──o─────────────────────x── 3.16"),
-        ([1.0, 99.0], 3.0, "0.84 ──o─────────────────────|─x 3.16"),
-        ([1.0, nan], 3.0, "0.84 ──o─────────────────────|─x 3.16"),
-        ([1.0, 2.0], inf, "0.92 ──o─────────────────────o── 2.08"),
-        ([nan, inf], inf, "0 ─────────────────────────────x 1"),
+        ([2.0, 3.0], 4.0, "1.84 to 4.16", "──o──────────o──────────|──"),
+        ([2.0, 2.0, 3.0], 4.0, "1.84 to 4.16", "──2──────────o──────────|──"),
+        ([2.0, 4.0], 4.0, "1.84 to 4.16", "──o─────────────────────x──"),
+        ([2.0, 99.0], 4.0, "1.84 to 4.16", "──o─────────────────────|─x"),
+        ([2.0, nan], 4.0, "1.84 to 4.16", "──o─────────────────────|─x"),
+        ([1.0, 2.0], inf, "0.92 to 2.08", "──o─────────────────────o──"),
+        ([nan, inf], inf, "0 to 1", "──────────────────────────x"),
+        # by ratios where the end is 2.5 times the beginning or more
+        ([1.0, 10.0], 100.0, "0.692 to 145 by ratios", "──o──────────o──────────|──"),
     ],
 )
-def test_strip_draws_each_seed(losses: list[float], baseline: float, picture: str) -> None:
+def test_strip_draws_each_seed(losses: list[float], baseline: float, ends: str, picture: str) -> None:
     """Marks stand at their loss, several in one place as a figure, failed seeds as crosses, the baseline as a bar."""
-    drawn = strip(losses, baseline, len(picture), ascii_only=True).plain
+    scale = Scale.of([losses], baseline)
+    drawn = strip(losses, baseline, scale, len(picture), ascii_only=True).plain
+    assert f"{scale.low:.3g} to {scale.high:.3g}{' by ratios' * scale.logarithmic}" == ends
     assert drawn.replace("-", "─") == picture
+
+
+def test_strips_share_their_scale() -> None:
+    """The same loss stands in the same column of every row, and the heading has the ends of the scale."""
+    rows = [[0.02, 0.03], [0.03, 0.031, 0.9], [0.03]]
+    scale = Scale.of(rows, BASELINE)
+    drawn = [strip(losses, BASELINE, scale, 50, ascii_only=True).plain for losses in rows]
+    at = scale.place(0.03, 50)
+    assert [one[at] for one in drawn] == ["o", "o", "o"]
+    assert {one.index("|") for one in drawn} == {scale.place(BASELINE, 50)}
+    heading = ruler(scale, "validation_loss", 50).plain
+    assert len(heading) == 50
+    assert re.fullmatch(r"0\.0188 +validation_loss +0\.0367", heading)
 
 
 def test_failed_seeds_are_red() -> None:
     """Colour says it too, where there is colour."""
-    drawn = strip([0.02, 0.5], BASELINE, 40)
+    drawn = strip([0.02, 0.5], BASELINE, Scale.of([[0.02]], BASELINE), 40)
     (span,) = [span for span in drawn.spans if "red" in str(span.style)]
     assert drawn.plain[span.start : span.end] == "×"
 
@@ -176,34 +198,34 @@ def test_remaining_work_is_what_the_ladder_asks_for(tmp_path: Path) -> None:
     """18 trials, every second climbs: 18 x 4 + 9 x (12 - 4) + 4 x (40 - 12) seed-epochs; at the end nothing is left."""
     clock = Clock()
     ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
-    assert remaining_seed_epochs(ledger) == 18 * 4 + 9 * 8 + 4 * 28
+    assert remaining_seed_epochs(Tally(ledger)) == 18 * 4 + 9 * 8 + 4 * 28
     player = Player(ledger, clock)
     player.play(units=1)
-    assert remaining_seed_epochs(ledger) == 17 * 4 + 9 * 8 + 4 * 28
+    assert remaining_seed_epochs(Tally(ledger)) == 17 * 4 + 9 * 8 + 4 * 28
     player.play(units=17)  # nine with batch norm and nine without have started, of each of which four climb
-    assert remaining_seed_epochs(ledger) == 8 * 8 + 4 * 28
+    assert remaining_seed_epochs(Tally(ledger)) == 8 * 8 + 4 * 28
     player.play()
-    assert remaining_seed_epochs(ledger) == 0
+    assert remaining_seed_epochs(Tally(ledger)) == 0
 
 
 def test_budgets_cap_what_remains(tmp_path: Path) -> None:
     """Neither more seed-epochs nor more time than the study may still spend."""
     study = latent_study(budget={"seed_epochs": 50, "wall_clock": 20})
     ledger = Ledger.open(study, tmp_path / "s", clock=Clock())
-    assert remaining_seed_epochs(ledger) == 50
-    assert remaining_seconds(ledger, rate=10.0) == 5.0
-    assert remaining_seconds(ledger, rate=1.0) == 20.0
-    assert remaining_seconds(ledger, rate=None) is None
+    assert remaining_seed_epochs(Tally(ledger)) == 50
+    assert remaining_seconds(ledger, 50, rate=10.0) == 5.0
+    assert remaining_seconds(ledger, 50, rate=1.0) == 20.0
+    assert remaining_seconds(ledger, 50, rate=None) is None
 
 
 def test_gpu_hours_cap_what_remains_at_what_a_seed_epoch_took(tmp_path: Path) -> None:
     """One seed-epoch took 10 GPU-seconds, so 100 are enough for nine more; before any was trained nothing is known."""
     study = latent_study(budget={"gpu_hours": 100 / 3600}, resources={"gpus_per_trial": 1})
     ledger = Ledger.open(study, tmp_path / "s", clock=Clock())
-    whole = remaining_seed_epochs(ledger)
+    whole = remaining_seed_epochs(Tally(ledger))
     assert Player(ledger, Clock()).optimizer.next_work() is not None
     ledger.record(0, (1,), 1, {"validation_loss": [0.03]}, held_s=10.0)
-    assert (whole, remaining_seed_epochs(ledger)) == (18 * 4 + 9 * 8 + 4 * 28, 9)
+    assert (whole, remaining_seed_epochs(Tally(ledger))) == (18 * 4 + 9 * 8 + 4 * 28, 9)
 
 
 def test_pace_is_that_of_the_last_minute() -> None:
@@ -216,3 +238,129 @@ def test_pace_is_that_of_the_last_minute() -> None:
     for second in range(101, 200):
         pace.add(float(second), 10 + (second - 100) * 2)
     assert pace.rate() == 2.0
+
+
+def test_spread_of_the_pace_is_that_of_its_stretches() -> None:
+    """Stretches of five seconds at one, two, three and four seed-epochs a second: half of them lie in 1.75 to 3.25."""
+    pace, spent = Pace(), 0
+    pace.add(0.0, 0)
+    for second in range(1, 21):
+        assert pace.spread() is None
+        spent += 1 + (second - 1) // 5
+        pace.add(float(second), spent)
+    assert pace.spread() == (1.75, 3.25)
+    assert pace.rate() == 2.5
+
+
+def test_time_left_is_a_range_where_the_pace_varies(tmp_path: Path) -> None:
+    """From the faster to the slower quarter of the stretches."""
+    screen = Screen(tmp_path / "s", terminal=True)
+    screen.progress.start()
+    screen.player.play(units=26, after_each=screen.progress.refresh)  # two seeds a second, then three
+    times = re.search(r"elapsed, (\d:\d\d:\d\d) to (\d:\d\d:\d\d) left", screen.frame())
+    screen.progress.stop()
+    assert times is not None
+    assert times[1] < times[2]
+
+
+@pytest.mark.parametrize("halving", ["promote", "stop"])
+def test_a_tally_that_was_kept_up_says_what_the_trials_say(tmp_path: Path, halving: str) -> None:
+    """After every unit of a study with failures, deaths and a race, the counts and the best are those of all trials."""
+    search = {"method": "random", "trials": 24, "seed": 90, "reduction_factor": 2, "halving": halving}
+    study = latent_study(search=search, seeds=[1, 12, 123, 1234, 12345, 6, 7])
+    clock = Clock()
+    ledger = Ledger.open(study, tmp_path / "s", clock=clock)
+    tally = Tally(ledger)
+    player = Player(ledger, clock, deaths={3: "it died", 9: "it died as well"})
+
+    def compare() -> None:
+        running = player.optimizer.in_flight
+        tally.follow()
+        ranked = standings(ledger, running)
+        counts = Counter(one.state for one in ranked)
+        assert +tally.counts(running) == counts
+        assert tally.reached == [sum(rung in one.reached for one in ledger.trials) for rung in range(3)]
+        assert tally.entered == [sum(one.rung >= rung for one in ledger.trials) for rung in range(3)]
+        assert tally.open == {one.number for one in ledger.trials if one.open}
+        alive = [one for one in ranked if one.rung is not None and one.state != "failed"]
+        assert [one.number for one in tally.leaders(5, running)] == [one.number for one in alive[:5]]
+        assert remaining_seed_epochs(tally) == remaining_seed_epochs(Tally(ledger))
+
+    player.play(after_each=compare)
+    player.optimizer.finish()
+    compare()
+    ledger.close("finished")
+
+
+def test_a_low_window_shows_the_most_important_lines(tmp_path: Path) -> None:
+    """However low and narrow it is, the view fits, and begins with the study and its time."""
+    screen = Screen(tmp_path / "s", terminal=True)
+    screen.progress.start()
+    screen.player.play()
+    screen.clock.sleep(1)
+    screen.progress.refresh()
+    for width, height in [(80, 24), (40, 8), (20, 3), (120, 60), (79, 13)]:
+        screen.console.size = ConsoleDimensions(width, height)
+        lines = screen.frame().splitlines()
+        assert max(map(len, lines)) <= width
+        assert len(lines) <= max(2, height - 1)
+        assert lines[0].startswith("batch-norm  100%")
+    screen.progress.stop()
+
+
+def test_a_dumb_terminal_gets_plain_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cursor cannot be moved each decision is a line, as on a pipe."""
+    monkeypatch.setenv("TERM", "dumb")
+    screen = Screen(tmp_path / "s", terminal=True)
+    screen.progress.start()
+    screen.player.play(units=2, after_each=screen.progress.refresh)
+    screen.progress.stop()
+    assert screen.out.getvalue().startswith("trial 0 started: ")
+    assert "\x1b" not in screen.out.getvalue()
+
+
+def test_nothing_but_ascii_where_the_terminal_has_nothing_else(tmp_path: Path) -> None:
+    """Marks, bar and ellipses are spelt with what there is."""
+    screen = Screen(tmp_path / "s", terminal=True)
+    raw = io.BytesIO()
+    screen.progress._console = Console(
+        file=io.TextIOWrapper(raw, encoding="ascii"), width=80, height=30, force_terminal=True
+    )
+    screen.progress.start()
+    screen.player.play(after_each=screen.progress.refresh)
+    screen.progress.stop()
+    assert b"validation_loss" in raw.getvalue()
+    assert raw.getvalue().isascii()
+
+
+def test_gpus_are_told_as_nvml_and_the_driver_see_them() -> None:
+    """Held GPUs of all nodes, load and memory of this machine's; what is not known is left out."""
+    here = Load(utilisation=0.874, used_bytes=31_000_000_000, total_bytes=80_000_000_000)
+    assert _gpus(here) == "87% busy, 31 GB of 80 GB in use"
+    assert _gpus(Load(slots=4, gpus=(4.0, 3.0))) == "3 of 4 held"
+    assert _gpus(replace(here, gpus=(4.0, 3.0))) == "3 of 4 held; here: 87% busy, 31 GB of 80 GB in use"
+    assert not _gpus(Load())
+
+
+def test_loads_ask_nvml_and_read_what_the_driver_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two GPUs, of which the process may use one; slots and GPUs of the cluster are those of driver.json."""
+    clock = Clock()
+    ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock, detail={"driver": "inline"})
+    nvml = spec_from_file_location("pynvml", Path(__file__).parents[2] / "fakes" / "nvml" / "pynvml.py")
+    assert nvml is not None
+    assert nvml.loader is not None
+    monkeypatch.setitem(sys.modules, "pynvml", module := module_from_spec(nvml))
+    nvml.loader.exec_module(module)
+    monkeypatch.setenv("FAKE_NVML", json.dumps({"gpus": 2, "total": 800, "own": 100, "others": 50, "busy": 40}))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert Loads(ledger, clock).now() == Load(slots=1, utilisation=0.4, used_bytes=150, total_bytes=800)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    loads = Loads(ledger, clock)
+    assert loads.now() == Load(slots=1, utilisation=0.4, used_bytes=300, total_bytes=1600)
+    node = NodeState(address="10.0.0.1", total={"CPU": 8, "GPU": 4}, free={"CPU": 2, "GPU": 1})
+    Driving(written=clock(), asked={"GPU": 1}, slots=4, nodes=(node,), training=(), waiting=()).write(ledger.folder)
+    clock.sleep(1)
+    assert loads.now().slots == 1  # not looked at again so soon
+    clock.sleep(5)
+    assert (loads.now().slots, loads.now().gpus) == (4, (4.0, 3.0))
+    ledger.close("interrupted")

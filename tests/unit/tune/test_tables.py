@@ -182,6 +182,21 @@ def test_compare_shows_what_differs(ledger: Ledger) -> None:
     assert f"trial {second} minus trial {first}: " in out.getvalue()
 
 
+def test_compare_at_chosen_epochs(ledger: Ledger) -> None:
+    """Losses after the epochs asked for, those that a seed has not reached unknown; the final ones beside them."""
+    first, *_, last = [standing.number for standing in gather(ledger).ranked if standing.rung is not None]
+    comparison = compare_trials(ledger, [first, last], [1, 7])
+    for side in comparison.sides:
+        assert list(side.losses) == [1, 7]
+        curves = {seed: ledger.curve(side.trial.number, seed) for seed in side.losses[1]}
+        assert side.losses[1] == {seed: curve[0] for seed, curve in curves.items()}
+        assert side.finals["validation_loss"] == pytest.approx({seed: curve[-1] for seed, curve in curves.items()})
+        assert side.finals["train_loss"] == pytest.approx({seed: 1.2 * curve[-1] for seed, curve in curves.items()})
+    assert all(map(isnan, comparison.sides[1].losses[7].values()))
+    with pytest.raises(UserMistake, match="--epochs: 1 to 8 have been trained by some seed of these trials; got 9"):
+        compare_trials(ledger, [first, last], [9])
+
+
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
