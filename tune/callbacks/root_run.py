@@ -14,8 +14,8 @@ from tune.standings import Standing, scored_baseline
 from tune.study import Study, dump_study
 
 CHARTS_TAG = custom_scalar.CONFIG_SUMMARY_TAG
-STUDY_TAG = "study/file"
-INCUMBENT_TAG = "study/incumbent"
+STUDY_TAG = "study"
+INCUMBENT_TAG = "incumbent"
 
 
 def charts(losses: Sequence[str], curves: Sequence[str]) -> Summary:
@@ -25,7 +25,7 @@ def charts(losses: Sequence[str], curves: Sequence[str]) -> Summary:
 
     Args:
         losses: The columns of the curves that have bands.
-        curves: Tags of single seeds; a regular expression each.
+        curves: Tags of single seeds.
     """
     bands = [
         layout_pb2.Chart(
@@ -40,20 +40,17 @@ def charts(losses: Sequence[str], curves: Sequence[str]) -> Summary:
         )
         for loss in losses
     ]
-    counted = [
-        layout_pb2.Chart(
-            title=f"{_spoken(loss)}: seeds whose loss is finite",
-            multiline=layout_pb2.MultilineChartContent(tag=[f"^{band_tag(loss, 'counted')}$"]),
-        )
-        for loss in losses[:1]
-    ]
+    counted = layout_pb2.Chart(
+        title=f"{_spoken(losses[0])}: seeds whose loss is finite",
+        multiline=layout_pb2.MultilineChartContent(tag=[f"^{band_tag(losses[0], 'counted')}$"]),
+    )
     seeds = [
         layout_pb2.Chart(title=tag, multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$"])) for tag in curves
     ]
     layout = layout_pb2.Layout(
         category=[
-            layout_pb2.Category(title="Trials (runs trial-NNNN)", chart=bands + counted),
-            layout_pb2.Category(title="Seeds (runs trial-NNNN/seed-N)", chart=seeds, closed=True),
+            layout_pb2.Category(title="Trials (runs trial-NNNN)", chart=[counted, *reversed(bands)]),
+            layout_pb2.Category(title="Seeds (runs trial-NNNN/seed-N)", chart=seeds[::-1], closed=True),
         ]
     )
     return _tensor(CHARTS_TAG, custom_scalar.create_summary_metadata(), layout.SerializeToString())

@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isfinite, nan
-from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -42,6 +41,11 @@ def tag_of(metric: str) -> str:
     if metric.startswith("gpu_"):
         return f"machine/{metric}"  # a group that stands after the losses
     return _GROUPS.get(metric, f"metric/{metric}")
+
+
+def group_of(trial: int) -> str:
+    """Returns the name of a trial in TensorBoard: of its group of sessions, and of the run with its bands."""
+    return f"trial-{trial:04d}"
 
 
 class TensorBoard:
@@ -209,7 +213,7 @@ class TensorBoard:
         """Returns the run of a seed of a trial, which has begun."""
         key = (trial.number, seed)
         if key not in self._runs:
-            group = _group(trial.number)
+            group = group_of(trial.number)
             rungs = {rung.epochs for rung in self._ledger.study.rungs}
             run = SeedRun(self.folder / group / f"seed-{seed}", trial.started, rungs, thorough=self._thorough)
             self._runs[key] = run
@@ -274,11 +278,7 @@ class TensorBoard:
             del self._changed[run]  # each by itself, so that none is written twice when the disk is full in between
         for number in list(self._banded):
             seeds, at = self._banded[number]
-            self._bands.show(self.folder / _group(number), self._steps[number], number, seeds, at)
+            self._bands.show(self.folder / group_of(number), self._steps[number], number, seeds, at)
             del self._banded[number]
             if self._ledger.trials[number].ended is not None:
                 self._bands.drop(number)
-
-
-def _group(trial: int) -> str:
-    return f"trial-{trial:04d}"
