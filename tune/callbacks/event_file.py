@@ -21,12 +21,13 @@ _HEAD = struct.Struct("<QI")  # of a record: length of its data, and the checksu
 _FOOT = struct.Struct("<I")  # the checksum of the data
 
 
-def event_file(run: Path, order: int = 0) -> Path:
+def event_file(run: Path, order: int = 1) -> Path:
     """Returns the path of an event file of a run.
 
     Args:
         run: The folder of the run.
-        order: Its place among the files of the run, which TensorBoard reads in this order.
+        order: Its place among the files of the run. Where TensorBoard has no data server it reads them one after the
+            other, and does not come back to one before: so only the last one may grow.
     """
     return run / _NAME.format(order=order)
 

@@ -44,24 +44,32 @@ class Run:
         """Says whether something stands under a tag."""
         return tag in self._last
 
-    def put(self, time: float, step: int, summary: Summary) -> None:
+    def put(self, time: float, step: int, values: Mapping[str, float]) -> None:
         """Takes what is to stand at a step, but for tags that have got as far: their steps only go on.
 
         Args:
             time: Seconds since the epoch of clocks.
             step: Of all values.
-            summary: The values.
+            values: Value by tag.
         """
-        values = [value for value in summary.value if step > self._last.get(value.tag, -1)]
-        if values:
-            self._new.append(Event(wall_time=time, step=step, summary=Summary(value=values)))
-            self._take(self._new[-1])
+        new = {tag: value for tag, value in values.items() if step > self._last.get(tag, -1)}
+        if new:
+            self._add(Event(wall_time=time, step=step, summary=scalars(new)))
+
+    def put_page(self, time: float, step: int, page: Summary) -> None:
+        """Takes one value that is not a number, unless its tag has got as far; see `put`."""
+        if step > self._last.get(page.value[0].tag, -1):
+            self._add(Event(wall_time=time, step=step, summary=page))
 
     def write(self) -> None:
         """Appends what is new, all of it or none."""
         if self._new:
             append_events(self._file, self._new)
             self._new = []
+
+    def _add(self, event: Event) -> None:
+        self._new.append(event)
+        self._take(event)
 
     def _take(self, event: Event) -> None:
         for value in event.summary.value:
@@ -92,7 +100,7 @@ class SeedRun(Run):
         self.thinning, self.clock = Thinning(rungs), begun
         self.epochs = self.judged = 0
         self.tests: dict[int, float] = {}
-        self._begun, self._unfinished = begun, event_file(folder, order=1)
+        self._begun, self._unfinished = begun, event_file(folder, order=0)
         self._unfinished.unlink(missing_ok=True)
 
     @property

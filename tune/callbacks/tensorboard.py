@@ -7,12 +7,13 @@ from math import inf, isfinite, nan
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
 
 from tune.callbacks.bands import Bands
 from tune.callbacks.hparams import experiment, session_end, session_start
 from tune.callbacks.news import News, Newsreader
 from tune.callbacks.root_run import CHARTS_TAG, INCUMBENT_TAG, charts, incumbent_page, study_page
-from tune.callbacks.runs import Run, SeedRun, scalars
+from tune.callbacks.runs import Run, SeedRun
 from tune.callbacks.thinning import Point
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.records import Reached
@@ -117,8 +118,8 @@ class TensorBoard:
             shutil.rmtree(self.folder)
             root = Run(self.folder)
         grown = [decision.time for decision in self._ledger.decisions if decision.kind == "grow"]
-        self._put(root, created, 0, described)
-        self._put(root, max(grown, default=created), len(grown), study_page(self._ledger.study))
+        self._put_page(root, created, 0, described)
+        self._put_page(root, max(grown, default=created), len(grown), study_page(self._ledger.study))
         self._write()
         return root
 
@@ -217,8 +218,9 @@ class TensorBoard:
             rungs = {rung.epochs for rung in self._ledger.study.rungs}
             run = SeedRun(self.folder / group / f"seed-{seed}", trial.started, rungs, thorough=self._thorough)
             self._runs[key] = run
-            begin = session_start(self._ledger.study, trial.parameters, group, trial.started)
-            self._put(run, trial.started, 0, begin)
+            if not run.holds(SESSION_START_INFO_TAG):
+                begin = session_start(self._ledger.study, trial.parameters, group, trial.started)
+                self._put_page(run, trial.started, 0, begin)
         return self._runs[key]
 
     def _end(self, trial: Trial, seeds: Iterable[int], status: str, time: float) -> None:
@@ -229,7 +231,7 @@ class TensorBoard:
             if status in ("stopped", "failed"):
                 self._put_points(run, run.thinning.flush())
             if not run.ended:
-                self._put(run, time, run.epochs, session_end(status, time))
+                self._put_page(run, time, run.epochs, session_end(status, time))
 
     def _spent(self, trial: Trial, reached: Reached, epochs: int) -> float:
         """Returns the seconds up to a rung; equal ones of one epoch are seeds that trained together, counted once."""
@@ -244,7 +246,7 @@ class TensorBoard:
         losses = list(dict.fromkeys([scored, *(name for name in ("train_loss",) if name in values)]))
         shown = [*losses, *(name for name in values if name == "grad_norm" or name.startswith("gpu_"))]
         begun = self._ledger.decisions[0].time
-        self._put(self._root, begun, 0, charts(losses, [tag_of(name) for name in shown]))
+        self._put_page(self._root, begun, 0, charts(losses, [tag_of(name) for name in shown]))
 
     def _show_incumbent(self, *, paced: bool) -> None:
         """Shows the best trial where it is another one, or says something else; paced: not too often."""
@@ -255,19 +257,23 @@ class TensorBoard:
         decided = len(self._ledger.decisions)
         page = incumbent_page(self._ledger, best)
         if page.value[0].tensor != self._root.pages.get(INCUMBENT_TAG):
-            self._put(self._root, self._ledger.decisions[-1].time, decided, page)
+            self._put_page(self._root, self._ledger.decisions[-1].time, decided, page)
         self._ranked_of, self._ranked_at, self._ranking_s = results, now, time.perf_counter() - now
 
     def _put_points(self, run: Run, points: Iterable[Point]) -> None:
         for epoch, clock, values in points:
-            self._put(run, clock, epoch, scalars(values))
+            self._put(run, clock, epoch, values)
 
     def _put_figures(self, run: Run, time: float, step: int, figures: Mapping[str, float]) -> None:
         """Writes what HParams shows of a session; what is not finite is left out."""
-        self._put(run, time, step, scalars({f"trial/{name}": one for name, one in figures.items() if isfinite(one)}))
+        self._put(run, time, step, {f"trial/{name}": one for name, one in figures.items() if isfinite(one)})
 
-    def _put(self, run: Run, time: float, step: int, summary: Summary) -> None:
-        run.put(time, step, summary)
+    def _put(self, run: Run, time: float, step: int, values: Mapping[str, float]) -> None:
+        run.put(time, step, values)
+        self._changed[run] = None
+
+    def _put_page(self, run: Run, time: float, step: int, page: Summary) -> None:
+        run.put_page(time, step, page)
         self._changed[run] = None
 
     def _write(self) -> None:
