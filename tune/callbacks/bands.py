@@ -25,10 +25,14 @@ def band_tag(metric: str, part: str) -> str:
 class Bands:
     """Remembers the losses of every run, in four bytes each, and writes the bands of a trial.
 
+    Args:
+        thorough: Whether to write again what is there, for it may be damaged.
+
     How its state evolves: `add` with every row of a trial → `show` with every result of it → `drop`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, thorough: bool = False) -> None:
+        self._thorough = thorough
         self._curves: dict[int, dict[tuple[str, int], array[float]]] = defaultdict(dict)  # trial → metric, seed
 
     def add(self, trial: int, seed: int, epoch: int, metric: str, value: float) -> None:
@@ -52,7 +56,7 @@ class Bands:
             time: Of the result, in seconds since the epoch of clocks.
         """
         file = event_file(run, order)
-        if not file.exists():
+        if self._thorough or not file.exists():
             points = self._points(trial, seeds, time)
             replace_events(file, [Event(wall_time=time, step=at, summary=scalars(told)) for at, _, told in points])
         keep_only(file)

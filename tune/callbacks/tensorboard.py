@@ -84,7 +84,7 @@ class TensorBoard:
         self._reader, self._news = Newsreader(ledger), dict[int, News]()
         self._runs: dict[tuple[int, int], SeedRun] = {}
         self._changed: dict[Run, None] = {}
-        self._bands, self._banded = Bands(), dict[int, tuple[Sequence[int], float]]()
+        self._bands, self._banded = Bands(thorough=thorough), dict[int, tuple[Sequence[int], float]]()
         self._steps: dict[int, int] = {}  # by trial, of its latest result
         self._waits: dict[int, dict[tuple[int, float], int]] = {}  # to the first seed that waited
         self._results = self._ranked_of = 0
