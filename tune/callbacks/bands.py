@@ -25,10 +25,10 @@ def band_tag(metric: str, part: str) -> str:
 class Bands:
     """Remembers the losses of every run, in four bytes each, and writes the bands of a trial.
 
+    How its state evolves: `add` with every row of a trial → `show` with every result of it → `drop`.
+
     Args:
         thorough: Whether to write again what is there, for it may be damaged.
-
-    How its state evolves: `add` with every row of a trial → `show` with every result of it → `drop`.
     """
 
     def __init__(self, *, thorough: bool = False) -> None:

@@ -69,7 +69,8 @@ def serve(folder: Path, port: int) -> str:
 def pages(ledger: Ledger, address: str) -> Mapping[str, str]:
     """Returns the addresses of the pages worth opening, by what they show.
 
-    TensorBoard chooses no run on some pages where there are more than 40, so these addresses choose.
+    TensorBoard chooses no run on some pages where there are more than 40, so these addresses choose; and it smooths,
+    which hides spikes.
 
     Args:
         ledger: The study.
@@ -80,5 +81,5 @@ def pages(ledger: Ledger, address: str) -> Mapping[str, str]:
     found = {"trials side by side": f"{address}/#hparams", "curves of every seed": f"{address}/#timeseries"}
     if best:
         chosen = quote(f"^trial-({'|'.join(best)})$", safe="()")
-        found[f"bands of the best {len(best)}"] = f"{address}/#custom_scalars&regexInput={chosen}"
+        found[f"bands of the best {len(best)}"] = f"{address}/#custom_scalars&_smoothingWeight=0&regexInput={chosen}"
     return {**found, "study file and incumbent": f"{address}/#text&regexInput={quote('^[.]$', safe='')}"}
