@@ -10,7 +10,8 @@ from tune.errors import UserMistake
 from tune.ledger import Ledger
 from tune.standings import standings
 
-_SHOWN = 10
+_SHOWN = 4
+"""Trials whose bands are chosen; more hide each other."""
 _MOST_PORTS = 65535
 
 

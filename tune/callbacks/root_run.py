@@ -49,7 +49,10 @@ def charts(losses: Sequence[str], curves: Sequence[str]) -> Summary:
     ]
     layout = layout_pb2.Layout(
         category=[
-            layout_pb2.Category(title="Trials (runs trial-NNNN)", chart=[counted, *reversed(bands)]),
+            layout_pb2.Category(
+                title="Trials (runs trial-NNNN)", chart=bands[::-1]
+            ),  # it shows them in the other order
+            layout_pb2.Category(title="Trials: how many seeds a band is of", chart=[counted], closed=True),
             layout_pb2.Category(title="Seeds (runs trial-NNNN/seed-N)", chart=seeds[::-1], closed=True),
         ]
     )

@@ -372,12 +372,12 @@ def test_a_band_leaves_out_what_is_not_finite_and_counts_what_is_left(tmp_path: 
 
 
 def test_custom_scalars_are_as_many_for_any_number_of_trials(ledger: Ledger) -> None:
-    """One layout at the root: a band chart per loss, then curves of single seeds, which begin closed."""
+    """One layout at the root: a band chart per loss, then what begins closed, the curves of single seeds last."""
     runs = _runs(ledger)
     assert [run for run, events in runs.items() if _texts(events, CHARTS_TAG)] == ["."]
     (content,) = _texts(runs["."], CHARTS_TAG)
-    trials, seeds = layout_pb2.Layout.FromString(content).category
-    assert (trials.closed, seeds.closed) == (False, True)
+    trials, counted, seeds = layout_pb2.Layout.FromString(content).category
+    assert (trials.closed, counted.closed, seeds.closed) == (False, True, True)
     lines = {series.value for chart in trials.chart for series in chart.margin.series}
     assert lines == {"seeds/validation_mean", "seeds/train_mean"}
     tags = [tag.strip("^$") for chart in seeds.chart for tag in chart.multiline.tag]

@@ -1,6 +1,6 @@
 """Takes the pictures of TensorBoard in these docs, with a real Chromium.
 
-    python docs/pictures/tensorboard.py results/quickstart
+    python docs/pictures/tensorboard_pages.py results/quickstart
 
 writes hparams.png and custom-scalars.png beside this file, from any study; those that are committed are of `make demo`.
 """
