@@ -76,6 +76,11 @@ def test_curves_of_every_seed_are_drawn(page: Page, address: str, tmp_path: Path
     """The scalars page has the losses in one group and the optimisation in another."""
     page.goto(f"{address}/#timeseries")
     page.get_by_text("loss/validation").first.wait_for(timeout=60_000)
+    card = page.locator("scalar-card").filter(has_text="loss/validation").first
+    expect(card.get_by_text("trial-0000/seed-1", exact=True)).to_be_attached(
+        timeout=60_000
+    )  # in the table of its values
+    page.wait_for_timeout(2000)
     page.screenshot(path=tmp_path / "scalars.png")
     for tag in ("loss/train", "optimisation", "speed"):
         assert page.get_by_text(tag, exact=True).count() >= 1

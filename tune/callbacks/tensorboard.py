@@ -55,7 +55,8 @@ class TensorBoard:
     How its state evolves: made → `refresh()` appends what the ledger has that is not there yet, for a slice of time →
     … → `close()` appends all the rest. Everything is made from the ledger; what is there already is read, trial by
     trial as they come up, and only what is missing is appended: a TensorBoard that is open meanwhile holds the files,
-    and would not see others in their place. A folder that another version wrote is emptied.
+    and would not see others in their place. A folder that another version wrote, or whose experiment has other columns
+    or ranges, is emptied.
 
     The step is the epoch. A result stands at that of its rung; but more seeds after as many epochs, from a higher rung
     or from the final race, change the score and what else is said of the whole trial: that stands a step after the
@@ -68,9 +69,9 @@ class TensorBoard:
     A loss that is not finite is drawn as NaN in its curve. In HParams, which averages, it is left out of the losses
     and counts in the failure rate. Where seeds failed and too few are left to know the reproducibility, its upper bound
     stands there, one minus the failure rate: TensorBoard's plots leave out rows with a gap, and it is the failures that
-    must be seen. A trial's status is unknown while it trains, because TensorBoard believes the first
-    status that it reads: success when it is confirmed or stopped, failure when it died, running when it is unfinished
-    as the process ends.
+    must be seen. A trial's status is unknown while it trains, because TensorBoard believes the first status that it
+    reads: success when it is confirmed or stopped, failure when it died, running when it is unfinished as the process
+    ends.
 
     Args:
         ledger: The study's memory.
@@ -151,6 +152,11 @@ class TensorBoard:
         for decision in news.decisions:
             self._take_decision(trial, decision)
         self._write()
+        # The trial may be ahead of its news, so that it ended says nothing without the decision; nor that without it,
+        # where the study has grown and the trial goes on.
+        if trial.ended is not None and news.decisions and news.decisions[-1].kind in ("stop", "fail"):
+            self._waits.pop(trial.number, None)
+            self._bands.drop(trial.number)
 
     def _take_row(self, trial: Trial, row: dict[str, Any]) -> None:
         run, epoch, evaluated = self._run(trial, row["seed"]), row["epoch"], row.get(EVALUATED) == 1
@@ -225,8 +231,6 @@ class TensorBoard:
 
     def _end(self, trial: Trial, seeds: Iterable[int], status: str, time: float) -> None:
         """Ends the sessions of those of these seeds that have one which has not ended."""
-        if status in ("stopped", "failed"):
-            self._waits.pop(trial.number, None)
         for run in [self._runs[trial.number, seed] for seed in seeds if (trial.number, seed) in self._runs]:
             if status in ("stopped", "failed"):
                 self._put_points(run, run.thinning.flush())
@@ -286,5 +290,3 @@ class TensorBoard:
             seeds, at = self._banded[number]
             self._bands.show(self.folder / group_of(number), self._steps[number], number, seeds, at)
             del self._banded[number]
-            if self._ledger.trials[number].ended is not None:
-                self._bands.drop(number)

@@ -18,6 +18,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tests.fakes.ledgers import Clock, Player, latent_study, played
 from tune.callbacks.root_run import CHARTS_TAG, INCUMBENT_TAG, STUDY_TAG
 from tune.callbacks.tensorboard import TensorBoard, tag_of
+from tune.growth import extended
 from tune.ledger import Ledger, Reached
 from tune.report.results import gather, leaderboard
 from tune.standings import unseen_failures
@@ -235,6 +236,38 @@ def test_growing_step_by_step_and_made_at_once_are_the_same(tmp_path: Path, chan
         points = sorted(_points(events))
         assert points == sorted(_points([Event.FromString(event) for event in grown[run]]))
         assert len({(tag, step) for tag, step, _ in points}) == len(points)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"trials": 22},
+        {"epochs": 16},
+        {"seeds": [7, 77]},
+        {"changes": ["space.batch_size.choice=[16, 64, 256, 512]", "search.trials=22"]},
+    ],
+    ids=["trials", "epochs", "seeds", "space"],
+)
+def test_a_study_that_grows_says_what_one_made_at_once_says(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Whatever it grows by, nothing is missing, stands twice or contradicts the study as it is now."""
+    clock = Clock()
+    TensorBoard(played(tmp_path / "s")).close()
+    ledger = Ledger.open(extended(latent_study(), "s", **more), tmp_path / "s", clock=clock, grow=True)
+    board, player = TensorBoard(ledger), Player(ledger, clock)
+    player.play(after_each=board.refresh)
+    player.optimizer.finish()
+    board.close()
+    ledger.close("finished")
+    grown = _runs(ledger)
+    shutil.rmtree(ledger.folder / "tensorboard")
+    TensorBoard(Ledger.read(ledger.folder, clock=clock)).close()
+    made = _runs(ledger)
+    assert set(grown) == set(made)
+    for run, events in made.items():
+        assert sorted(_points(grown[run])) == sorted(_points(events))
+        assert _ends(grown[run]) == _ends(events)
+    assert _plugin(grown["."], metadata.EXPERIMENT_TAG) == _plugin(made["."], metadata.EXPERIMENT_TAG)
+    assert _texts(grown["."], STUDY_TAG)[-1] == _texts(made["."], STUDY_TAG)[-1]
 
 
 def test_unfinished_trials_are_running_when_the_process_ends(tmp_path: Path) -> None:
