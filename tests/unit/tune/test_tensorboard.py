@@ -300,6 +300,23 @@ def test_catching_up_takes_a_slice_at_a_time(ledger: Ledger, tmp_path: Path) -> 
     }
 
 
+def test_long_trainings_are_thinned_and_taken_in_parts(tmp_path: Path) -> None:
+    """A trial of many rows does not hold a study up; a spike of one epoch is there, in the curve and in the band."""
+    study = latent_study(search={"trials": 1}, rungs=[{"epochs": 1200, "seeds": 2}], confirm={"seeds": 2})
+    ledger = played(tmp_path / "s", study, loss=lambda _, seed, epoch: 9.0 if (seed, epoch) == (12, 1001) else 0.03)
+    board, calls = TensorBoard(ledger, slice_s=0.0), 0
+    while "trial-0000" not in _runs(ledger):
+        board.refresh()
+        calls += 1
+    assert calls > 2
+    runs = _runs(ledger)
+    curve = _scalars(runs["trial-0000/seed-12"])["loss/validation"]
+    assert curve[1001] == 9.0
+    assert max(curve) == 1200
+    assert len(curve) < 450
+    assert _scalars(runs["trial-0000"])["seeds/validation_max"][1001] == 9.0
+
+
 def test_what_is_there_is_appended_to(tmp_path: Path) -> None:
     """A study that goes on adds to its files, for an open TensorBoard holds them; without news no byte is written."""
     clock = Clock()
