@@ -55,7 +55,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 640})
         page.set_default_timeout(PATIENCE_MS)
-        hparams, _, bands, _ = addresses.values()
+        hparams, _, _, bands, _ = addresses.values()
         take_hparams(page, hparams, f"trial-{len(ledger.trials) - 1:04d}")
         take_bands(page, bands)
         browser.close()

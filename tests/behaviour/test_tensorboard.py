@@ -53,7 +53,7 @@ def test_an_open_tensorboard_follows_a_study_that_is_resumed(tmp_path: Path) -> 
 
 
 def test_it_says_its_pages_and_stops_with_ctrl_c(folder: Path) -> None:
-    """The files are made, the addresses of four pages printed, nothing listens beyond loopback; exit code 0."""
+    """The files are made, the addresses of five pages printed, nothing listens beyond loopback; exit code 0."""
     with _opened(folder) as (address, server):
         assert "trial-0017/seed-12" in _get(f"{address}/data/runs")
         process = psutil.Process(server.pid)
@@ -67,7 +67,7 @@ def test_it_says_its_pages_and_stops_with_ctrl_c(folder: Path) -> None:
         assert left == []
         said = (folder / "server.log").read_text()
         assert "Traceback" not in said
-        assert len(re.findall(r"http://127\.0\.0\.1:\d+/#", said)) == 4
+        assert len(re.findall(r"http://127\.0\.0\.1:\d+/#", said)) == 5
 
 
 def test_a_killed_one_leaves_no_server_behind(folder: Path) -> None:

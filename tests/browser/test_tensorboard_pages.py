@@ -112,6 +112,19 @@ def test_bands_of_the_best_are_drawn(page: Page, address: str, ledger: Ledger, t
     page.screenshot(path=tmp_path / "custom-scalars.png")
 
 
+def test_curves_of_the_best_are_chosen(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
+    """The address that is printed opens the scalars of their seeds, however many runs there are."""
+    page.goto(pages(ledger, address)["curves of the best 4"])
+    page.reload()
+    page.get_by_text("loss/validation").first.wait_for(timeout=60_000)
+    best = gather(ledger).best
+    assert best is not None
+    chosen = page.locator(f"paper-checkbox[id='checkbox-trial-{best.number:04d}/seed-12345']")
+    expect(chosen).to_have_attribute("aria-checked", "true", timeout=60_000)
+    page.wait_for_timeout(2000)
+    page.screenshot(path=tmp_path / "curves.png")
+
+
 def test_the_text_page_shows_incumbent_and_study_file(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
     """The address that is printed opens both, laid out."""
     best = gather(ledger).best

@@ -1,6 +1,6 @@
 """TensorBoard over a study's files, in this process, for this machine only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from tune.standings import standings
 
 _SHOWN = 4
 """Trials whose bands are chosen; more hide each other."""
+_CHOSEN = 40  # runs: of more TensorBoard chooses none
 _MOST_PORTS = 65535
 
 
@@ -70,17 +71,25 @@ def serve(folder: Path, port: int) -> str:
 def pages(ledger: Ledger, address: str) -> Mapping[str, str]:
     """Returns the addresses of the pages worth opening, by what they show.
 
-    TensorBoard chooses no run on some pages where there are more than 40, so these addresses choose; and it smooths,
-    which hides spikes.
+    TensorBoard chooses no run on some pages where there are more than 40, and on Time Series where there are more than
+    500, so these addresses choose; and it smooths, which hides spikes.
 
     Args:
         ledger: The study.
         address: Of the TensorBoard.
     """
-    ranked = [one.number for one in standings(ledger, frozenset()) if one.rung is not None]
-    best = [group_of(number).removeprefix("trial-") for number in sorted(ranked[:_SHOWN])]
     found = {"trials side by side": f"{address}/#hparams", "curves of every seed": f"{address}/#timeseries"}
-    if best:
-        chosen = quote(f"^trial-({'|'.join(best)})$", safe="()")
-        found[f"bands of the best {len(best)}"] = f"{address}/#custom_scalars&_smoothingWeight=0&regexInput={chosen}"
+    ranked = [one.number for one in standings(ledger, frozenset()) if one.rung is not None]
+    fitting = min(_SHOWN, max(1, _CHOSEN // ledger.study.most_seeds))
+    if ranked:
+        best, few = ranked[:_SHOWN], ranked[:fitting]
+        found[f"curves of the best {len(few)}"] = f"{address}/#scalars&_smoothingWeight=0&regexInput={_runs_of(few)}%2F"
+        bands = f"{address}/#custom_scalars&_smoothingWeight=0&regexInput={_runs_of(best)}%24"
+        found[f"bands of the best {len(best)}"] = bands
     return {**found, "study file and incumbent": f"{address}/#text&regexInput={quote('^[.]$', safe='')}"}
+
+
+def _runs_of(trials: Iterable[int]) -> str:
+    """Returns the beginning of the names of some trials' runs, as a regular expression in an address."""
+    numbers = "|".join(group_of(number).removeprefix("trial-") for number in sorted(trials))
+    return quote(f"^trial-({numbers})", safe="()")
