@@ -9,6 +9,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tune.errors import LatentTuneError, UserMistake
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
     tensorboard = add("tensorboard", _tensorboard, "open a study in TensorBoard, on this machine only")
     _add_folder(tensorboard)
-    tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006)")
+    tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
     compare = add("compare", _compare, "set trials of a study side by side")
     _add_folder(compare)
     compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
@@ -226,22 +227,23 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _tensorboard(options: argparse.Namespace) -> int:
-    import subprocess
+    import threading
     import time
 
-    from tune.callbacks.tensorboard import TensorBoard
+    from tune.callbacks.board_server import bring_up_to_date, pages, serve
     from tune.ledger import Ledger
 
     ledger = Ledger.read(options.folder, clock=time.time)
-    if not ledger.live:  # a process that works on the study writes them itself
-        TensorBoard(ledger).close()
-    print(f"TensorBoard on http://127.0.0.1:{options.port}/#hparams (Ctrl-C stops it)", flush=True)
-    place = ("--logdir", str(options.folder / "tensorboard"), "--host", "127.0.0.1", "--port", str(options.port))
-    try:
-        done = subprocess.run([sys.executable, "-m", "tensorboard.main", *place], check=False)
-    except KeyboardInterrupt:
-        return 0
-    return done.returncode
+    if doubt := bring_up_to_date(ledger):
+        print(f"latent-tune: {doubt}", file=sys.stderr)
+    found = pages(ledger, serve(ledger.folder / "tensorboard", options.port))
+    width = max(map(len, found))
+    for what, address in found.items():
+        print(f"{what:<{width}}  {address}")
+    print("TensorBoard is running, for this machine only; Ctrl-C stops it", flush=True)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:

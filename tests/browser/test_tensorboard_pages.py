@@ -1,18 +1,15 @@
-"""TensorBoard's HParams page in a real browser."""
+"""TensorBoard's pages of a study in a real browser."""
 
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from tests.browser.servers import serving
 from tests.fakes.ledgers import played
+from tune.callbacks.board_server import pages
 from tune.callbacks.tensorboard import TensorBoard
 from tune.ledger import Ledger
 from tune.report import wording
@@ -32,19 +29,10 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
 @pytest.fixture(scope="module")
 def address(ledger: Ledger) -> Iterator[str]:
     """A TensorBoard on loopback that has read the study."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(ledger.folder / "tensorboard")]
-    log = (ledger.folder / "server.log").open("w")
-    server = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/data/runs", b"trial-0017/seed-12", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        log.close()
+    command += ["--host", "127.0.0.1", "--port", "PORT"]
+    with serving(command, ledger.folder / "server.log", "/data/runs", b"trial-0017/seed-12") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -88,25 +76,67 @@ def test_curves_of_every_seed_are_drawn(page: Page, address: str, tmp_path: Path
     """The scalars page has the losses in one group and the optimisation in another."""
     page.goto(f"{address}/#timeseries")
     page.get_by_text("loss/validation").first.wait_for(timeout=60_000)
+    card = page.locator("scalar-card").filter(has_text="loss/validation").first
+    expect(card.get_by_text("trial-0000/seed-1", exact=True)).to_be_attached(
+        timeout=60_000
+    )  # in the table of its values
+    page.wait_for_timeout(2000)
     page.screenshot(path=tmp_path / "scalars.png")
     for tag in ("loss/train", "optimisation", "speed"):
         assert page.get_by_text(tag, exact=True).count() >= 1
 
 
+def test_logarithmic_axes_can_be_chosen(page: Page, address: str, tmp_path: Path) -> None:
+    """TensorBoard begins with linear ones whatever it is told; a press makes those of the ranges logarithmic."""
+    page.goto(f"{address}/#hparams")
+    page.reload()
+    _row(page, 17).wait_for(timeout=60_000)
+    page.get_by_text("Parallel Coordinates View").click()
+    view = page.locator("tf-hparams-parallel-coords-view")
+    for name in ("learning_rate", "latent_dims"):
+        view.locator(".column").filter(has_text=name).get_by_text("Logarithmic").click()
+    expect(view.locator("path:visible").first).to_be_attached()
+    expect(view.get_by_text("1e-3").first).to_be_visible()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=tmp_path / "parallel.png")
+
+
+def test_bands_of_the_best_are_drawn(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
+    """The address that is printed opens custom scalars with the best trials chosen, and each has a line and a band."""
+    page.goto(pages(ledger, address)["bands of the best 4"])
+    page.reload()
+    chart = page.locator("tf-custom-scalar-margin-chart-card").filter(has_text="validation loss").first
+    expect(chart.get_by_text("Matches (4)")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("seeds whose loss is finite").filter(visible=True)).to_have_count(0)
+    page.wait_for_timeout(3000)
+    page.screenshot(path=tmp_path / "custom-scalars.png")
+
+
+def test_curves_of_the_best_are_chosen(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
+    """The address that is printed opens the scalars of their seeds, however many runs there are."""
+    page.goto(pages(ledger, address)["curves of the best 4"])
+    page.reload()
+    page.get_by_text("loss/validation").first.wait_for(timeout=60_000)
+    best = gather(ledger).best
+    assert best is not None
+    chosen = page.locator(f"paper-checkbox[id='checkbox-trial-{best.number:04d}/seed-12345']")
+    expect(chosen).to_have_attribute("aria-checked", "true", timeout=60_000)
+    page.wait_for_timeout(2000)
+    page.screenshot(path=tmp_path / "curves.png")
+
+
+def test_the_text_page_shows_incumbent_and_study_file(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
+    """The address that is printed opens both, laid out."""
+    best = gather(ledger).best
+    assert best is not None
+    page.goto(pages(ledger, address)["study file and incumbent"])
+    page.reload()
+    page.get_by_text(f"Trial {best.number}", exact=True).first.wait_for(timeout=60_000)
+    page.get_by_text("trainer: tests.fakes.trainers:Quadratic").first.wait_for(timeout=60_000)
+    assert page.locator("table", has_text="learning_rate").count() >= 1
+    page.screenshot(path=tmp_path / "text.png")
+
+
 def _row(page: Page, trial: int) -> Locator:
     rows = page.locator("tf-hparams-table-view").get_by_text(f"trial-{trial:04d}", exact=True)
     return rows.filter(visible=True)  # the grid keeps rows that it no longer shows
-
-
-def _wait_for(url: str, wanted: bytes, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "TensorBoard ended"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - loopback
-                if wanted in answer.read():
-                    return
-        except (urllib.error.URLError, ConnectionError):
-            pass
-        time.sleep(0.2)
-    pytest.fail(f"{url} did not answer in time")
