@@ -1,9 +1,10 @@
 """The decisions as Optuna's study shows them, for `optuna-dashboard` and for whoever else reads Optuna."""
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from math import inf, isfinite
 from typing import Any
 
@@ -11,7 +12,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 
 from tune.ledger.database import Database
 from tune.ledger.patience import patient
@@ -22,11 +23,20 @@ from tune.study import Study
 _LEAST_S = 1.0
 _SHARE = 20
 """What is new is shown again after this many times what it took the last time: at most 5 % of a core."""
+_ATTRIBUTES_OURS = ("losses", "rung", "baseline", "reason")
 _FINISHED = {"confirmed": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
 
-# Optuna's own tables: to read all that it has, its interface makes an object of every value.
-_TRIALS, _PARAMETERS, _VALUES = (
-    model.__table__ for model in (models.TrialModel, models.TrialParamModel, models.TrialIntermediateValueModel)
+# Optuna's own tables. Its interface reads and writes value by value, each in a transaction of its own: for one trial
+# that takes several times as long as everything that is decided about it.
+_TRIALS, _PARAMETERS, _ATTRIBUTES, _SCORES, _VALUES = (
+    model.__table__
+    for model in (
+        models.TrialModel,
+        models.TrialParamModel,
+        models.TrialUserAttributeModel,
+        models.TrialIntermediateValueModel,
+        models.TrialValueModel,
+    )
 )
 
 
@@ -62,7 +72,6 @@ def settled(study: Study, trial: Trial, *, over: bool = False) -> bool:
 class _There:
     """What one of Optuna's trials shows already: scores by epochs, and whether it is closed."""
 
-    id: int
     scores: dict[int, float] = field(default_factory=dict)
     closed: bool = False
 
@@ -72,8 +81,7 @@ class Mirror:
 
     How its state evolves: `catch_up(...)` when a study is opened, for a process may have died between a decision and
     its picture → `changed(trial)` with every decision → `refresh(...)` now and then shows what has changed, about once
-    a second: to a database one thing that is told is as much work as a whole trial → `follow(...)` when the study has
-    grown → `flush(...)` when it is closed.
+    a second, in one transaction → `follow(...)` when the study has grown → `flush(...)` when it is closed.
 
     Args:
         database: Where the decisions lie as well.
@@ -82,7 +90,7 @@ class Mirror:
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self.patience, self._clock = database.patience, clock
-        self._storage, self._study_id = database.storage, database.study_id
+        self._engine, self._study_id, self._writing = database.engine, database.study_id, database.writing
         self._there: dict[int, _There] = {}  # by trial number
         self._changed: set[int] = set()
         self._due = -inf
@@ -118,9 +126,12 @@ class Mirror:
             self._changed |= {trial.number for trial in trials if trial.confirmed}
         if not self._changed:
             return
-        for number in sorted(self._changed):
-            self._show(_picture(study, trials[number], baseline, over=over))
-            self._changed.discard(number)
+        shown = [
+            number for number in sorted(self._changed) if number not in self._there or not self._there[number].closed
+        ]
+        if shown:
+            self._show([_picture(study, trials[number], baseline, over=over) for number in shown])
+        self._changed.clear()
         self._due = self._clock() + max(_LEAST_S, _SHARE * (self._clock() - began))
 
     def catch_up(self, study: Study, trials: Sequence[Trial], baseline: Mapping[str, float] | None) -> None:
@@ -143,11 +154,11 @@ class Mirror:
         """Returns what Optuna's study has, by trial number."""
         here = _TRIALS.c.study_id == self._study_id
         rows = select(_TRIALS.c.number, _TRIALS.c.trial_id, _TRIALS.c.state).where(here)
-        values = select(_VALUES).join_from(_TRIALS, _VALUES, _TRIALS.c.trial_id == _VALUES.c.trial_id).where(here)
-        with self._storage.engine.connect() as connection:
+        scores = select(_SCORES).join_from(_TRIALS, _SCORES, _TRIALS.c.trial_id == _SCORES.c.trial_id).where(here)
+        with self._engine.connect() as connection:
             trials = connection.execute(rows).all()
-            of_id = {row.trial_id: _There(row.trial_id, closed=row.state.is_finished()) for row in trials}
-            for row in connection.execute(values.order_by(_VALUES.c.step)):
+            of_id = {row.trial_id: _There(closed=row.state.is_finished()) for row in trials}
+            for row in connection.execute(scores.order_by(_SCORES.c.step)):
                 read = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
                 of_id[row.trial_id].scores[row.step] = read(row.intermediate_value, row.intermediate_value_type)
         return {row.number: of_id[row.trial_id] for row in trials}
@@ -166,7 +177,7 @@ class Mirror:
         """
         going_on = [trial.number for trial in trials if not settled(study, trial)]
         mine = select(_TRIALS.c.trial_id).where(_TRIALS.c.study_id == self._study_id)
-        with self._storage.engine.begin() as connection:
+        with self._writing() as connection:
             for name, parameter in study.space.items():
                 told = optuna.distributions.distribution_to_json(distribution(parameter))
                 here = _PARAMETERS.c.param_name == name, _PARAMETERS.c.trial_id.in_(mine)
@@ -185,27 +196,70 @@ class Mirror:
         return settled(study, trial) or repr(there.scores) != repr(_scores(study, trial))
 
     @patient
-    def _show(self, picture: FrozenTrial) -> None:
-        """Has one of Optuna's trials be as in its picture; whatever of it was done by an earlier try is done again."""
-        there = self._there.get(picture.number)
-        if there is None:
-            trial_id = self._storage.create_new_trial(self._study_id, template_trial=picture)
-            scores, closed = dict(picture.intermediate_values), picture.state.is_finished()
-            self._there[picture.number] = _There(trial_id, scores, closed)
-            return
-        if there.closed:
-            return
-        new = {step: score for step, score in picture.intermediate_values.items() if there.scores.get(step) != score}
-        # The scores last: what lies beside them is known to be there when they are.
-        for key, value in picture.user_attrs.items() if new or picture.state.is_finished() else ():
-            self._storage.set_trial_user_attr(there.id, key, value)
-        for step, score in new.items():
-            self._storage.set_trial_intermediate_value(there.id, step, score)
-        there.scores.update(new)
-        if picture.state.is_finished():
-            if not self._storage.get_trial(there.id).state.is_finished():  # nor by a try whose answer was lost
-                self._storage.set_trial_state_values(there.id, picture.state, picture.values)
-            there.closed = True
+    def _show(self, pictures: Sequence[FrozenTrial]) -> None:
+        """Has Optuna's trials be as in their pictures, all or none of them, in one transaction.
+
+        What their rows said before is replaced, so that it can be done again by a try that does not know of the first.
+        """
+        with self._writing() as connection:
+            known = _TRIALS.c.study_id == self._study_id, _TRIALS.c.number.in_([each.number for each in pictures])
+            found = select(_TRIALS.c.number, _TRIALS.c.trial_id).where(*known)
+            ids = {row.number: row.trial_id for row in connection.execute(found)}
+            for each in pictures:
+                row = {
+                    "state": each.state,
+                    "datetime_start": _utc(each.datetime_start),
+                    "datetime_complete": _utc(each.datetime_complete),
+                }
+                if each.number in ids:
+                    connection.execute(update(_TRIALS).where(_TRIALS.c.trial_id == ids[each.number]).values(row))
+                else:
+                    added = insert(_TRIALS).values(study_id=self._study_id, number=each.number, **row)
+                    key = connection.execute(added).inserted_primary_key
+                    assert key is not None
+                    ids[each.number] = key[0]
+            for table, rows_of in _CHILDREN:
+                rows = [{"trial_id": ids[each.number], **row} for each in pictures for row in rows_of(each)]
+                old = delete(table).where(table.c.trial_id.in_([ids[each.number] for each in pictures]))
+                connection.execute(old.where(table.c.key.in_(_ATTRIBUTES_OURS)) if table is _ATTRIBUTES else old)
+                if rows:
+                    connection.execute(insert(table), rows)
+        for each in pictures:
+            self._there[each.number] = _There(dict(each.intermediate_values), each.state.is_finished())
+
+
+def _parameters(picture: FrozenTrial) -> Iterator[dict[str, Any]]:
+    for name, of in picture.distributions.items():
+        yield {
+            "param_name": name,
+            "param_value": of.to_internal_repr(picture.params[name]),
+            "distribution_json": optuna.distributions.distribution_to_json(of),
+        }
+
+
+def _attributes(picture: FrozenTrial) -> Iterator[dict[str, Any]]:
+    for key, value in picture.user_attrs.items():
+        yield {"key": key, "value_json": json.dumps(value)}
+
+
+def _intermediate(picture: FrozenTrial) -> Iterator[dict[str, Any]]:
+    for step, score in picture.intermediate_values.items():
+        value, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(score)
+        yield {"step": step, "intermediate_value": value, "intermediate_value_type": kind}
+
+
+def _final(picture: FrozenTrial) -> Iterator[dict[str, Any]]:
+    for objective, score in enumerate(picture.values or ()):
+        value, kind = models.TrialValueModel.value_to_stored_repr(score)
+        yield {"objective": objective, "value": value, "value_type": kind}
+
+
+_CHILDREN = ((_PARAMETERS, _parameters), (_ATTRIBUTES, _attributes), (_SCORES, _intermediate), (_VALUES, _final))
+
+
+def _utc(local: datetime | None) -> datetime | None:
+    """Returns a time as Optuna stores it: UTC, without saying so."""
+    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
 
 
 def _scores(study: Study, trial: Trial) -> dict[int, float]:

@@ -169,7 +169,7 @@ def test_looking_at_a_killed_study_sees_what_was_decided(tmp_path: Path, network
         f"ledger = Ledger.open(quadratic_study(), Path({str(tmp_path)!r}), clock=time.time);"
         "ledger.decide('start', 0, 0, '', {'parameters': {'x': 0.5, 'fragile': False}});"
         # a write that is half done: SQLite's journal is hot
-        "c = ledger._database.storage.engine.raw_connection(); c.execute('PRAGMA cache_size=1');"
+        "c = ledger._database.engine.raw_connection(); c.execute('PRAGMA cache_size=1');"
         "c.execute(\"INSERT INTO latent_tune_notes SELECT study, sequence || 'x', decision || hex(randomblob(20000)) \""
         "'FROM latent_tune_decisions');"
         "c.execute(\"INSERT INTO latent_tune_notes SELECT study, key || 'y', hex(randomblob(20000)) \""
