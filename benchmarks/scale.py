@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale decisions [--trials 100 1000 10000] [--slots 64] [--folder DIR]
     python -m benchmarks.scale slots [--trials 12] [--seconds 10]
-    python -m benchmarks.scale overhead [--trials 40] [--repetitions 3]
+    python -m benchmarks.scale overhead [--trials 40 200] [--repetitions 3]
 
 `decisions`: studies of so many trials on five seeds and four rungs, whose trainer does nothing, are worked on by the
 simulated driver, on virtual slots, with the live view and TensorBoard. Measured are CPU seconds of what every driver
@@ -34,7 +34,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -277,31 +277,37 @@ def measure_slots(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def measure_overhead(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Works on trials that do nothing, by turns with ours and with Ray Tune alone."""
-    taken: dict[str, list[float]] = {"ours": [], "stock": [], "stock_without_torch": []}
+    rows = []
+    for trials in options.trials:
+        with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch, local_ray(2):
+            row = _overhead(Path(scratch), trials, options.repetitions)
+        print(json.dumps(row), flush=True)
+        rows.append(row)
+    return rows
+
+
+def _overhead(scratch: Path, trials: int, repetitions: int) -> dict[str, Any]:
     changes = {"seeds": [1], "rungs": [{"epochs": 1, "seeds": 1}]}
-    trials = options.trials[0]
-    with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch, local_ray(2):
-        for turn in range(options.repetitions + 1):
-            began = time.perf_counter()
-            ours(Path(scratch) / f"scale-{turn}", study_of(trials, **changes))
-            middle = time.perf_counter()
-            stock(Path(scratch) / f"stock-{turn}", trials, torch=True)
-            ended = time.perf_counter()
-            stock(Path(scratch) / f"light-{turn}", trials, torch=False)
-            if turn:  # the first turn warms Ray up
-                taken["ours"].append((middle - began) / trials)
-                taken["stock"].append((ended - middle) / trials)
-                taken["stock_without_torch"].append((time.perf_counter() - ended) / trials)
-    ratios = sorted(one / other for one, other in zip(taken["ours"], taken["stock"], strict=True))
-    row = {
-        "trials": trials,
-        **{f"{name}_s_per_trial": [round(one, 4) for one in seconds] for name, seconds in taken.items()},
-        "ratio_median": round(median(ratios), 3),
-        "ratio_range": [round(ratios[0], 3), round(ratios[-1], 3)],
-        "load_average": round(os.getloadavg()[0], 1),
+    sides: dict[str, Callable[[Path], None]] = {
+        "ours": lambda folder: ours(folder / "scale", study_of(trials, **changes)),
+        "stock": lambda folder: stock(folder, trials, torch=True),
+        "stock_without_torch": lambda folder: stock(folder, trials, torch=False),
     }
-    print(json.dumps(row), flush=True)
-    return [row]
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(repetitions + 1):
+        for name, work in sides.items():
+            began = time.perf_counter()
+            work(scratch / f"{name}-{turn}")
+            if turn:  # the first turn warms Ray up
+                taken[name].append((time.perf_counter() - began) / trials)
+    row: dict[str, Any] = {"trials": trials, "load_average": round(os.getloadavg()[0], 1)}
+    for name, seconds in taken.items():
+        row[f"{name}_s_per_trial"] = [round(one, 4) for one in seconds]
+    for name in ("stock", "stock_without_torch"):
+        ratios = sorted(one / other for one, other in zip(taken["ours"], taken[name], strict=True))
+        row[f"ratio_to_{name}"] = round(median(ratios), 3)
+        row[f"ratio_to_{name}_range"] = [round(ratios[0], 3), round(ratios[-1], 3)]
+    return row
 
 
 def local_ray(slots: int) -> Any:
@@ -365,7 +371,7 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    given = {"decisions": [100, 1000, 10_000], "slots": [12], "overhead": [40]}
+    given = {"decisions": [100, 1000, 10_000], "slots": [12], "overhead": [40, 200]}
     options.trials = options.trials or given.get(options.part)
     if options.part == "one":
         print(json.dumps(decisions(options.trials[0], options.slots, options.folder)))
