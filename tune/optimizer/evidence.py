@@ -1,10 +1,10 @@
 """What a sampler is shown of the trials so far, kept up as they change, so that a suggestion costs no look at them all.
 
-TPE compares the few best trials with all others. Of a study with more than 300 it is shown 300: every trial that it
+TPE compares the few best trials with all others. Of a study with more than 200 it is shown 200: every trial that it
 would count among the best of all, those without a result, for they are in training, and of the others the newest,
 which it gives the most weight anyway. So its best ones are the same as if it saw all, and a suggestion costs the same
-at ten thousand trials as at three hundred. Up to 300 it sees all. Where more are in training at once they are all
-shown, beside 250 with a result, of which TPE takes as many for the best as of any more.
+at ten thousand trials as at two hundred. Up to 200 it sees all. Where more are in training at once they are all shown,
+beside 150 with a result.
 """
 
 from bisect import bisect_left, insort
@@ -24,11 +24,11 @@ from tune.scoring import has_failed
 from tune.space import Parameter, ordered_values
 from tune.study import Study
 
-SHOWN = 300
+SHOWN = 200
 """Trials that TPE is shown at most, unless so many have no result yet that fewer than `SEEN` would have one."""
 
-SEEN = 250
-"""Trials with a result that TPE is shown at least: of fewer it would count fewer than `BEST` among the best."""
+SEEN = 150
+"""Trials with a result that TPE is shown at least."""
 
 BEST = 25
 """Trials that TPE counts among the best, at most (`default_gamma` in Optuna)."""

@@ -12,7 +12,9 @@ from math import inf, isfinite
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers._tpe.sampler import default_gamma
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -51,7 +53,7 @@ def suggest(
     seen, informed = _seen(study, trials, baseline, evidence)
     parameters: dict[str, Any] = {}
     for attempt in range(_FRESH_TRIES):
-        parameters = _ask(evidence.axes, seen, _sampler(study, number, attempt))
+        parameters = _ask(evidence.axes, seen, _sampler(study, number, attempt, evidence.scored))
         if setting_key(parameters) not in evidence.tried:
             break
     else:
@@ -89,13 +91,32 @@ def _nearest_untried(study: Study, wanted: Mapping[str, Any], tried: Collection[
     return fresh[int(squared_distances(study.space, [wanted], fresh).argmin())]
 
 
-def _sampler(study: Study, number: int, attempt: int) -> BaseSampler:
+def _sampler(study: Study, number: int, attempt: int, scored: int) -> BaseSampler:
     seed = derived_seed(study.search.seed, number, attempt)
     if study.search.method == "random":
         return RandomSampler(seed=seed)
     if study.search.method == "gp":
         return GPSampler(seed=seed, n_startup_trials=_startup(study))
-    return TPESampler(seed=seed, multivariate=True, n_startup_trials=_startup(study))
+    return _Tpe(default_gamma(scored), seed=seed, multivariate=True, n_startup_trials=_startup(study))
+
+
+class _Tpe(TPESampler):
+    """TPE over parameters that all trials have; Optuna's looks in every trial, each time, which they are.
+
+    Args:
+        best: How many trials are counted among the best: of all, though not all may be shown.
+        **given: Of `TPESampler`.
+    """
+
+    def __init__(self, best: int, **given: Any) -> None:
+        super().__init__(**given)
+        self._gamma = lambda _: best  # the argument of that name is deprecated, without another in its place
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002 - Optuna's
+        """Returns the parameters that vary, by name; none while no trial has a result."""
+        seen = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        all_have = sorted(seen[0].distributions.items()) if seen else ()
+        return {name: distribution for name, distribution in all_have if not distribution.single()}
 
 
 def _startup(study: Study) -> int:

@@ -4,7 +4,7 @@ from random import Random
 
 import optuna
 import pytest
-from optuna.samplers._tpe.sampler import _split_trials
+from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
 
 from tests.fakes.ledgers import BASELINE, latent_study
@@ -44,11 +44,10 @@ def evidence_of(made: list[Trial]) -> Evidence:
     return evidence
 
 
-def best_of(shown: list[FrozenTrial]) -> list[int]:
+def best_of(evidence: Evidence) -> list[int]:
     """The trials that TPE counts among the best of those that it is shown."""
-    seen = [trial for trial in shown if trial.state != TrialState.FAIL]
-    count = sum(trial.state != TrialState.RUNNING for trial in seen)
-    below, _ = _split_trials(optuna.create_study(), seen, optuna.samplers._tpe.sampler.default_gamma(count))
+    seen = [trial for trial in evidence.shown() if trial.state != TrialState.FAIL]
+    below, _ = _split_trials(optuna.create_study(), seen, default_gamma(evidence.scored))
     return [trial.number for trial in below]
 
 
@@ -56,13 +55,11 @@ def best_of(shown: list[FrozenTrial]) -> list[int]:
 def test_of_many_trials_the_best_are_those_of_all(confirmed: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many trials there are, TPE counts the same among the best as if it saw every one."""
     evidence = evidence_of(trials(1500, training=8, confirmed=confirmed))
-    few = evidence.shown()
-    assert len(few) == SHOWN
+    few = best_of(evidence)
+    assert (len(evidence.shown()), len(few)) == (SHOWN, BEST)
     monkeypatch.setattr("tune.optimizer.evidence.SHOWN", 1500)
-    every = evidence.shown()
-    assert len(every) == 1500
-    assert best_of(few) == best_of(every)
-    assert len(best_of(few)) == BEST
+    assert len(evidence.shown()) == 1500
+    assert best_of(evidence) == few
 
 
 def test_up_to_so_many_all_are_shown() -> None:
