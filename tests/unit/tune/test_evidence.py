@@ -5,7 +5,7 @@ from random import Random
 import optuna
 import pytest
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from tests.fakes.ledgers import BASELINE, latent_study
 from tune.ledger import Trial
