@@ -1,10 +1,10 @@
 """What a sampler is shown of the trials so far, kept up as they change, so that a suggestion costs no look at them all.
 
-TPE compares the few best trials with all others. Of a study with more than 200 it is shown 200: every trial that it
+TPE compares the few best trials with all others. Of a study with more than 150 it is shown 150: every trial that it
 would count among the best of all, those without a result, for they are in training, and of the others the newest,
 which it gives the most weight anyway. So its best ones are the same as if it saw all, and a suggestion costs the same
-at ten thousand trials as at two hundred. Up to 200 it sees all. Where more are in training at once they are all shown,
-beside 150 with a result.
+at ten thousand trials as at a hundred and fifty. Up to 150 it sees all. Where more are in training at once they are all shown,
+beside 100 with a result.
 """
 
 from bisect import bisect_left, insort
@@ -24,10 +24,10 @@ from tune.scoring import has_failed
 from tune.space import Parameter, ordered_values
 from tune.study import Study
 
-SHOWN = 200
+SHOWN = 150
 """Trials that TPE is shown at most, unless so many have no result yet that fewer than `SEEN` would have one."""
 
-SEEN = 150
+SEEN = 100
 """Trials with a result that TPE is shown at least."""
 
 BEST = 25
