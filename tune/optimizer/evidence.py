@@ -3,8 +3,8 @@
 TPE compares the few best trials with all others. Of a study with more than 150 it is shown 150: every trial that it
 would count among the best of all, those without a result, for they are in training, and of the others the newest,
 which it gives the most weight anyway. So its best ones are the same as if it saw all, and a suggestion costs the same
-at ten thousand trials as at a hundred and fifty. Up to 150 it sees all. Where more are in training at once they are all shown,
-beside 100 with a result.
+at ten thousand trials as at a hundred and fifty. Up to 150 it sees all. Where more are in training at once they are
+all shown, beside 100 with a result.
 """
 
 from bisect import bisect_left, insort
