@@ -1,8 +1,9 @@
-"""Takes the pictures of TensorBoard in these docs, with a real Chromium.
+"""Takes the pictures of pages in these docs, with a real Chromium: of TensorBoard, and of the report.
 
-    python docs/pictures/tensorboard_pages.py results/quickstart
+    python docs/pictures/pages.py results/quickstart
 
-writes hparams.png and custom-scalars.png beside this file, from any study; those that are committed are of `make demo`.
+writes hparams.png, custom-scalars.png and report.png beside this file, from any finished study; those that are
+committed are of `make demo`.
 """
 
 import argparse
@@ -43,8 +44,16 @@ def take_bands(page: Page, address: str) -> None:
     page.screenshot(path=HERE / "custom-scalars.png")
 
 
+def take_report(page: Page, report: Path) -> None:
+    """Opens the report at its beginning."""
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.goto(report.resolve().as_uri())
+    page.wait_for_timeout(3000)  # its figures are drawn when they come into view
+    page.screenshot(path=HERE / "report.png")
+
+
 def main() -> None:
-    """Opens a study in TensorBoard and takes the pictures."""
+    """Opens a study in TensorBoard, then its report, and takes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of a finished study")
     ledger = Ledger.read(parser.parse_args().folder, clock=time.time)
@@ -58,6 +67,7 @@ def main() -> None:
         hparams, _, _, bands, _ = addresses.values()
         take_hparams(page, hparams, f"trial-{len(ledger.trials) - 1:04d}")
         take_bands(page, bands)
+        take_report(page, ledger.folder / "report.html")
         browser.close()
 
 
