@@ -5,9 +5,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,16 +13,14 @@ from pathlib import Path
 
 import psutil
 
-from tests.cluster.test_token import end_all, environment, free_ports
+from tests.cluster.processes import SEVERAL, end_all, environment, free_ports, start_node
 
-_START_S = 120
 _QUICK = {  # a node is given up after three seconds of silence, not after a minute
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "3",
 }
-_SEVERAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}  # else Ray, on loopback only, starts no second node
 
 
 @dataclass
@@ -45,26 +41,11 @@ class Raylets:
     def add(self, name: str, *, cpus: int, head: bool = False) -> None:
         """Starts a node; on it the environment has its name in `PACED_HOST`."""
         port = self.address.rpartition(":")[2]
-        role = ["--head", f"--port={port}", "--include-dashboard=false"] if head else [f"--address={self.address}"]
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *role, "--block", f"--num-cpus={cpus}"]
-        command += ["--object-store-memory=80000000", "--min-worker-port=0", "--max-worker-port=0"]
-        command += ["--node-ip-address=127.0.0.1", "--dashboard-agent-listen-port=0", "--disable-usage-stats"]
-        command += [f"--temp-dir={self.folder}", f"--ray-client-server-port={free_ports(1)[0]}"] if head else []
-        log = self.folder / f"{name}.log"
-        with log.open("wb") as out:
-            self._nodes[name] = subprocess.Popen(
-                command,
-                env=environment(self.folder, PACED_HOST=name, **_QUICK, **_SEVERAL, **self.auth),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        end = time.monotonic() + _START_S
-        while "Ray runtime started" not in log.read_text():
-            assert self._nodes[name].poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.1)
+        options = ["--head", f"--port={port}", "--include-dashboard=false"] if head else [f"--address={self.address}"]
+        options += [f"--num-cpus={cpus}", "--object-store-memory=80000000", "--node-ip-address=127.0.0.1"]
+        options += [f"--temp-dir={self.folder}", f"--ray-client-server-port={free_ports(1)[0]}"] if head else []
+        env = environment(self.folder, PACED_HOST=name, **_QUICK, **SEVERAL, **self.auth)
+        self._nodes[name] = start_node(self.folder / f"{name}.log", options, env)
 
     def signal(self, name: str, number: int) -> None:
         """Sends a signal to every process of a node, as if its machine were lost (SIGKILL) or hung (SIGSTOP)."""

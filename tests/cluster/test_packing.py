@@ -4,8 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.command import ROOT, Running, latent_tune, ledger_of, poll, write_study
-from tests.cluster.test_token import end_all, environment, free_ports
+from tests.cluster.processes import SEVERAL, end_all, environment, free_ports, start_node
 from tests.contracts.test_failures import marks
 from tests.fakes.studies import quadratic_study
 from tune.errors import UserMistake
@@ -53,23 +51,10 @@ class Cluster:
 @contextmanager
 def node(folder: Path, kind: str, gpu: dict[str, Any], where: list[str], env: dict[str, str]) -> Iterator[None]:
     """One machine with a GPU of a type, until it is left."""
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *where, "--num-cpus=4", "--num-gpus=1"]
-    command += [f"--resources={json.dumps({f'accelerator_type:{kind}': 1})}", "--object-store-memory=80000000"]
-    command += ["--node-ip-address=127.0.0.1", "--dashboard-agent-listen-port=0"]
-    command += ["--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats"]
-    log = folder / f"{kind}.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command,
-            env={**env, "FAKE_NVML": json.dumps(gpu)},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    options = [*where, "--num-cpus=4", "--num-gpus=1", f"--resources={json.dumps({f'accelerator_type:{kind}': 1})}"]
+    options += ["--object-store-memory=80000000", "--node-ip-address=127.0.0.1"]
+    process = start_node(folder / f"{kind}.log", options, {**env, "FAKE_NVML": json.dumps(gpu)})
     try:
-        poll(lambda: "Ray runtime started" in log.read_text() or process.poll() is not None, log.read_text())
-        assert process.poll() is None, log.read_text()
         yield
     finally:
         process.kill()
@@ -84,8 +69,7 @@ def cluster() -> Iterator[Cluster]:
     auth = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
     (folder / "home").mkdir()
     path = os.pathsep.join([str(ROOT / "tests" / "fakes" / "nvml"), str(ROOT)])
-    env = {**environment(folder / "home", **auth), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    env["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"  # Ray's name for: more than one node may be
+    env = environment(folder / "home", PYTHONPATH=path, OMP_NUM_THREADS="1", **auth, **SEVERAL)
     address = f"127.0.0.1:{port}"
     head = ["--head", f"--port={port}", f"--ray-client-server-port={client}", f"--temp-dir={folder}"]
     try:

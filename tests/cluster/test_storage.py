@@ -5,9 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +15,12 @@ import numpy as np
 import pytest
 
 from tests.behaviour.command import ROOT, Running, Said, ledger_of, poll, text_of, write_study
-from tests.cluster.test_token import end_all, environment, free_ports
+from tests.cluster.processes import SEVERAL, end_all, environment, free_ports, start_node
 from tests.fakes.object_store import CREDENTIALS, ObjectStore
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-START_S, RUN_S = 90.0, 200.0
+RUN_S = 200.0
 FIXED = {"sleep_s": 0.3}
 
 
@@ -62,26 +60,6 @@ def said_in(cwd: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in (cwd / "said").iterdir()]
 
 
-def _start(folder: Path, log: Path, node: str, token: str, command: list[str]) -> subprocess.Popen[bytes]:
-    extra = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "PYTHONPATH": str(ROOT), "STORAGE_TEST_NODE": node}
-    extra["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"  # else Ray takes a machine on loopback for one that has no others
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command,
-            env=environment(folder, OMP_NUM_THREADS="1", **CREDENTIALS, **extra),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    end = time.monotonic() + START_S
-    while "Ray runtime started" not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.2)
-    return process
-
-
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     """Two nodes of one slot each; the test skips where no mount namespace can be made."""
@@ -95,20 +73,16 @@ def nodes() -> Iterator[Nodes]:
     for path, value in ((shared / "same.npy", 1.0), (private / "gone.npy", 2.0), (private / "other.npy", 3.0)):
         np.save(path, np.full((1000, 100), value, np.float32))
     port, client = free_ports(2)
-    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", "--disable-usage-stats"]
-    start += [
-        "--object-store-memory=100000000",
-        "--min-worker-port=0",
-        "--max-worker-port=0",
-        "--node-ip-address=127.0.0.1",
-    ]
+    slot = ["--num-cpus=1", "--object-store-memory=100000000", "--node-ip-address=127.0.0.1"]
     head = ["--head", f"--port={port}", f"--ray-client-server-port={client}", f"--temp-dir={folder}/ray"]
     other = f"mount -t tmpfs none {private} && mkdir {private}/here && cp {shared}/same.npy {private}/other.npy"
-    script = f'{other} && exec "$@"'
+    elsewhere = [*unshare, "sh", "-c", f'{other} && exec "$@"', f"{folder}/second"]
+    auth = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    env = environment(folder, OMP_NUM_THREADS="1", PYTHONPATH=str(ROOT), **auth, **SEVERAL, **CREDENTIALS)
+    first, second = ({**env, "STORAGE_TEST_NODE": name} for name in ("first", "second"))
     try:
-        _start(folder, folder / "head.log", "first", token, [*start, *head, "--include-dashboard=false"])
-        second = [*unshare, "sh", "-c", script, f"{folder}/second", *start, f"--address=127.0.0.1:{port}"]
-        _start(folder, folder / "second.log", "second", token, second)
+        start_node(folder / "head.log", [*head, *slot, "--include-dashboard=false"], first)
+        start_node(folder / "second.log", [f"--address=127.0.0.1:{port}", *slot], second, elsewhere)
         yield Nodes(f"127.0.0.1:{port}", token, shared, private)
     finally:
         end_all(folder)

@@ -1,11 +1,8 @@
 """A cluster with token authentication refuses whoever has no token, or another one, at each of its doors."""
 
 import json
-import os
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,15 +10,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.processes import end_all, environment, free_ports, start_node
+
 pytestmark = pytest.mark.cluster
 
-START_LIMIT_S = 120
 CLIENT_LIMIT_S = 120
 PATIENT = {"RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "100"}  # on a busy machine a server takes long to start
 # What a client says that is refused; Ray's own client tries again a few times, and keeps the reason to itself.
@@ -71,51 +68,6 @@ class Head:
             return refused.code
 
 
-def environment(home: Path, **extra: str) -> dict[str, str]:
-    """This process's environment without its Ray settings, on loopback only, in a home of its own."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return {
-        **ours,
-        "HOME": str(home),
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the one switch that makes Ray listen on loopback only
-        "RAY_NUM_REDIS_GET_RETRIES": "3",  # a refused client asks again every second, 20 times by default
-        **extra,
-    }
-
-
-def free_ports(count: int) -> list[int]:
-    """As many distinct ports as asked, free a moment ago."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [s.getsockname()[1] for s in sockets]
-
-
-def processes_of(folder: Path) -> list[int]:
-    """Ids of the processes that name this folder on their command line: ours, and nobody else's."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:  # it ended while we looked
-                continue
-            if os.fsencode(folder) in command:
-                found.append(int(entry.name))
-    return found
-
-
-def end_all(folder: Path) -> None:
-    """Kill every process of this folder, and wait until none is left. Never `ray stop`: others use Ray here too."""
-    deadline = time.monotonic() + 10
-    while (left := processes_of(folder)) and time.monotonic() < deadline:
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.1)
-
-
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
     """One small head node on loopback, in token mode, with ports and a folder of its own."""
@@ -124,27 +76,13 @@ def head() -> Iterator[Head]:
     home.mkdir()
     port, client_port, dashboard_port = free_ports(3)
     token = secrets.token_hex(32)
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
-    command += [f"--ray-client-server-port={client_port}", f"--temp-dir={folder}"]
-    command += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"]
-    command += ["--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats"]
-    command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
-    log = folder / "start.log"
+    options = ["--head", f"--port={port}", f"--ray-client-server-port={client_port}", f"--temp-dir={folder}"]
+    options += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"]
+    options += ["--num-cpus=1", "--object-store-memory=100000000"]
     try:
-        with log.open("w") as out:
-            process = subprocess.Popen(
-                command,
-                env=environment(home, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token, **PATIENT),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_LIMIT_S
-        while "Ray runtime started" not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
+        start_node(
+            folder / "start.log", options, environment(home, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token, **PATIENT)
+        )
         yield Head(
             *(f"127.0.0.1:{port}", f"ray://127.0.0.1:{client_port}", f"http://127.0.0.1:{dashboard_port}"),
             token,
