@@ -40,9 +40,10 @@ def main() -> None:
             tmux("send-keys", "-t", SESSION, "C-c")
             while tmux("has-session", "-t", SESSION, check=False).returncode == 0:
                 time.sleep(0.5)
-    shown = screen[screen.index("quickstart") :].rstrip()
+    lines = screen.rstrip().splitlines()
+    first = next(place for place, line in enumerate(lines) if " elapsed" in line)
     paper = Console(file=io.StringIO(), record=True, width=COLUMNS, height=LINES, force_terminal=True)
-    paper.print(Text.from_ansi(shown), soft_wrap=True)
+    paper.print(Text.from_ansi("\n".join(lines[first:])), soft_wrap=True)
     svg = paper.export_svg(title="latent-tune run quickstart", unique_id="live-view")
     svg = re.sub(r"\s*@font-face \{.*?\}\n", "\n", svg, flags=re.DOTALL)  # nothing is fetched from elsewhere
     PICTURE.write_text(svg, encoding="utf-8")
