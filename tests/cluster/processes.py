@@ -1,13 +1,14 @@
 """Ray nodes as a user starts them, with `ray start`, each with ports and folders of its own; and how they are ended."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 SEVERAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}  # else Ray, on loopback only, starts no second node
@@ -29,10 +30,18 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """As many distinct ports as asked, free a moment ago."""
+    """As many distinct ports as asked, free a moment ago, and below those that systems give to connections by themselves.
+
+    One of the latter may belong to a connection of another test by the time that Ray wants it.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [s.getsockname()[1] for s in sockets]
+        while len(found) < count:
+            port = 20_000 + secrets.randbelow(12_000)
+            with suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+    return found
 
 
 def start_node(
