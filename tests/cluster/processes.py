@@ -30,14 +30,14 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """As many distinct ports as asked, free a moment ago, and below those that systems give to connections by themselves.
+    """As many distinct ports as asked, free a moment ago, and none that systems give to connections by themselves.
 
     One of the latter may belong to a connection of another test by the time that Ray wants it.
     """
     found: list[int] = []
     with ExitStack() as stack:
         while len(found) < count:
-            port = 20_000 + secrets.randbelow(12_000)
+            port = 25_000 + secrets.randbelow(7_000)  # Ray's workers and clients are given lower ones
             with suppress(OSError):
                 stack.enter_context(socket.create_server(("127.0.0.1", port)))
                 found.append(port)
