@@ -23,9 +23,11 @@ from typing import Any
 
 import optuna
 import psutil
+import pyarrow.compute as pc
 
 from tune.ledger import Ledger
 from tune.ledger.curves import CurveStore
+from tune.ledger.runs import EVALUATED
 from tune.study import find, read_study
 
 HERE = Path(__file__).resolve().parent
@@ -131,7 +133,10 @@ def progress(folder: Path) -> dict[str, int]:
     epochs: dict[tuple[int, int], int] = {}
     rows = 0
     if (folder / "curves").is_dir():
-        for table in CurveStore(folder / "curves", writable=False).tables():
+        for stored in CurveStore(folder / "curves", writable=False).tables():
+            table = stored
+            if EVALUATED in stored.column_names:  # what an evaluation adds was not trained
+                table = stored.filter(pc.fill_null(pc.not_equal(stored[EVALUATED], 1), True))
             rows += table.num_rows
             columns = (table[name].to_pylist() for name in ("trial", "seed", "epoch"))
             for trial, seed, epoch in zip(*columns, strict=True):
