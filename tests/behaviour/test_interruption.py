@@ -3,9 +3,11 @@
 import os
 import shlex
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +207,7 @@ def test_a_driver_that_wakes_up_on_another_host_does_no_harm(tmp_path: Path, mon
         refused = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path)
         assert refused.code == 2
         assert f"process {old.pid} on far is running this study (last heard of" in refused.err
-        old.signal(signal.SIGSTOP)
+        stop_between_writes(old, folder)
         forget(folder)
         monkeypatch.setattr(sys, "path", sys.path[:])
         said = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path)
@@ -221,6 +223,22 @@ def test_a_driver_that_wakes_up_on_another_host_does_no_harm(tmp_path: Path, mon
     assert ledger_of(folder).curves().equals(curves)
     assert sorted(path.name for path in (folder / "curves").iterdir()) == names
     assert decided(ledger_of(folder)) == told
+
+
+def stop_between_writes(process: Running, folder: Path) -> None:
+    """Stops a process at a moment at which it holds no lock of its ledger: one on a lost host holds none here."""
+
+    def stopped() -> bool:
+        process.signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(folder / "study.db", timeout=0.2)) as ledger:
+            try:
+                ledger.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.signal(signal.SIGCONT)
+                return False
+        return True
+
+    poll(stopped, "a moment between two writes")
 
 
 def forget(folder: Path) -> None:

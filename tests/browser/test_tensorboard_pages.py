@@ -9,10 +9,10 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.browser.servers import serving
 from tests.fakes.ledgers import played
+from tune import wording
 from tune.callbacks.board_server import pages
 from tune.callbacks.tensorboard import TensorBoard
 from tune.ledger import Ledger
-from tune.report import wording
 from tune.report.results import gather
 
 pytestmark = pytest.mark.browser

@@ -4,10 +4,10 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from tune import wording
 from tune.callbacks.snapshot import Snapshots
 from tune.ledger import Decision, Ledger
 from tune.ledger.records import STATES
@@ -39,7 +39,7 @@ class EventStream:
         """
         if self._out is None:
             return
-        line = json.dumps(_plain({"event": event, "time": moment, **values}), allow_nan=False)
+        line = json.dumps(wording.plain({"event": event, "time": moment, **values}), allow_nan=False)
         try:
             self._out.write(f"{line}\n")
             self._out.flush()
@@ -145,11 +145,3 @@ class Events:
             seconds_left=None if shown.left_s is None else list(shown.left_s),
             best=best and {"number": best.number, "score": best.score, "confirmed": best.state == "confirmed"},
         )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

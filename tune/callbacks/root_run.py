@@ -8,6 +8,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.text import metadata as text
 
+from tune import wording
 from tune.callbacks.bands import band_tag
 from tune.ledger import Ledger
 from tune.standings import Standing, scored_baseline
@@ -84,21 +85,17 @@ def _incumbent(ledger: Ledger, best: Standing | None) -> str:
         "constant model's loss": baseline,
     }
     setting = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
-    rows = [(f"`{name}`", f"`{_plain(value)}`") for name, value in setting.items()]
-    rows += [(name, _number(value)) for name, value in figures.items()]
+    rows = [(f"`{name}`", f"`{_unmarked(wording.value(value, 6))}`") for name, value in setting.items()]
+    rows += [(name, wording.number(value, 5)) for name, value in figures.items()]
     rows += [("failed seeds", f"{summary.failed} of {summary.seeds}"), ("epochs", f"{best.epochs}")]
-    rows += [(f"loss of seed {seed}", _number(loss)) for seed, loss in best.losses.items()]
+    rows += [(f"loss of seed {seed}", wording.number(loss, 5)) for seed, loss in best.losses.items()]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return f"**Trial {best.number}** ({sure})\n\n| | |\n| --- | --- |\n{table}\n"
 
 
-def _plain(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+def _unmarked(text: str) -> str:
+    """Returns text without what ends a cell of a table, or its code."""
     return text.replace("`", "'").replace("|", "/")
-
-
-def _number(value: float) -> str:
-    return f"{value:.5g}"
 
 
 def _spoken(metric: str) -> str:

@@ -10,10 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.segment import Segment
 from rich.text import Text
 
+from tune import wording
 from tune.callbacks.slots import Load
 from tune.callbacks.snapshot import Snapshot
 from tune.callbacks.strip import Scale, ruler, strip
-from tune.callbacks.told import clock_time, is_death, said, setting, time_of_day, value_text
+from tune.callbacks.told import is_death, said
 from tune.ledger import Decision
 from tune.ledger.records import STATES, State
 from tune.rungs import Rung
@@ -52,9 +53,9 @@ def title(shown: Snapshot, elapsed_s: float, since_s: float | None, width: int) 
     if since_s is None:
         share, left = "stopping: saving what trains  " + share, ""
     elif shown.left_s is not None:
-        low, high = (clock_time(max(0.0, one - since_s)) for one in shown.left_s)
+        low, high = (wording.clock_time(max(0.0, one - since_s)) for one in shown.left_s)
         left = f", about {low} left" if low == high else f", {low} to {high} left"
-    text = Text.assemble((shown.study.name, "bold"), f"  {share}{clock_time(elapsed_s)} elapsed{left}")
+    text = Text.assemble((shown.study.name, "bold"), f"  {share}{wording.clock_time(elapsed_s)} elapsed{left}")
     text.truncate(width)
     return text
 
@@ -131,7 +132,7 @@ def _best(shown: Snapshot) -> str:
         return "none yet: no trial has reached a rung"
     sure = "confirmed" if best.state == "confirmed" else "provisional"
     parameters = {name: best.trial.parameters.get(name) for name in shown.study.varying}
-    return f"trial {best.number}, {sure}: {setting(parameters)}"
+    return f"trial {best.number}, {sure}: {wording.setting(parameters)}"
 
 
 def _rungs(rungs: Sequence[Rung], reached: Sequence[int]) -> str:
@@ -146,7 +147,7 @@ def _budget(shown: Snapshot, elapsed_s: float) -> str:
     if budget.seed_epochs is not None:
         used.append(f"{shown.spent:,} of {budget.seed_epochs:,} seed-epochs")
     if budget.wall_clock is not None:
-        used.append(f"{clock_time(elapsed_s)} of {clock_time(budget.wall_clock)}")
+        used.append(f"{wording.clock_time(elapsed_s)} of {wording.clock_time(budget.wall_clock)}")
     if budget.gpu_hours is not None:
         used.append(f"{shown.gpu_hours:.3g} of {budget.gpu_hours:,g} GPU-hours")
     return ",  ".join(used)
@@ -199,7 +200,7 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
             strip(list(one.losses.values()), shown.baseline, scale, room, ascii_only=ascii_only),
         )
         if names:
-            row.append(f"  {', '.join(value_text(one.trial.parameters.get(name)) for name in names)}", "dim")
+            row.append(f"  {', '.join(wording.value(one.trial.parameters.get(name)) for name in names)}", "dim")
         lines.append(_cut(row, width))
     return lines
 
@@ -207,7 +208,7 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
 def _news(decision: Decision, width: int) -> Text:
     bad = is_death(decision) or decision.kind == "fail"
     return _cut(
-        Text.assemble((f"{time_of_day(decision.time)}  ", "dim"), (said(decision), "red" if bad else "")), width
+        Text.assemble((f"{wording.time_of_day(decision.time)}  ", "dim"), (said(decision), "red" if bad else "")), width
     )
 
 

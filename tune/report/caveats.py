@@ -3,8 +3,8 @@
 from math import isfinite, log, sqrt
 from statistics import fmean
 
+from tune import wording
 from tune.pairs import Difference, paired
-from tune.report import wording
 from tune.report.results import Results
 from tune.scoring import student_quantile
 from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform

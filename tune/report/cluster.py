@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tune import wording
 from tune.ledger.driving import STALE_S, Driving, NodeState
-from tune.report import wording
 
 _QUIET = 0.5
 """So much of the time after which a silent trial is ended is worth saying."""

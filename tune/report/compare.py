@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tune import wording
 from tune.errors import UserMistake
 from tune.ledger import Ledger, Trial
 from tune.pairs import Difference, paired
-from tune.report import wording
 from tune.report.results import failed_seeds, trial_seconds
 from tune.report.tables import plain_table
 from tune.standings import scored_baseline

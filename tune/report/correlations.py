@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import nan
 
+from tune import wording
 from tune.ledger import Ledger, Trial
-from tune.report import wording
 
 _FEWEST = 4  # trials; with two or three the correlation can take a handful of values only
 

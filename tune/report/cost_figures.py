@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import isfinite
 from statistics import fmean
 
-from tune.report import wording
+from tune import wording
 from tune.report.drawing import TABLE_ROWS, Omitted, axis_of, rung_name, rung_text, seen, shown
 from tune.report.figure import Axis, Bars, Colour, Line, Mark, Marker, Panel, Points
 from tune.report.model import Figure, Table

@@ -6,7 +6,7 @@ from math import isfinite
 
 import numpy as np
 
-from tune.report import wording
+from tune import wording
 from tune.report.drawing import TABLE_ROWS, Omitted, axis_of, baseline_rule, buckets, epoch_axis, seen
 from tune.report.figure import Axis, Band, Line, Mark, Panel, Points
 from tune.report.model import Figure, Table

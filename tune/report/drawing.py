@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import ceil, floor, isfinite, log10, nan
 from typing import Any, Literal
 
-from tune.report import wording
+from tune import wording
 from tune.report.figure import Axis, Mark, Rule
 from tune.report.results import Results
 from tune.space import Choice, IntRange, LogUniform, Parameter

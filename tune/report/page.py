@@ -3,10 +3,9 @@
 import shlex
 from pathlib import Path
 
-from tune import document
+from tune import document, wording
 from tune.ledger import Ledger
 from tune.ledger.files import write_atomically
-from tune.report import wording
 from tune.report.model import Report
 from tune.report.results import Results, failed_seeds, gather
 from tune.report.sections import sections

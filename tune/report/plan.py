@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from tune.report import wording
+from tune import wording
 from tune.report.tables import plain_table
 from tune.rungs import stages
 from tune.study import Study

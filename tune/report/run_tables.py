@@ -5,7 +5,7 @@ from math import isfinite, nan
 from statistics import fmean, median
 from typing import Any
 
-from tune.report import wording
+from tune import wording
 from tune.report.drawing import seen
 from tune.report.model import Block, Paragraph, Section, Table
 from tune.report.results import Cost, Results, cost_of

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from math import isfinite
 
+from tune import wording
 from tune.ledger import Ledger, Session
-from tune.report import wording
 from tune.report.caveats import caveats
 from tune.report.correlations import rank_correlations
 from tune.report.cost_figures import saved, throughput, time_against_loss

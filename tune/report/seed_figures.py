@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from tune.report import wording
+from tune import wording
 from tune.report.drawing import TABLE_ROWS, TOP, Omitted, axis_of, baseline_rule, beyond, rung_name, seen, shown
 from tune.report.figure import RANKED, Axis, Colour, Line, Mark, Marker, Panel, Points
 from tune.report.model import Figure, Table

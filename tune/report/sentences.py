@@ -2,7 +2,7 @@
 
 from math import isfinite
 
-from tune.report import wording
+from tune import wording
 from tune.report.one_seed import one_seed_choices, worst_choice
 from tune.report.results import Cost, Results, failed_seeds
 from tune.scoring import has_failed, loss_interval

@@ -5,8 +5,8 @@ from itertools import combinations
 from math import isfinite, nan
 from statistics import median
 
+from tune import wording
 from tune.optimizer.importance import EVALUATORS, FEWEST, MOST, REPEATS, Importance, importances
-from tune.report import wording
 from tune.report.drawing import (
     TABLE_ROWS,
     Bins,

@@ -3,18 +3,16 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tune import wording
 from tune.ledger import Decision, Ledger, Trial
 from tune.ledger.driving import Driving
 from tune.ledger.records import STATES
-from tune.report import wording
 from tune.report.cluster import driver_keys, driver_lines
 from tune.report.results import cost_of, failed_seeds, failure_counts
 from tune.sizes import show_size
@@ -51,7 +49,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "failure_classes": failure_counts(ledger),
         "driver": driver_keys(Driving.read(ledger.folder), time.time()),
     }
-    plain: dict[str, Any] = _plain(said)
+    plain: dict[str, Any] = wording.plain(said)
     return plain
 
 
@@ -135,14 +133,6 @@ def _incumbent(best: Standing, baseline: float) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
 def _best(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
     best = incumbent(ranked)
     if best is None or best.summary is None:
@@ -187,6 +177,6 @@ def _headway(ledger: Ledger, trial: Trial) -> str:
 
 
 def _decision(decision: Decision) -> tuple[str, str]:
-    at = datetime.fromtimestamp(decision.time, tz=UTC).astimezone().strftime("%H:%M:%S")
+    at = wording.time_of_day(decision.time)
     said = decision.reason if decision.kind != "start" else f"started: {decision.reason}"
     return at, f"trial {decision.trial} {said}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tune import wording
 from tune.errors import UserMistake
 from tune.ledger import Ledger, holds_study
-from tune.report import wording
 from tune.report.status import StudyState, study_state
 from tune.report.tables import plain_table
 from tune.standings import Standing, incumbent, standings
@@ -62,11 +61,14 @@ class Studies:
 
     def as_json(self) -> dict[str, Any]:
         """Returns it as plain values; `docs/terminal.md` says every key."""
-        return {
-            "folder": str(self.folder),
-            "studies": [_keys(line, self.now) for line in self.studies],
-            "others": [{"folder": str(self.folder / name), "why": why} for name, why in self.others.items()],
-        }
+        shown: dict[str, Any] = wording.plain(
+            {
+                "folder": str(self.folder),
+                "studies": [_keys(line, self.now) for line in self.studies],
+                "others": [{"folder": str(self.folder / name), "why": why} for name, why in self.others.items()],
+            }
+        )
+        return shown
 
 
 def list_studies(folder: Path, clock: Callable[[], float]) -> Studies:
@@ -173,7 +175,7 @@ def _keys(line: StudyLine, now: float) -> dict[str, Any]:
         if best is None or best.summary is None
         else {
             "number": best.number,
-            "score": best.score if isfinite(best.score) else None,
+            "score": best.score,
             "confirmed": best.state == "confirmed",
             "failure_rate": best.summary.failure_rate,
         },

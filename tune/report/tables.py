@@ -9,8 +9,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from tune import wording
 from tune.ledger import Ledger
-from tune.report import wording
 from tune.report.results import Failure, Results, Row, cost_of, failures, gather, leaderboard
 from tune.report.sentences import answer, cost_sentences, luck_sentence
 from tune.scoring import SeedSummary

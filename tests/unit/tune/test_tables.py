@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from tests.fakes.ledgers import BASELINE, Clock, Player, latent_study, played
+from tune import wording
 from tune.errors import UserMistake
 from tune.ledger import Ledger
 from tune.pairs import paired
-from tune.report import wording
 from tune.report.compare import compare_trials, print_comparison
 from tune.report.results import cost_of, failures, gather, leaderboard, trial_seconds
 from tune.report.sentences import cost_sentences

@@ -1,6 +1,7 @@
-"""How numbers, durations and parameters are written for people, the same in the terminal and in the report."""
+"""How numbers, times and parameters are written, the same in the terminal, in TensorBoard and in the report."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from math import floor, isfinite, isnan, log10
 from typing import Any
 
@@ -55,6 +56,16 @@ def duration(length_s: float) -> str:
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
 
 
+def clock_time(length_s: float) -> str:
+    """Returns a duration as hours, minutes and seconds: `1:02:03`."""
+    return str(timedelta(seconds=round(length_s)))
+
+
+def time_of_day(moment: float) -> str:
+    """Returns a moment, in seconds since the epoch, as this machine's time of day."""
+    return datetime.fromtimestamp(moment, tz=UTC).astimezone().strftime("%H:%M:%S")
+
+
 def gpu_hours(used: float, budget: float | None = None) -> str:
     """Returns `3.25 GPU-hours`, with a budget `3.25 of 24 GPU-hours`."""
     shown = f"{used:,.0f}" if used >= 100 else number(used, 3)
@@ -66,11 +77,11 @@ def seconds(given: float) -> str:
     return f"{given:.0f}" if isfinite(given) and given >= 100 else number(given, 3)
 
 
-def value(given: Any) -> str:
-    """Returns a parameter's value as it is written in a study file, floats with three digits."""
+def value(given: Any, digits: int = 3) -> str:
+    """Returns a parameter's value as it is written in a study file, floats with so many significant digits."""
     if given is None or isinstance(given, bool):
         return {None: "null", True: "true", False: "false"}[given]
-    return f"{given:.3g}" if isinstance(given, float) else str(given)
+    return f"{given:.{digits}g}" if isinstance(given, float) else str(given)
 
 
 def setting(parameters: Mapping[str, Any]) -> str:
@@ -91,3 +102,12 @@ def seeds(chosen: Sequence[int]) -> str:
 def listed(items: list[str]) -> str:
     """Returns `a`, `a and b`, `a, b and c`."""
     return " and ".join(part for part in (", ".join(items[:-1]), items[-1]) if part) if items else ""
+
+
+def plain(given: Any) -> Any:
+    """Returns what JSON can hold: numbers that are not finite become None, in whatever they stand."""
+    if isinstance(given, Mapping):
+        return {str(key): plain(item) for key, item in given.items()}
+    if isinstance(given, list | tuple):
+        return [plain(item) for item in given]
+    return None if isinstance(given, float) and not isfinite(given) else given
