@@ -17,10 +17,10 @@ known yet and little to be computed.
 when both slots have begun their second trial until one has nothing left, and the time from one trial's end to the next
 one's beginning on the same slot. The first such pause of all is said apart.
 
-`overhead`: wall seconds per trial that does nothing on two slots of one local Ray: ours, and Ray Tune alone with
-reused actors, one after the other, again and again. Both keep what comes of a trial: ours in the ledger, Ray Tune in
-the files that it writes unless it is told not to. Starting and ending a run is part of it on both sides. Trials of
-both load PyTorch, as a trainer does; `stock_without_torch` is what Ray Tune takes without.
+`overhead`: wall seconds per trial that does nothing on two slots of a local Ray just started: ours, and Ray Tune alone
+with reused actors, one after the other, again and again. Both keep what comes of a trial: ours in the ledger, Ray Tune
+in the files that it writes unless it is told not to. Both draw their settings at random, and neither loads PyTorch;
+`ours_with_tpe` is a study whose settings TPE suggests. Starting and ending a run is part of it on all sides.
 
 Each writes its part of benchmarks/results/scale.json.
 """
@@ -37,7 +37,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -299,7 +298,7 @@ def measure_overhead(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Works on trials that do nothing, by turns with ours and with Ray Tune alone."""
     rows = []
     for trials in options.trials:
-        with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch, local_ray(2):
+        with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch:
             row = _overhead(Path(scratch), trials, options.repetitions)
         print(json.dumps(row), flush=True)
         rows.append(row)
@@ -308,25 +307,28 @@ def measure_overhead(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _overhead(scratch: Path, trials: int, repetitions: int) -> dict[str, Any]:
     changes = {"seeds": [1], "rungs": [{"epochs": 1, "seeds": 1}]}
+    at_random = {"search": {"method": "random", "trials": trials}}
     sides: dict[str, Callable[[Path], None]] = {
-        "ours": lambda folder: ours(folder / "scale", study_of(trials, **changes)),
-        "stock": lambda folder: stock(folder, trials, torch=True),
-        "stock_without_torch": lambda folder: stock(folder, trials, torch=False),
+        "ours": lambda folder: ours(folder / "scale", study_of(trials, **changes, **at_random)),
+        "ours_with_tpe": lambda folder: ours(folder / "scale", study_of(trials, **changes)),
+        "stock": lambda folder: stock(folder, trials),
     }
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(repetitions + 1):
         for name, work in sides.items():
-            began = time.perf_counter()
-            work(scratch / f"{name}-{turn}")
-            if turn:  # the first turn warms Ray up
-                taken[name].append((time.perf_counter() - began) / trials)
+            with local_ray(2):
+                began = time.perf_counter()
+                work(scratch / f"{name}-{turn}")
+                took_s = time.perf_counter() - began
+            if turn:  # the first turn imports everything
+                taken[name].append(took_s / trials)
     row: dict[str, Any] = {"trials": trials, "load_average": round(os.getloadavg()[0], 1)}
     for name, seconds in taken.items():
         row[f"{name}_s_per_trial"] = [round(one, 4) for one in seconds]
-    for name in ("stock", "stock_without_torch"):
-        ratios = sorted(one / other for one, other in zip(taken["ours"], taken[name], strict=True))
-        row[f"ratio_to_{name}"] = round(median(ratios), 3)
-        row[f"ratio_to_{name}_range"] = [round(ratios[0], 3), round(ratios[-1], 3)]
+    for name in ("ours", "ours_with_tpe"):
+        ratios = sorted(one / other for one, other in zip(taken[name], taken["stock"], strict=True))
+        row[f"{name}_to_stock"] = round(median(ratios), 3)
+        row[f"{name}_to_stock_range"] = [round(ratios[0], 3), round(ratios[-1], 3)]
     return row
 
 
@@ -353,15 +355,11 @@ def ours(folder: Path, study: Study) -> None:
     ledger.close("finished")
 
 
-def stock(folder: Path, trials: int, *, torch: bool) -> None:
+def stock(folder: Path, trials: int) -> None:
     """Runs as many trials with Ray Tune alone as it is shipped, but for its actors, which are reused."""
     from ray import tune as ray_tune
 
     class Nothing(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
-        def setup(self, config: dict[str, Any]) -> None:  # noqa: ARG002 - Ray's signature
-            if torch:
-                import_module("torch")
-
         def step(self) -> dict[str, Any]:
             return {"validation_loss": self.config["learning_rate"], "done": True}
 

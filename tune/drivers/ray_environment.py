@@ -5,6 +5,7 @@ import secrets
 
 _TUNE = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger has every result
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # and what there is to resume
     "TUNE_RESULT_BUFFER_LENGTH": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's would end the run before the trials in flight are saved
     "RAY_AIR_NEW_OUTPUT": "0",  # the live view is ours

@@ -19,6 +19,7 @@ from ray import tune as ray_tune
 from ray.tune.execution import class_cache
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
+from ray.tune.registry import _global_registry
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -246,7 +247,7 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             ),
         )
         try:
-            with every_death_is_an_actors(), _in_processes_that_wait():
+            with every_death_is_an_actors(), _in_processes_that_wait(), _looked_up_once():
                 tuner.fit()
         except Exception:
             if searcher.failure is None:  # else it is of what came before, such as a full disk
@@ -270,6 +271,27 @@ def _in_processes_that_wait() -> Iterator[None]:
         yield
     finally:
         class_cache.DEFAULT_ENV_VARS = theirs
+
+
+@contextmanager
+def _looked_up_once() -> Iterator[None]:
+    """Has Tune keep what it trains: it asks Ray's head for it five times per trial (Ray 2.60, `_Registry`)."""
+    registry, found = _global_registry, {}
+    look_up = registry.get
+
+    def get(category: str, name: str) -> Any:
+        if (category, name) not in found:
+            found[category, name] = look_up(category, name)
+        return found[category, name]
+
+    def contains(category: str, name: str) -> bool:
+        return (category, name) in found or type(registry).contains(registry, category, name)
+
+    registry.get, registry.contains = get, contains
+    try:
+        yield
+    finally:
+        del registry.get, registry.contains
 
 
 def _send_to_log(theirs: logging.Logger) -> None:

@@ -1,6 +1,8 @@
 """One unit of work in the process that trains it, wherever that is, and what it has to tell."""
 
+import os
 import socket
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -220,12 +222,14 @@ class Unit:
 
     def _train(self) -> Iterator[News]:
         held_since = time.monotonic()
-        limit_threads(self._manner.threads)
         work, every = self.work, self._manner.every
         if self._manner.mark is not None:
             self._checkpoints.refuse_other(self._manner.mark, f"node {socket.gethostname()}")
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
-        self._trainer = self._load()(work.configuration, self._recording, list(work.seeds), state)
+        trainer = self._load()
+        limit_threads(self._manner.threads)
+        self._trainer = trainer(work.configuration, self._recording, list(work.seeds), state)
+        limit_threads(self._manner.threads)  # it may have loaded PyTorch only now, which knows the machine's cores
         baseline = dict(self._trainer.baseline())
         evaluate = getattr(self._trainer, "evaluate", None)
         left = work.to_epoch - work.from_epoch
@@ -280,7 +284,9 @@ class _NotSaved(Exception):  # noqa: N818 - never seen outside
 
 
 def limit_threads(threads: int) -> None:
-    """Has PyTorch use so many threads in this process."""
-    import torch
+    """Has PyTorch use so many threads in this process; not loaded yet, it finds out when it is, if ever."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if "torch" in sys.modules:
+        import torch
 
-    torch.set_num_threads(threads)
+        torch.set_num_threads(threads)

@@ -12,14 +12,17 @@ Where they lie, on a disk or in an object store, is `tune.ledger.folders`'.
 
 import json
 import os
+import pickle
 import re
 import secrets
+import sys
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, BinaryIO
+from io import BytesIO
+from typing import Any, BinaryIO, NoReturn
 
 from tune.errors import DamagedCheckpoint, StudyStopped
 from tune.ledger.folders import Folder
@@ -106,14 +109,12 @@ class CheckpointStore:
 
     def save(self, trial: int, epoch: int, states: Mapping[int, Any], told: Sequence[Told] = ()) -> None:
         """Makes the state of each seed durable, and before it what was reported of these seeds since the last time."""
-        import torch
-
         if told:
             text = json.dumps({"seeds": list(states), "told": [asdict(one) for one in told]}).encode()
             checked = b"%s\n%d\n" % (text, zlib.crc32(text))
             self.folder.write(f"{trial}/told-{min(states)}-epoch-{epoch:06d}.json", lambda out: out.write(checked))
         for seed, state in states.items():
-            self.folder.write(_name(trial, seed, epoch), partial(torch.save, state))
+            self.folder.write(_name(trial, seed, epoch), partial(_write, state))
 
     def load(self, trial: int, epoch: int, seeds: Sequence[int]) -> dict[int, Any]:
         """Returns the state of each seed at an epoch.
@@ -217,6 +218,42 @@ class CheckpointStore:
             what = f"holds no plain data: {type(error).__name__}: {first}"
             raise DamagedCheckpoint(f"{self.folder.place}/{name}: {what}") from error
         raise DamagedCheckpoint(f"{self.folder.place}/{name}: {wrong}")
+
+
+class _Plain(pickle.Pickler):
+    """Pickles what is made of Python's numbers, texts, lists and mappings alone."""
+
+    def reducer_override(self, thing: object) -> NoReturn:
+        """Called for all else."""
+        raise pickle.PicklingError(f"{type(thing).__name__} is no plain data")
+
+
+def _write(state: Any, out: BinaryIO) -> None:
+    """Writes a state as `torch.save` does; where PyTorch is not loaded and the state is plain, without loading it.
+
+    That takes more than a second, in each process that trains with something else.
+    """
+    plain = None if "torch" in sys.modules else _pickled(state)
+    if plain is None:
+        import torch
+
+        torch.save(state, out)
+        return
+    archived = BytesIO()
+    with zipfile.ZipFile(archived, "w") as archive:
+        for name, content in (("data.pkl", plain), ("version", b"3\n")):
+            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
+    out.write(archived.getbuffer())
+
+
+def _pickled(state: Any) -> bytes | None:
+    """Returns a state as `torch.load` reads it, None where it is not plain."""
+    pickled = BytesIO()
+    try:
+        _Plain(pickled, protocol=2).dump(state)
+    except pickle.PicklingError:
+        return None
+    return pickled.getvalue()
 
 
 def damage(file: BinaryIO) -> str | None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     select,
@@ -62,6 +63,20 @@ _NOTES = Table(
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+# What is asked with every decision is put together once.
+_DECISION_THERE = select(_DECISIONS.c.decision).where(
+    _DECISIONS.c.study == bindparam("study"), _DECISIONS.c.sequence == bindparam("sequence")
+)
+_ADD_DECISION = insert(_DECISIONS)
+_LEASE_IS_OURS = (
+    _NOTES.c.study == bindparam("of"),
+    _NOTES.c.key == "lease",
+    _NOTES.c.value.contains(bindparam("owner")),  # a random word that stands nowhere else
+)
+_LOCK_LEASE = update(_NOTES).values(value=_NOTES.c.value).where(*_LEASE_IS_OURS)
+_NOTE_THERE = (_NOTES.c.study == bindparam("of"), _NOTES.c.key == bindparam("name"))
+_SET_NOTE = update(_NOTES).values(value=bindparam("text")).where(*_NOTE_THERE)
 
 
 class Database:
@@ -164,12 +179,11 @@ class Database:
         """
         value = {key: item for key, item in asdict(decision).items() if item not in (None, "", {})}
         row = {"study": self.study_id, "sequence": sequence, "decision": json.dumps(value)}
-        here = (_DECISIONS.c.study == self.study_id, _DECISIONS.c.sequence == sequence)
         with self.writing() as connection:
-            there = connection.scalar(select(_DECISIONS.c.decision).where(*here))
+            there = connection.scalar(_DECISION_THERE, row)
             # Ours it is when the connection broke after the server had taken it and before it could say so.
             if there is None:
-                connection.execute(insert(_DECISIONS).values(row))
+                connection.execute(_ADD_DECISION, row)
             elif there != row["decision"]:
                 raise StudyBusy(TAKEN_OVER)
         self._settle()
@@ -209,19 +223,19 @@ class Database:
         """
         text = json.dumps(value)
         with self.writing() as connection:
-            if not connection.execute(update(_NOTES).values(value=text).where(*self._at(key))).rowcount:
+            if not connection.execute(_SET_NOTE, {"of": self.study_id, "name": key, "text": text}).rowcount:
                 connection.execute(insert(_NOTES).values(study=self.study_id, key=key, value=text))
 
     def beat(self, lease: Mapping[str, Any]) -> bool:
         """Writes the lease that this process holds anew, in one try; says whether it still holds it."""
         with self.engine.begin() as connection:
-            mine = update(_NOTES).values(value=json.dumps(lease)).where(*self._lease_is_ours())
-            return connection.execute(mine).rowcount == 1
+            mine = update(_NOTES).values(value=json.dumps(lease)).where(*_LEASE_IS_OURS)
+            return connection.execute(mine, self._ours).rowcount == 1
 
     def drop_lease(self) -> None:
         """Removes the lease if this process holds it, in one try."""
         with self.engine.begin() as connection:
-            connection.execute(delete(_NOTES).where(*self._lease_is_ours()))
+            connection.execute(delete(_NOTES).where(*_LEASE_IS_OURS), self._ours)
 
     def _settle(self) -> None:
         """Moves what was committed from SQLite's write-ahead log into its file: a damaged log then loses little.
@@ -230,7 +244,7 @@ class Database:
         """
         if self._lite:
             with self.engine.connect() as connection:
-                connection.execute(sqlalchemy.text("PRAGMA wal_checkpoint(PASSIVE)"))
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _refuse_damage(self) -> None:
         """Raises RuntimeError if SQLite finds its file inconsistent."""
@@ -247,18 +261,17 @@ class Database:
     def _at(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return _NOTES.c.study == self.study_id, _NOTES.c.key == key
 
-    def _lease_is_ours(self) -> tuple[ColumnElement[bool], ...]:
-        # An owner is a random word that stands nowhere else; the heartbeat beside it changes all the time.
-        return *self._at("lease"), _NOTES.c.value.contains(self.owner or "")
+    @property
+    def _ours(self) -> dict[str, Any]:
+        """By what `_LEASE_IS_OURS` knows our lease, whose heartbeat changes all the time."""
+        return {"of": self.study_id, "owner": self.owner or ""}
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction in which the lease is ours from its first statement to its end, because that locks its row."""
         with self.engine.begin() as connection:
-            if self.owner is not None:
-                touch = update(_NOTES).values(value=_NOTES.c.value).where(*self._lease_is_ours())
-                if not connection.execute(touch).rowcount:
-                    raise StudyBusy(TAKEN_OVER)
+            if self.owner is not None and not connection.execute(_LOCK_LEASE, self._ours).rowcount:
+                raise StudyBusy(TAKEN_OVER)
             yield connection
 
 

@@ -78,10 +78,12 @@ class Optimizer:
 
     def complete(self, work: Work) -> None:
         """Takes back work whose curves and checkpoint are in the ledger."""
-        self.released(work)
         trial = self.ledger.trials[work.trial]
         if self._work(trial) is None:
-            self._reach(trial)
+            self._in_flight.discard(work.trial)
+            self._reach(trial)  # which says as well that it is not trained any more
+        else:
+            self.released(work)
         self._retention.collect()
 
     def released(self, work: Work) -> None:

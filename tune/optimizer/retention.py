@@ -67,9 +67,9 @@ class Retention:
         if len(self._confirmed) <= keep:
             return self._confirmed
         self._board.follow()
-        trials = [self._ledger.trials[number] for number in sorted(self._board.confirmed)]
+        trials = [self._ledger.trials[number] for number in sorted(self._confirmed & self._board.confirmed)]
         ranked = rank(self._ledger, trials, self._board.charges())
-        return {one.number for one in [one for one in ranked if one.state == "confirmed"][:keep]}
+        return {one.number for one in ranked[:keep]}
 
     def _unevaluated(self, trial: Trial) -> set[int]:
         return {

@@ -1,6 +1,8 @@
 """Checkpoints: whole or not seen, and data only."""
 
 import os
+import subprocess
+import sys
 import zipfile
 from math import nan
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from tests.unit.tune.test_ledger import killed, opened, start, train
+from tune.errors import DamagedCheckpoint
 from tune.ledger import CheckpointStore
 from tune.ledger.checkpoints import Told
 from tune.ledger.folders import LocalFolder
@@ -38,6 +41,30 @@ def test_checkpoints_cannot_run_code(tmp_path: Path) -> None:
     store.save(0, 1, {1: Evil()})
     with pytest.raises(Exception, match="Weights only load failed"):
         store.load(0, 1, [1])
+
+
+def test_plain_state_is_saved_without_pytorch(tmp_path: Path) -> None:
+    """By a process that has not loaded it, and that keeps what `torch.load` gives back; a tensor is saved as ever."""
+    state = {"epoch": 3, 7: [1.5, nan, True, None, "ä", (2**70, -1)]}
+    source = f"""
+import sys
+from pathlib import Path
+from tune.ledger import CheckpointStore
+from tune.ledger.folders import LocalFolder
+nan = float("nan")
+store = CheckpointStore(LocalFolder(Path({str(tmp_path)!r})))
+store.save(3, 2, {{1: {state!r}}})
+assert "torch" not in sys.modules
+from decimal import Decimal
+store.save(3, 2, {{2: Decimal(1)}})
+assert "torch" in sys.modules
+store.save(3, 2, {{4: {state!r}}})
+"""
+    subprocess.run([sys.executable, "-c", source], check=True)
+    store = CheckpointStore(LocalFolder(tmp_path))
+    assert repr(store.load(3, 2, [1, 4])) == repr({1: state, 4: state})
+    with pytest.raises(DamagedCheckpoint, match="no plain data"):
+        store.load(3, 2, [2])
 
 
 def test_names_are_files_that_zip_can_read(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """One unit of work, where it trains: what it saves, and what it does not."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,3 +67,18 @@ def test_it_tells_what_it_holds(tmp_path: Path, gpus: float) -> None:
     """Each epoch says of how many GPUs it was."""
     told = [item.gpus for item in unit_of(tmp_path, gpus=gpus).news() if isinstance(item, Report)]
     assert told == [gpus] * 4
+
+
+def test_threads_are_limited_before_and_after_pytorch_is_loaded() -> None:
+    """Without loading it for a trainer that does not."""
+    source = """
+import sys
+from tune.drivers.unit import limit_threads
+limit_threads(1)
+assert "torch" not in sys.modules
+import torch
+assert torch.get_num_threads() == 1
+limit_threads(3)
+assert torch.get_num_threads() == 3
+"""
+    subprocess.run([sys.executable, "-c", source], check=True)
