@@ -15,7 +15,7 @@ from rich.text import Text
 
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job
-from tune.drivers.measuring import count_gpus, gpus_of_one, middle, own_gpu, short_run
+from tune.drivers.measuring import gpus_of_one, middle, own_gpu, short_run
 from tune.drivers.muscle import ahead, drive, muscle
 from tune.drivers.packing import Packed, in_words, slots_here
 from tune.errors import (
@@ -31,6 +31,7 @@ from tune.growth import differences
 from tune.ledger import Ledger, SteadyClock, holds_study, refuse_growth, refuse_other
 from tune.ledger.shared_check import refuse_unusable
 from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
+from tune.nvml import visible_gpus
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
 from tune.report.plan import print_plan
@@ -140,7 +141,7 @@ def plan(study: Study, driver: str) -> int:
     _check_configurations(study, trainer)
     recording = prepare_recording(trainer, study.recording)
     packs = study.resources.gpus_per_trial == "auto" and driver != "inline"
-    gpu, here = own_gpu() if packs else None, count_gpus()
+    gpu, here = own_gpu() if packs else None, len(visible_gpus())
     seeds = study.rung_seeds(0 if gpu is None else len(study.rungs) - 1)
     try:
         measured = short_run(trainer, study, recording, seeds, gpu)

@@ -1,13 +1,12 @@
 """What the slots of a study and the GPUs of this machine do."""
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean
 
 from tune.ledger import Ledger
 from tune.ledger.driving import Driving
+from tune.nvml import visible_gpus
 
 _EVERY_S = 5.0
 
@@ -41,7 +40,7 @@ class Loads:
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float]) -> None:
         self._ledger, self._clock = ledger, clock
-        self._nvml, self._handles = _own_gpus()
+        self._gpus = visible_gpus()
         self._looked = float("-inf")
         self._load = Load()
 
@@ -53,13 +52,12 @@ class Loads:
 
     def _look(self) -> Load:
         driving = Driving.read(self._ledger.folder)
-        samples = [sample for handle in self._handles if (sample := _sample(self._nvml, handle)) is not None]
-        busy = [share for share, _, _ in samples if share is not None]
-        utilisation = sum(busy) / len(busy) if busy else None
-        memory = (
-            (sum(used for _, used, _ in samples), sum(total for _, _, total in samples)) if samples else (None,) * 2
-        )
-        return Load(self._slots(driving), _gpus(driving), utilisation, *memory)
+        looked = [(gpu.sample(), gpu.total_bytes) for gpu in self._gpus]
+        samples = [(sample, total) for sample, total in looked if sample is not None]
+        busy = [sample.utilisation for sample, _ in samples if sample.utilisation is not None]
+        used = sum(sample.used_bytes for sample, _ in samples) if samples else None
+        total = sum(total for _, total in samples) if samples else None
+        return Load(self._slots(driving), _gpus(driving), fmean(busy) if busy else None, used, total)
 
     def _slots(self, driving: Driving | None) -> int | None:
         if driving is not None:
@@ -72,35 +70,3 @@ def _gpus(driving: Driving | None) -> tuple[float, float] | None:
     nodes = driving.nodes if driving is not None else ()
     total = sum(node.total.get("GPU", 0.0) for node in nodes)
     return (total, total - sum(node.free.get("GPU", 0.0) for node in nodes)) if total else None
-
-
-def _own_gpus() -> tuple[Any, list[Any]]:
-    """Returns NVML and its handles of the GPUs that this process may use; none where it does not answer."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        names = [str(index) for index in range(pynvml.nvmlDeviceGetCount())] if visible is None else visible.split(",")
-    except pynvml.NVMLError:
-        return pynvml, []
-    found = []
-    for name in (one.strip() for one in names):
-        with suppress(pynvml.NVMLError, ValueError):
-            by_uuid = name.startswith(("GPU-", "MIG-"))
-            found.append(
-                pynvml.nvmlDeviceGetHandleByUUID(name) if by_uuid else pynvml.nvmlDeviceGetHandleByIndex(int(name))
-            )
-    return pynvml, found
-
-
-def _sample(nvml: Any, handle: Any) -> tuple[float | None, int, int] | None:
-    """Returns utilisation (None: not told), used and total bytes of a GPU; None where NVML does not answer."""
-    utilisation = None
-    with suppress(nvml.NVMLError):
-        utilisation = nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
-    try:
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    except nvml.NVMLError:
-        return None
-    return utilisation, int(memory.used), int(memory.total)

@@ -3,49 +3,23 @@
 Without a GPU, or where NVML does not answer, nothing is known of it: never invented.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
 from threading import Event, Thread
-from typing import Any, Protocol
+from typing import Any
 
 from tune.drivers.unit import limit_threads
 from tune.errors import UserMistake
+from tune.nvml import Gpu, Sample, gpu_called, visible_gpus
 from tune.study import Study
 from tune.trainer import Trainer, TrainerClass
 
 _SAMPLE_S = 0.1
 _LONG_ENOUGH_S = 3.0  # NVML averages utilisation over 1/6 to 1 s
 _EPOCHS = 3
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a GPU does at one moment.
-
-    Attributes:
-        own_bytes: Memory held by this process; None where NVML does not see it, as in a container.
-        used_bytes: Held by all.
-        utilisation: Share of the time just past in which it ran a kernel of anyone, 0 to 1; None where it is not told.
-    """
-
-    own_bytes: int | None
-    used_bytes: int
-    utilisation: float | None
-
-
-class Gpu(Protocol):
-    """One GPU."""
-
-    @property
-    def total_bytes(self) -> int:
-        """Its memory."""
-
-    def sample(self) -> Sample:
-        """Returns what it does now."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +61,9 @@ def short_run(
     """
     limit_threads(study.resources.threads)
     configuration = {**study.fixed, **middle(study)}
-    if gpu is None:
+    before, cold = gpu.sample() if gpu else None, [0]
+    if gpu is None or before is None:
         return Measured(_timed(trainer(configuration, recording, list(seeds)), 2))
-    before, cold = gpu.sample(), [0]
     with _watched(gpu) as samples:
         # As many epochs as a trial is asked for: how many are left may decide what is compiled.
         epochs = max(_EPOCHS, study.top.epochs)
@@ -137,58 +111,21 @@ def _watched(gpu: Gpu) -> Iterator[list[Sample]]:
     over = Event()
 
     def look() -> None:
-        while not over.wait(_SAMPLE_S):
-            samples.append(gpu.sample())
+        if (sample := gpu.sample()) is not None:
+            samples.append(sample)
 
-    thread = Thread(target=look, name="gpu-watch", daemon=True)
+    def watch() -> None:
+        while not over.wait(_SAMPLE_S):
+            look()
+
+    thread = Thread(target=watch, name="gpu-watch", daemon=True)
     thread.start()
     try:
         yield samples
     finally:
-        samples.append(gpu.sample())
+        look()
         over.set()
         thread.join()
-
-
-class NvmlGpu:
-    """A GPU as NVML sees it.
-
-    Args:
-        nvml: The initialised `pynvml` module.
-        handle: NVML's handle of the device.
-    """
-
-    def __init__(self, nvml: Any, handle: Any) -> None:
-        self._nvml, self._handle = nvml, handle
-
-    @property
-    def total_bytes(self) -> int:
-        """Its memory."""
-        return int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).total)
-
-    def sample(self) -> Sample:
-        """Returns what it does now."""
-        own = utilisation = None
-        with suppress(self._nvml.NVMLError):
-            for process in self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle):
-                if process.pid == os.getpid() and process.usedGpuMemory is not None:
-                    own = int(process.usedGpuMemory)
-        with suppress(self._nvml.NVMLError):
-            utilisation = self._nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu / 100
-        return Sample(own, int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used), utilisation)
-
-
-def count_gpus() -> int:
-    """Returns how many GPUs this process may use, as far as NVML and CUDA_VISIBLE_DEVICES say."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        found = int(pynvml.nvmlDeviceGetCount())
-    except pynvml.NVMLError:
-        return 0
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return found if visible is None else min(found, len(_named(visible)))
 
 
 def refuse_unused_gpu_hours(study: Study, gpus: int) -> None:
@@ -209,32 +146,13 @@ def gpus_of_one(study: Study) -> float:
     """Returns how many GPUs a trial holds that trains in this process, where it has what there is to itself."""
     if study.resources.gpus_per_trial != "auto":
         return study.resources.gpus
-    return 1.0 if count_gpus() else 0.0
+    return 1.0 if visible_gpus() else 0.0
 
 
 def own_gpu() -> Gpu | None:
     """Returns the GPU on which this process trains; None where there is none, or NVML does not answer."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        gpu = NvmlGpu(pynvml, _own_handle(pynvml))
-        gpu.sample()
-    except (pynvml.NVMLError, IndexError, ValueError):
-        return None
-    return gpu
-
-
-def _own_handle(nvml: Any) -> Any:
     import torch
 
     if torch.cuda.is_available():  # by UUID: CUDA and NVML need not count alike
-        return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
-    first = _named(os.environ.get("CUDA_VISIBLE_DEVICES", "0"))[0]
-    return nvml.nvmlDeviceGetHandleByIndex(int(first)) if first.isdigit() else nvml.nvmlDeviceGetHandleByUUID(first)
-
-
-def _named(visible: str) -> list[str]:
-    """Returns the devices that CUDA_VISIBLE_DEVICES names: those before the first that is none, as CUDA has it."""
-    names = [name.strip() for name in visible.split(",")]
-    return names[: next((place for place, name in enumerate(names) if name in ("", "-1", "NoDevFiles")), len(names))]
+        return gpu_called(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
+    return next(iter(visible_gpus()), None)

@@ -7,9 +7,10 @@ from threading import Thread
 from typing import Any
 
 from tune.drivers.job import Job
-from tune.drivers.measuring import count_gpus, refuse_unused_gpu_hours
+from tune.drivers.measuring import refuse_unused_gpu_hours
 from tune.drivers.ray_processes import watch_vital
 from tune.ledger import holds_study
+from tune.nvml import visible_gpus
 from tune.stopping import StopRequest
 from tune.study import Study
 
@@ -66,7 +67,7 @@ def muscle(study: Study, folder: Path, recording: Any, driver: str, address: str
         UserMistake: If the cluster cannot be reached, has no room for a trial, or a node lacks what the study needs.
     """
     if driver == "inline":
-        refuse_unused_gpu_hours(study, count_gpus())
+        refuse_unused_gpu_hours(study, len(visible_gpus()))
         yield None
         return
     from tune.drivers.ray_environment import set_environment

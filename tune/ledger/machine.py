@@ -1,7 +1,8 @@
 """What a process ran on and from: the commit of the working directory, the GPUs of its machine."""
 
 import subprocess
-from contextlib import suppress
+
+from tune.nvml import every_gpu
 
 _PATIENCE_S = 5.0
 
@@ -18,17 +19,4 @@ def commit() -> str | None:
 
 def gpus() -> list[str]:
     """Returns name and memory of each GPU of this machine; empty where NVML tells none."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    found = []
-    with suppress(pynvml.NVMLError):
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            name = pynvml.nvmlDeviceGetName(handle)
-            found.append(f"{name}, {pynvml.nvmlDeviceGetMemoryInfo(handle).total / 2**20:.0f} MiB")
-    pynvml.nvmlShutdown()
-    return found
+    return [f"{gpu.name}, {gpu.total_bytes / 2**20:.0f} MiB" for gpu in every_gpu()]

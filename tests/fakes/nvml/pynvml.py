@@ -1,7 +1,8 @@
 """Stands in for NVIDIA's `pynvml` where its folder comes first on PYTHONPATH: one machine, GPUs all alike.
 
 `FAKE_NVML` holds what the machine has: `gpus`, `total`, `own` (bytes of the process that asks), `others` (bytes of
-strangers), `busy` (percent; null: not told). Without it there is no driver, as on a machine without GPUs.
+strangers), `busy` (percent; null: not told), `lost` (true: it answers no more). Their UUIDs are GPU-0, GPU-1 and so on.
+Without it there is no driver, as on a machine without GPUs.
 """
 
 import json
@@ -34,8 +35,20 @@ def nvmlDeviceGetHandleByIndex(index: int) -> int:  # noqa: N802 - NVML's name
     return index
 
 
+def nvmlDeviceGetHandleByUUID(uuid: str) -> int:  # noqa: N802 - NVML's name
+    if not uuid.removeprefix("GPU-").isdecimal():
+        raise NVMLError("Not Found")
+    return nvmlDeviceGetHandleByIndex(int(uuid.removeprefix("GPU-")))
+
+
+def nvmlDeviceGetName(handle: int) -> str:  # noqa: N802 - NVML's name
+    return "Fake GPU"
+
+
 def nvmlDeviceGetMemoryInfo(handle: int) -> Any:  # noqa: N802 - NVML's name
     machine = _machine()
+    if machine.get("lost"):
+        raise NVMLError("GPU is lost")
     return SimpleNamespace(total=machine["total"], used=machine["own"] + machine.get("others", 0))
 
 

@@ -1,5 +1,6 @@
 """What is remembered of the place where a process ran."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -32,6 +33,9 @@ def test_no_commit_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert commit() is None
 
 
-def test_gpus_are_named_with_their_memory() -> None:
-    """Each is `name, so many MiB`; none where NVML does not answer."""
-    assert all(re.fullmatch(r".+, \d+ MiB", one) for one in gpus())
+def test_gpus_are_named_with_their_memory(nvml: pytest.MonkeyPatch) -> None:
+    """Each is `name, so many MiB`, whether or not this process may use it; none where NVML does not answer."""
+    nvml.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus() == []
+    nvml.setenv("FAKE_NVML", json.dumps({"gpus": 2, "total": 80 * 2**30, "own": 0, "busy": 0}))
+    assert gpus() == ["Fake GPU, 81920 MiB"] * 2

@@ -10,10 +10,11 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
-from tune.drivers.measuring import Measured, Sample, count_gpus, own_gpu, short_run
+from tune.drivers.measuring import Measured, own_gpu, short_run
 from tune.drivers.packing import GpuSlots, Node, Packed, asked, detail_of, in_words, packing_from, slots_here
 from tune.errors import UserMistake
 from tune.ledger import Ledger
+from tune.nvml import Sample, visible_gpus
 from tune.sections import Resources
 
 GB = 10**9
@@ -169,7 +170,18 @@ FOUR = '{"gpus": 4, "total": 80, "own": 8, "others": 2, "busy": 30}'
 
 
 @pytest.mark.parametrize(
-    ("visible", "gpus"), [(None, 4), ("0,1", 2), ("", 0), ("-1", 0), ("2,-1,3", 1), ("NoDevFiles", 0), ("7", 1)]
+    ("visible", "gpus"),
+    [
+        (None, 4),
+        ("0,1", 2),
+        ("", 0),
+        ("-1", 0),
+        ("2,-1,3", 1),
+        ("NoDevFiles", 0),
+        ("7", 0),
+        ("0,7,1", 1),
+        ("GPU-3, 1", 2),
+    ],
 )
 def test_gpus_are_counted_as_cuda_would(nvml: pytest.MonkeyPatch, visible: str | None, gpus: int) -> None:
     """CUDA_VISIBLE_DEVICES may hide some, or all."""
@@ -178,14 +190,14 @@ def test_gpus_are_counted_as_cuda_would(nvml: pytest.MonkeyPatch, visible: str |
         nvml.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         nvml.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert count_gpus() == gpus
+    assert len(visible_gpus()) == gpus
 
 
 def test_the_gpu_of_this_process_is_asked(nvml: pytest.MonkeyPatch) -> None:
     """The first that CUDA_VISIBLE_DEVICES names; none where it names none, or there is no driver."""
     nvml.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert own_gpu() is None
-    assert count_gpus() == 0
+    assert visible_gpus() == []
     nvml.setenv("FAKE_NVML", FOUR)
     gpu = own_gpu()
     assert gpu is not None
@@ -193,6 +205,10 @@ def test_the_gpu_of_this_process_is_asked(nvml: pytest.MonkeyPatch) -> None:
     assert gpu.sample() == Sample(8, 10, 0.3)
     nvml.setenv("FAKE_NVML", FOUR.replace("30", "null"))
     assert gpu.sample() == Sample(8, 10, None)
+    nvml.setenv("FAKE_NVML", FOUR.replace("}", ', "lost": true}'))
+    assert gpu.sample() is None
+    assert own_gpu() is None
+    nvml.setenv("FAKE_NVML", FOUR)
     nvml.setenv("CUDA_VISIBLE_DEVICES", "9")
     assert own_gpu() is None
     nvml.setenv("CUDA_VISIBLE_DEVICES", "")

@@ -3,10 +3,8 @@
 import io
 import json
 import re
-import sys
 from collections import Counter
 from dataclasses import replace
-from importlib.util import module_from_spec, spec_from_file_location
 from math import inf, nan
 from pathlib import Path
 
@@ -342,19 +340,15 @@ def test_gpus_are_told_as_nvml_and_the_driver_see_them() -> None:
     assert not _gpus(Load())
 
 
-def test_loads_ask_nvml_and_read_what_the_driver_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loads_ask_nvml_and_read_what_the_driver_said(tmp_path: Path, nvml: pytest.MonkeyPatch) -> None:
     """Two GPUs, of which the process may use one; slots and GPUs of the cluster are those of driver.json."""
     clock = Clock()
     ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock, detail={"driver": "inline"})
-    nvml = spec_from_file_location("pynvml", Path(__file__).parents[2] / "fakes" / "nvml" / "pynvml.py")
-    assert nvml is not None
-    assert nvml.loader is not None
-    monkeypatch.setitem(sys.modules, "pynvml", module := module_from_spec(nvml))
-    nvml.loader.exec_module(module)
-    monkeypatch.setenv("FAKE_NVML", json.dumps({"gpus": 2, "total": 800, "own": 100, "others": 50, "busy": 40}))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    two = {"gpus": 2, "total": 800, "own": 100, "others": 50, "busy": 40}
+    nvml.setenv("FAKE_NVML", json.dumps(two))
+    nvml.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert Loads(ledger, clock).now() == Load(slots=1, utilisation=0.4, used_bytes=150, total_bytes=800)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    nvml.delenv("CUDA_VISIBLE_DEVICES")
     loads = Loads(ledger, clock)
     assert loads.now() == Load(slots=1, utilisation=0.4, used_bytes=300, total_bytes=1600)
     node = NodeState(address="10.0.0.1", total={"CPU": 8, "GPU": 4}, free={"CPU": 2, "GPU": 1})
@@ -363,4 +357,7 @@ def test_loads_ask_nvml_and_read_what_the_driver_said(tmp_path: Path, monkeypatc
     assert loads.now().slots == 1  # not looked at again so soon
     clock.sleep(5)
     assert (loads.now().slots, loads.now().gpus) == (4, (4.0, 3.0))
+    nvml.setenv("FAKE_NVML", json.dumps({**two, "lost": True}))
+    clock.sleep(5)
+    assert loads.now() == Load(slots=4, gpus=(4.0, 3.0))
     ledger.close("interrupted")
