@@ -5,14 +5,13 @@ Nothing heavy is imported before it is needed, so that `--help` answers at once.
 """
 
 import argparse
-import shlex
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from tune.errors import LatentTuneError, UserMistake
+from tune.errors import LatentTuneError
 
 _OVERVIEW = """\
 Hyperparameter search that can be trusted: every trial is trained on several seeds, early stopping works on their
@@ -27,9 +26,8 @@ distribution, and nothing computed is ever lost.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        import_module(f"tune.commands.{options.command}").main(options)
     except LatentTuneError as error:
         if options.debug:
             traceback.print_exc()
@@ -46,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"latent-tune: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
         return 1
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,13 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show a traceback with every error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def add(name: str, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=name)
         sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         return sub
 
-    run = add("run", _run, "search a study file's space; a study that exists is continued")
+    run = add("run", "search a study file's space; a study that exists is continued")
     run.add_argument("study", metavar="STUDY.yaml", help="a file, or the name of a study that comes with the package")
     _add_results(run)
     _add_set(run)
@@ -70,9 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
     )
-    resume = add(
-        "resume", _resume, "continue an interrupted study, or have a finished one do more, from its folder alone"
-    )
+    resume = add("resume", "continue an interrupted study, or have a finished one do more, from its folder alone")
     resume.add_argument(
         "folder",
         metavar="STUDY_FOLDER",
@@ -82,35 +79,35 @@ def _parser() -> argparse.ArgumentParser:
     _add_driver(resume)
     _add_showing(resume)
     _add_growth(resume)
-    status = add("status", _status, "say how a study stands")
+    status = add("status", "say how a study stands")
     _add_folder(status)
     status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
-    list_ = add("list", _list, "say how every study in a folder stands, a line for each")
+    list_ = add("list", "say how every study in a folder stands, a line for each")
     list_.add_argument(
         "folder", metavar="RESULTS_DIR", type=Path, nargs="?", default=Path("results"), help="default: results"
     )
     list_.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/terminal.md")
-    report = add("report", _report, "write report.md, report.html, figures/ and best.yaml again")
+    report = add("report", "write report.md, report.html, figures/ and best.yaml again")
     _add_folder(report)
     report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
-    tensorboard = add("tensorboard", _tensorboard, "open a study in TensorBoard, on this machine only")
+    tensorboard = add("tensorboard", "open a study in TensorBoard, on this machine only")
     _add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
-    compare = add("compare", _compare, "set trials of a study side by side")
+    compare = add("compare", "set trials of a study side by side")
     _add_folder(compare)
     compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
     compare.add_argument(
         "--epochs", metavar="E,E", help="compare losses after these epochs (default: those of the rungs)"
     )
-    evaluate = add("evaluate", _evaluate, "evaluate trials again whose evaluation failed; nothing is trained")
+    evaluate = add("evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
     _add_folder(evaluate)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
-    train = add("train", _train, "train one configuration, without a search")
+    train = add("train", "train one configuration, without a search")
     train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
     _add_results(train)
     _add_set(train)
     train.add_argument("--profile", action="store_true", help="time some steps instead, and write a Chrome trace")
-    simulate = add("simulate", _simulate, "write the built-in recording of the fly visual system")
+    simulate = add("simulate", "write the built-in recording of the fly visual system")
     simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
     simulate.add_argument("--extent", type=int, help="radius of the hexagonal eye in columns, 1 to 15")
     simulate.add_argument("--steps", type=int, help="rows")
@@ -167,125 +164,6 @@ def _add_showing(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--json", action="store_true", help="print events, one JSON object per line; documented in docs/terminal.md"
     )
-
-
-def _run(options: argparse.Namespace) -> int:
-    from tune.commands import run
-
-    return run(options)
-
-
-def _resume(options: argparse.Namespace) -> int:
-    from tune.commands import resume
-
-    return resume(options)
-
-
-def _list(options: argparse.Namespace) -> int:
-    from tune.commands import list_
-
-    return list_(options)
-
-
-def _status(options: argparse.Namespace) -> int:
-    import json
-    import time
-
-    from rich.console import Console
-
-    from tune.ledger import Ledger
-    from tune.report.status import print_status, status
-
-    ledger = Ledger.read(options.folder, clock=time.time)
-    if options.json:
-        print(json.dumps(status(ledger), indent=2, allow_nan=False))
-    else:
-        print_status(ledger, Console())
-    return 0
-
-
-def _report(options: argparse.Namespace) -> int:
-    import time
-
-    from tune.ledger import Ledger
-    from tune.report.page import write_best, write_report
-
-    ledger = Ledger.read(options.folder, clock=time.time)
-    price = options.price
-    if price is not None and not 0 < price < float("inf"):
-        raise UserMistake(f"--price: the price of a GPU-hour is a number above 0, such as 2.50; got {price:g}")
-    if price is not None and not ledger.study.resources.gpus_per_trial:
-        raise UserMistake(
-            f"--price: the trials of {ledger.folder} have no GPU (resources.gpus_per_trial is 0), so there are no "
-            "GPU-hours to pay for; leave it out"
-        )
-    report = write_report(ledger, price)
-    for path in (report, report.with_suffix(".html"), write_best(ledger)):
-        if path is not None:
-            print(path)
-    return 0
-
-
-def _tensorboard(options: argparse.Namespace) -> int:
-    import threading
-    import time
-
-    from tune.callbacks.board_server import bring_up_to_date, pages, serve
-    from tune.ledger import Ledger
-
-    ledger = Ledger.read(options.folder, clock=time.time)
-    if doubt := bring_up_to_date(ledger):
-        print(f"latent-tune: {doubt}", file=sys.stderr)
-    found = pages(ledger, serve(ledger.folder / "tensorboard", options.port))
-    width = max(map(len, found))
-    for what, address in found.items():
-        print(f"{what:<{width}}  {address}")
-    print("TensorBoard is running, for this machine only; Ctrl-C stops it", flush=True)
-    with suppress(KeyboardInterrupt):
-        threading.Event().wait()
-    return 0
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from tune.commands import compare
-
-    return compare(options)
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from tune.evaluation import evaluate
-
-    evaluate(options.folder, options.trials, Console())
-    return 0
-
-
-def _train(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from tune.stopping import StopRequest
-    from tune.training import profile, train
-
-    if options.profile:
-        profile(options.config, options.results, options.overrides, Console())
-        return 0
-    again = f"continue with: latent-tune train {shlex.quote(str(options.config))}"
-    with StopRequest(again) as should_stop:
-        train(options.config, options.results, options.overrides, should_stop, Console())
-    return 0
-
-
-def _simulate(options: argparse.Namespace) -> int:
-    from tune.trainer import load_function
-
-    asked = {name: getattr(options, name) for name in ("extent", "steps", "seed")}
-    write = load_function("model.flyvis:write_recording")
-    try:
-        print(write(options.out, **{name: value for name, value in asked.items() if value is not None}))
-    except (ValueError, OSError) as error:
-        raise UserMistake(f"simulate: {error}") from error
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from inspect import getattr_static
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from tune.errors import Mistake, RecordingMistake, UserMistake
+from tune.errors import FileMistakes, Mistake, RecordingMistake, UserMistake
+from tune.study import Study
 
 
 class Trainer(Protocol):
@@ -135,6 +136,23 @@ def config_mistakes(trainer: TrainerClass, config: Mapping[str, Any], section: M
     if check is None:
         return []
     return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in check(config).items()]
+
+
+def refuse_configurations(study: Study, trainer: TrainerClass) -> None:
+    """Asks the trainer about every value of every parameter (the ends of a range), one varied at a time.
+
+    Raises:
+        FileMistakes: If it cannot train one of them.
+    """
+    section = {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
+    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
+    base = {**study.fixed, **{name: values[0] for name, values in extremes.items()}}
+    tried = [base] + [{**base, name: value} for name, values in extremes.items() for value in values[1:]]
+    found: dict[Mistake, None] = {}
+    for config in tried:
+        found |= dict.fromkeys(config_mistakes(trainer, config, section))
+    if found:
+        raise FileMistakes(f"study {study.name}", list(found))
 
 
 def _hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:

@@ -1,53 +1,37 @@
 """Working on a study from its file to its report: everything that `run` and `resume` share."""
 
-import logging
-import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from tune.callbacks.tensorboard import TensorBoard
 from tune.drivers.job import SCRATCH, Job
-from tune.drivers.measuring import gpus_of_one, middle, own_gpu, short_run
 from tune.drivers.muscle import ahead, drive, muscle
-from tune.drivers.packing import Packed, in_words, slots_here
-from tune.errors import (
-    DiskFull,
-    FileMistakes,
-    Interrupted,
-    LatentTuneError,
-    Mistake,
-    StudyBusy,
-    UserMistake,
-)
+from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, UserMistake
 from tune.growth import differences
 from tune.ledger import Ledger, SteadyClock, holds_study, refuse_growth, refuse_other
 from tune.ledger.shared_check import refuse_unusable
 from tune.ledger.space_left import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
-from tune.nvml import visible_gpus
+from tune.logbook import log, logged
 from tune.optimizer import Optimizer
 from tune.report.page import write_best, write_report
-from tune.report.plan import print_plan
 from tune.rungs import cost
 from tune.showing import Show
 from tune.sizes import show_size
 from tune.stopping import StopRequest
 from tune.study import Study
-from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
-
-log = logging.getLogger("latent-tune")
+from tune.trainer import load_trainer, prepare_recording, refuse_configurations
 
 
 def work_on(
     study: Study, folder: Path, driver: str, show: Show, address: str | None = None, *, grow: bool = False
-) -> int:
+) -> None:
     """Works on a study until it is finished or asked to stop, and prints what came of it.
 
     Everything that can be wrong with the study is found before anything is written.
@@ -60,9 +44,6 @@ def work_on(
         address: Of a Ray cluster.
         grow: Whether the study that is there may become the one given (`tune.growth`).
 
-    Returns:
-        0.
-
     Raises:
         UserMistake: If the study, its trainer, its recording or its folder cannot be used.
         Interrupted: If it was asked to stop.
@@ -73,12 +54,12 @@ def work_on(
     if _is_finished(study, folder, grow=grow):
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
         _present(Ledger.read(folder, clock=time.time), show)
-        return 0
+        return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
     with ahead(study, folder, driver, address):
         trainer = load_trainer(study.trainer)
-        _check_configurations(study, trainer)
+        refuse_configurations(study, trainer)
         refuse_low_space(study, folder)
         refuse_unusable(study)
         recording = prepare_recording(trainer, study.recording)
@@ -86,7 +67,7 @@ def work_on(
             disk_troubles(folder, again),
             StopRequest(again) as stop,
             muscle(study, folder, recording, driver, address) as shared,
-            _logged(folder / "latent-tune.log"),
+            logged(folder / "latent-tune.log"),
         ):
             stop.listen()
             ledger = Ledger.open(
@@ -100,7 +81,6 @@ def work_on(
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
             _present(Ledger.read(folder, clock=time.time), show)
-    return 0
 
 
 @contextmanager
@@ -128,41 +108,6 @@ def _session(ledger: Ledger, again: str) -> Iterator[None]:
         if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
             with suppress(OSError):
                 folder.rmdir()
-
-
-def plan(study: Study, driver: str) -> int:
-    """Prints what a study is going to do, after all checks and two epochs that are thrown away.
-
-    Raises:
-        UserMistake: If the study, its trainer or its recording cannot be used.
-    """
-    console = Console()
-    trainer = load_trainer(study.trainer)
-    _check_configurations(study, trainer)
-    recording = prepare_recording(trainer, study.recording)
-    packs = study.resources.gpus_per_trial == "auto" and driver != "inline"
-    gpu, here = own_gpu() if packs else None, len(visible_gpus())
-    seeds = study.rung_seeds(0 if gpu is None else len(study.rungs) - 1)
-    try:
-        measured = short_run(trainer, study, recording, seeds, gpu)
-    except Exception as error:  # what every trial would die of
-        tried = f"epochs of {middle(study)} were tried, and died"
-        raise UserMistake(f"{tried}: {type(error).__name__}: {error}") from error
-    packed = None if gpu is None else Packed.of(measured, len(seeds))
-    gpus = gpus_of_one(study) if packed is None else packed.gpus
-    if packed is not None:
-        console.print(f"resources.gpus_per_trial: auto: {in_words({'': packed})}.", highlight=False)
-    resources = study.resources.model_copy(update={"gpus_per_trial": gpus})
-    slots = 1 if driver == "inline" else slots_here(resources, os.cpu_count() or 1, here)
-    if slots < 1:
-        console.print(
-            f"This machine has no room for a trial: it asks for {resources.cpus_per_trial:g} CPU and {gpus:g} GPU, and "
-            f"there are {os.cpu_count()} and {here}. Planned for one at a time.",
-            highlight=False,
-        )
-    planned = study.model_copy(update={"resources": resources})
-    print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console)
-    return 0
 
 
 def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
@@ -293,54 +238,9 @@ def _report(ledger: Ledger, console: Console) -> Path | None:
     return report
 
 
-def _check_configurations(study: Study, trainer: TrainerClass) -> None:
-    """Asks the trainer about every value of every parameter (the ends of a range), one varied at a time."""
-    section = {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
-    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
-    base = {**study.fixed, **{name: values[0] for name, values in extremes.items()}}
-    tried = [base] + [{**base, name: value} for name, values in extremes.items() for value in values[1:]]
-    found: dict[Mistake, None] = {}
-    for config in tried:
-        found |= dict.fromkeys(config_mistakes(trainer, config, section))
-    if found:
-        raise FileMistakes(f"study {study.name}", list(found))
-
-
 def _harmless(call: Callable[[], None]) -> None:
     """A view that fails is said once in the log; it never ends a study."""
     try:
         call()
     except Exception:
         log.exception("a view failed; the study goes on")
-
-
-class _Log(logging.FileHandler):
-    """The study's log; a line that the disk does not take is lost, and nothing else."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Writes a line, if it can."""
-        with suppress(OSError):
-            super().emit(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Leaves it at that; the rest of logging would print a traceback into the live view."""
-
-    def close(self) -> None:
-        """Closes it, whatever the disk says of lines that it did not take."""
-        with suppress(OSError):
-            super().close()
-
-
-@contextmanager
-def _logged(path: Path) -> Iterator[None]:
-    """Keeps a log; its file is made with the first line, which comes after the study was opened."""
-    handler = _Log(path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        handler.close()

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
@@ -11,8 +10,7 @@ from tune import wording
 from tune.callbacks.snapshot import Snapshots
 from tune.ledger import Decision, Ledger
 from tune.ledger.records import STATES
-
-log = logging.getLogger("latent-tune")
+from tune.logbook import log
 
 _PROGRESS_S = 10.0
 

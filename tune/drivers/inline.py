@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Self
 
 from tune.drivers.failures import Silence, trial_log, write_log
-from tune.drivers.job import Job, log
+from tune.drivers.job import Job
 from tune.drivers.measuring import gpus_of_one
 from tune.drivers.unit import Manner, Report, Unit
+from tune.logbook import log
 from tune.optimizer import Work
 
 _LOOK_S = 1.0

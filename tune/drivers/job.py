@@ -1,6 +1,5 @@
 """What every driver is given: a study, and how what comes of its units gets into the ledger."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +8,10 @@ from tune.drivers.failures import write_log
 from tune.drivers.placement import Units, Whole, share, split
 from tune.drivers.unit import Death, Evaluation, News, Report, Unsaved, evaluation_after
 from tune.ledger.space_left import disk_full, free_bytes, needed_bytes, vanished
+from tune.logbook import log
 from tune.optimizer import Optimizer, Work
 from tune.sizes import show_size
 from tune.trainer import TrainerClass
-
-log = logging.getLogger("latent-tune")
 
 SCRATCH = ".ray"
 """In the study folder, what Ray Tune writes while a study runs; nothing in it is ever read again."""

@@ -18,12 +18,13 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tune.drivers.failures import Silence
-from tune.drivers.job import Job, log
+from tune.drivers.job import Job
 from tune.drivers.pace import Paces
 from tune.drivers.ray_nodes import Nodes
 from tune.drivers.ray_place import Place, end_process, oom_kills
 from tune.drivers.unit import Death
 from tune.failures import failure_class
+from tune.logbook import log
 from tune.optimizer import Work
 
 _PROBE_S = 10.0

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Collection
 
-from tune.drivers.job import log
 from tune.drivers.pace import IDLE_S, Paces
 from tune.drivers.ray_nodes import Node, Nodes
+from tune.logbook import log
 from tune.optimizer import Work
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import ray
 
-from tune.drivers.job import Job, log
+from tune.drivers.job import Job
 from tune.drivers.measuring import Measured, own_gpu, refuse_unused_gpu_hours, short_run
 from tune.drivers.packing import GpuSlots, Node, Packed, Packing, asked, detail_of, in_words, packing_from
 from tune.drivers.ray_nodes import Nodes
 from tune.drivers.ray_recording import SharedRecording
 from tune.errors import UserMistake
 from tune.failures import failure_class
+from tune.logbook import log
 from tune.study import Study
 from tune.trainer import load_trainer
 

@@ -23,7 +23,7 @@ from ray.tune.registry import _global_registry
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.job import SCRATCH, Job, log
+from tune.drivers.job import SCRATCH, Job
 from tune.drivers.pace import Paces
 from tune.drivers.packing import GpuSlots, asked, detail_of, in_words
 from tune.drivers.ray_actor import UnitTrainable
@@ -37,6 +37,7 @@ from tune.drivers.ray_recording import SharedRecording, share
 from tune.drivers.unit import Death, Manner, News, Report, Unsaved
 from tune.ledger import Ledger
 from tune.ledger.driving import forget
+from tune.logbook import log
 from tune.optimizer import Work
 
 

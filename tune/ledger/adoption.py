@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tune.ledger.checkpoints import BESIDE, CheckpointStore
-from tune.ledger.damaged import log
 from tune.ledger.files import abandoned
+from tune.logbook import log
 
 
 def adopt(store: CheckpointStore, trial: int, trainer: str, configuration: Mapping[str, Any]) -> dict[int, list[int]]:

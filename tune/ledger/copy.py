@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tune.errors import LatentTuneError, StudyBusy, StudyConflict, UserMistake
-from tune.ledger.damaged import log
 from tune.ledger.folders import Folder, LocalFolder, folder_at, patience_with, shared_of
+from tune.logbook import log
 from tune.shared import without_options
 from tune.study import Study
 

@@ -1,13 +1,11 @@
 """The folder `damaged/`: what cannot be used is moved there, never thrown away, and told in the log."""
 
-import logging
 import os
 from itertools import count
 from pathlib import Path
 
 from tune.ledger.files import sync_folder
-
-log = logging.getLogger("latent-tune")
+from tune.logbook import log
 
 
 def set_aside(study_folder: Path, path: Path, why: str, *, copy: bool = False) -> Path:

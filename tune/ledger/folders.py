@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from tune.errors import StudyStopped
-from tune.ledger.damaged import log, set_aside
+from tune.ledger.damaged import set_aside
 from tune.ledger.files import write_atomically
 from tune.ledger.patience import Patience
+from tune.logbook import log
 from tune.shared import folder_of, inside, parent_and_name, without_options
 from tune.study import Study
 

@@ -13,9 +13,10 @@ from typing import Any
 from tune import document
 from tune.errors import StudyConflict, UserMistake
 from tune.growth import differences, refused, shown
-from tune.ledger.damaged import log, set_aside
+from tune.ledger.damaged import set_aside
 from tune.ledger.engine import without_password
 from tune.ledger.machine import commit, gpus
+from tune.logbook import log
 from tune.study import Study, build_study
 
 

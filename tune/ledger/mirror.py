@@ -126,10 +126,8 @@ class Mirror:
             self._changed |= {trial.number for trial in trials if trial.confirmed}
         if not self._changed:
             return
-        shown = [
-            number for number in sorted(self._changed) if number not in self._there or not self._there[number].closed
-        ]
-        if shown:
+        closed = {number for number in self._changed if number in self._there and self._there[number].closed}
+        if shown := sorted(self._changed - closed):
             self._show([_picture(study, trials[number], baseline, over=over) for number in shown])
         self._changed.clear()
         self._due = self._clock() + max(_LEAST_S, _SHARE * (self._clock() - began))

@@ -1,6 +1,5 @@
 """Waiting for a database that is locked, or a database or object store that is away, for a while."""
 
-import logging
 import sqlite3
 import sys
 import time
@@ -9,8 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from tune.errors import Interrupted, StudyStopped
-
-log = logging.getLogger("latent-tune")
+from tune.logbook import log
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 SAY_AFTER_S = 3.0

@@ -20,10 +20,10 @@ from tune.ledger import Ledger
 from tune.ledger.curves import CurveStore
 from tune.ledger.files import WholeWrites, write_atomically
 from tune.ledger.space_left import estimate, explained, free_bytes, is_full, needed_bytes
+from tune.logbook import logged
 from tune.optimizer import Optimizer
 from tune.report.page import write_report
 from tune.trainer import load_trainer
-from tune.work import _logged
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_the_report(disk: SmallDisk, ledger: Ledger) -> None:
 def test_the_log(disk: SmallDisk, capfd: pytest.CaptureFixture[str]) -> None:
     """A line that does not fit is lost, without a word on the terminal; later ones are written."""
     log = logging.getLogger("latent-tune")
-    with _logged(disk.path / "latent-tune.log"):
+    with logged(disk.path / "latent-tune.log"):
         disk.fill()
         for number in range(1000):
             log.info("line %d, and more of it", number)

@@ -1,0 +1,40 @@
+"""The log of a study: a file in its folder."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+log = logging.getLogger("latent-tune")
+
+
+class _Log(logging.FileHandler):
+    """The study's log; a line that the disk does not take is lost, and nothing else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line, if it can."""
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leaves it at that; the rest of logging would print a traceback into the live view."""
+
+    def close(self) -> None:
+        """Closes it, whatever the disk says of lines that it did not take."""
+        with suppress(OSError):
+            super().close()
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Keeps a log; its file is made with the first line, which comes after the study was opened."""
+    handler = _Log(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
