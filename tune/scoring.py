@@ -156,6 +156,21 @@ def restlessness(curve: Sequence[float], last: int = 5) -> float:
     return fmean(rises) if rises else 0.0
 
 
+def early_loss(curve: Sequence[float], last: int = 3) -> float:
+    """Returns the loss by which a run is judged before its full epochs: between its last one and its best of late.
+
+    The mean of the last loss and the lowest of the last few. A run that still learns jumps from epoch to epoch, so one
+    epoch of one seed says as much of the jump as of the setting; but one that ends high has not shown that it will not
+    stay there. docs/search.md has what that is worth.
+
+    Args:
+        curve: The scored metric by epoch, up to the one that is judged; a last value that is not finite stays.
+        last: How many epochs at the end enter.
+    """
+    best = min((loss for loss in curve[-last:] if isfinite(loss)), default=curve[-1])
+    return fmean((curve[-1], best)) if isfinite(curve[-1]) else curve[-1]
+
+
 def loss_interval(
     losses: Sequence[float], baseline: float, rule: ScoreRule, confidence: float = 0.95
 ) -> tuple[float, float]:

@@ -15,11 +15,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/types.h>
 #include <time.h>
@@ -152,4 +157,52 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = real(clock, now);
     if (clock == CLOCK_REALTIME && result == 0) now->tv_sec += (time_t)offset_s();
     return result;
+}
+
+/* Who waits until a time of the wall clock asks the kernel, whose clock has not jumped. */
+
+static const struct timespec *as_kernel_has_it(const struct timespec *until, struct timespec *other) {
+    if (!until || until->tv_sec < 1000000000) return until; /* of another clock, such as the time since boot */
+    *other = *until;
+    other->tv_sec -= (time_t)offset_s();
+    return other;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
+    REAL(pthread_cond_timedwait);
+    struct timespec other;
+    return real(condition, mutex, as_kernel_has_it(until, &other));
+}
+
+int pthread_cond_clockwait(
+    pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until
+) {
+    REAL(pthread_cond_clockwait);
+    struct timespec other;
+    return real(condition, mutex, clock, as_kernel_has_it(until, &other));
+}
+
+int sem_timedwait(sem_t *semaphore, const struct timespec *until) {
+    REAL(sem_timedwait);
+    struct timespec other;
+    return real(semaphore, as_kernel_has_it(until, &other));
+}
+
+int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until) {
+    REAL(sem_clockwait);
+    struct timespec other;
+    return real(semaphore, clock, as_kernel_has_it(until, &other));
+}
+
+long syscall(long number, ...) {
+    REAL(syscall);
+    struct timespec other;
+    va_list given;
+    long argument[6];
+    va_start(given, number);
+    for (int place = 0; place < 6; place++) argument[place] = va_arg(given, long);
+    va_end(given);
+    if (number == SYS_futex && (argument[1] & FUTEX_CLOCK_REALTIME))
+        argument[3] = (long)as_kernel_has_it((const struct timespec *)argument[3], &other);
+    return real(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
 }

@@ -14,7 +14,7 @@ from tune.optimizer.suggest import needs_results, suggest
 from tune.optimizer.work import Work
 from tune.race import Finalist, next_finalist
 from tune.rungs import Step, cost, next_step, ordinal
-from tune.scoring import has_failed, restlessness, score
+from tune.scoring import early_loss, has_failed, restlessness, score
 
 _DOOMED_AFTER = 3
 _EXPLORED = 0.5  # of the time there is
@@ -159,8 +159,10 @@ class Optimizer:
         rule, rung, baseline = self.study.score, trial.rung, self._baseline
         epochs = self.study.rungs[rung].epochs
         losses = self.ledger.losses(trial.number, rung)
-        unrest = fmean(restlessness(self.ledger.curve(trial.number, seed)[:epochs]) for seed in losses)
-        value = score(list(losses.values()), baseline, rule, unrest)
+        curves = {seed: self.ledger.curve(trial.number, seed)[:epochs] for seed in losses}
+        early = epochs < self.study.top.epochs
+        judged = [early_loss(curves[seed]) if early and isfinite(loss) else loss for seed, loss in losses.items()]
+        value = score(judged, baseline, rule, fmean(map(restlessness, curves.values())))
         confirmed = rung == len(self.study.rungs) - 1
         failed = sum(has_failed(loss, baseline) for loss in losses.values())
         detail = {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tune.scoring import (
     ScoreRule,
     counted_loss,
+    early_loss,
     has_failed,
     restlessness,
     score,
@@ -151,6 +152,16 @@ def test_priors_change_no_order_among_as_many_seeds() -> None:
     means = [0.3, 0.35, 0.6, 0.9]
     scores = [score([mean * 0.98, mean, mean * 1.02], 1.0, RULE) for mean in means]
     assert scores == sorted(scores)
+
+
+def test_an_early_loss_is_between_the_last_and_the_best_of_late() -> None:
+    """A jump in the last epoch counts by half, what lies further back not at all, and a run that diverged has."""
+    assert early_loss([0.1, 0.9, 0.5, 0.7]) == pytest.approx(0.6)
+    assert early_loss([0.9, 0.7, 0.5]) == 0.5
+    assert early_loss([0.4]) == 0.4
+    assert early_loss([0.5, nan, 0.7]) == pytest.approx(0.6)
+    assert early_loss([0.5, 0.4, inf]) == inf
+    assert isnan(early_loss([0.5, 0.4, nan]))
 
 
 def test_only_rises_are_unrest() -> None:
