@@ -198,7 +198,7 @@ class Far(Quadratic):
 
 
 def test_a_driver_that_wakes_up_on_another_host_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped for so long that the study was taken over and finished elsewhere, it says so, and has changed nothing."""
+    """Stopped for so long that the study was taken over and finished elsewhere, it says so, and has changed no result."""
     write_study(tmp_path, **CHANGES, trainer="far_trainer:Far")
     (tmp_path / "far_trainer.py").write_text(FAR)
     folder, log = tmp_path / "results" / "tiny", tmp_path / "log"
@@ -219,7 +219,8 @@ def test_a_driver_that_wakes_up_on_another_host_does_no_harm(tmp_path: Path, mon
         old.signal(signal.SIGCONT)
         assert old.wait() == 2
     assert "another process" in text_of(old.err)
-    assert status(folder) == now
+    # A checkpoint that it was in the middle of may still land, for files know no lease; nothing refers to it.
+    assert {**status(folder), "checkpoint_bytes": now["checkpoint_bytes"]} == now
     assert ledger_of(folder).curves().equals(curves)
     assert sorted(path.name for path in (folder / "curves").iterdir()) == names
     assert decided(ledger_of(folder)) == told
