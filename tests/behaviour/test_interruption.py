@@ -198,7 +198,7 @@ class Far(Quadratic):
 
 
 def test_a_driver_that_wakes_up_on_another_host_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped for so long that the study was taken over and finished elsewhere, it says so, and has changed no result."""
+    """Stopped for so long that the study was taken over and finished elsewhere, it says so, and changes no result."""
     write_study(tmp_path, **CHANGES, trainer="far_trainer:Far")
     (tmp_path / "far_trainer.py").write_text(FAR)
     folder, log = tmp_path / "results" / "tiny", tmp_path / "log"
