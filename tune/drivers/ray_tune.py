@@ -278,7 +278,7 @@ def _in_processes_that_wait() -> Iterator[None]:
 def _looked_up_once() -> Iterator[None]:
     """Has Tune keep what it trains: it asks Ray's head for it five times per trial (Ray 2.60, `_Registry`)."""
     registry, found = _global_registry, {}
-    look_up = registry.get
+    look_up, knows = registry.get, registry.contains
 
     def get(category: str, name: str) -> Any:
         if (category, name) not in found:
@@ -286,7 +286,7 @@ def _looked_up_once() -> Iterator[None]:
         return found[category, name]
 
     def contains(category: str, name: str) -> bool:
-        return (category, name) in found or type(registry).contains(registry, category, name)
+        return (category, name) in found or knows(category, name)
 
     registry.get, registry.contains = get, contains
     try:

@@ -13,7 +13,6 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Integer,
     MetaData,
@@ -64,19 +63,18 @@ _NOTES = Table(
     Column("value", Text, nullable=False),
 )
 
-# What is asked with every decision is put together once.
+# What is asked again and again is put together once.
 _DECISION_THERE = select(_DECISIONS.c.decision).where(
     _DECISIONS.c.study == bindparam("study"), _DECISIONS.c.sequence == bindparam("sequence")
 )
 _ADD_DECISION = insert(_DECISIONS)
-_LEASE_IS_OURS = (
-    _NOTES.c.study == bindparam("of"),
-    _NOTES.c.key == "lease",
-    _NOTES.c.value.contains(bindparam("owner")),  # a random word that stands nowhere else
-)
-_LOCK_LEASE = update(_NOTES).values(value=_NOTES.c.value).where(*_LEASE_IS_OURS)
 _NOTE_THERE = (_NOTES.c.study == bindparam("of"), _NOTES.c.key == bindparam("name"))
+_NOTE = select(_NOTES.c.value).where(*_NOTE_THERE)
 _SET_NOTE = update(_NOTES).values(value=bindparam("text")).where(*_NOTE_THERE)
+_LEASE_IS_OURS = (*_NOTE_THERE, _NOTES.c.value.contains(bindparam("owner")))
+_LOCK_LEASE = update(_NOTES).values(value=_NOTES.c.value).where(*_LEASE_IS_OURS)
+_BEAT = update(_NOTES).values(value=bindparam("text")).where(*_LEASE_IS_OURS)
+_DROP_LEASE = delete(_NOTES).where(*_LEASE_IS_OURS)
 
 
 class Database:
@@ -192,7 +190,7 @@ class Database:
     def note(self, key: str) -> Any:
         """Returns the value of a note, None when there is none."""
         with self.engine.connect() as connection:
-            text = connection.scalar(select(_NOTES.c.value).where(*self._at(key)))
+            text = connection.scalar(_NOTE, self._at(key))
         return None if text is None else json.loads(text)
 
     @patient
@@ -201,14 +199,14 @@ class Database:
 
         It is one statement, so of two processes that try it at once one wins.
         """
-        same = (*self._at(key), _NOTES.c.value == json.dumps(old))
+        same = (*_NOTE_THERE, _NOTES.c.value == json.dumps(old))
         try:
             with self.engine.begin() as connection:
                 if old is None:
                     connection.execute(insert(_NOTES).values(study=self.study_id, key=key, value=json.dumps(new)))
                     return True
                 statement = delete(_NOTES) if new is None else update(_NOTES).values(value=json.dumps(new))
-                if connection.execute(statement.where(*same)).rowcount == 1:
+                if connection.execute(statement.where(*same), self._at(key)).rowcount == 1:
                     return True
         except sqlalchemy.exc.IntegrityError:
             pass
@@ -223,19 +221,18 @@ class Database:
         """
         text = json.dumps(value)
         with self.writing() as connection:
-            if not connection.execute(_SET_NOTE, {"of": self.study_id, "name": key, "text": text}).rowcount:
+            if not connection.execute(_SET_NOTE, {**self._at(key), "text": text}).rowcount:
                 connection.execute(insert(_NOTES).values(study=self.study_id, key=key, value=text))
 
     def beat(self, lease: Mapping[str, Any]) -> bool:
         """Writes the lease that this process holds anew, in one try; says whether it still holds it."""
         with self.engine.begin() as connection:
-            mine = update(_NOTES).values(value=json.dumps(lease)).where(*_LEASE_IS_OURS)
-            return connection.execute(mine, self._ours).rowcount == 1
+            return connection.execute(_BEAT, {**self._ours, "text": json.dumps(lease)}).rowcount == 1
 
     def drop_lease(self) -> None:
         """Removes the lease if this process holds it, in one try."""
         with self.engine.begin() as connection:
-            connection.execute(delete(_NOTES).where(*_LEASE_IS_OURS), self._ours)
+            connection.execute(_DROP_LEASE, self._ours)
 
     def _settle(self) -> None:
         """Moves what was committed from SQLite's write-ahead log into its file: a damaged log then loses little.
@@ -258,13 +255,14 @@ class Database:
         self._storage.remove_session()
         self.engine.dispose()
 
-    def _at(self, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        return _NOTES.c.study == self.study_id, _NOTES.c.key == key
+    def _at(self, key: str) -> dict[str, Any]:
+        """By what `_NOTE_THERE` knows a note."""
+        return {"of": self.study_id, "name": key}
 
     @property
     def _ours(self) -> dict[str, Any]:
-        """By what `_LEASE_IS_OURS` knows our lease, whose heartbeat changes all the time."""
-        return {"of": self.study_id, "owner": self.owner or ""}
+        """By what `_LEASE_IS_OURS` knows our lease: its owner is a random word, its heartbeat changes all the time."""
+        return {**self._at("lease"), "owner": self.owner or ""}
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
