@@ -8,10 +8,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.browser.servers import serving
-from tests.fakes.ledgers import played
+from tests.fakes.boards import finished
 from tune import wording
 from tune.callbacks.board_server import pages
-from tune.callbacks.tensorboard import TensorBoard
 from tune.ledger import Ledger
 from tune.report.results import gather
 
@@ -21,9 +20,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """A finished study in which one trial died, in TensorBoard."""
-    ledger = played(tmp_path_factory.mktemp("hparams") / "batch-norm", deaths={5: "RuntimeError: no memory"})
-    TensorBoard(ledger).close()
-    return ledger
+    return finished(tmp_path_factory.mktemp("hparams") / "batch-norm")
 
 
 @pytest.fixture(scope="module")
