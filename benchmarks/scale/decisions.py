@@ -1,0 +1,156 @@
+"""What a decision costs, by the size of the study, and what it costs to open and to look at one."""
+
+import argparse
+import io
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scale import DoNothing, study_of
+from tune.drivers.job import Job
+from tune.ledger import Ledger
+from tune.optimizer import Optimizer, Work
+
+MIB = 2**20
+
+
+class Clocked(Job):
+    """A job that counts the CPU seconds of what a driver asks of it, by decision."""
+
+    spent: list[tuple[int, int, float]]
+    view_s = 0.0
+
+    def next_work(self, slots: int = 1) -> Work | None:
+        """Returns work, as any job does."""
+        began = time.process_time()
+        work = super().next_work(slots)
+        self._count(began)
+        return work
+
+    def take(self, work: Work, news: Sequence[Any]) -> None:
+        """Takes news, as any job does."""
+        began = time.process_time()
+        super().take(work, news)
+        self._count(began)
+
+    def _count(self, began: float) -> None:
+        ledger = self.optimizer.ledger
+        self.spent.append((len(ledger.decisions), len(ledger.trials), time.process_time() - began))
+
+
+def decisions(trials: int, slots: int, folder: Path) -> dict[str, Any]:
+    """Plays one study in this process and says what it cost."""
+    from rich.console import Console
+
+    from tune.callbacks.progress import Progress
+    from tune.callbacks.tensorboard import TensorBoard
+    from tune.drivers.simulated import VirtualClock, drive
+
+    began, clock = time.perf_counter(), VirtualClock()
+    ledger = Ledger.open(study_of(trials), folder, clock=time.time)
+    job = Clocked(Optimizer(ledger, clock), {}, DoNothing)
+    job.spent = []
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    progress, board = Progress(ledger, lambda: job.optimizer.in_flight, screen, time.time), TensorBoard(ledger)
+
+    def watch() -> None:
+        at = time.process_time()
+        progress.refresh()
+        board.refresh()
+        job.view_s += time.process_time() - at
+
+    job.watch = watch
+    progress.start()
+    drive(job, slots, clock)
+    finishing = time.process_time()
+    before = len(ledger.decisions)
+    job.optimizer.finish()
+    finishing = time.process_time() - finishing
+    progress.stop()
+    board.close()
+    ledger.close("finished")
+    count = len(ledger.decisions)
+    asked = sum(seconds for *_, seconds in job.spent)
+    parts = [sum(s for at, _, s in job.spent if part * before <= 10 * at < (part + 1) * before) for part in range(10)]
+    return {
+        "trials": trials,
+        "slots": slots,
+        "decisions": count,
+        "wall_s": round(time.perf_counter() - began, 1),
+        "cpu_ms_per_decision": round(1e3 * (asked + finishing) / count, 3),
+        "of_which_views_ms": round(1e3 * job.view_s / count, 3),
+        "cpu_ms_by_tenth": [round(1e4 * part / before, 2) for part in parts],
+        "cpu_ms_per_decision_at": {
+            str(size): ms for size in (100, 1000, 10_000) if (ms := around(size, trials, job.spent)) is not None
+        },
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def around(size: int, trials: int, spent: Sequence[tuple[int, int, float]]) -> float | None:
+    """Returns CPU milliseconds per decision while a study had about so many trials; None where it never had.
+
+    Args:
+        size: From half to one and a half times of it is meant, as far as new trials are still begun.
+        trials: How many the study has in the end.
+        spent: After each step: decisions, trials, and the seconds that it took.
+    """
+    if size > trials:
+        return None
+    there = [(at, s) for at, begun, s in spent if size / 2 <= begun < min(1.5 * size, trials)]
+    return round(1e3 * sum(s for _, s in there) / (there[-1][0] - there[0][0]), 3)
+
+
+def looked_at(folder: Path) -> dict[str, Any]:
+    """Opens a study that is there, in this process, and says what that cost."""
+    from tune.report.page import write_report
+    from tune.report.status import status
+
+    found: dict[str, Any] = {}
+
+    def clocked(name: str, call: Any) -> Any:
+        began = time.process_time()
+        result = call()
+        found[name] = round(time.process_time() - began, 2)
+        return result
+
+    ledger = clocked("read_cpu_s", lambda: Ledger.read(folder, clock=time.time))
+    clocked("status_cpu_s", lambda: status(ledger))
+    clocked("report_cpu_s", lambda: write_report(ledger))
+    clocked("open_cpu_s", lambda: Ledger.open(ledger.study, folder, clock=time.time)).close("interrupted")
+    rows = ledger.curves().num_rows
+    sizes = {"ledger_mib": folder / "study.db", "curves_mib": folder / "curves"}
+    found |= {name: round(size_of(path) / MIB, 2) for name, path in sizes.items()}
+    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return {**found, "curve_rows": rows, "peak_memory_of_report_mib": peak}
+
+
+def size_of(path: Path) -> int:
+    """Returns the bytes of a file, or of all in a folder."""
+    return sum(one.stat().st_size for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file())
+
+
+def alone(*arguments: str) -> dict[str, Any]:
+    """Runs one measurement in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.scale", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure_decisions(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Plays studies of several sizes."""
+    rows = []
+    for trials in options.trials:
+        with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch:
+            place = ["--folder", f"{scratch}/scale", "--slots", str(options.slots), "--trials", str(trials)]
+            row = {**alone("one", *place), **alone("look", *place)}
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    return rows
