@@ -24,7 +24,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from benchmarks.record import record
-from benchmarks.search import quiet, setting_of, studied
+from benchmarks.search import FRESH, quiet, setting_of, studied
 from benchmarks.tabular import SEEDS, Configuration, Objective, Table, load
 from tune.scoring import counted_loss, has_failed, loss_interval, wilson_interval
 
@@ -53,7 +53,7 @@ def ask(table: str, repetition: int, budget: int) -> Said:
     from tune.standings import incumbent, standings, tied
 
     objective = load(table)
-    setting = setting_of(objective, repetition, budget)
+    setting = setting_of(objective, FRESH + repetition, budget)
     with studied(setting, changes=[f"confirm.seeds={USED}"]) as ledger:
         baseline = objective.baseline["validation_loss"]
         ranked = standings(ledger, frozenset())

@@ -59,6 +59,8 @@ class Neighbours:
 
     Attributes:
         rates: The estimated failure rate of each, in (0, 1).
+        weight: How many seeds of its own the neighbours are worth to a trial: a rate's posterior is the beta
+            distribution of that mean whose parameters add up to `seen + weight`.
     """
 
     def __init__(
@@ -81,8 +83,8 @@ class Neighbours:
                 fit = _log_likelihood(self._failures, self._seeds, weight * prior, weight * (1 - prior))
                 if fit > best:
                     best, chosen = fit, (reach, prior, weight)
-        self._reach, prior, self._weight = chosen
-        rates: Values = (self._failures + self._weight * prior) / (self._seeds + self._weight)
+        self._reach, prior, self.weight = chosen
+        rates: Values = (self._failures + self.weight * prior) / (self._seeds + self.weight)
         self.rates = [float(rate) for rate in rates]
 
     def rates_of(
@@ -101,7 +103,7 @@ class Neighbours:
             distances = squared_distances(self._space, settings[rows], self._settings)
             prior = self._prior(np.exp(-distances / (2 * self._reach**2)))
             own = np.asarray(failed[rows], dtype=float), np.asarray(seen[rows], dtype=float)
-            rates += [float(rate) for rate in (own[0] + self._weight * prior) / (own[1] + self._weight)]
+            rates += [float(rate) for rate in (own[0] + self.weight * prior) / (own[1] + self.weight)]
         return rates
 
     def _prior(self, kernel: Values) -> Values:

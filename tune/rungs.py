@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _MOST_SEEDS = 5
 _FULL_TRAININGS = 16
+_FOR_A_LONG_RACE = 32  # full trainings that the budget must pay for
 
 
 class Rung(BaseModel):
@@ -54,6 +55,18 @@ def planned(epochs: int, seeds: int, seed_epochs: int | None = None) -> list[Run
         most = min(most, ceil(seed_epochs / (_FULL_TRAININGS * epochs)))
     first = [Rung(epochs=ceil(epochs / 3), seeds=1)] if epochs > 1 else []
     return [*first, *(Rung(epochs=epochs, seeds=count) for count in sorted({1, min(3, most), most}))]
+
+
+def race_share(epochs: int, seed_epochs: int) -> float:
+    """Returns which share of a budget the final race is to have: a fifth, of a small budget a tenth.
+
+    A small budget is better spent on more settings; docs/search.md has what both are worth.
+
+    Args:
+        epochs: Of a full training.
+        seed_epochs: The budget.
+    """
+    return 0.2 if seed_epochs >= _FOR_A_LONG_RACE * epochs else 0.1
 
 
 def cost(rung: Rung, done: Mapping[int, int] | None = None, seeds: Sequence[int] = ()) -> int:

@@ -81,9 +81,13 @@ class Confirm(Section):
     seeds: Annotated[int, Field(strict=True, ge=1)] = Field(
         default=10, description="seeds that a trial can have in the end; no more than `seeds` lists"
     )
-    finalists: Annotated[int, Field(strict=True, ge=1)] = Field(default=4, description="trials that can get more seeds")
-    share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.1, description="share of budget.seed_epochs that is kept for it, at most"
+    finalists: Annotated[int, Field(strict=True, ge=1)] = Field(
+        default=12, description="trials that can get more seeds"
+    )
+    share: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None,
+        description="share of budget.seed_epochs that is kept for it, at most; left out: a fifth, or a tenth where the "
+        "budget pays for fewer than 32 full trainings",
     )
 
 

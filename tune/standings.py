@@ -9,11 +9,14 @@ from tune.ledger import Ledger, Trial
 from tune.ledger.records import State
 from tune.neighbours import Neighbours
 from tune.pairs import paired
-from tune.scoring import SeedSummary, has_failed, summarize
+from tune.scoring import SeedSummary, has_failed, summarize, wilson_interval
 from tune.study import Study
 
 QUICKER = 2.0
 """How many times as fast is cheaper; less than that may be what else the machine had to do."""
+
+AS_SAFE = 0.05
+"""Failure bounds no further apart count as the same: less says how many seeds were seen, not which setting fails."""
 
 _AS_GOOD = 1.02  # times the score: more is worth waiting for, even where seeds cannot tell
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
@@ -33,6 +36,7 @@ class Standing:
             first rung, or when nothing finite can be said.
         losses: Scored metric by seed at that rung; nan where training diverged.
         summary: Of the losses; None before the first rung.
+        failure_bound: How often it may fail at most; see `Suspicion.failure_bound`.
         seed_epochs: Epochs trained so far, summed over seeds.
     """
 
@@ -43,6 +47,7 @@ class Standing:
     score: float
     losses: Mapping[int, float]
     summary: SeedSummary | None
+    failure_bound: float
     seed_epochs: int
 
     @property
@@ -75,29 +80,30 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
 
     Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
     of each lower rung by score, then those that reached none; trials that died come last. Among the confirmed trials
-    that the first cannot be told apart from (`tied`), the one of the lowest failure bound leads; among those that share
-    it, one that trains in half of the time or less with a score at most 2 % worse, else the one with the best score.
+    that the first cannot be told apart from (`tied`), those of the lowest failure bound, give or take 5 percentage
+    points, lead; among these, one that trains in half of the time or less with a score at most 2 % worse, else the one
+    with the best score.
 
     Args:
         ledger: The study.
         in_flight: The trials being trained.
     """
-    return rank(ledger, ledger.trials, unseen_failures(ledger), in_flight)
+    return rank(ledger, ledger.trials, _suspicion(ledger), in_flight)
 
 
 def rank(
-    ledger: Ledger, trials: Iterable[Trial], charges: Mapping[int, float], in_flight: frozenset[int] = frozenset()
+    ledger: Ledger, trials: Iterable[Trial], suspicion: "Suspicion", in_flight: frozenset[int] = frozenset()
 ) -> list[Standing]:
     """Returns some trials, best first; see `standings`.
 
     Args:
         ledger: The study.
         trials: Which of its trials.
-        charges: What is charged for `unseen_failures`.
+        suspicion: Which has followed all of them.
         in_flight: The trials being trained.
     """
     baseline = scored_baseline(ledger)
-    ranked = sorted((_standing(ledger, trial, baseline, charges, in_flight) for trial in trials), key=_order)
+    ranked = sorted((_standing(ledger, trial, baseline, suspicion, in_flight) for trial in trials), key=_order)
     if not ranked or ranked[0].state != "confirmed":
         return ranked
     alike = [ranked[0], *tied(ranked[0], ranked, baseline)]
@@ -125,22 +131,27 @@ def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[St
 
 def unseen_failures(ledger: Ledger) -> Mapping[int, float]:
     """Returns by trial what is added to its score for failures that its own seeds did not show; see `Suspicion`."""
+    return _suspicion(ledger).charges()
+
+
+def _suspicion(ledger: Ledger) -> "Suspicion":
     suspicion = Suspicion(ledger.study, scored_baseline(ledger))
     for trial in ledger.trials:
         suspicion.follow(trial)
-    return suspicion.charges()
+    return suspicion
 
 
 class Suspicion:
-    """What trials are charged for failures that their own seeds did not show, kept up as results come in.
+    """What is known of failures that a trial's own seeds did not show, kept up as results come in.
 
-    The estimated failure rate beyond the one seen, times the capped loss of a failed seed; see `tune.neighbours`. Only
+    A trial is charged the estimated failure rate beyond the one seen, times the capped loss of a failed seed; see
+    `tune.neighbours`. Only
     seeds that trained for at least half of the full epochs count as evidence: before, a slow starter fails as well.
     Of more than a thousand trials with evidence the newest count. Nothing is charged while no such seed has failed, or
     too few trials were seen for neighbours to mean anything.
 
-    How its state evolves: `follow(trial)` when a trial has a new result → `charges()`. A trial's own result changes its
-    charge, and where it is evidence everybody's.
+    How its state evolves: `follow(trial)` when a trial has a new result → `charges()`, `failure_bound()`. A trial's own
+    result changes its charge, and where it is evidence everybody's.
 
     Args:
         study: Its space, ladder and score.
@@ -158,6 +169,7 @@ class Suspicion:
         self._seen: dict[int, tuple[int, int]] = {}  # by trial with evidence: seeds that failed, seeds
         self._neighbours: Neighbours | None = None
         self._charges: dict[int, float] = {}
+        self._rates: dict[int, float] = {}  # by trial with evidence, as the neighbours tell
         self._uncharged: dict[int, None] = {}  # in the order in which they came
         self._fitted = True
 
@@ -180,7 +192,7 @@ class Suspicion:
     def charges(self, trials: Iterable[int] | None = None) -> Mapping[int, float]:
         """Returns the charges by trial, at least those of some trials, all if not told; empty when there are none."""
         if not self._fitted:
-            self._fitted, self._charges, self._uncharged = True, {}, dict.fromkeys(self._trials)
+            self._fitted, self._charges, self._rates, self._uncharged = True, {}, {}, dict.fromkeys(self._trials)
             self._neighbours = self._fit()
         if self._neighbours is not None:
             numbers = [one for one in (self._uncharged if trials is None else trials) if one in self._uncharged]
@@ -189,6 +201,23 @@ class Suspicion:
             if numbers:
                 self._charge(numbers, self._neighbours.rates_of(*self._told(numbers)))
         return self._charges
+
+    def failure_bound(self, number: int) -> float:
+        """Returns the upper end of the 95 % interval of a trial's failure rate; 1 without evidence.
+
+        That of the beta posterior from its own seeds and its neighbours'; Wilson's of its own where these tell nothing.
+        So where nothing fails far around, three seeds without a failure are not taken for worse than ten.
+        """
+        self.charges(())
+        if number not in self._seen:
+            return 1.0
+        failed, seen = self._seen[number]
+        if self._neighbours is None or number not in self._rates:
+            return wilson_interval(failed, seen)[1]
+        from scipy.special import betaincinv  # takes a while to import, and not every command needs it
+
+        rate, count = self._rates[number], seen + self._neighbours.weight
+        return float(betaincinv(rate * count, (1 - rate) * count, 0.975))
 
     def _fit(self) -> Neighbours | None:
         """Fits the evidence, and charges those that are part of it."""
@@ -199,6 +228,7 @@ class Suspicion:
             return None
         neighbours = Neighbours(self._study.space, *self._told(numbers))
         self._charge(numbers, neighbours.rates)
+        self._rates = dict(zip(numbers, neighbours.rates, strict=True))
         for number in numbers:
             self._uncharged.pop(number)
         return neighbours
@@ -239,9 +269,9 @@ def scored_baseline(ledger: Ledger) -> float:
 
 
 def _standing(
-    ledger: Ledger, trial: Trial, baseline: float, charges: Mapping[int, float], in_flight: frozenset[int]
+    ledger: Ledger, trial: Trial, baseline: float, suspicion: Suspicion, in_flight: frozenset[int]
 ) -> Standing:
-    last = trial.last
+    last, charges = trial.last, suspicion.charges()
     return Standing(
         trial=trial,
         state=trial.state(trial.number in in_flight),
@@ -250,14 +280,15 @@ def _standing(
         score=last.score + charges.get(trial.number, 0.0) if last else inf,
         losses=last.losses if last else {},
         summary=summarize(list(last.losses.values()), baseline) if last else None,
+        failure_bound=suspicion.failure_bound(trial.number),
         seed_epochs=sum(ledger.trained(trial.number).values()),
     )
 
 
 def _preferred(alike: Sequence[Standing], pace: Mapping[int, float]) -> Standing:
     """Returns which of some trials that cannot be told apart to recommend; `alike` is in the order of the scores."""
-    bounds = [one.summary.failure_interval[1] if one.summary else inf for one in alike]
-    safest = [one for one, bound in zip(alike, bounds, strict=True) if bound == min(bounds)]
+    bound = min(one.failure_bound for one in alike) + AS_SAFE
+    safest = [one for one in alike if one.failure_bound <= bound]
     first = safest[0]
     quicker = [
         one

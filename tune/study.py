@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from tune import document
 from tune.document import Document
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
-from tune.rungs import Rung, cost, expected_cost, planned
+from tune.rungs import Rung, cost, expected_cost, planned, race_share
 from tune.scoring import ScoreRule
 from tune.sections import Budget, Confirm, Resources, Search, Section, Storage
 from tune.space import Parameter, Scalar, size
@@ -91,8 +91,9 @@ class Study(Section):
     @property
     def race_reserve(self) -> int:
         """How many seed-epochs of the budget are kept for the final race."""
-        asked = self.confirm.finalists * (self.most_seeds - self.top.seeds) * self.top.epochs
-        return min(asked, int(self.confirm.share * (self.budget.seed_epochs or 0)))
+        asked, budget = self.confirm.finalists * (self.most_seeds - self.top.seeds), self.budget.seed_epochs or 0
+        share = race_share(self.top.epochs, budget) if self.confirm.share is None else self.confirm.share
+        return min(asked * self.top.epochs, int(share * budget))
 
     @property
     def protected(self) -> tuple[str, ...]:

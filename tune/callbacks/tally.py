@@ -91,7 +91,7 @@ class Tally:
                 wanted = len(scores)
             if wanted > 0:
                 chosen += nsmallest(wanted, scores, key=lambda one: scores[one] + charges.get(one, 0.0))
-        return rank(self.ledger, (self.ledger.trials[one] for one in chosen), charges, in_flight)[:most]
+        return rank(self.ledger, (self.ledger.trials[one] for one in chosen), self._suspicion, in_flight)[:most]
 
     def _take(self, trial: Trial) -> None:
         number, state = trial.number, trial.state(in_flight=False)

@@ -29,6 +29,7 @@ class Board:
         raced: How many seeds the final race has given in all.
         any_result: Whether any trial has reached a rung.
         evidence: What a sampler sees.
+        suspicion: What is known of failures that a trial's own seeds did not show.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -47,7 +48,7 @@ class Board:
         self.raced = 0
         self.any_result = False
         self.evidence = Evidence(study, baseline)
-        self._suspicion = Suspicion(study, baseline)
+        self.suspicion = Suspicion(study, baseline)
         self._protected = study.protected
         self._contests = [
             Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
@@ -71,8 +72,8 @@ class Board:
 
     def contest(self, rung: int) -> Contest:
         """Returns the trials at a rung in order, those that have died since left out."""
-        if self._charged[rung] != self._suspicion.version:
-            self._charged[rung] = self._suspicion.version
+        if self._charged[rung] != self.suspicion.version:
+            self._charged[rung] = self.suspicion.version
             self._changed[rung] = set(self._there[rung])
         return self._entered(rung)
 
@@ -81,14 +82,10 @@ class Board:
         # How many may climb does not depend on scores, and whom to charge what takes long to know.
         return self.contest(rung).earned() if self._entered(rung).has_places() else iter(())
 
-    def charges(self) -> Mapping[int, float]:
-        """Returns by trial what is added to its score for failures that its own seeds did not show."""
-        return self._suspicion.charges()
-
     def _entered(self, rung: int) -> Contest:
         contest, changed = self._contests[rung], sorted(self._changed[rung])
         self._changed[rung] = set()
-        charges = self._suspicion.charges(changed)
+        charges = self.suspicion.charges(changed)
         for number in changed:
             trial = self._ledger.trials[number]
             if trial.ended == "failed":
@@ -117,7 +114,7 @@ class Board:
         self._seeds[number] = extra
         self.any_result = self.any_result or bool(trial.reached)
         self.evidence.follow(trial)
-        self._suspicion.follow(trial)
+        self.suspicion.follow(trial)
         for rung in trial.reached:
             self._there[rung].add(number)
             self._changed[rung].add(number)

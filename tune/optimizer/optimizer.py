@@ -289,7 +289,7 @@ class Optimizer:
             return None
         if study.most_seeds == top.seeds or not self._spending.affordable(top.epochs, reserve=False):
             return None
-        charges = self._board.charges()
+        charges = self._board.suspicion.charges()
         finalists = [
             Finalist(trial.number, tuple(trial.last.losses.values()), trial.last.score + charges.get(trial.number, 0.0))
             for trial in (self.ledger.trials[number] for number in sorted(self._board.confirmed))

@@ -6,7 +6,7 @@ from tune import wording
 from tune.report.one_seed import one_seed_choices, worst_choice
 from tune.report.results import Cost, Results, failed_seeds
 from tune.scoring import has_failed, loss_interval
-from tune.standings import QUICKER, Lucky, Standing
+from tune.standings import AS_SAFE, QUICKER, Lucky, Standing
 
 
 def answer(results: Results) -> list[str]:
@@ -87,13 +87,10 @@ def _expect(results: Results, best: Standing) -> str:
 
 def _advantage(results: Results, best: Standing, other: Standing) -> str | None:
     """Returns why one of two trials that cannot be told apart was preferred; None when neither reason holds of them."""
-    assert best.summary is not None
-    assert other.summary is not None
-    low, high = (one.summary.failure_interval[1] for one in (best, other) if one.summary is not None)
-    if low < high:
-        return (
-            f"fails on at most {wording.percent(low, 0)} of all seeds and not {wording.percent(high, 0)} (95% interval)"
-        )
+    low, high = best.failure_bound, other.failure_bound
+    if low + AS_SAFE < high:
+        at_most = f"fails on at most {wording.percent(low, 0)} of all seeds and not {wording.percent(high, 0)}"
+        return f"{at_most} (95% interval, neighbours counted in)"
     ratio = results.ledger.pace(other.number) / results.ledger.pace(best.number)
     return f"trains {ratio:.1f} times as fast" if ratio >= QUICKER else None
 

@@ -140,7 +140,7 @@ def test_grids_are_charged_by_seed() -> None:
 
 def test_who_plans_by_the_budget_plays_once_for_each() -> None:
     """Ours and SMAC play every budget apart, the others all at once, grids at their own cost."""
-    todo = plays(small_table(), ["ours", "asha", "smac", "grid-1"], (300, 600), 1)
+    todo = plays(small_table(), ["ours", "asha", "smac", "grid-1"], (300, 600), [7])
     assert [(one.competitor, one.budgets) for one in todo] == [
         ("ours", (300,)),
         ("ours", (600,)),
@@ -149,7 +149,7 @@ def test_who_plans_by_the_budget_plays_once_for_each() -> None:
         ("smac", (600,)),
         ("grid-1", (4 * EPOCHS,)),
     ]
-    assert plays(load("analytic"), ["grid-5"], (300,), 1) == []
+    assert plays(load("analytic"), ["grid-5"], (300,), [7]) == []
 
 
 def test_rows_are_means_with_standard_errors() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.bench import bench
+from tests.fakes.studies import quadratic_study
 
 
 def test_promotions_come_first_after_half_of_the_wall_clock(tmp_path: Path) -> None:
@@ -99,14 +100,24 @@ def test_the_budget_plans_the_trials_and_keeps_the_race(tmp_path: Path) -> None:
         seeds=[1, 2, 3, 4, 5, 6],
         search={"reduction_factor": 3},
         budget={"seed_epochs": 300},
-        confirm={"share": 0.2},
     )
-    assert study.study.race_reserve == 60  # 0.2 of 300; four finalists would ask for 4 x 3 seeds x 6 epochs
+    assert study.study.race_reserve == 60  # a fifth of 300; twelve finalists would ask for 12 x 3 seeds x 6 epochs
     assert study.study.trials == 27  # (300 - 60) / (4 + 14 / 3)
     study.run()
     assert study.ledger.spent <= 300
     assert any(decision.kind == "race" for decision in study.ledger.decisions)
     assert study.ledger.spent > 270
+
+
+def test_a_small_budget_keeps_less_for_the_race() -> None:
+    """Below 32 full trainings of six epochs a tenth is kept, from there on a fifth; what the study says goes first."""
+    kept = {
+        budget: quadratic_study(seeds=[1, 2, 3, 4, 5], budget={"seed_epochs": budget}).race_reserve
+        for budget in (191, 192)
+    }
+    assert kept == {191: 19, 192: 38}
+    given = quadratic_study(seeds=[1, 2, 3, 4, 5], budget={"seed_epochs": 192}, confirm={"share": 0.25})
+    assert given.race_reserve == 48
 
 
 def test_more_trials_than_the_budget_pays_for_leave_some_to_climb(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.bench import bench
+from tests.fakes.bench import Bench, bench
 from tune.errors import StudyStopped
 from tune.failures import MOST_LOST
-from tune.standings import unseen_failures
+from tune.scoring import wilson_interval
+from tune.standings import standings, unseen_failures
 
 
 def test_a_ladder_as_a_picture(tmp_path: Path) -> None:
@@ -235,17 +236,38 @@ def test_a_race_survives_its_process(tmp_path: Path) -> None:
     assert "race" in {decision.kind for decision in cut.ledger.decisions}
 
 
-def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
-    """A trial that passed its seeds beside trials that fail is charged; one far from them hardly."""
+def _fragile_half(folder: Path) -> Bench:
+    """A study that is over; in one half of its space nearly every seed fails, in the other none."""
     study = bench(
-        tmp_path / "q",
+        folder,
         space={"x": {"uniform": [0, 1]}, "fragile": {"choice": [True, False]}},
         search={"method": "random", "trials": 12},
         rungs=[{"epochs": 2, "seeds": 2}, {"epochs": 2, "seeds": 3}],
     )
     study.run()
+    return study
+
+
+def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
+    """A trial that passed its seeds beside trials that fail is charged; one far from them hardly."""
+    study = _fragile_half(tmp_path / "q")
     charges = unseen_failures(study.ledger)
     sound = [trial.number for trial in study.ledger.trials if trial.reached and not trial.parameters["fragile"]]
     assert set(charges) == {trial.number for trial in study.ledger.trials if trial.reached}
     assert all(0 <= charges[number] < 0.5 for number in sound)
     assert not unseen_failures(bench(tmp_path / "r", fixed={}, space={"x": {"uniform": [0, 1]}}).ledger)
+
+
+def test_a_failure_bound_counts_the_neighbours_in(tmp_path: Path) -> None:
+    """Three seeds without a failure say more where no neighbour fails, and alone what they say by Wilson."""
+    few = wilson_interval(0, 3)[1]  # 0.56
+    ranked = standings(_fragile_half(tmp_path / "q").ledger, frozenset())
+    (sound,) = [one for one in ranked if one.state == "confirmed" and not one.trial.parameters["fragile"]]
+    assert (len(sound.losses), sound.summary.failed if sound.summary else None) == (3, 0)
+    assert sound.failure_bound < 0.7 * few
+    assert all(one.failure_bound > few for one in ranked if one.trial.parameters["fragile"])
+    alone = bench(tmp_path / "r", rungs=[{"epochs": 1, "seeds": 3}], search={"trials": 3})
+    alone.run()
+    for one in standings(alone.ledger, frozenset()):
+        assert one.summary is not None
+        assert one.failure_bound == one.summary.failure_interval[1]

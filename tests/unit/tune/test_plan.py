@@ -32,7 +32,7 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(
     Path("study.yaml").write_text(dump_study(study))
     assert main(["run", "study.yaml", "--driver", "inline", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "quadratic: 20 trials, chosen by tpe" in said
+    assert "quadratic: 18 trials, chosen by tpe" in said
     assert "race" in said
     assert "of a budget of 200." in said
     assert "Expected time: " in said

@@ -86,7 +86,12 @@ def test_among_the_tied_the_lower_failure_bound_wins(tmp_path: Path) -> None:
     ("worse", "slower", "more_seeds", "why"),
     [
         (0.0002, 2.5, False, "preferred to trial 0, whose score is better, because it trains 2.5 times as fast"),
-        (-0.0001, 1.0, True, "because it fails on at most 43% of all seeds and not 56% (95% interval)"),
+        (
+            -0.0001,
+            1.0,
+            True,
+            "because it fails on at most 43% of all seeds and not 56% (95% interval, neighbours counted in)",
+        ),
         (0.0002, 1.5, False, None),
     ],
 )
