@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from benchmarks.record import record
 from benchmarks.search import FRESH, quiet, setting_of, studied
 from benchmarks.tabular import SEEDS, Configuration, Objective, Table, load
-from tune.scoring import counted_loss, has_failed, loss_interval, wilson_interval
+from tune.scoring import counted_loss, has_failed, reported_interval, wilson_interval
 
 TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "connectome-large", "analytic")
 USED, DRAWN = 5, 200
@@ -75,7 +75,7 @@ def ask(table: str, repetition: int, budget: int) -> Said:
     holds = None
     if alive and best.summary.failed < best.summary.seeds:
         seen = [loss for loss in best.losses.values() if not has_failed(loss, baseline)]
-        low, high = loss_interval(seen, baseline, rule)
+        low, high = reported_interval(seen, baseline, rule)
         wider = sqrt(1 + len(seen) / len(alive))
         holds = abs(fmean(alive) - (low + high) / 2) <= wider * (high - low) / 2
     every = losses(objective, best.trial.parameters, fresh if len(fresh) > USED else (*known, *fresh))

@@ -12,6 +12,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_FLATTERED = 1.5
+
 
 class ScoreRule(BaseModel):
     """How the losses of a trial's seeds become one number."""
@@ -185,6 +187,15 @@ def loss_interval(
         return -inf, inf
     half = student_quantile(0.5 + confidence / 2, len(counted)) * prior_sd(counted, rule) / sqrt(len(counted))
     return fmean(counted) - half, fmean(counted) + half
+
+
+def reported_interval(losses: Sequence[float], baseline: float, rule: ScoreRule) -> tuple[float, float]:
+    """Returns the 95 % interval of `loss_interval` with which a report shows a trial.
+
+    Whoever is looked at in a report was chosen for its losses, and these flatter it. So the prior spread is taken to be
+    one and a half times as wide; docs/search.md has how often the interval then holds the mean of fresh seeds.
+    """
+    return loss_interval(losses, baseline, rule.model_copy(update={"prior_spread": _FLATTERED * rule.prior_spread}))
 
 
 def student_quantile(probability: float, freedom: float) -> float:

@@ -11,7 +11,7 @@ from tune.report.model import Block, Paragraph, Section, Table
 from tune.report.results import Cost, Results, cost_of
 from tune.report.runs import Run, energy_kwh
 from tune.report.seed_figures import unrest_of
-from tune.scoring import has_failed, loss_interval
+from tune.scoring import has_failed, reported_interval
 from tune.standings import Standing
 
 _MOST_TRIALS = 20
@@ -155,7 +155,7 @@ def _steadiness(results: Results, one: Standing, tests: Sequence[float]) -> list
     summary = one.summary
     assert summary is not None
     alive = [loss for loss in one.losses.values() if not has_failed(loss, results.baseline)]
-    low, high = loss_interval(alive, results.baseline, results.study.score) if alive else (nan, nan)
+    low, high = reported_interval(alive, results.baseline, results.study.score) if alive else (nan, nan)
     ends = [value for value in unrest_of(results, one).values() if isfinite(value)]
     spread = f"{wording.number(low)} to {wording.number(high)}" if isfinite(low) else wording.UNKNOWN
     return [

@@ -10,7 +10,7 @@ from tune.report.drawing import TABLE_ROWS, TOP, Omitted, axis_of, baseline_rule
 from tune.report.figure import RANKED, Axis, Colour, Line, Mark, Marker, Panel, Points
 from tune.report.model import Figure, Table
 from tune.report.results import Results
-from tune.scoring import has_failed, loss_interval, stability
+from tune.scoring import has_failed, reported_interval, stability
 from tune.standings import Standing
 
 _WINNER, _OTHERS, _FAILED = "winner's seeds", "other trials' seeds", "failed seed"
@@ -198,7 +198,7 @@ def _mean_interval(results: Results, one: Standing) -> tuple[float, float, float
     alive = [loss for loss in one.losses.values() if not has_failed(loss, results.baseline)]
     if not alive:
         return float("nan"), float("nan"), float("nan")
-    return float(np.mean(alive)), *loss_interval(alive, results.baseline, results.study.score)
+    return float(np.mean(alive)), *reported_interval(alive, results.baseline, results.study.score)
 
 
 def _range(values: object) -> str:

@@ -5,7 +5,7 @@ from math import isfinite
 from tune import wording
 from tune.report.one_seed import one_seed_choices, worst_choice
 from tune.report.results import Cost, Results, failed_seeds
-from tune.scoring import has_failed, loss_interval
+from tune.scoring import has_failed, reported_interval
 from tune.standings import AS_SAFE, QUICKER, Lucky, Standing
 
 
@@ -76,7 +76,7 @@ def _expect(results: Results, best: Standing) -> str:
         return f"Every one of its seeds failed: {failure_phrase(best)}."
     loss = f"Expect {metric} {wording.spread(summary.mean, summary.sd)} over {wording.count(survivors, 'seed')}"
     alive = [loss for loss in best.losses.values() if not has_failed(loss, results.baseline)]
-    low, high = loss_interval(alive, results.baseline, results.study.score)
+    low, high = reported_interval(alive, results.baseline, results.study.score)
     loss += f" (95% interval of the mean {wording.number(low)} to {wording.number(high)})"
     gain = f", {wording.percent(summary.improvement)} below the constant model" if isfinite(results.baseline) else ""
     tests = [loss for loss in results.test_losses.values() if isfinite(loss)]

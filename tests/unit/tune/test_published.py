@@ -24,7 +24,7 @@ def test_batch_512_is_preferred_and_said_why(tmp_path: Path) -> None:
     which, expect, beats = answer(gather(played(tmp_path / "s", study, loss=published)))
     assert which == "Use batch_size 512: trial 1, the best of 2 confirmed trials (score 0.02854)."
     assert expect == (
-        "Expect validation_loss 0.02568 ± 0.00062 over 5 seeds (95% interval of the mean 0.02421 to 0.02714), "
+        "Expect validation_loss 0.02568 ± 0.00062 over 5 seeds (95% interval of the mean 0.0236 to 0.02776), "
         "27.7% below the constant model (test loss 0.02619 on average); "
         "0 of 5 seeds failed (failure rate 0%, 95% interval 0 to 43%), reproducibility 0.98."
     )

@@ -3,6 +3,7 @@
 import json
 from math import inf, isnan, nan
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from tune.scoring import (
     counted_loss,
     early_loss,
     has_failed,
+    loss_interval,
+    reported_interval,
     restlessness,
     score,
     stability,
@@ -173,3 +176,11 @@ def test_only_rises_are_unrest() -> None:
     assert restlessness([0.5, nan, 0.4]) == 0
     calm, restless = (score([0.4, 0.4], 1.0, RULE, unrest) for unrest in (0.0, 0.05))
     assert restless == pytest.approx(calm + 0.05)
+
+
+def test_a_reported_interval_allows_for_the_choice() -> None:
+    """It has the same middle as the interval of the race and is wider, by the prior alone where seeds agree."""
+    losses = [0.2, 0.2, 0.2, 0.2]
+    plain, shown = loss_interval(losses, 1.0, ScoreRule()), reported_interval(losses, 1.0, ScoreRule())
+    assert fmean(shown) == pytest.approx(fmean(plain))
+    assert shown[1] - shown[0] == pytest.approx(1.5 * (plain[1] - plain[0]))
