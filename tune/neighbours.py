@@ -59,8 +59,6 @@ class Neighbours:
 
     Attributes:
         rates: The estimated failure rate of each, in (0, 1).
-        weight: How many seeds of its own the neighbours are worth to a trial: a rate's posterior is the beta
-            distribution of that mean whose parameters add up to `seen + weight`.
     """
 
     def __init__(
@@ -83,9 +81,20 @@ class Neighbours:
                 fit = _log_likelihood(self._failures, self._seeds, weight * prior, weight * (1 - prior))
                 if fit > best:
                     best, chosen = fit, (reach, prior, weight)
-        self._reach, prior, self.weight = chosen
-        rates: Values = (self._failures + self.weight * prior) / (self._seeds + self.weight)
+        self._reach, prior, self._weight = chosen
+        rates: Values = (self._failures + self._weight * prior) / (self._seeds + self._weight)
         self.rates = [float(rate) for rate in rates]
+
+    def bounds(self, confidence: float = 0.95) -> list[float]:
+        """Returns the upper end of the central interval of each one's failure rate, in (0, 1).
+
+        That of the beta posterior with the mean `rates`, whose parameters add up to the seeds seen and those that the
+        neighbours are worth.
+        """
+        from scipy.special import betaincinv  # takes a while to import, and not every command needs it
+
+        rates, seeds = np.asarray(self.rates), self._seeds + self._weight
+        return [float(one) for one in betaincinv(rates * seeds, (1 - rates) * seeds, 0.5 + confidence / 2)]
 
     def rates_of(
         self, settings: Sequence[Mapping[str, object]], failed: Sequence[int], seen: Sequence[int]
@@ -103,7 +112,7 @@ class Neighbours:
             distances = squared_distances(self._space, settings[rows], self._settings)
             prior = self._prior(np.exp(-distances / (2 * self._reach**2)))
             own = np.asarray(failed[rows], dtype=float), np.asarray(seen[rows], dtype=float)
-            rates += [float(rate) for rate in (own[0] + self.weight * prior) / (own[1] + self.weight)]
+            rates += [float(rate) for rate in (own[0] + self._weight * prior) / (own[1] + self._weight)]
         return rates
 
     def _prior(self, kernel: Values) -> Values:

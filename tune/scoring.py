@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_FLATTERED = 1.5
+_FLATTERED = 1.5  # times the prior spread: how much wider an interval is where the trial was chosen for its losses
 
 
 class ScoreRule(BaseModel):

@@ -145,10 +145,9 @@ class Suspicion:
     """What is known of failures that a trial's own seeds did not show, kept up as results come in.
 
     A trial is charged the estimated failure rate beyond the one seen, times the capped loss of a failed seed; see
-    `tune.neighbours`. Only
-    seeds that trained for at least half of the full epochs count as evidence: before, a slow starter fails as well.
-    Of more than a thousand trials with evidence the newest count. Nothing is charged while no such seed has failed, or
-    too few trials were seen for neighbours to mean anything.
+    `tune.neighbours`. Only seeds that trained for at least half of the full epochs count as evidence: before, a slow
+    starter fails as well. Of more than a thousand trials with evidence the newest count. Nothing is charged while no
+    such seed has failed, or too few trials were seen for neighbours to mean anything.
 
     How its state evolves: `follow(trial)` when a trial has a new result → `charges()`, `failure_bound()`. A trial's own
     result changes its charge, and where it is evidence everybody's.
@@ -169,7 +168,7 @@ class Suspicion:
         self._seen: dict[int, tuple[int, int]] = {}  # by trial with evidence: seeds that failed, seeds
         self._neighbours: Neighbours | None = None
         self._charges: dict[int, float] = {}
-        self._rates: dict[int, float] = {}  # by trial with evidence, as the neighbours tell
+        self._bounds: dict[int, float] = {}  # by trial with evidence, as the neighbours tell
         self._uncharged: dict[int, None] = {}  # in the order in which they came
         self._fitted = True
 
@@ -192,7 +191,7 @@ class Suspicion:
     def charges(self, trials: Iterable[int] | None = None) -> Mapping[int, float]:
         """Returns the charges by trial, at least those of some trials, all if not told; empty when there are none."""
         if not self._fitted:
-            self._fitted, self._charges, self._rates, self._uncharged = True, {}, {}, dict.fromkeys(self._trials)
+            self._fitted, self._charges, self._bounds, self._uncharged = True, {}, {}, dict.fromkeys(self._trials)
             self._neighbours = self._fit()
         if self._neighbours is not None:
             numbers = [one for one in (self._uncharged if trials is None else trials) if one in self._uncharged]
@@ -211,13 +210,7 @@ class Suspicion:
         self.charges(())
         if number not in self._seen:
             return 1.0
-        failed, seen = self._seen[number]
-        if self._neighbours is None or number not in self._rates:
-            return wilson_interval(failed, seen)[1]
-        from scipy.special import betaincinv  # takes a while to import, and not every command needs it
-
-        rate, count = self._rates[number], seen + self._neighbours.weight
-        return float(betaincinv(rate * count, (1 - rate) * count, 0.975))
+        return self._bounds[number] if number in self._bounds else wilson_interval(*self._seen[number])[1]
 
     def _fit(self) -> Neighbours | None:
         """Fits the evidence, and charges those that are part of it."""
@@ -228,7 +221,7 @@ class Suspicion:
             return None
         neighbours = Neighbours(self._study.space, *self._told(numbers))
         self._charge(numbers, neighbours.rates)
-        self._rates = dict(zip(numbers, neighbours.rates, strict=True))
+        self._bounds = dict(zip(numbers, neighbours.bounds(), strict=True))
         for number in numbers:
             self._uncharged.pop(number)
         return neighbours
