@@ -29,6 +29,7 @@ PATH=$here/../.venv/bin:$PATH
 unset RAY_ADDRESS RAY_AUTH_TOKEN RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER # of the shell from which it was submitted
 
 start_s=120                     # how long hosts may take to start Ray
+head_attempts=3                 # and how often the first may try
 shared=$PWD/.latent-tune-$job   # the working directory is one that every host sees
 # Ray's files lie on each host's own disk. A name that nobody can guess; short, because sockets lie below it.
 scratch=/tmp/lt-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
@@ -68,6 +69,7 @@ stop_ray() {
         kill -KILL "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
     done
+    ray=()
     rm -rf -- "$scratch"
 }
 
@@ -83,17 +85,21 @@ address_here() {
         awk '$1 ~ /^[0-9.]+$/ && $1 !~ /^127\./ && !found {print $1; found = 1}'
 }
 
+# Ray's start fails now and then on a host that is busy, which is no reason to wait in the queue again.
 start_head() {
-    local tries
-    shielded exec bash "$here/node.sh" head "$address" "$scratch" "$shared/token" "$cpus" &>"$shared/head.log" &
-    ray+=($!)
-    for ((tries = start_s * 5; tries > 0; tries--)); do
-        [ ! -s "$scratch/ray_current_cluster" ] || return 0
-        kill -0 "${ray[0]}" 2>/dev/null || break
-        sleep 0.2 || true
+    local attempt tries
+    for ((attempt = 1; attempt <= head_attempts && ${#asked} == 0; attempt++)); do
+        shielded exec bash "$here/node.sh" head "$address" "$scratch" "$shared/token" "$cpus" &>"$shared/head.log" &
+        ray=($!)
+        for ((tries = start_s * 5; tries > 0; tries--)); do
+            [ ! -s "$scratch/ray_current_cluster" ] || return 0
+            kill -0 "${ray[0]}" 2>/dev/null || break
+            sleep 0.2 || true
+        done
+        stop_ray
+        cat -- "$shared/head.log" >&2
+        say "Ray's head did not start on ${hosts[0]}, attempt $attempt of $head_attempts; what it said stands above" >&2
     done
-    cat -- "$shared/head.log" >&2
-    say "Ray's head did not start on ${hosts[0]} within $start_s s; what it said stands above" >&2
     leave 1
 }
 

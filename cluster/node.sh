@@ -14,6 +14,7 @@ role=$1 address=$2 folder=$3 token=$4 cpus=$5
 [ "$cpus" != - ] || cpus=$SLURM_CPUS_ON_NODE
 
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$token
+export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0 # the study has saved what it wants to, and a batch system kills in seconds
 unset RAY_ADDRESS RAY_AUTH_TOKEN # of the shell from which it was submitted
 
 # Any port will do, and other jobs on this host may hold the usual ones. The folder has a name that nobody can guess

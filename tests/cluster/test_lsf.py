@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.command import ROOT, Trained, ledger_of, poll, status, write_study
-from tests.fakes.batch import of_job, written_trainer
+from tests.fakes.batch import of_job, processes_of_job, written_trainer
 from tests.fakes.lsf import Lsf
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -85,6 +85,21 @@ def test_bkill_is_final(tmp_path: Path) -> None:
     now = status(tmp_path / "results" / "tiny")
     assert now["failures"] == {}
     assert ledger_of(tmp_path / "results" / "tiny").curves().num_rows == now["seed_epochs_spent"]
+
+
+def test_a_head_that_dies_as_it_starts_is_started_again(tmp_path: Path) -> None:
+    """One failed start of Ray costs half a minute, and not another wait in the queue."""
+    write_study(tmp_path, fixed={"sleep_s": 0.0})
+    with submitted(tmp_path, hosts=("host1",)) as job:
+        job.poll(lambda: processes_of_job(tmp_path, "gcs_server") != [], "Ray's first process")
+        for process in processes_of_job(tmp_path, "gcs_server"):
+            process.kill()
+        assert job.ended() == 0, job.said()
+        said = job.said()
+    assert "attempt 1 of 3" in said
+    assert "attempt 2 of 3" not in said
+    assert status(tmp_path / "results" / "tiny")["state"] == "finished"
+    assert of_job(tmp_path) == []
 
 
 @pytest.mark.parametrize(

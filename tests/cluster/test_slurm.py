@@ -112,7 +112,7 @@ def test_a_cancelled_job_leaves_nothing_behind(slurm: Slurm, tmp_path: Path) -> 
     slurm.said("scancel", job.number)
     assert job.ended()[0] == "CANCELLED"
     assert "queued again" not in job.said()
-    job.poll(lambda: of_job(tmp_path) == [], "the end of its processes")
+    slurm.poll(lambda: of_job(tmp_path) == [], "the end of its processes")
     (tmp_path / "fast").touch()
     again = Job(slurm, tmp_path, "--nodes=1")
     assert again.ended() == ("COMPLETED", "0:0"), again.said()

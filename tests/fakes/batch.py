@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
+
 SCRIPT = Path(__file__).parents[2] / "cluster"
 
 _TRAINER = '''
@@ -40,19 +42,21 @@ def program_path() -> str:
 
 
 def of_job(folder: Path) -> list[str]:
-    """What is left of the jobs that were submitted from a folder: files with tokens, and Ray's processes.
+    """What is left of the jobs that were submitted from a folder: files with tokens, and Ray's processes."""
+    files = [str(path) for path in folder.glob(".latent-tune-*")]
+    return files + [" ".join(process.info["cmdline"]) for process in processes_of_job(folder)]
 
-    Ray's processes are told by the token's file in their environment, which lies in that folder.
+
+def processes_of_job(folder: Path, name: str = "") -> list[psutil.Process]:
+    """Ray's processes that jobs submitted from a folder have started, those whose name begins so.
+
+    They are told by the token's file in their environment, which lies in that folder.
     """
-    left = [str(path) for path in folder.glob(".latent-tune-*")]
-    mark = os.fsencode(f"RAY_AUTH_TOKEN_PATH={folder}/.latent-tune-")
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                found = mark in (entry / "environ").read_bytes()
-                command = (entry / "cmdline").read_bytes()
-            except OSError:  # it ended while we looked
-                continue
-            if found and command:
-                left.append(os.fsdecode(command).replace("\0", " "))
-    return left
+    place = f"{folder}/.latent-tune-"
+    return [
+        process
+        for process in psutil.process_iter(["name", "cmdline", "environ"])
+        if str((process.info["environ"] or {}).get("RAY_AUTH_TOKEN_PATH")).startswith(place)
+        and process.info["cmdline"]  # a zombie has none
+        and process.info["name"].startswith(name)
+    ]

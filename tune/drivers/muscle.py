@@ -100,7 +100,11 @@ def drive(job: Job, driver: str, address: str | None, shared: Any, stop: StopReq
 
         drive_inline(job)
         return
+    from tune.drivers.ray_connection import watch_head
     from tune.drivers.ray_tune import drive as drive_ray
 
-    with stop.needing(watch_vital()):
+    # The head of a cluster may be started again, and Ray waits for it; but one who is to stop has nothing to wait for.
+    head_lives = watch_head() if address is not None else lambda: True
+    vital_live = watch_vital()
+    with stop.needing(lambda: vital_live() and (not stop() or head_lives())):
         drive_ray(job, address, shared)

@@ -4,6 +4,7 @@ Every actor imports this before it can begin, so nothing is imported here that o
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
     def setup(self, config: dict[str, Any], recording: SharedRecording | None = None) -> None:  # noqa: ARG002 - Ray's
         """Ray calls this once per actor; the recording becomes the node's shared copy."""
         assert recording is not None
+        # Ray's own handler raises SystemExit wherever Python happens to be, as if the trainer had: a batch system that
+        # ends every process of a job would be taken for a mistake in the trainer.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.environ.setdefault("PL_DISABLE_FORK", "1")  # as Tune would, see `_in_processes_that_wait` in ray_tune
         self._recording = recording.here()
         self._told_place = False

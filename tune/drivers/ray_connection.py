@@ -1,7 +1,7 @@
 """The connection to a Ray cluster, or a Ray of our own for as long as one study runs."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,25 @@ def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
             ray.shutdown()
 
 
+def watch_head() -> Callable[[], bool]:
+    """Returns what says whether the head of the cluster that is connected may still be there, or come back.
+
+    It is gone where its machine answers that nobody listens; a machine that does not answer may be cut off for a while.
+    """
+    host, port = _host_and_port(ray.get_runtime_context().gcs_address)
+
+    def may_live() -> bool:
+        try:
+            _knock(host, port)
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    return may_live
+
+
 def _connect(address: str | None, trainer: str) -> None:
     if (address or "").startswith(_CLIENT):
         raise UserMistake(
@@ -71,12 +90,21 @@ def _connect(address: str | None, trainer: str) -> None:
 
 def _refuse_silence(address: str | None) -> None:
     """Ray waits for minutes where nobody listens; a look at the port takes seconds."""
-    host, colon, port = (address or "").rpartition(":")
-    if not (colon and port.isdigit()):
+    host, port = _host_and_port(address or "")
+    if not (host and port.isdigit()):
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        _knock(host, port)
     except (OSError, OverflowError) as error:
         raise UserMistake(
             f"--address: nobody answers at {address}: {error}; give the address that `ray start --head` printed"
         ) from None
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), port
+
+
+def _knock(host: str, port: str) -> None:
+    socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()

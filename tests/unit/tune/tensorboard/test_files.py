@@ -15,7 +15,6 @@ from tests.fakes.boards import (
     RACE,
     ends_of,
     files_of,
-    finished,
     plugin_of,
     points_of,
     runs_of,
@@ -58,12 +57,6 @@ board, player = TensorBoard(ledger), Player(ledger, clock)
 player.play(after_each=board.refresh)
 """
 """Works on a study and dies in the middle of a write to TensorBoard's files."""
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study in which one trial died, in TensorBoard."""
-    return finished(tmp_path_factory.mktemp("board") / "batch-norm")
 
 
 @pytest.mark.parametrize("changes", [{}, RACE], ids=["ladder of epochs", "ladder of seeds and race"])

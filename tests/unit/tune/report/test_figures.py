@@ -22,18 +22,6 @@ from tune.report.results import gather
 from tune.space import Choice, IntRange, LogUniform, Uniform
 
 
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study in which one trial died and another one is lucky."""
-    return played(tmp_path_factory.mktemp("report") / "batch-norm", deaths={5: "ValueError: a | b"})
-
-
-@pytest.fixture(scope="module")
-def report(ledger: Ledger) -> Report:
-    """Its report."""
-    return report_of(ledger)
-
-
 def test_every_figure_is_there(report: Report) -> None:
     """Ten figures were asked for: those that the study cannot fill are named, with the reason."""
     assert [figure.key for figure in report.figures] == [key for key in FIGURES if key != "speed"]

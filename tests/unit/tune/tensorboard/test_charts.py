@@ -8,25 +8,13 @@ from typing import Any
 import pytest
 from tensorboard.plugins.custom_scalar import layout_pb2
 
-from tests.fakes.boards import finished, points_of, runs_of, scalars_of, texts_of, with_a_race
+from tests.fakes.boards import points_of, runs_of, scalars_of, texts_of
 from tests.fakes.ledgers import Clock, Player, latent_study, played
 from tune.callbacks.root_run import CHARTS_TAG, INCUMBENT_TAG, STUDY_TAG
 from tune.callbacks.tensorboard import TensorBoard
 from tune.ledger import Ledger
 from tune.report.results import gather
 from tune.study import dump_study
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study in which one trial died, in TensorBoard."""
-    return finished(tmp_path_factory.mktemp("board") / "batch-norm")
-
-
-@pytest.fixture(scope="module")
-def raced(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study with a race, in TensorBoard."""
-    return with_a_race(tmp_path_factory.mktemp("raced") / "s")
 
 
 def test_bands_are_of_the_seeds_of_the_latest_result(raced: Ledger) -> None:

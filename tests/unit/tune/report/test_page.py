@@ -18,12 +18,6 @@ from tune.report.results import gather, leaderboard
 from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform
 
 
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study in which one trial died."""
-    return played(tmp_path_factory.mktemp("page") / "batch-norm", deaths={5: "ValueError: a | b"})
-
-
 def test_report_begins_with_the_answer(ledger: Ledger) -> None:
     """The first paragraph names the setting, the expected loss with its spread, and the failure rate."""
     best = gather(ledger).best

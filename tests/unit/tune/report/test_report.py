@@ -33,18 +33,6 @@ from tune.work import _report
 HOSTILE = ["<script>hacked=1</script>", "</script><img src=x onerror=hacked=1>", "$\\frac{1}$", "[a](javascript:b)|`c`"]
 
 
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study in which one trial died and another one is lucky."""
-    return played(tmp_path_factory.mktemp("report") / "batch-norm", deaths={5: "ValueError: a | b"})
-
-
-@pytest.fixture(scope="module")
-def report(ledger: Ledger) -> Report:
-    """Its report."""
-    return report_of(ledger)
-
-
 def test_the_report_of_the_stored_ledger(tmp_path: Path) -> None:
     """It is what was reviewed, to the letter; `python -m tests.fakes.golden` writes it anew."""
     assert golden_report() == REPORT.read_text(encoding="utf-8")

@@ -6,24 +6,12 @@ from pathlib import Path
 import pytest
 from tensorboard.plugins.hparams import api_pb2, metadata
 
-from tests.fakes.boards import RACE, ends_of, finished, plugin_of, points_of, runs_of, scalars_of, start_of, with_a_race
+from tests.fakes.boards import RACE, ends_of, plugin_of, points_of, runs_of, scalars_of, start_of
 from tests.fakes.ledgers import Clock, Player, latent_study, played
 from tune.callbacks.tensorboard import TensorBoard, tag_of
 from tune.ledger import Ledger, Reached
 from tune.report.results import gather, leaderboard
 from tune.standings import unseen_failures
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study in which one trial died, in TensorBoard."""
-    return finished(tmp_path_factory.mktemp("board") / "batch-norm")
-
-
-@pytest.fixture(scope="module")
-def raced(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """A finished study with a race, in TensorBoard."""
-    return with_a_race(tmp_path_factory.mktemp("raced") / "s")
 
 
 def test_more_seeds_after_as_many_epochs_are_a_step_further(raced: Ledger) -> None:

@@ -1,0 +1,20 @@
+"""A study and its report, made once per module."""
+
+import pytest
+
+from tests.fakes.ledgers import played
+from tune.ledger import Ledger
+from tune.report.model import Report
+from tune.report.page import report_of
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """A finished study in which one trial died and another one is lucky."""
+    return played(tmp_path_factory.mktemp("report") / "batch-norm", deaths={5: "ValueError: a | b"})
+
+
+@pytest.fixture(scope="module")
+def report(ledger: Ledger) -> Report:
+    """Its report."""
+    return report_of(ledger)
