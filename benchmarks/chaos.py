@@ -27,7 +27,8 @@ from typing import Any
 import yaml
 
 from benchmarks.faults import shim
-from benchmarks.faults.storm import FAULTS, ROOT, Hung, Storm, study
+from benchmarks.faults.kinds import FAULTS
+from benchmarks.faults.storm import ROOT, Hung, Storm, study
 from benchmarks.record import record
 from tune.ledger import Ledger
 
@@ -89,7 +90,7 @@ def weathered(cwd: Path, options: argparse.Namespace) -> tuple[Storm, list[str]]
             deck = draw.sample(options.kinds, len(options.kinds))
         kind = deck.pop()
         try:
-            goes_on = storm.strike(kind)
+            goes_on = storm.strike(FAULTS[kind])
         except Hung as error:
             hung.append(f"{kind}: {str(error)[-500:]}")
             if storm.alive and storm.process is not None:

@@ -19,12 +19,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks.faults import shim
-
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 120.0
-_RAYLET = "raylet"
-_ACTOR = ("ray::UnitTrainable", "ray::ResourceTrainable")  # between two calls, and in one
 
 
 class Hung(Exception):  # noqa: N818 - says what happened
@@ -48,6 +44,23 @@ class Strike:
     trained: int
     seconds: float
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault.
+
+    Attributes:
+        name: What it is called.
+        hit: Strikes the study while it trains.
+        arm: Returns the environment with which the study is started, where the fault comes from inside.
+        after: What is done while nobody works on the study; None: nothing.
+    """
+
+    name: str
+    hit: "Callable[[Storm], None]"
+    arm: "Callable[[Storm], Mapping[str, str]]" = lambda _: {}
+    after: "Callable[[Storm], None] | None" = None
 
 
 @dataclass
@@ -154,10 +167,9 @@ class Storm:
         """What the latest process printed."""
         return (self.cwd / "output.txt").read_text(errors="replace")
 
-    def strike(self, name: str) -> bool:
+    def strike(self, fault: Fault) -> bool:
         """Has one fault strike; says whether the study still has something to do."""
-        arm, hit = FAULTS[name]
-        extra = arm(self)
+        extra = fault.arm(self)
         if extra and self.alive:
             self.stop()
         if not self.alive:
@@ -170,7 +182,7 @@ class Storm:
             return False
         trained, began = self.trained(), time.monotonic()
         if self.alive:
-            hit(self)
+            fault.hit(self)
         if self.alive:
             self.until_trains()
         ended = None
@@ -179,10 +191,10 @@ class Storm:
             self.bury(family)
             ended = self.process.returncode
         note = self.said().strip().splitlines()[-1:] if ended is not None and ended >= 0 else []
-        for after in AFTER.get(name, ()):
-            if not self.alive:
-                after(self)
-        self.strikes.append(Strike(name, ended, trained, round(time.monotonic() - began, 1), " ".join(note)[:200]))
+        if fault.after is not None and not self.alive:
+            fault.after(self)
+        seconds = round(time.monotonic() - began, 1)
+        self.strikes.append(Strike(fault.name, ended, trained, seconds, " ".join(note)[:200]))
         return ended != 0
 
     def stop(self) -> None:
@@ -211,150 +223,6 @@ class Storm:
             if code == 0:
                 return
         raise Hung(f"exit code {code}: {self.said()}")
-
-
-def _nothing(storm: Storm) -> Mapping[str, str]:  # noqa: ARG001 - the signature of what arms a fault
-    return {}
-
-
-def _kill_driver(storm: Storm) -> None:
-    assert storm.process is not None
-    family = storm.family()
-    storm.process.kill()
-    storm.bury(family)
-
-
-def _kill_everything(storm: Storm) -> None:
-    assert storm.process is not None
-    family = storm.family()
-    storm.process.kill()
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    storm.bury(family)
-
-
-def _kill_actor(storm: Storm) -> None:
-    with suppress(psutil.NoSuchProcess):
-        storm.find(_ACTOR).kill()
-
-
-def _kill_raylet(storm: Storm) -> None:
-    """Without its raylet a Ray of one machine is over; the driver must notice and leave."""
-    storm.find(_RAYLET).kill()
-    storm.until(lambda: False)
-
-
-def _pause_actor(storm: Storm) -> None:
-    """Stops the actor for good; whoever waits for it must notice."""
-    with suppress(psutil.NoSuchProcess):
-        storm.find(_ACTOR).suspend()
-
-
-def _signal(number: int) -> Callable[[Storm], None]:
-    def hit(storm: Storm) -> None:
-        assert storm.process is not None
-        storm.process.send_signal(number)
-        storm.until(lambda: False)
-
-    return hit
-
-
-def _armed_kill(storm: Storm) -> Mapping[str, str]:
-    if storm.preload is None:
-        return {}
-    mark = storm.cwd / f"mark-{len(storm.strikes)}"
-    action = storm.draw.choice(("kill-before", "kill-half", "kill-after"))
-    return shim.dying(storm.preload, storm.folder, mark, action, storm.draw.randint(1, 120))
-
-
-def _await_mark(storm: Storm) -> None:
-    mark = storm.cwd / f"mark-{len(storm.strikes)}"
-    storm.until(mark.exists)
-
-
-def _armed_full(storm: Storm) -> Mapping[str, str]:
-    if storm.preload is None:
-        return {}
-    return shim.full(storm.preload, storm.folder, storm.cwd / "room", 1)
-
-
-def _fill(storm: Storm) -> None:
-    (storm.cwd / "room").touch()
-    storm.until(lambda: False)
-
-
-def _empty(storm: Storm) -> None:
-    (storm.cwd / "room").unlink(missing_ok=True)
-
-
-def _armed_clock(storm: Storm) -> Mapping[str, str]:
-    if storm.preload is None:
-        return {}
-    offset = storm.draw.choice((-86400.0, 86400.0, -3600.0, 3600.0))
-    return shim.jumping(storm.preload, storm.draw.uniform(2, 6), offset, "tune.cli")
-
-
-def _wait_and_kill(storm: Storm) -> None:
-    time.sleep(3)
-    if storm.alive:
-        _kill_driver(storm)
-
-
-def _damage(pattern: str, harm: Callable[[Path, Random], None]) -> Callable[[Storm], None]:
-    def after(storm: Storm) -> None:
-        found = sorted(storm.folder.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
-        if found and found[-1].stat().st_size:
-            harm(found[-1], storm.draw)
-
-    return after
-
-
-def _truncate(path: Path, draw: Random) -> None:
-    with path.open("r+b") as file:
-        file.truncate(draw.randrange(path.stat().st_size))
-
-
-def _flip(path: Path, draw: Random) -> None:
-    with path.open("r+b") as file:
-        file.seek(draw.randrange(path.stat().st_size))
-        byte = file.read(1)[0]
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte ^ (1 << draw.randrange(8))]))
-
-
-Arm = Callable[[Storm], Mapping[str, str]]
-Hit = Callable[[Storm], None]
-
-FAULTS: dict[str, tuple[Arm, Hit]] = {
-    "driver killed": (_nothing, _kill_driver),
-    "actor killed": (_nothing, _kill_actor),
-    "raylet killed": (_nothing, _kill_raylet),
-    "everything killed at once": (_nothing, _kill_everything),
-    "killed inside a write": (_armed_kill, _await_mark),
-    "actor stopped": (_nothing, _pause_actor),
-    "SIGTERM": (_nothing, _signal(signal.SIGTERM)),
-    "disk full": (_armed_full, _fill),
-    "clock jumps": (_armed_clock, _wait_and_kill),
-    "checkpoint truncated": (_nothing, _kill_driver),
-    "checkpoint, a bit flipped": (_nothing, _kill_driver),
-    "curve truncated": (_nothing, _kill_driver),
-    "curve, a bit flipped": (_nothing, _kill_driver),
-    "journal truncated": (_nothing, _kill_driver),
-    "journal, a bit flipped": (_nothing, _kill_driver),
-}
-"""By name: what the process is started with, and what strikes it."""
-
-AFTER: dict[str, tuple[Hit, ...]] = {
-    "disk full": (_empty,),
-    "checkpoint truncated": (_damage("checkpoints/*/*.pt", _truncate),),
-    "checkpoint, a bit flipped": (_damage("checkpoints/*/*.pt", _flip),),
-    "curve truncated": (_damage("curves/*.*", _truncate),),
-    "curve, a bit flipped": (_damage("curves/*.*", _flip),),
-    "journal truncated": (_damage("study.db-wal", _truncate),),
-    "journal, a bit flipped": (_damage("study.db-wal", _flip),),
-}
-"""What is done while nobody works on the study."""
 
 
 def study(trials: int, sleep_s: float, **changes: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import yaml
 
 from benchmarks.chaos import ZERO, undisturbed, verdict
 from benchmarks.faults import shim
+from benchmarks.faults.kinds import FAULTS
 from benchmarks.faults.storm import Storm, study
 
 
@@ -31,7 +32,7 @@ def weathered(cwd: Path, driver: str, library: Path, kinds: list[str], seed: int
     (cwd / "study.yaml").write_text(yaml.safe_dump(study(16, 0.1), sort_keys=False))
     storm = Storm(cwd, "storm", library, Random(seed), driver)  # noqa: S311
     for kind in kinds:
-        assert storm.strike(kind), f"the study was over before: {kind}"
+        assert storm.strike(FAULTS[kind]), f"the study was over before: {kind}"
     storm.finish()
     return storm
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.peers import PEERS, Play, Setting, answers
+from benchmarks.competitors import PEERS
+from benchmarks.peers import Play, Setting, answers
 from benchmarks.record import mean_and_error
-from benchmarks.search import Outcome, compare, play_ours, plays, settings, summary
+from benchmarks.search import play_ours, plays, settings
+from benchmarks.search_results import Outcome, compare, summary
 from benchmarks.tabular import EPOCHS, SEEDS, Analytic, Table, TabularTrainer, load, truth_of
 
 BASELINE = {"validation_loss": 2.0, "test_loss": 4.0}
