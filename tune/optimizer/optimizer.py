@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection
 from math import inf, isfinite
 from statistics import fmean
 
-from tune.errors import StudyStopped
 from tune.failures import Attempt, FailureClass, Retry, retry
 from tune.ledger import Ledger, Trial
 from tune.optimizer.board import Board
+from tune.optimizer.doom import looks_doomed, stop_if_doomed
 from tune.optimizer.retention import Retention
 from tune.optimizer.spending import Spending
 from tune.optimizer.suggest import needs_results, suggest
@@ -16,7 +16,6 @@ from tune.race import Finalist, next_finalist
 from tune.rungs import Step, cost, next_step, ordinal
 from tune.scoring import early_loss, has_failed, restlessness, score
 
-_DOOMED_AFTER = 3
 _EXPLORED = 0.5  # of the time there is
 _UNSEEN = 0.1  # of the planned trials, rounded up: so many new ones may be in training at once
 
@@ -54,7 +53,7 @@ class Optimizer:
             StudyStopped: If the first trials all died of one cause.
         """
         self._retention.collect()
-        self._stop_if_doomed()
+        stop_if_doomed(self.ledger.trials)
         if any(self._plan(self.ledger.trials[number]).alone for number in self._in_flight):
             return None
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
@@ -156,7 +155,7 @@ class Optimizer:
         return retry(trial.attempts, self.study.resources.retries)
 
     def _reach(self, trial: Trial) -> None:
-        rule, rung, baseline = self.study.score, trial.rung, self._baseline
+        rung, rule, baseline = trial.rung, self.study.score, self._baseline
         epochs = self.study.rungs[rung].epochs
         losses = self.ledger.losses(trial.number, rung)
         curves = {seed: self.ledger.curve(trial.number, seed)[:epochs] for seed in losses}
@@ -236,7 +235,8 @@ class Optimizer:
     def _new(self) -> Trial | None:
         if len(self.ledger.trials) >= self.study.trials or not self._spending.affordable(cost(self.study.rungs[0])):
             return None
-        if self._looks_doomed() or self._results_due():
+        doomed = not self._board.any_result and looks_doomed(self.ledger.trials, self.study.resources.retries)
+        if doomed or self._results_due():
             return None
         suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._board.evidence)
         if suggestion is None:
@@ -316,24 +316,3 @@ class Optimizer:
                 if trial.paused and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, f"{self._standing(trial)}, and budget is left")
         return None
-
-    def _stop_if_doomed(self) -> None:
-        first = self.ledger.trials[:_DOOMED_AFTER]
-        if len(first) == _DOOMED_AFTER and all(trial.ended == "failed" for trial in first):
-            last = [trial.attempts[-1] for trial in first]
-            if len({attempt.same for attempt in last}) == 1 and last[0].kind != "lost":
-                log = f" (log: {last[0].log})" if last[0].log else ""
-                raise StudyStopped(f"the first {_DOOMED_AFTER} trials all died of one cause: {last[0].cause}{log}")
-
-    def _looks_doomed(self) -> bool:
-        """Says whether to wait for the first trials before more are started.
-
-        Those that die end before those that train, so the first to end say nothing about the first: one of these may
-        sit on a slow slot. Until it is heard of, more trials would most likely die as well.
-        """
-        if self._board.any_result:
-            return False
-        hopeless = [trial for trial in self.ledger.trials if trial.ended == "failed" or self._plan(trial).alone]
-        causes = [trial.attempts[-1].same for trial in hopeless]
-        waited_for = any(trial.ended is None for trial in self.ledger.trials[:_DOOMED_AFTER])
-        return waited_for and len(causes) >= _DOOMED_AFTER and len(set(causes)) == 1 and causes[0][0] != "lost"
