@@ -173,6 +173,25 @@ def early_loss(curve: Sequence[float], last: int = 3) -> float:
     return fmean((curve[-1], best)) if isfinite(curve[-1]) else curve[-1]
 
 
+def late_loss(curve: Sequence[float], baseline: float, last: int = 5) -> float:
+    """Returns the loss by which a run is judged that had its full epochs while its trial has not had all its seeds.
+
+    The mean over its last few epochs: the last one alone says too much of that epoch where one seed must do. An epoch
+    at the baseline or above it counts as one at the baseline, so that it makes no failure of a run that ended below; a
+    run that ended there has failed and keeps its last loss. docs/search.md has what that is worth.
+
+    Args:
+        curve: The scored metric by epoch, all of them.
+        baseline: The constant model's loss; inf when the trainer has none, and then epochs that are not finite are left
+            out.
+        last: How many epochs at the end enter.
+    """
+    if has_failed(curve[-1], baseline):
+        return curve[-1]
+    late = [min(loss, baseline) if isfinite(loss) else baseline for loss in curve[-last:]]
+    return fmean(loss for loss in late if isfinite(loss))
+
+
 def loss_interval(
     losses: Sequence[float], baseline: float, rule: ScoreRule, confidence: float = 0.95
 ) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """What to run next, what to stop: every decision is a function of the ledger and the study."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from math import inf, isfinite
 from statistics import fmean
 
@@ -14,7 +14,7 @@ from tune.optimizer.suggest import needs_results, suggest
 from tune.optimizer.work import Work
 from tune.race import Finalist, next_finalist
 from tune.rungs import Step, cost, next_step, ordinal
-from tune.scoring import early_loss, has_failed, restlessness, score
+from tune.scoring import early_loss, has_failed, late_loss, restlessness, score
 
 _EXPLORED = 0.5  # of the time there is
 _UNSEEN = 0.1  # of the planned trials, rounded up: so many new ones may be in training at once
@@ -159,10 +159,11 @@ class Optimizer:
         epochs = self.study.rungs[rung].epochs
         losses = self.ledger.losses(trial.number, rung)
         curves = {seed: self.ledger.curve(trial.number, seed)[:epochs] for seed in losses}
-        early = epochs < self.study.top.epochs
-        judged = [early_loss(curves[seed]) if early and isfinite(loss) else loss for seed, loss in losses.items()]
-        value = score(judged, baseline, rule, fmean(map(restlessness, curves.values())))
         confirmed = rung == len(self.study.rungs) - 1
+        judged = (
+            list(losses.values()) if confirmed else [self._provisional(losses[seed], curves[seed]) for seed in losses]
+        )
+        value = score(judged, baseline, rule, fmean(map(restlessness, curves.values())))
         failed = sum(has_failed(loss, baseline) for loss in losses.values())
         detail = {
             "score": value if isfinite(value) else None,
@@ -173,6 +174,12 @@ class Optimizer:
         raced = f" on {len(losses)} seeds" if trial.seeds else ""
         spread = f", {failed} of {len(losses)} seeds failed" if failed else ""
         self.ledger.decide("reach", trial.number, rung, f"{verb}{raced} with score {value:.6g}{spread}", detail)
+
+    def _provisional(self, loss: float, curve: Sequence[float]) -> float:
+        """Returns the loss by which a run is judged while its trial may climb; a lost one has only its own."""
+        if not isfinite(loss):
+            return loss
+        return late_loss(curve, self._baseline) if len(curve) == self.study.top.epochs else early_loss(curve)
 
     @property
     def _baseline(self) -> float:

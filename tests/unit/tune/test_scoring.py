@@ -14,6 +14,7 @@ from tune.scoring import (
     counted_loss,
     early_loss,
     has_failed,
+    late_loss,
     loss_interval,
     reported_interval,
     restlessness,
@@ -165,6 +166,17 @@ def test_an_early_loss_is_between_the_last_and_the_best_of_late() -> None:
     assert early_loss([0.5, nan, 0.7]) == pytest.approx(0.6)
     assert early_loss([0.5, 0.4, inf]) == inf
     assert isnan(early_loss([0.5, 0.4, nan]))
+
+
+def test_a_late_loss_is_the_mean_of_the_last_epochs() -> None:
+    """A jump makes a run that ended well neither a failure nor invisible; one that ended badly has failed."""
+    assert late_loss([9.0, 0.5, 0.4, 0.3, 0.2, 0.1], 1.0) == pytest.approx(0.3)
+    assert late_loss([0.5, 7.0, 0.3], 1.0) == pytest.approx(0.6)
+    assert late_loss([0.5, nan, 0.3], 1.0) == pytest.approx(0.6)
+    assert late_loss([0.5, nan, 0.3], inf) == pytest.approx(0.4)
+    assert late_loss([0.1, 0.1, 1.5], 1.0) == 1.5
+    assert late_loss([0.1, inf], inf) == inf
+    assert late_loss([0.4], 1.0) == 0.4
 
 
 def test_only_rises_are_unrest() -> None:
