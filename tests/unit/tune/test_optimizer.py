@@ -1,15 +1,18 @@
 """The optimizer: what it hands out next, what it promotes, when it ends."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.bench import Bench, bench
+from tests.fakes.ledgers import BASELINE, latent_study, played
 from tune.errors import StudyStopped
 from tune.failures import MOST_LOST
-from tune.scoring import wilson_interval
+from tune.scoring import score, wilson_interval
 from tune.standings import standings, unseen_failures
 
 
@@ -187,6 +190,27 @@ def test_a_slow_starter_is_compared_with_its_kind(tmp_path: Path) -> None:
         (False, "promoted to rung 1: 1st of 8 at rung 0"),
         (False, "promoted to rung 1: 2nd of 8 at rung 0"),
     ]
+
+
+def test_one_lucky_epoch_earns_no_more_seeds(tmp_path: Path) -> None:
+    """With all its epochs on one seed a trial climbs for its last five of them, and is confirmed by its last alone."""
+    study = latent_study(
+        space={"batch_size": {"choice": [16, 64, 256]}},
+        search={"method": "grid", "reduction_factor": 3},
+        rungs=[{"epochs": 8, "seeds": 1}, {"epochs": 8, "seeds": 3}],
+    )
+
+    def loss(parameters: Mapping[str, Any], _: int, epoch: int) -> float:
+        lucky = parameters["batch_size"] == 64 and epoch == 8
+        return 0.015 if lucky else {16: 0.02, 64: 0.022, 256: 0.024}[parameters["batch_size"]]
+
+    ledger = played(tmp_path / "s", study, loss=loss)
+    promoted = [ledger.trials[one.trial or 0] for one in ledger.decisions if one.kind == "promote"]
+    assert promoted[0].parameters == {"batch_size": 16}
+    scores = {trial.parameters["batch_size"]: trial.reached[0].score for trial in ledger.trials}
+    assert sorted(scores, key=lambda size: scores[size]) == [16, 64, 256]
+    assert promoted[0].last is not None
+    assert promoted[0].last.score == pytest.approx(score([0.02] * 5, BASELINE, study.score))
 
 
 def test_halving_that_stops_never_looks_back(tmp_path: Path) -> None:
