@@ -5,18 +5,16 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from math import inf, nan
 from pathlib import Path
 
 import pytest
 from rich.console import Console, ConsoleDimensions
 
-from tests.fakes.ledgers import BASELINE, Clock, Player, latent_study
-from tune.callbacks.forecast import Pace, remaining_seconds, remaining_seed_epochs
+from tests.fakes.ledgers import Clock, Player, latent_study
+from tune.callbacks.forecast import remaining_seed_epochs
 from tune.callbacks.progress import Progress
 from tune.callbacks.screen import _gpus
 from tune.callbacks.slots import Load, Loads
-from tune.callbacks.strip import Scale, ruler, strip
 from tune.callbacks.tally import Tally
 from tune.ledger import Ledger
 from tune.ledger.driving import Driving, NodeState
@@ -147,107 +145,6 @@ def test_calls_that_follow_too_soon_do_nothing(tmp_path: Path) -> None:
     screen.progress.refresh()
     assert screen.progress._shown is not taken
     screen.progress.stop()
-
-
-@pytest.mark.parametrize(
-    ("losses", "baseline", "ends", "picture"),
-    [
-        # the scale has a margin of 8 % at both sides
-        ([2.0, 3.0], 4.0, "1.84 to 4.16", "──o──────────o──────────|──"),
-        ([2.0, 2.0, 3.0], 4.0, "1.84 to 4.16", "──2──────────o──────────|──"),
-        ([2.0, 4.0], 4.0, "1.84 to 4.16", "──o─────────────────────x──"),
-        ([2.0, 99.0], 4.0, "1.84 to 4.16", "──o─────────────────────|─x"),
-        ([2.0, nan], 4.0, "1.84 to 4.16", "──o─────────────────────|─x"),
-        ([1.0, 2.0], inf, "0.92 to 2.08", "──o─────────────────────o──"),
-        ([nan, inf], inf, "0 to 1", "──────────────────────────x"),
-        # by ratios where the end is 2.5 times the beginning or more
-        ([1.0, 10.0], 100.0, "0.692 to 145 by ratios", "──o──────────o──────────|──"),
-    ],
-)
-def test_strip_draws_each_seed(losses: list[float], baseline: float, ends: str, picture: str) -> None:
-    """Marks stand at their loss, several in one place as a figure, failed seeds as crosses, the baseline as a bar."""
-    scale = Scale.of([losses], baseline)
-    drawn = strip(losses, baseline, scale, len(picture), ascii_only=True).plain
-    assert f"{scale.low:.3g} to {scale.high:.3g}{' by ratios' * scale.logarithmic}" == ends
-    assert drawn.replace("-", "─") == picture
-
-
-def test_strips_share_their_scale() -> None:
-    """The same loss stands in the same column of every row, and the heading has the ends of the scale."""
-    rows = [[0.02, 0.03], [0.03, 0.031, 0.9], [0.03]]
-    scale = Scale.of(rows, BASELINE)
-    drawn = [strip(losses, BASELINE, scale, 50, ascii_only=True).plain for losses in rows]
-    at = scale.place(0.03, 50)
-    assert [one[at] for one in drawn] == ["o", "o", "o"]
-    assert {one.index("|") for one in drawn} == {scale.place(BASELINE, 50)}
-    heading = ruler(scale, "validation_loss", 50).plain
-    assert len(heading) == 50
-    assert re.fullmatch(r"0\.0188 +validation_loss +0\.0367", heading)
-
-
-def test_failed_seeds_are_red() -> None:
-    """Colour says it too, where there is colour."""
-    drawn = strip([0.02, 0.5], BASELINE, Scale.of([[0.02]], BASELINE), 40)
-    (span,) = [span for span in drawn.spans if "red" in str(span.style)]
-    assert drawn.plain[span.start : span.end] == "×"
-
-
-def test_remaining_work_is_what_the_ladder_asks_for(tmp_path: Path) -> None:
-    """18 trials, every second climbs: 18 x 4 + 9 x (12 - 4) + 4 x (40 - 12) seed-epochs; at the end nothing is left."""
-    clock = Clock()
-    ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
-    assert remaining_seed_epochs(Tally(ledger)) == 18 * 4 + 9 * 8 + 4 * 28
-    player = Player(ledger, clock)
-    player.play(units=1)
-    assert remaining_seed_epochs(Tally(ledger)) == 17 * 4 + 9 * 8 + 4 * 28
-    player.play(units=17)  # nine with batch norm and nine without have started, of each of which four climb
-    assert remaining_seed_epochs(Tally(ledger)) == 8 * 8 + 4 * 28
-    player.play()
-    assert remaining_seed_epochs(Tally(ledger)) == 0
-
-
-def test_budgets_cap_what_remains(tmp_path: Path) -> None:
-    """Neither more seed-epochs nor more time than the study may still spend."""
-    study = latent_study(budget={"seed_epochs": 50, "wall_clock": 20})
-    ledger = Ledger.open(study, tmp_path / "s", clock=Clock())
-    assert remaining_seed_epochs(Tally(ledger)) == 50
-    assert remaining_seconds(ledger, 50, rate=10.0) == 5.0
-    assert remaining_seconds(ledger, 50, rate=1.0) == 20.0
-    assert remaining_seconds(ledger, 50, rate=None) is None
-
-
-def test_gpu_hours_cap_what_remains_at_what_a_seed_epoch_took(tmp_path: Path) -> None:
-    """One seed-epoch took 10 GPU-seconds, so 100 are enough for nine more; before any was trained nothing is known."""
-    study = latent_study(budget={"gpu_hours": 100 / 3600}, resources={"gpus_per_trial": 1})
-    ledger = Ledger.open(study, tmp_path / "s", clock=Clock())
-    whole = remaining_seed_epochs(Tally(ledger))
-    assert Player(ledger, Clock()).optimizer.next_work() is not None
-    ledger.record(0, (1,), 1, {"validation_loss": [0.03]}, held_s=10.0)
-    assert (whole, remaining_seed_epochs(Tally(ledger))) == (18 * 4 + 9 * 8 + 4 * 28, 9)
-
-
-def test_pace_is_that_of_the_last_minute() -> None:
-    """A slow beginning is forgotten."""
-    pace = Pace()
-    assert pace.rate() is None
-    pace.add(0.0, 0)
-    pace.add(100.0, 10)
-    assert pace.rate() == 0.1
-    for second in range(101, 200):
-        pace.add(float(second), 10 + (second - 100) * 2)
-    assert pace.rate() == 2.0
-
-
-def test_spread_of_the_pace_is_that_of_its_stretches() -> None:
-    """Stretches of five seconds at one, two, three and four seed-epochs a second: half of them lie in 1.75 to 3.25."""
-    pace, spent = Pace(), 0
-    pace.add(0.0, 0)
-    for second in range(1, 21):
-        assert pace.spread() is None
-        spent += 1 + (second - 1) // 5
-        pace.add(float(second), spent)
-    assert pace.spread() == (1.75, 3.25)
-    assert pace.rate() == 2.5
 
 
 def test_time_left_is_a_range_where_the_pace_varies(tmp_path: Path) -> None:
