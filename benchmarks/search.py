@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=40)
     parser.add_argument("--first", type=int, default=FRESH, help="the first of them; to choose a default, take others")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--append", action="store_true", help="keep the rows of competitors that are not played now")
+    parser.add_argument("--append", action="store_true", help="keep the rows of what is not played now")
     parser.add_argument("--set", action="append", default=[], dest="changes", help="of ours, as for run; implies --dry")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     parser.add_argument("--markdown", action="store_true", help="play nothing; print the results that are kept")

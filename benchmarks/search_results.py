@@ -99,12 +99,12 @@ def markdown(tables: Sequence[str], budgets: Sequence[int]) -> Iterator[str]:
 def write(table: str, outcomes: list[Outcome], *, append: bool) -> list[dict[str, Any]]:
     """Writes the table's results beside those that are kept, draws them, and returns all rows."""
     path = RESULTS / f"search-{table}.json"
-    played = {outcome.competitor for outcome in outcomes}
+    played = {(outcome.competitor, outcome.budget) for outcome in outcomes}
     old = json.loads(path.read_text(encoding="utf-8"))["rows"] if append and path.exists() else []
     now = {"date": datetime.now(UTC).date().isoformat()}
     order = {name: place for place, name in enumerate(LABELS)}
     fresh = [{**row, **now} for row in summary(outcomes)]
-    rows = [row for row in old if row["competitor"] not in played] + fresh
+    rows = [row for row in old if (row["competitor"], row["budget"]) not in played] + fresh
     rows.sort(key=lambda row: (order[row["competitor"]], row["budget"]))
     what = "regret in baselines and probability of failing on at least one of ten seeds, by seed-epochs spent"
     record(path.stem, what, "python -m benchmarks.search", rows, table=table)
