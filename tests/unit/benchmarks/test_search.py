@@ -11,7 +11,7 @@ from benchmarks.competitors import PEERS
 from benchmarks.peers import Play, Setting, answers
 from benchmarks.record import mean_and_error
 from benchmarks.search import play_ours, plays, settings
-from benchmarks.search_results import Outcome, compare, summary
+from benchmarks.search_results import Outcome, compare, summary, write
 from benchmarks.tabular import EPOCHS, SEEDS, Analytic, Table, TabularTrainer, load, truth_of
 
 BASELINE = {"validation_loss": 2.0, "test_loss": 4.0}
@@ -161,6 +161,19 @@ def test_rows_are_means_with_standard_errors() -> None:
     assert (row["regret"], row["regret_error"]) == (pytest.approx(0.2), pytest.approx(0.1))
     assert (row["fails"], row["fails_error"], row["repetitions"]) == (1.0, 0.0, 2)
     assert np.isnan(mean_and_error([1.0])[1])
+
+
+def test_what_is_not_played_again_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--append` a play replaces the rows of its competitor at its budget, and no others."""
+    monkeypatch.setattr("benchmarks.search_results.RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.record.RESULTS", tmp_path)
+    first = [Outcome("t", name, budget, 0, 0.5, 0.0, 1.0) for name in ("ours", "asha") for budget in (300, 600)]
+    write("t", first, append=False)
+    rows = write("t", [Outcome("t", "ours", 600, 0, 0.25, 0.0, 1.0)], append=True)
+    assert [(one["competitor"], one["budget"], one["regret"]) for one in rows] == [
+        ("ours", 300, 0.5), ("ours", 600, 0.25), ("asha", 300, 0.5), ("asha", 600, 0.5),
+    ]  # fmt: skip
+    assert (tmp_path / "search-t.svg").stat().st_size > 0
 
 
 def row(competitor: str, budget: int, regret: float, fails: float) -> dict[str, Any]:
