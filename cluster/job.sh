@@ -85,14 +85,18 @@ address_here() {
         awk '$1 ~ /^[0-9.]+$/ && $1 !~ /^127\./ && !found {print $1; found = 1}'
 }
 
-# Ray's start fails now and then on a host that is busy, which is no reason to wait in the queue again.
+# Ray's start fails now and then on a host that is busy, which is no reason to wait in the queue again. Says the
+# cluster's address in `cluster`; there is none if the job was asked to stop meanwhile.
 start_head() {
     local attempt tries
     for ((attempt = 1; attempt <= head_attempts && ${#asked} == 0; attempt++)); do
         shielded exec bash "$here/node.sh" head "$address" "$scratch" "$shared/token" "$cpus" &>"$shared/head.log" &
         ray=($!)
         for ((tries = start_s * 5; tries > 0; tries--)); do
-            [ ! -s "$scratch/ray_current_cluster" ] || return 0
+            if [ -s "$scratch/ray_current_cluster" ]; then
+                cluster=$(<"$scratch/ray_current_cluster")
+                return 0
+            fi
             kill -0 "${ray[0]}" 2>/dev/null || break
             sleep 0.2 || true
         done
@@ -100,7 +104,7 @@ start_head() {
         cat -- "$shared/head.log" >&2
         say "Ray's head did not start on ${hosts[0]}, attempt $attempt of $head_attempts; what it said stands above" >&2
     done
-    leave 1
+    [ -n "$asked" ] || leave 1
 }
 
 start_others() {
@@ -132,8 +136,7 @@ if [ -z "$address" ]; then
 fi
 say "run $runs of at most $most_runs on ${hosts[*]}; Ray's head at $address"
 start_head
-cluster=$(<"$scratch/ray_current_cluster")
-start_others
+[ -n "$asked" ] || start_others
 code=130
 if [ -z "$asked" ]; then
     shielded exec latent-tune run "$@" --address "$cluster" &
