@@ -7,7 +7,8 @@ from typing import Any
 
 from tune.ledger import Ledger, Trial
 from tune.ledger.records import STATES, State
-from tune.standings import Standing, Suspicion, rank, scored_baseline
+from tune.standings import Standing, rank, scored_baseline
+from tune.suspicion import Suspicion
 
 
 class Tally:

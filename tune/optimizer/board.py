@@ -10,7 +10,8 @@ from typing import Any
 from tune.ledger import Ledger, Trial
 from tune.optimizer.evidence import Evidence
 from tune.rungs import Contest, Fate
-from tune.standings import Suspicion, scored_baseline
+from tune.standings import scored_baseline
+from tune.suspicion import Suspicion
 
 
 class Board:

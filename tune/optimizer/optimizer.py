@@ -1,7 +1,7 @@
 """What to run next, what to stop: every decision is a function of the ledger and the study."""
 
 from collections.abc import Callable, Collection, Sequence
-from math import inf, isfinite
+from math import isfinite
 from statistics import fmean
 
 from tune.failures import Attempt, FailureClass, Retry, retry
@@ -15,6 +15,7 @@ from tune.optimizer.work import Work
 from tune.race import Finalist, next_finalist
 from tune.rungs import Step, cost, next_step, ordinal
 from tune.scoring import early_loss, has_failed, late_loss, restlessness, score
+from tune.standings import scored_baseline
 
 _EXPLORED = 0.5  # of the time there is
 _UNSEEN = 0.1  # of the planned trials, rounded up: so many new ones may be in training at once
@@ -155,7 +156,7 @@ class Optimizer:
         return retry(trial.attempts, self.study.resources.retries)
 
     def _reach(self, trial: Trial) -> None:
-        rung, rule, baseline = trial.rung, self.study.score, self._baseline
+        rule, rung, baseline = self.study.score, trial.rung, self._baseline
         epochs = self.study.rungs[rung].epochs
         losses = self.ledger.losses(trial.number, rung)
         curves = {seed: self.ledger.curve(trial.number, seed)[:epochs] for seed in losses}
@@ -183,7 +184,7 @@ class Optimizer:
 
     @property
     def _baseline(self) -> float:
-        return (self.ledger.baseline or {}).get(self.study.score.metric, inf)
+        return scored_baseline(self.ledger)
 
     @property
     def _unhurried(self) -> bool:
