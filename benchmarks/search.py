@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +34,7 @@ import numpy as np
 
 from benchmarks.competitors import LABELS, OURS, PEERS
 from benchmarks.peers import Setting, answers
+from benchmarks.peers_irace import installed as irace_installed
 from benchmarks.search_results import Outcome, compare, markdown, show, summary, write
 from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
 
@@ -195,14 +196,16 @@ def main() -> None:
 
 
 def available(competitors: Sequence[str]) -> list[str]:
-    """Leaves out what cannot be imported, and says so."""
-    try:
-        version("smac")
-    except PackageNotFoundError:
-        if any(name.startswith("smac") for name in competitors):
-            print("SMAC3 is left out: it is not installed (pip install smac)")
-        return [name for name in competitors if not name.startswith("smac")]
-    return list(competitors)
+    """Leaves out what is not installed, and says so."""
+    lacking = []
+    if find_spec("smac") is None:
+        lacking.append(("smac", "SMAC3", "pip install smac"))
+    if not irace_installed():
+        lacking.append(("irace", "irace", "apt-get install r-cran-irace"))
+    for prefix, name, how in lacking:
+        if any(one.startswith(prefix) for one in competitors):
+            print(f"{name} is left out: it is not installed ({how})")
+    return [one for one in competitors if not one.startswith(tuple(prefix for prefix, *_ in lacking))]
 
 
 def run(todo: Sequence[Play], processes: int) -> list[Outcome]:

@@ -1,24 +1,23 @@
 """What to run next, what to stop: every decision is a function of the ledger and the study."""
 
-from collections.abc import Callable, Collection, Sequence
-from math import isfinite
-from statistics import fmean
+from collections.abc import Callable, Collection
 
 from tune.failures import Attempt, FailureClass, Retry, retry
 from tune.ledger import Ledger, Trial
 from tune.optimizer.board import Board
 from tune.optimizer.doom import looks_doomed, stop_if_doomed
+from tune.optimizer.haste import most_unseen
 from tune.optimizer.retention import Retention
 from tune.optimizer.spending import Spending
-from tune.optimizer.suggest import needs_results, suggest
+from tune.optimizer.suggest import suggest
+from tune.optimizer.verdict import verdict
 from tune.optimizer.work import Work
 from tune.race import Finalist, next_finalist
 from tune.rungs import Step, cost, next_step, ordinal
-from tune.scoring import early_loss, has_failed, late_loss, restlessness, score
+from tune.scoring import has_failed
 from tune.standings import scored_baseline
 
 _EXPLORED = 0.5  # of the time there is
-_UNSEEN = 0.1  # of the planned trials, rounded up: so many new ones may be in training at once
 
 
 class Optimizer:
@@ -156,31 +155,8 @@ class Optimizer:
         return retry(trial.attempts, self.study.resources.retries)
 
     def _reach(self, trial: Trial) -> None:
-        rule, rung, baseline = self.study.score, trial.rung, self._baseline
-        epochs = self.study.rungs[rung].epochs
-        losses = self.ledger.losses(trial.number, rung)
-        curves = {seed: self.ledger.curve(trial.number, seed)[:epochs] for seed in losses}
-        confirmed = rung == len(self.study.rungs) - 1
-        judged = (
-            list(losses.values()) if confirmed else [self._provisional(losses[seed], curves[seed]) for seed in losses]
-        )
-        value = score(judged, baseline, rule, fmean(map(restlessness, curves.values())))
-        failed = sum(has_failed(loss, baseline) for loss in losses.values())
-        detail = {
-            "score": value if isfinite(value) else None,
-            "losses": {str(seed): loss if isfinite(loss) else None for seed, loss in losses.items()},
-            "confirmed": confirmed,
-        }
-        verb = "confirmed" if confirmed else f"reached rung {rung}"
-        raced = f" on {len(losses)} seeds" if trial.seeds else ""
-        spread = f", {failed} of {len(losses)} seeds failed" if failed else ""
-        self.ledger.decide("reach", trial.number, rung, f"{verb}{raced} with score {value:.6g}{spread}", detail)
-
-    def _provisional(self, loss: float, curve: Sequence[float]) -> float:
-        """Returns the loss by which a run is judged while its trial may climb; a lost one has only its own."""
-        if not isfinite(loss):
-            return loss
-        return late_loss(curve, self._baseline) if len(curve) == self.study.top.epochs else early_loss(curve)
+        reason, detail = verdict(self.ledger, trial, self._baseline)
+        self.ledger.decide("reach", trial.number, trial.rung, reason, detail)
 
     @property
     def _baseline(self) -> float:
@@ -254,16 +230,9 @@ class Optimizer:
         return self.ledger.trials[-1]
 
     def _results_due(self) -> bool:
-        """Says whether so many new trials are in training that the next suggestion should wait for one of them.
-
-        Suggestions made at once know nothing of each other's results. Where seed-epochs are limited they cost as much
-        as better ones, so with many slots some wait. Where seed-epochs are not limited no slot ever waits.
-        """
-        study, paid = self.study, self.study.paid_trials
-        if paid is None or not self._thrifty or not needs_results(study, len(self.ledger.trials)):
-            return False
-        unseen = sum(not self.ledger.trials[number].reached for number in self._in_flight)
-        return unseen >= _UNSEEN * min(study.trials, paid)
+        """Says whether the next suggestion should wait for one of the new trials in training; see `most_unseen`."""
+        most = most_unseen(self.study, len(self.ledger.trials)) if self._thrifty else None
+        return most is not None and sum(not self.ledger.trials[number].reached for number in self._in_flight) >= most
 
     def _last_resort(self) -> Trial | None:
         """When nothing else is left and no trial is confirmed, sends the best one up: a study ends with a winner."""

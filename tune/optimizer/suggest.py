@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tune.ledger import Trial
 from tune.neighbours import squared_distances
 from tune.optimizer.evidence import Axis, Evidence, Setting, freeze, setting_key
+from tune.optimizer.haste import startup
 from tune.space import grid, size
 from tune.study import Study
 
@@ -59,17 +60,9 @@ def suggest(
     else:
         if total is not None:
             parameters = _nearest_untried(study, parameters, evidence.tried)
-    if study.search.method == "random" or informed < _startup(study):
+    if study.search.method == "random" or informed < startup(study):
         return parameters, "drawn at random"
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
-
-
-def needs_results(study: Study, number: int) -> bool:
-    """Says whether the suggestion of a trial rests on results of those before it.
-
-    Not where the study names it, nor in a grid or a random search, nor while a sampler begins at random.
-    """
-    return study.search.method in ("tpe", "gp") and number >= max(len(study.search.enqueue), _startup(study))
 
 
 def derived_seed(*parts: int) -> int:
@@ -96,8 +89,8 @@ def _sampler(study: Study, number: int, attempt: int, scored: int) -> BaseSample
     if study.search.method == "random":
         return RandomSampler(seed=seed)
     if study.search.method == "gp":
-        return GPSampler(seed=seed, n_startup_trials=_startup(study))
-    return _Tpe(default_gamma(scored), seed=seed, multivariate=True, n_startup_trials=_startup(study))
+        return GPSampler(seed=seed, n_startup_trials=startup(study))
+    return _Tpe(default_gamma(scored), seed=seed, multivariate=True, n_startup_trials=startup(study))
 
 
 class _Tpe(TPESampler):
@@ -119,11 +112,6 @@ class _Tpe(TPESampler):
         return {name: distribution for name, distribution in all_have if not distribution.single()}
 
 
-def _startup(study: Study) -> int:
-    """Returns how many trials a sampler wants to see before it is asked; a short study cannot spend ten on chance."""
-    return min(10, max(1, study.trials // 3))
-
-
 def _seen(
     study: Study, trials: Sequence[Trial], baseline: float, evidence: Evidence
 ) -> tuple[Sequence[FrozenTrial], int]:
@@ -138,7 +126,7 @@ def _seen(
         return evidence.shown(), evidence.scored
     for rung in reversed(range(len(study.rungs))):
         there = [trial for trial in trials if rung in trial.reached and isfinite(trial.reached[rung].score)]
-        if len(there) >= _startup(study) or rung == 0:
+        if len(there) >= startup(study) or rung == 0:
             level = [replace(trial, reached={0: replace(trial.reached[rung], confirmed=True)}) for trial in there]
             seen = [*level, *(trial for trial in trials if not trial.reached)]
             return [freeze(trial, evidence.axes, baseline) for trial in seen], len(there)

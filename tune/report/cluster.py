@@ -5,6 +5,7 @@ from typing import Any
 
 from tune import wording
 from tune.ledger.driving import STALE_S, Driving, NodeState
+from tune.study import Study
 
 _QUIET = 0.5
 """So much of the time after which a silent trial is ended is worth saying."""
@@ -62,13 +63,16 @@ def explanation(driving: Driving) -> list[str]:
     return said
 
 
-def driver_lines(driving: Driving | None, live: bool, now: float) -> list[tuple[str, str]]:
+def driver_lines(driving: Driving | None, study: Study, live: bool, now: float) -> list[tuple[str, str]]:
     """Returns what people are told of it, as label and line; nothing where no driver has said anything."""
     if driving is None:
         return []
     age_s = driving.age_s(now)
     busy = len(driving.training)
     room = f"{wording.count(driving.slots, 'slot')}, {busy} in training, {len(driving.waiting)} waiting"
+    free = driving.slots - busy - len(driving.waiting)
+    if busy and free > 0 and study.budget.seed_epochs is not None:
+        room += f"; {free} free, since seed-epochs are limited and what comes next rests on what is in training"
     if age_s > STALE_S or not live:
         room += f" ({wording.duration(age_s)} ago: nothing newer was said, so this may have changed)"
     lines = [("cluster", room), *(("", _node_line(node, driving)) for node in driving.nodes)]

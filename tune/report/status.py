@@ -80,7 +80,7 @@ def print_status(ledger: Ledger, console: Console) -> None:
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
         *_failures(ledger),
-        *driver_lines(Driving.read(ledger.folder), ledger.live, time.time()),
+        *driver_lines(Driving.read(ledger.folder), ledger.study, ledger.live, time.time()),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)

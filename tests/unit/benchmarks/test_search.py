@@ -121,7 +121,7 @@ def test_a_recommendation_is_asked_for_before_the_budget_is_overdrawn() -> None:
     }
 
 
-@pytest.mark.parametrize("name", [name for name in PEERS if not name.startswith("smac")])
+@pytest.mark.parametrize("name", [name for name in PEERS if not name.startswith(("smac", "irace"))])
 def test_a_peer_recommends_from_the_space_and_repeats_itself(name: str) -> None:
     """Every competitor recommends a configuration of the table, the same one for the same seed."""
     table = small_table()

@@ -63,6 +63,18 @@ def test_status_says_who_waits_for_what_and_who_is_silent(ledger: Ledger) -> Non
     assert status(ledger)["driver"]["explanation"] == explanation(said())
 
 
+@pytest.mark.parametrize(("budget", "told"), [({"seed_epochs": 1200}, True), ({"wall_clock": 3600}, False)])
+def test_slots_that_are_free_on_purpose_are_explained(tmp_path: Path, budget: dict[str, int], *, told: bool) -> None:
+    """Sixteen slots and one trial in training look like a fault; where seed-epochs are limited it is none."""
+    ledger = Ledger.open(latent_study(budget=budget), tmp_path / "s", clock=Clock())
+    said(slots=16, waiting=[]).write(ledger.folder)
+    shown = printed(ledger)
+    assert "cluster   16 slots, 2 in training, 0 waiting" in shown
+    assert (
+        "; 14 free, since seed-epochs are limited and what comes next rests on what is in training" in shown
+    ) is told
+
+
 def test_the_documented_keys_are_there(ledger: Ledger) -> None:
     """docs/status.md lists exactly the keys of `driver`, in their order, and it is JSON."""
     said().write(ledger.folder)

@@ -1,6 +1,7 @@
 """The lease: whose the study is, through clocks that are set, pids that come again and holders that come back."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,49 @@ def test_on_this_machine_the_process_counts_and_no_clock() -> None:
         assert is_alive(held_here(), now)
     assert not is_alive(held_here(born=1.0), 1000.0)
     assert not is_alive(held_here(pid=2**22 + 1), 1000.0)
+
+
+def test_a_live_study_is_refused_and_a_dead_one_taken_over(tmp_path: Path) -> None:
+    """The lease of a living process holds; after kill -9 the next process takes it without repair."""
+    code = (
+        "import sys, time; from pathlib import Path; from tune.ledger import Ledger;"
+        "from tests.fakes.studies import quadratic_study;"
+        f"ledger = Ledger.open(quadratic_study(), Path({str(tmp_path / 'q')!r}), clock=time.time);"
+        "print('open', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(StudyBusy, match=f"process {holder.pid} on {socket.gethostname()} is running this study"):
+            Ledger.open(quadratic_study(), tmp_path / "q", clock=Clock())
+        assert Ledger.read(tmp_path / "q", clock=Clock()).live
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        ledger = Ledger.open(quadratic_study(), tmp_path / "q", clock=Clock())
+        assert [session.ended for session in ledger.sessions] == ["lost", ""]
+        ledger.close("finished")
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close() if holder.stdout else None
+
+
+def test_another_hosts_lease_lives_by_its_heartbeat() -> None:
+    """A process on another host cannot be looked up; a minute of silence makes it dead."""
+    holder = {"host": "elsewhere", "pid": 1, "born": 1.0, "beat": 1000.0}
+    assert is_alive(holder, 1059.0)
+    assert not is_alive(holder, 1061.0)
+
+
+def test_of_two_takers_one_wins(tmp_path: Path) -> None:
+    """The lease changes hands in one statement, so a race has one winner."""
+    database = Database(None, tmp_path, "q", create=True)
+    first = Lease(database, Clock())
+    assert not database.replace_note("lease", None, {"owner": "second"})
+    assert not database.replace_note("lease", {"owner": "stale"}, {"owner": "second"})
+    first.release()
+    assert database.note("lease") is None
 
 
 def test_another_boot_or_container_lives_by_its_heartbeat() -> None:

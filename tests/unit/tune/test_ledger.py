@@ -1,7 +1,6 @@
 """The ledger: what it keeps through kills, damage and rivals."""
 
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ from tests.fakes.studies import Clock, quadratic_study
 from tune.errors import StudyBusy, StudyConflict, UserMistake
 from tune.ledger import Ledger
 from tune.ledger.database import Database
-from tune.ledger.lease import Lease, is_alive
 from tune.ledger.mirror import Mirror
 
 
@@ -162,49 +160,6 @@ def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
         "  seeds: there [1, 2, 3], asked for [1, 2, 4]",
     ]
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-
-
-def test_a_live_study_is_refused_and_a_dead_one_taken_over(tmp_path: Path) -> None:
-    """The lease of a living process holds; after kill -9 the next process takes it without repair."""
-    code = (
-        "import sys, time; from pathlib import Path; from tune.ledger import Ledger;"
-        "from tests.fakes.studies import quadratic_study;"
-        f"ledger = Ledger.open(quadratic_study(), Path({str(tmp_path / 'q')!r}), clock=time.time);"
-        "print('open', flush=True); time.sleep(600)"
-    )
-    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "open\n"
-        with pytest.raises(StudyBusy, match=f"process {holder.pid} on {socket.gethostname()} is running this study"):
-            opened(tmp_path / "q")
-        assert Ledger.read(tmp_path / "q", clock=Clock()).live
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
-        ledger = opened(tmp_path / "q")
-        assert [session.ended for session in ledger.sessions] == ["lost", ""]
-        ledger.close("finished")
-    finally:
-        holder.kill()
-        holder.wait()
-        holder.stdout.close() if holder.stdout else None
-
-
-def test_another_hosts_lease_lives_by_its_heartbeat() -> None:
-    """A process on another host cannot be looked up; a minute of silence makes it dead."""
-    holder = {"host": "elsewhere", "pid": 1, "born": 1.0, "beat": 1000.0}
-    assert is_alive(holder, 1059.0)
-    assert not is_alive(holder, 1061.0)
-
-
-def test_of_two_takers_one_wins(tmp_path: Path) -> None:
-    """The lease changes hands in one statement, so a race has one winner."""
-    database = Database(None, tmp_path, "q", create=True)
-    first = Lease(database, Clock())
-    assert not database.replace_note("lease", None, {"owner": "second"})
-    assert not database.replace_note("lease", {"owner": "stale"}, {"owner": "second"})
-    first.release()
-    assert database.note("lease") is None
 
 
 def test_a_database_is_made_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(
 
 
 def test_a_plan_says_how_far_the_budget_reaches() -> None:
-    """At two slots and a second per seed-epoch on half a GPU: 85 seed-epochs ask for 42.5 GPU-seconds, 42.5 s."""
+    """At two slots and a second per seed-epoch on half a GPU: 85 seed-epochs ask for 42.5 GPU-seconds, nine rounds."""
     study = quadratic_study(
         rungs=[{"epochs": 5, "seeds": 1}],
         search={"trials": 17},
@@ -54,7 +54,7 @@ def test_a_plan_says_how_far_the_budget_reaches() -> None:
     said = out.getvalue().splitlines()[-5:]
     assert said == [
         "About 85 seed-epochs.",
-        "Expected time: 42 s (1 s per epoch of one seed, 2 trials at once).",
+        "Expected time: 45 s (1 s per epoch of one seed, 2 trials at once).",
         "Expected use of GPUs: 0.0118 GPU-hours.",
         "It stops after 1 min 00 s in any case. At this pace that is enough for all of it.",
         (
@@ -62,6 +62,18 @@ def test_a_plan_says_how_far_the_budget_reaches() -> None:
             "seed-epochs (85%)."
         ),
     ]
+
+
+@pytest.mark.parametrize(("slots", "expected"), [(1, "20 min 00 s"), (16, "10 min 51 s")])
+def test_a_plan_knows_that_slots_wait(slots: int, expected: str) -> None:
+    """Where seed-epochs are limited most suggestions come one by one, and so do the seeds of the final race."""
+    # With sixteen: 36 rounds of 9 (ten at random, then 35), 18 for all that climb, 54 again, 255 of the race.
+    rungs = [{"epochs": 9, "seeds": 1}, {"epochs": 27, "seeds": 1}, {"epochs": 27, "seeds": 3}]
+    study = quadratic_study(rungs=rungs, seeds=list(range(10)), search={}, budget={"seed_epochs": 1200})
+    out = io.StringIO()
+    print_plan(study, slots, 1.0, Console(file=out, width=200))
+    assert f"Expected time: {expected} (1 s per epoch of one seed" in out.getvalue()
+    assert ("In it slots wait for results" in out.getvalue()) is (slots > 1)
 
 
 def test_a_dry_run_finds_what_every_trial_would_die_of(
