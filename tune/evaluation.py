@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
@@ -13,10 +12,11 @@ from tune.drivers.unit import Death, Evaluation, Manner, Unit
 from tune.errors import LatentTuneError, UserMistake
 from tune.failures import Attempt
 from tune.ledger import Ledger
+from tune.ledger.records import Ending
 from tune.optimizer import Work
 from tune.trainer import load_trainer, prepare_recording
 
-_ENDS: dict[str, Literal["finished", "interrupted", "stopped"]] = {"finished": "finished", "stopped": "stopped"}
+_ENDS: dict[str, Ending] = {"finished": "finished", "stopped": "stopped"}
 
 
 def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:

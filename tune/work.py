@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -53,7 +54,8 @@ def work_on(
     console = show.console
     if _is_finished(study, folder, grow=grow):
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        _present(Ledger.read(folder, clock=time.time), show)
+        there = Ledger.read(folder, clock=time.time)
+        _present(there, _write_results(there), show)
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
@@ -80,18 +82,19 @@ def work_on(
                     drive(job, driver, address, shared, stop)
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
-            _present(Ledger.read(folder, clock=time.time), show)
+                with ledger.closing("finished"):
+                    results = _write_results(Ledger.read(folder, clock=time.time))
+            _present(Ledger.read(folder, clock=time.time), results, show)
 
 
 @contextmanager
 def _session(ledger: Ledger, again: str) -> Iterator[None]:
-    """Works on a study that is open, and closes it however that ends."""
+    """Works on a study that is open, closes it where that fails, and clears up."""
     folder = ledger.folder
     if ledger.network is not None:
         log.warning("study.db on %s: no write-ahead log, for which processes must share memory", ledger.network)
     try:
         yield
-        ledger.close("finished")
     except Interrupted as error:
         with suppress(Interrupted):  # the database is away; the next process finds this one killed, as safe as that
             ledger.close("interrupted")
@@ -215,27 +218,34 @@ def _announce(ledger: Ledger, console: Console) -> None:
         )
 
 
-def _present(ledger: Ledger, show: Show) -> None:
+@dataclass(frozen=True)
+class _Written:
+    """The files in which a study's results are, and what is to be said of the report."""
+
+    best: Path | None
+    report: Path | None
+    said: str
+
+
+def _write_results(ledger: Ledger) -> _Written:
+    """Writes winner and report; where the report fails the study is finished all the same, and its winner known."""
     best = write_best(ledger)
-    show.results(ledger)
-    report = _report(ledger, show.console)
-    if best is not None:
-        show.console.print(f"train the winner again: latent-tune train {best}", highlight=False, soft_wrap=True)
-    show.end(ledger, report, best)
-
-
-def _report(ledger: Ledger, console: Console) -> Path | None:
-    """Writes the report; where that fails the study is finished all the same, and its winner known."""
-    report = None
     try:
         report = write_report(ledger)
-        said = f"report: {report}"
     except Exception as error:
         log.exception("the report could not be written")
         again = f"latent-tune report {shlex.quote(str(ledger.folder))}"
-        said = f"the report could not be written: {type(error).__name__}: {error}; try again with: {again}"
-    console.print(Text(said), highlight=False, soft_wrap=True)
-    return report
+        failed = f"the report could not be written: {type(error).__name__}: {error}; try again with: {again}"
+        return _Written(best, None, failed)
+    return _Written(best, report, f"report: {report}")
+
+
+def _present(ledger: Ledger, results: _Written, show: Show) -> None:
+    show.results(ledger)
+    show.console.print(Text(results.said), highlight=False, soft_wrap=True)
+    if results.best is not None:
+        show.console.print(f"train the winner again: latent-tune train {results.best}", highlight=False, soft_wrap=True)
+    show.end(ledger, results.report, results.best)
 
 
 def _harmless(call: Callable[[], None]) -> None:

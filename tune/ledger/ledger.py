@@ -1,10 +1,10 @@
 """The ledger: opens a study's folder to work on it, and writes what is decided and trained."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from tune.errors import StudyBusy, UserMistake
 from tune.growth import described, differences
@@ -25,7 +25,7 @@ from tune.ledger.identity import (
 from tune.ledger.lease import Lease
 from tune.ledger.memory import Clock, Memory
 from tune.ledger.mirror import Mirror
-from tune.ledger.records import Decision, Kind
+from tune.ledger.records import Decision, Ending, Kind
 from tune.ledger.runs import EVALUATED, GPU_SECONDS, Evaluation
 from tune.ledger.space_left import free_reserve, hold_reserve
 from tune.study import Study, dump_study
@@ -258,12 +258,18 @@ class Ledger(Memory):
         """Says which trials are being trained, for those who look at the study from elsewhere."""
         self._database.set_note("in_flight", sorted(trials))
 
-    def close(self, ended: Literal["finished", "interrupted", "stopped"], reason: str = "") -> None:
+    def close(self, ended: Ending, reason: str = "") -> None:
         """Ends this process's work on the study; where the disk fails it, what it holds is given up all the same.
 
         Raises:
             Interrupted, StudyStopped: If the database is away; the next process then finds this one killed.
         """
+        with self.closing(ended, reason):
+            pass
+
+    @contextmanager
+    def closing(self, ended: Ending, reason: str = "") -> Iterator[None]:
+        """As `close`; what is done inside is there before others see that the work has ended, and how."""
         with ExitStack() as to_do:
             if self._copy is not None:
                 to_do.callback(self._copy.finish)
@@ -276,6 +282,7 @@ class Ledger(Memory):
                         self._mirror.flush(self.study, self.trials, self._baseline, over=ended == "finished")
                         self.decide("close", reason=reason, detail={"ended": ended})
                         self.set_in_flight(())
+            yield
 
     def _give_back(self) -> None:
         assert self._lease is not None

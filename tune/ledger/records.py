@@ -12,6 +12,8 @@ State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"
 STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
 """running: in training now; waiting: unfinished, to be continued; paused: at a rung, may yet be promoted;
 confirmed: went the full ladder; stopped: early, for good; failed: died."""
+Ending = Literal["finished", "interrupted", "stopped"]
+"""How a process ended its work on a study; stopped: it could not go on."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from io import StringIO
 from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from rich.console import Console
 
 from tests.fakes.golden import REPORT, golden_report
 from tests.fakes.html_page import HtmlPage
@@ -28,7 +26,6 @@ from tune.report.runs import energy_kwh
 from tune.report.sentences import answer
 from tune.report.static import draw
 from tune.space import Choice, Uniform
-from tune.work import _report
 
 HOSTILE = ["<script>hacked=1</script>", "</script><img src=x onerror=hacked=1>", "$\\frac{1}$", "[a](javascript:b)|`c`"]
 
@@ -141,16 +138,6 @@ def test_figures_that_are_gone_are_removed(ledger: Ledger) -> None:
     write_report(ledger)
     assert not (folder / "speed.png").exists()
     assert (folder / "mine.png").exists()
-
-
-def test_a_study_outlives_a_report_that_fails(tmp_path: Path) -> None:
-    """It is said, with the command that tries again, and nothing is raised."""
-    ledger = played(tmp_path / "s", latent_study(search={"trials": 2}))
-    (ledger.folder / "figures").touch()  # where a folder belongs
-    out = StringIO()
-    _report(ledger, Console(file=out, width=500))
-    assert "the report could not be written: FileExistsError" in out.getvalue()
-    assert f"try again with: latent-tune report {ledger.folder}" in out.getvalue()
 
 
 def test_a_price_becomes_money(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
