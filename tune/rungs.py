@@ -169,12 +169,6 @@ class Contest:
         if entry is not None:
             self._groups[group].remove(entry)
 
-    def has_places(self) -> bool:
-        """Says whether some group has a place to climb to; where not, whatever the scores are, none has earned it."""
-        return self._at_once or any(
-            int(len(members.order) / self._factor) > len(members.climbed) for members in self._groups.values()
-        )
-
     def earned(self) -> Iterator[int]:
         """Yields the trials that have earned promotion, best first."""
         if self._at_once and len(self._home) < self._factor:

@@ -13,8 +13,9 @@ from tune.suspicion import Suspicion
 QUICKER = 2.0
 """How many times as fast is cheaper; less than that may be what else the machine had to do."""
 
-AS_SAFE = 0.05
-"""Failure bounds no further apart count as the same: less says how many seeds were seen, not which setting fails."""
+AS_SAFE = 0.1
+"""Failure bounds no further apart count as the same: less says how many seeds were seen or which neighbours, not which
+setting fails. One failure more among ten seeds makes 0.13."""
 
 _AS_GOOD = 1.02  # times the score: more is worth waiting for, even where seeds cannot tell
 
@@ -28,8 +29,8 @@ class Standing:
         state: running, waiting, paused, confirmed, stopped or failed.
         rung: Index of the highest rung reached; None before the first.
         epochs: Epochs of each seed at that rung; 0 before the first.
-        score: Lower is better: that of its own seeds and, where its neighbours fail, `unseen_failures`; inf before the
-            first rung, or when nothing finite can be said.
+        score: Lower is better: that of its own seeds and, where it is confirmed and its neighbours fail,
+            `unseen_failures`; inf before the first rung, or when nothing finite can be said.
         losses: Scored metric by seed at that rung; nan where training diverged.
         summary: Of the losses; None before the first rung.
         failure_bound: How often it may fail at most; see `Suspicion.failure_bound`.
@@ -76,7 +77,7 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
 
     Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
     of each lower rung by score, then those that reached none; trials that died come last. Among the confirmed trials
-    that the first cannot be told apart from (`tied`), those of the lowest failure bound, give or take 5 percentage
+    that the first cannot be told apart from (`tied`), those of the lowest failure bound, give or take 10 percentage
     points, lead; among these, one that trains in half of the time or less with a score at most 2 % worse, else the one
     with the best score.
 

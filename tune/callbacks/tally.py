@@ -83,7 +83,6 @@ class Tally:
             most: How many at most; 1 or more.
             in_flight: The trials being trained.
         """
-        charges = self._suspicion.charges()
         chosen: list[int] = []
         for rung in reversed(range(len(self._scores))):
             scores = self._scores[rung]
@@ -91,7 +90,7 @@ class Tally:
             if rung == len(self._scores) - 1:  # the first of these is chosen among all that it cannot be told from
                 wanted = len(scores)
             if wanted > 0:
-                chosen += nsmallest(wanted, scores, key=lambda one: scores[one] + charges.get(one, 0.0))
+                chosen += nsmallest(wanted, scores, key=scores.__getitem__)
         return rank(self.ledger, (self.ledger.trials[one] for one in chosen), self._suspicion, in_flight)[:most]
 
     def _take(self, trial: Trial) -> None:

@@ -54,9 +54,7 @@ class Board:
         self._contests = [
             Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
         ]
-        self._there: list[set[int]] = [set() for _ in study.rungs]  # those that have reached each rung
-        self._changed: list[set[int]] = [set() for _ in study.rungs]  # of these, since each contest was last looked at
-        self._charged = [0 for _ in study.rungs]  # the version of the charges in each contest
+        self._changed: list[set[int]] = [set() for _ in study.rungs]  # at each rung, since its contest was looked at
 
     def follow(self) -> None:
         """Takes over what was decided since the last time."""
@@ -73,20 +71,8 @@ class Board:
 
     def contest(self, rung: int) -> Contest:
         """Returns the trials at a rung in order, those that have died since left out."""
-        if self._charged[rung] != self.suspicion.version:
-            self._charged[rung] = self.suspicion.version
-            self._changed[rung] = set(self._there[rung])
-        return self._entered(rung)
-
-    def earned(self, rung: int) -> Iterator[int]:
-        """Yields the trials that have earned promotion from a rung, best first."""
-        # How many may climb does not depend on scores, and whom to charge what takes long to know.
-        return self.contest(rung).earned() if self._entered(rung).has_places() else iter(())
-
-    def _entered(self, rung: int) -> Contest:
         contest, changed = self._contests[rung], sorted(self._changed[rung])
         self._changed[rung] = set()
-        charges = self.suspicion.charges(changed)
         for number in changed:
             trial = self._ledger.trials[number]
             if trial.ended == "failed":
@@ -94,8 +80,12 @@ class Board:
                 continue
             group = self.kind(trial) if rung == 0 else ()
             fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
-            contest.put(number, trial.reached[rung].score + charges.get(number, 0.0), group, fate)
+            contest.put(number, trial.reached[rung].score, group, fate)
         return contest
+
+    def earned(self, rung: int) -> Iterator[int]:
+        """Yields the trials that have earned promotion from a rung, best first."""
+        return self.contest(rung).earned()
 
     def kind(self, trial: Trial) -> tuple[Any, ...]:
         """Returns what a trial is compared within at the first rung: there a slow starter only with its kind."""
@@ -117,5 +107,4 @@ class Board:
         self.evidence.follow(trial)
         self.suspicion.follow(trial)
         for rung in trial.reached:
-            self._there[rung].add(number)
             self._changed[rung].add(number)

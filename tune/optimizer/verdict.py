@@ -23,11 +23,12 @@ def verdict(ledger: Ledger, trial: Trial, baseline: float) -> tuple[str, Mapping
     epochs, confirmed = study.rungs[rung].epochs, rung == len(study.rungs) - 1
     losses = ledger.losses(trial.number, rung)
     curves = {seed: ledger.curve(trial.number, seed)[:epochs] for seed in losses}
-    over = epochs == study.top.epochs
-    judged = [
-        loss if confirmed else _provisional(loss, curves[seed], baseline, over=over) for seed, loss in losses.items()
-    ]
-    value = score(judged, baseline, study.score, fmean(map(restlessness, curves.values())))
+    judged, unrest = list(losses.values()), fmean(map(restlessness, curves.values()))
+    if not confirmed:
+        over = epochs == study.top.epochs
+        judged = [_provisional(loss, curves[seed], baseline, over=over) for seed, loss in losses.items()]
+        unrest = 0.0 if over else unrest  # a mean over several epochs has their rises in it
+    value = score(judged, baseline, study.score, unrest)
     failed = sum(has_failed(loss, baseline) for loss in losses.values())
     detail = {
         "score": value if isfinite(value) else None,

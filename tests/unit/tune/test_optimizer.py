@@ -273,12 +273,16 @@ def _fragile_half(folder: Path) -> Bench:
 
 
 def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
-    """A trial that passed its seeds beside trials that fail is charged; one far from them hardly."""
+    """A confirmed trial that passed its seeds beside trials that fail is charged; one that may climb is not."""
     study = _fragile_half(tmp_path / "q")
     charges = unseen_failures(study.ledger)
-    sound = [trial.number for trial in study.ledger.trials if trial.reached and not trial.parameters["fragile"]]
-    assert set(charges) == {trial.number for trial in study.ledger.trials if trial.reached}
-    assert all(0 <= charges[number] < 0.5 for number in sound)
+    confirmed = {trial.number: trial for trial in study.ledger.trials if trial.confirmed}
+    assert set(charges) == confirmed.keys()
+    assert all(0 <= charges[number] < 0.5 for number, trial in confirmed.items() if not trial.parameters["fragile"])
+    assert any(charges.values())
+    waiting = [one for one in standings(study.ledger, frozenset()) if one.rung == 0]
+    assert waiting
+    assert all(one.score == one.trial.reached[0].score for one in waiting)
     assert not unseen_failures(bench(tmp_path / "r", fixed={}, space={"x": {"uniform": [0, 1]}}).ledger)
 
 
