@@ -13,6 +13,7 @@ from tune.drivers.simulated import VirtualClock, drive
 from tune.errors import StudyStopped
 from tune.ledger import Ledger
 from tune.optimizer import Optimizer
+from tune.standings import incumbent, standings
 from tune.study import Study
 
 
@@ -116,6 +117,31 @@ def test_played_twice_it_decides_the_same(tmp_path: Path) -> None:
     for played in (first, second):
         played.play()
     assert reasons(first.ledger) == reasons(second.ledger)
+
+
+def test_where_seed_epochs_are_limited_slots_change_no_choice(tmp_path: Path) -> None:
+    """With fifty planned trials or fewer sixteen slots try, promote, race and recommend what one does, only sooner."""
+    study = quadratic_study(
+        seeds=[1, 2, 3, 4, 5],
+        rungs=[{"epochs": 2, "seeds": 1}, {"epochs": 6, "seeds": 1}, {"epochs": 6, "seeds": 3}],
+        search={"method": "tpe", "seed": 3},
+        budget={"seed_epochs": 240},
+    )
+    alone, together = Played(tmp_path / "one", slots=1, study=study), Played(tmp_path / "many", slots=16, study=study)
+    for played in (alone, together):
+        played.play()
+        played.optimizer.finish()
+
+    def chosen(played: Played) -> tuple[list[Any], set[Any], int | None]:
+        trials = played.ledger.trials
+        best = incumbent(standings(played.ledger, frozenset()))
+        parameters = [trial.parameters for trial in trials]
+        return parameters, {(trial.number, trial.rung, trial.seeds) for trial in trials}, best and best.number
+
+    assert {"promote", "race"} <= {decision.kind for decision in alone.ledger.decisions}
+    assert max(busy for _, busy in together.busy) > 4
+    assert together.clock() < 0.9 * alone.clock()
+    assert chosen(together) == chosen(alone)
 
 
 def test_a_wall_clock_budget_is_virtual(tmp_path: Path) -> None:
