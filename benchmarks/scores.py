@@ -60,7 +60,7 @@ def play(table: str, form: str, repetition: int, budget: int) -> tuple[float, fl
     """Returns regret and whether what is recommended fails."""
     quiet()
     objective = load(table)
-    with patch("tune.optimizer.optimizer.score", FORMS[form]):
+    with patch("tune.optimizer.verdict.score", FORMS[form]):
         found = play_ours(setting_of(objective, repetition, budget))
     assert found is not None
     truth = objective.truth(found)
