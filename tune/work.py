@@ -83,8 +83,9 @@ def work_on(
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
                 with ledger.closing("finished"):
-                    results = _write_results(Ledger.read(folder, clock=time.time))
-            _present(Ledger.read(folder, clock=time.time), results, show)
+                    there = Ledger.read(folder, clock=time.time)
+                    results = _write_results(there)
+            _present(there, results, show)
 
 
 @contextmanager
