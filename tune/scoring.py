@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 _FLATTERED = 1.5  # times the prior spread: how much wider an interval is where the trial was chosen for its losses
+_RISEN, _JUDGED = 1.5, 2  # times its lowest loss, and for how many epochs: a run that fails and does not only jump
 
 
 class ScoreRule(BaseModel):
@@ -171,6 +172,24 @@ def early_loss(curve: Sequence[float], last: int = 3) -> float:
     """
     best = min((loss for loss in curve[-last:] if isfinite(loss)), default=curve[-1])
     return fmean((curve[-1], best)) if isfinite(curve[-1]) else curve[-1]
+
+
+def fails_early(curve: Sequence[float], baseline: float) -> bool | None:
+    """Says whether a run shows before its full epochs that it fails; None while it was never below the baseline.
+
+    It does where it is not finite, where it was below the baseline and is no more, or where its last two losses are
+    half as much again as its lowest before. A slow starter, which has not learned yet, tells nothing.
+
+    Args:
+        curve: The scored metric by epoch, up to the one that is judged.
+        baseline: The constant model's loss.
+    """
+    if not isfinite(curve[-1]):
+        return True
+    before, now = ([loss for loss in part if isfinite(loss)] for part in (curve[:-_JUDGED], curve[-_JUDGED:]))
+    if min(before + now) >= baseline:
+        return None
+    return curve[-1] >= baseline or (bool(before) and min(now) >= _RISEN * min(before))
 
 
 def late_loss(curve: Sequence[float], baseline: float, last: int = 5) -> float:

@@ -128,11 +128,12 @@ def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[St
 
 def unseen_failures(ledger: Ledger) -> Mapping[int, float]:
     """Returns by trial what is added to its score for failures that its own seeds did not show; see `Suspicion`."""
-    return _suspicion(ledger).charges()
+    charges = _suspicion(ledger).charges()
+    return {number: charge for number, charge in charges.items() if ledger.trials[number].confirmed}
 
 
 def _suspicion(ledger: Ledger) -> Suspicion:
-    suspicion = Suspicion(ledger.study, scored_baseline(ledger))
+    suspicion = Suspicion(ledger, scored_baseline(ledger))
     for trial in ledger.trials:
         suspicion.follow(trial)
     return suspicion
@@ -164,13 +165,14 @@ def scored_baseline(ledger: Ledger) -> float:
 def _standing(
     ledger: Ledger, trial: Trial, baseline: float, suspicion: Suspicion, in_flight: frozenset[int]
 ) -> Standing:
-    last, charges = trial.last, suspicion.charges()
+    last = trial.last
+    charge = suspicion.charges().get(trial.number, 0.0) if trial.confirmed else 0.0
     return Standing(
         trial=trial,
         state=trial.state(trial.number in in_flight),
         rung=last.rung if last else None,
         epochs=ledger.study.rungs[last.rung].epochs if last else 0,
-        score=last.score + charges.get(trial.number, 0.0) if last else inf,
+        score=last.score + charge if last else inf,
         losses=last.losses if last else {},
         summary=summarize(list(last.losses.values()), baseline) if last else None,
         failure_bound=suspicion.failure_bound(trial.number),

@@ -1,63 +1,92 @@
-"""Failures that a trial's own seeds did not show, as its neighbours tell of them."""
+"""Failures that a trial's own seeds did not show, as other trials tell of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from tune.ledger import Trial
+from tune.ledger import Ledger, Trial
 from tune.neighbours import Neighbours
-from tune.scoring import has_failed, wilson_interval
-from tune.study import Study
+from tune.scoring import fails_early, has_failed, wilson_interval
+from tune.trend import Seen, Trend
 
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
 _MOST_NEIGHBOURS = 1000  # trials; a fit takes the square of it
+_FIRST = 200  # trials by number whose first rung is evidence; each result there is one more fit
+_LEARNED = 0.75  # of the runs at the first rung; where more have not learned yet, it does not tell which will fail
+
+Count = tuple[int, int]
+"""Seeds that failed, and seeds that were seen."""
 
 
 class Suspicion:
     """What is known of failures that a trial's own seeds did not show, kept up as results come in.
 
-    A confirmed trial is charged the estimated failure rate beyond the one seen, times the capped loss of a failed seed;
-    see `tune.neighbours`. One that may still climb is not: at the next rung its own seeds tell more (docs/search.md has
-    what that is worth). Only seeds that trained for at least half of the full epochs count as evidence: before, a slow
-    starter fails as well. Of more than a thousand trials with evidence the newest count. Nothing is charged while no
-    such seed has failed, or too few trials were seen for neighbours to mean anything.
+    A trial is charged the estimated failure rate beyond the one seen, times the capped loss of a failed seed. Nothing
+    is charged while no seed has failed, or too few trials were seen for others to mean anything.
 
-    How its state evolves: `follow(trial)` when a trial has a new result → `charges()`, `failure_bound()`. Any evidence
-    changes the charges of all.
+    - `charges()`: of trials whose seeds had at least half of the full epochs, for these are evidence; before, a slow
+      starter fails as well. From their neighbours, see `tune.neighbours`. It counts where a trial is confirmed, or is
+      compared with one that is: while it may climb, at the next rung its own seeds tell more (docs/search.md has what
+      that is worth). Of more than a thousand trials the newest are evidence.
+    - `early_charges()`: of trials at a first rung with fewer epochs, where one seed says little and the next rung buys
+      none. From a trend over the space, see `tune.trend`, and only where most runs have learned by then, so that a
+      failure there is one. Of more than 200 trials the first are evidence.
+
+    How its state evolves: `follow(trial)` when a trial has a new result → `charges()`, `failure_bound()`,
+    `early_charges()`. Any evidence changes the charges of all.
 
     Args:
-        study: Its space, ladder and score.
+        ledger: The study's memory.
         baseline: The constant model's loss in the scored metric.
     """
 
-    def __init__(self, study: Study, baseline: float) -> None:
-        self._study, self._baseline = study, baseline
+    def __init__(self, ledger: Ledger, baseline: float) -> None:
+        study = ledger.study
+        self._ledger, self._space, self._baseline = ledger, study.space, baseline
+        self._capped = study.score.cap * baseline
         self._late = [index for index, rung in enumerate(study.rungs) if 2 * rung.epochs >= study.top.epochs]
-        self._settings: dict[int, Mapping[str, Any]] = {}  # by trial with evidence, as the next two
-        self._seen: dict[int, tuple[int, int]] = {}  # seeds that failed, seeds
+        self._first_epochs = 0 if 0 in self._late else study.rungs[0].epochs
+        self._settings: dict[int, Mapping[str, Any]] = {}  # by trial with evidence
+        self._seen: dict[int, Count] = {}  # late
+        self._early: dict[int, Count] = {}  # at the first rung, of the seeds that had learned by then
+        self._runs = 0  # at the first rung, of the trials that are evidence there
         self._bounds: dict[int, float] = {}  # as the neighbours tell
         self._confirmed: set[int] = set()
         self._charges: dict[int, float] = {}
-        self._fitted = True
+        self._early_charges: dict[int, float] = {}
+        self._trend: Trend | None = None
+        self._fitted = self._early_fitted = True
 
     def follow(self, trial: Trial) -> None:
         """Takes over the results of a trial."""
+        self._settings[trial.number] = trial.parameters
+        self._follow_early(trial)
         losses = [trial.reached[rung].losses.values() for rung in self._late if rung in trial.reached]
         if not losses:
             return
         number = trial.number
         seen = sum(has_failed(loss, self._baseline) for loss in losses[-1]), len(losses[-1])
         if self._seen.get(number) != seen or trial.confirmed != (number in self._confirmed):
-            self._settings[number], self._seen[number] = trial.parameters, seen
+            self._seen[number] = seen
             (self._confirmed.add if trial.confirmed else self._confirmed.discard)(number)
             self._fitted = False
 
     def charges(self) -> Mapping[int, float]:
-        """Returns the charges by trial, those of all that are confirmed; empty when there are none."""
+        """Returns the charges by trial, those of all with evidence; empty when there are none."""
         if not self._fitted:
             self._fitted = True
             self._fit()
         return self._charges
+
+    def early_charges(self) -> Mapping[int, float]:
+        """Returns the charges at the first rung by trial, of all that reached it; empty when there are none.
+
+        While the evidence stays the same, the same mapping is returned, though it may have got more trials.
+        """
+        if not self._early_fitted:
+            self._early_fitted = True
+            self._fit_early()
+        return self._early_charges
 
     def failure_bound(self, number: int) -> float:
         """Returns the upper end of the 95 % interval of a trial's failure rate; 1 without evidence.
@@ -70,6 +99,21 @@ class Suspicion:
             return 1.0
         return self._bounds[number] if number in self._bounds else wilson_interval(*self._seen[number])[1]
 
+    def _follow_early(self, trial: Trial) -> None:
+        number = trial.number
+        if not self._first_epochs or 0 not in trial.reached or number in self._early:
+            return
+        seeds = trial.reached[0].losses
+        curves = (self._ledger.curve(number, seed)[: self._first_epochs] for seed in seeds)
+        told = (fails_early(curve, self._baseline) for curve in curves if curve)
+        shown = [failed for failed in told if failed is not None]
+        self._early[number] = sum(shown), len(shown)
+        if number < _FIRST:
+            self._runs += len(seeds)
+            self._early_fitted = self._fitted = False
+        elif self._trend is not None:
+            self._early_charges |= self._charged([number], self._early, self._trend.rates_of([trial.parameters]))
+
     def _fit(self) -> None:
         self._charges, self._bounds = {}, {}
         numbers = sorted(self._seen)[-_MOST_NEIGHBOURS:]
@@ -77,17 +121,51 @@ class Suspicion:
             return
         if len(numbers) < _FEWEST_NEIGHBOURS:
             return
-        neighbours = Neighbours(self._study.space, *self._told(numbers))
+        early = self._told(self._learned() - self._seen.keys(), self._early) if self._tells() else None
+        late = self._told(numbers, self._seen)
+        neighbours = Neighbours(self._space, late.settings, late.failed, late.seen, early)
         self._bounds = dict(zip(numbers, neighbours.bounds(), strict=True))
-        rates = dict(zip(numbers, neighbours.rates, strict=True))
-        if older := sorted(self._confirmed - rates.keys()):
-            rates |= zip(older, neighbours.rates_of(*self._told(older)), strict=True)
-        capped = self._study.score.cap * self._baseline
-        for number in sorted(self._confirmed):
-            failed, seen = self._seen[number]
-            self._charges[number] = capped * max(0.0, rates[number] - failed / seen)
+        self._charges = self._charged(numbers, self._seen, neighbours.rates)
+        if older := sorted(self._confirmed - self._charges.keys()):
+            those = self._told(older, self._seen)
+            rates = neighbours.rates_of(those.settings, those.failed, those.seen)
+            self._charges |= self._charged(older, self._seen, rates)
 
-    def _told(self, numbers: Sequence[int]) -> tuple[list[Mapping[str, Any]], list[int], list[int]]:
-        """Returns the settings of trials, how many of their seeds failed, and how many were seen."""
-        failed, seen = zip(*(self._seen[number] for number in numbers), strict=True)
-        return [self._settings[number] for number in numbers], list(failed), list(seen)
+    def _fit_early(self) -> None:
+        self._trend, self._early_charges = None, {}
+        if self._tells():
+            self._trend = Trend(self._space, self._told(self._learned(), self._early), Seen())
+            numbers = sorted(self._early)
+            rates = self._trend.rates_of([self._settings[number] for number in numbers])
+            self._early_charges = self._charged(numbers, self._early, rates)
+
+    def _learned(self) -> set[int]:
+        """Returns the trials that are evidence at the first rung."""
+        return {number for number, (_, seen) in self._early.items() if seen and number < _FIRST}
+
+    def _tells(self) -> bool:
+        """Says whether the first rung tells of failures."""
+        evidence = [self._early[number] for number in self._learned()]
+        return (
+            isfinite(self._baseline)
+            and len(evidence) >= _FEWEST_NEIGHBOURS
+            and any(failed for failed, _ in evidence)
+            and sum(seen for _, seen in evidence) >= _LEARNED * self._runs
+        )
+
+    def _charged(self, numbers: Sequence[int], seen: Mapping[int, Count], rates: Iterable[float]) -> dict[int, float]:
+        """Returns the charges of trials, by the rates at which they are taken to fail."""
+        charges = {}
+        for number, rate in zip(numbers, rates, strict=True):
+            failed, runs = seen[number]
+            charges[number] = self._capped * max(0.0, float(rate) - (failed / runs if runs else 0.0))
+        return charges
+
+    def _told(self, trials: Iterable[int], seen: Mapping[int, Count]) -> Seen:
+        numbers = sorted(trials)
+        counts = [seen[number] for number in numbers]
+        return Seen(
+            [self._settings[number] for number in numbers],
+            [failed for failed, _ in counts],
+            [runs for _, runs in counts],
+        )

@@ -34,7 +34,7 @@ class Tally:
     def _begin(self) -> None:
         study = self.ledger.study
         self._baseline, self._told = self.ledger.baseline, 0
-        self._suspicion = Suspicion(study, scored_baseline(self.ledger))
+        self._suspicion = Suspicion(self.ledger, scored_baseline(self.ledger))
         self._states: dict[int, State] = {}
         self._counts: Counter[State] = Counter(dict.fromkeys(STATES, 0))
         self._entered: dict[int, tuple[int, int]] = {}  # by trial: how many rungs, and how many of them alive

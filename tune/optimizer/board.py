@@ -49,7 +49,8 @@ class Board:
         self.raced = 0
         self.any_result = False
         self.evidence = Evidence(study, baseline)
-        self.suspicion = Suspicion(study, baseline)
+        self.suspicion = Suspicion(ledger, baseline)
+        self._charged: Mapping[int, float] = self.suspicion.early_charges()
         self._protected = study.protected
         self._contests = [
             Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
@@ -68,6 +69,14 @@ class Board:
         self._told = len(decisions)
         for number in touched:
             self._take(trials[number])
+        charges = self.suspicion.early_charges()
+        if charges is not self._charged:  # those of all have changed
+            self._charged = charges
+            recharged = {number for number, trial in enumerate(trials) if 0 in trial.reached}
+            self._changed[0] |= recharged
+            touched = dict.fromkeys(sorted(recharged | touched.keys()))
+        for number in touched:
+            self.evidence.follow(trials[number], charges.get(number, 0.0))
 
     def contest(self, rung: int) -> Contest:
         """Returns the trials at a rung in order, those that have died since left out."""
@@ -78,9 +87,9 @@ class Board:
             if trial.ended == "failed":
                 contest.drop(number)
                 continue
-            group = self.kind(trial) if rung == 0 else ()
+            group, charge = (self.kind(trial), self._charged.get(number, 0.0)) if rung == 0 else ((), 0.0)
             fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
-            contest.put(number, trial.reached[rung].score, group, fate)
+            contest.put(number, trial.reached[rung].score + charge, group, fate)
         return contest
 
     def earned(self, rung: int) -> Iterator[int]:
@@ -104,7 +113,6 @@ class Board:
         self.raced += extra - self._seeds.get(number, 0)
         self._seeds[number] = extra
         self.any_result = self.any_result or bool(trial.reached)
-        self.evidence.follow(trial)
         self.suspicion.follow(trial)
         for rung in trial.reached:
             self._changed[rung].add(number)

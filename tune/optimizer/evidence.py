@@ -91,8 +91,13 @@ class Evidence:
         self._stayed: dict[tuple[Any, ...], list[_First]] = {}  # of these, those ranked there
         self._first: dict[int, _First] = {}
 
-    def follow(self, trial: Trial) -> None:
-        """Takes over how a trial stands now."""
+    def follow(self, trial: Trial, charge: float = 0.0) -> None:
+        """Takes over how a trial stands now.
+
+        Args:
+            trial: The trial.
+            charge: What it is charged at the first rung; see `Suspicion.early_charges`.
+        """
         number = trial.number
         if number == len(self._trials):
             self._trials.append(trial)
@@ -101,7 +106,7 @@ class Evidence:
         self._forget(trial)
         self._unseen.discard(number)
         if trial.reached:
-            self._rank(trial)
+            self._rank(trial, charge)
         elif trial.ended is None:
             self._unseen.add(number)
 
@@ -119,12 +124,12 @@ class Evidence:
     def _kind(self, trial: Trial) -> tuple[Any, ...]:
         return tuple(trial.parameters.get(name) for name in self._protected)
 
-    def _rank(self, trial: Trial) -> None:
+    def _rank(self, trial: Trial, charge: float) -> None:
         last, number, kind = trial.last, trial.number, self._kind(trial)
         assert last is not None
         self.scored += 1
         if 0 in trial.reached:
-            self._first[number] = trial.reached[0].score, number
+            self._first[number] = trial.reached[0].score + charge, number
             insort(self._kinds.setdefault(kind, []), self._first[number])
         failed = failure_rate(trial, self._baseline)
         if failed > 0:
@@ -132,7 +137,7 @@ class Evidence:
         elif trial.confirmed:
             place = -inf, last.score, number
         else:
-            place = -float(last.rung), last.score, number
+            place = -float(last.rung), last.score if last.rung else last.score + charge, number
         self._ranks[number] = place
         if place[0] == 0:
             insort(self._stayed.setdefault(kind, []), place[1:])

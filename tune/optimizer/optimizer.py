@@ -1,6 +1,6 @@
 """What to run next, what to stop: every decision is a function of the ledger and the study."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from tune.failures import Attempt, FailureClass, Retry, retry
 from tune.ledger import Ledger, Trial
@@ -57,7 +57,7 @@ class Optimizer:
         if any(self._plan(self.ledger.trials[number]).alone for number in self._in_flight):
             return None
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
-        for choose in (self._unfinished, *next_ones, self._last_resort, self._race, self._spend_rest):
+        for choose in (self._unfinished, *next_ones, self._last_resort, self._challenge, self._race, self._spend_rest):
             trial = self._choice(choose)
             while trial is not None:
                 if self._in_flight and self._plan(trial).alone:
@@ -255,6 +255,37 @@ class Optimizer:
         seeds = f", {failed} of {len(losses)} seeds failed" if failed else ""
         self.ledger.decide("stop", trial.number, trial.rung, f"stopped: {self._standing(trial)}{seeds}")
 
+    def _challenge(self) -> Trial | None:
+        """Promotes a trial that waits with its full epochs and, its neighbours' failures counted, beats the leader.
+
+        So a study whose confirmed trials turned out to fail does not give its last seeds to the luckiest of them. Few
+        seeds never look safe to the score, so a trial that leads with fewer is worth them.
+        """
+        if self._in_flight or self.study.budget.seed_epochs is None or self.study.search.halving == "stop":
+            return None
+        scores = self._final_scores(self._board.confirmed)
+        if not scores:
+            return None
+        leader = min(scores, key=lambda number: (scores[number], number))
+        for rung in reversed(range(len(self.study.rungs) - 1)):
+            if self.study.rungs[rung].epochs < self.study.top.epochs:
+                break
+            waiting = self._final_scores(self._board.contest(rung).waiting())
+            for number in sorted(waiting, key=lambda one: (waiting[one], one)):
+                trial = self.ledger.trials[number]
+                if waiting[number] >= scores[leader]:
+                    break
+                if trial.paused and self._spending.affords_climb(trial, rung + 1, reserve=False):
+                    why = f"neighbours' failures counted its score is {waiting[number]:.6g}"
+                    return self._promote(number, rung + 1, f"{why}, that of trial {leader} {scores[leader]:.6g}")
+        return None
+
+    def _final_scores(self, numbers: Iterable[int]) -> dict[int, float]:
+        """Returns scores with the failures that neighbours tell of, by trial."""
+        charges = self._board.suspicion.charges()
+        trials = (self.ledger.trials[number] for number in numbers)
+        return {one.number: one.last.score + charges.get(one.number, 0.0) for one in trials if one.last is not None}
+
     def _race(self) -> Trial | None:
         """Gives one more seed to the confirmed trial that could still be best; see `tune.race`.
 
@@ -266,11 +297,10 @@ class Optimizer:
             return None
         if study.most_seeds == top.seeds or not self._spending.affordable(top.epochs, reserve=False):
             return None
-        charges = self._board.suspicion.charges()
         finalists = [
-            Finalist(trial.number, tuple(trial.last.losses.values()), trial.last.score + charges.get(trial.number, 0.0))
-            for trial in (self.ledger.trials[number] for number in sorted(self._board.confirmed))
-            if trial.last is not None and not trial.ended
+            Finalist(number, tuple(trial.last.losses.values()), score)
+            for number, score in self._final_scores(sorted(self._board.confirmed)).items()
+            if (trial := self.ledger.trials[number]).last is not None and not trial.ended
         ]
         rules = (study.most_seeds, study.confirm.finalists, self._baseline, study.score)
         busy = self._in_flight | self._board.racing

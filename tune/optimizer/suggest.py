@@ -19,9 +19,9 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from tune.ledger import Trial
-from tune.neighbours import squared_distances
 from tune.optimizer.evidence import Axis, Evidence, Setting, freeze, setting_key
 from tune.optimizer.haste import startup
+from tune.positions import squared_distances
 from tune.space import grid, size
 from tune.study import Study
 
