@@ -1,18 +1,18 @@
 """What to run next, what to stop: every decision is a function of the ledger and the study."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 from tune.failures import Attempt, FailureClass, Retry, retry
 from tune.ledger import Ledger, Trial
 from tune.optimizer.board import Board
 from tune.optimizer.doom import looks_doomed, stop_if_doomed
+from tune.optimizer.finale import Finale
 from tune.optimizer.haste import most_unseen
 from tune.optimizer.retention import Retention
 from tune.optimizer.spending import Spending
 from tune.optimizer.suggest import suggest
 from tune.optimizer.verdict import verdict
 from tune.optimizer.work import Work
-from tune.race import Finalist, next_finalist
 from tune.rungs import Step, cost, next_step, ordinal
 from tune.scoring import has_failed
 from tune.standings import scored_baseline
@@ -37,6 +37,7 @@ class Optimizer:
         self._board = Board(ledger)
         self._spending = Spending(ledger, self._board, elapsed_s)
         self._in_flight: set[int] = set()
+        self._finale = Finale(ledger, self._board, self._spending)
         self._retention = Retention(ledger, self._board)
 
     @property
@@ -256,35 +257,11 @@ class Optimizer:
         self.ledger.decide("stop", trial.number, trial.rung, f"stopped: {self._standing(trial)}{seeds}")
 
     def _challenge(self) -> Trial | None:
-        """Promotes a trial that waits with its full epochs and, its neighbours' failures counted, beats the leader.
-
-        So a study whose confirmed trials turned out to fail does not give its last seeds to the luckiest of them. Few
-        seeds never look safe to the score, so a trial that leads with fewer is worth them.
-        """
+        """Promotes a trial that waits and beats the leader; see `Finale.challenger`."""
         if self._in_flight or self.study.budget.seed_epochs is None or self.study.search.halving == "stop":
             return None
-        scores = self._final_scores(self._board.confirmed)
-        if not scores:
-            return None
-        leader = min(scores, key=lambda number: (scores[number], number))
-        for rung in reversed(range(len(self.study.rungs) - 1)):
-            if self.study.rungs[rung].epochs < self.study.top.epochs:
-                break
-            waiting = self._final_scores(self._board.contest(rung).waiting())
-            for number in sorted(waiting, key=lambda one: (waiting[one], one)):
-                trial = self.ledger.trials[number]
-                if waiting[number] >= scores[leader]:
-                    break
-                if trial.paused and self._spending.affords_climb(trial, rung + 1, reserve=False):
-                    why = f"neighbours' failures counted its score is {waiting[number]:.6g}"
-                    return self._promote(number, rung + 1, f"{why}, that of trial {leader} {scores[leader]:.6g}")
-        return None
-
-    def _final_scores(self, numbers: Iterable[int]) -> dict[int, float]:
-        """Returns scores with the failures that neighbours tell of, by trial."""
-        charges = self._board.suspicion.charges()
-        trials = (self.ledger.trials[number] for number in numbers)
-        return {one.number: one.last.score + charges.get(one.number, 0.0) for one in trials if one.last is not None}
+        chosen = self._finale.challenger()
+        return self._promote(*chosen) if chosen else None
 
     def _race(self) -> Trial | None:
         """Gives one more seed to the confirmed trial that could still be best; see `tune.race`.
@@ -292,19 +269,9 @@ class Optimizer:
         Where seed-epochs are limited it waits for all that are in training, who may climb or lead: what is left should
         go to the right trial and not to a free slot.
         """
-        study, top = self.study, self.study.top
-        if study.budget.seed_epochs is not None and self._in_flight:
+        if self.study.budget.seed_epochs is not None and self._in_flight:
             return None
-        if study.most_seeds == top.seeds or not self._spending.affordable(top.epochs, reserve=False):
-            return None
-        finalists = [
-            Finalist(number, tuple(trial.last.losses.values()), score)
-            for number, score in self._final_scores(sorted(self._board.confirmed)).items()
-            if (trial := self.ledger.trials[number]).last is not None and not trial.ended
-        ]
-        rules = (study.most_seeds, study.confirm.finalists, self._baseline, study.score)
-        busy = self._in_flight | self._board.racing
-        chosen = next_finalist(finalists, *rules, busy=busy & {one.number for one in finalists})
+        chosen = self._finale.next_finalist(self._in_flight)
         if chosen is None:
             return None
         number, why = chosen

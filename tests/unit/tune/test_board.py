@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.ledgers import BASELINE, Clock, Player, latent_loss, latent_study
+from tests.fakes.ledgers import BASELINE, Clock, Loss, Player, latent_loss, latent_study
 from tune.ledger import Ledger
 from tune.optimizer.board import Board
 from tune.standings import unseen_failures
@@ -19,10 +19,17 @@ def said(board: Board, rungs: int) -> dict[str, Any]:
     return {
         "sets": [board.open, board.paused, board.confirmed, board.racing],
         "raced": board.raced,
+        "early": board.suspicion.early_charges(),
         "earned": [list(board.earned(rung)) for rung in range(rungs)],
         "waiting": [list(contest.waiting()) for contest in contests],
         "shown": [(one.number, one.state, one.intermediate_values) for one in board.evidence.shown()],
     }
+
+
+def fails_early(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
+    """Learns at once; with a high learning rate two runs in three come back up, most of them at once."""
+    ill = parameters["learning_rate"] > 2e-3 and (parameters["latent_dims"] + seed) % 3 > 0
+    return (2 if ill and epoch > 1 + parameters["latent_dims"] % 2 else 0.8) * BASELINE - 1e-4 * epoch
 
 
 def fails_late(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
@@ -30,15 +37,15 @@ def fails_late(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
     return 2 * BASELINE if parameters["use_batch_norm"] and seed == 123 else latent_loss(parameters, seed, epoch)
 
 
-@pytest.mark.parametrize("halving", ["promote", "stop"])
-def test_an_index_that_was_kept_up_says_what_one_made_now_says(tmp_path: Path, halving: str) -> None:
+@pytest.mark.parametrize(("halving", "loss"), [("promote", fails_late), ("stop", fails_late), ("promote", fails_early)])
+def test_an_index_that_was_kept_up_says_what_one_made_now_says(tmp_path: Path, halving: str, loss: Loss) -> None:
     """After every unit of a study with failures, deaths and a race the index is that of the trials as they are."""
     search = {"method": "random", "trials": 24, "seed": 90, "reduction_factor": 2, "halving": halving}
     study = latent_study(search=search, seeds=[1, 12, 123, 1234, 12345, 6, 7])
     clock = Clock()
     ledger = Ledger.open(study, tmp_path / "s", clock=clock)
     kept = Board(ledger)
-    player = Player(ledger, clock, fails_late, deaths={3: "it died", 9: "it died as well"})
+    player = Player(ledger, clock, loss, deaths={3: "it died", 9: "it died as well"})
     charged = 0
 
     def compare() -> None:
@@ -52,4 +59,5 @@ def test_an_index_that_was_kept_up_says_what_one_made_now_says(tmp_path: Path, h
     player.optimizer.finish()
     compare()
     assert charged
+    assert bool(kept.suspicion.early_charges()) == (loss is fails_early)
     ledger.close("finished")

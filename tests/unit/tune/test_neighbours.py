@@ -1,11 +1,13 @@
 """Failure rates from a trial's own seeds and its neighbours'."""
 
+from math import exp
 from random import Random
 
 import pytest
 
 from tests.fakes.studies import quadratic_study
 from tune.neighbours import Neighbours
+from tune.trend import Seen
 
 SPACE = quadratic_study(space={"x": {"log_uniform": [1e-4, 1e-1]}, "kind": {"choice": ["a", "b"]}}).space
 
@@ -57,3 +59,23 @@ def test_estimates_are_nearer_the_truth_than_counts() -> None:
         return sum((one - rate) ** 2 for one, rate in zip(estimates, truth, strict=True))
 
     assert error(rates) < 0.5 * error([failed / 3 for failed in failing])
+
+
+def test_early_failures_far_away_tell_of_a_trend() -> None:
+    """In a wide space with few late seeds, early failures further along a direction make a trial there suspect."""
+    random = Random(9)  # noqa: S311
+    space = quadratic_study(space={name: {"uniform": [0, 1]} for name in "pqrs"}).space
+
+    def scatter(count: int, top: float) -> list[dict[str, object]]:
+        return [{name: random.uniform(0, top) for name in "pqrs"} for _ in range(count)]
+
+    def rate(one: dict[str, object]) -> float:
+        return 0.9 / (1 + exp(-4 * (float(one["p"]) + float(one["q"]) - 1.2)))  # type: ignore[arg-type]
+
+    there, others = scatter(20, 0.7), scatter(150, 1.0)
+    failing = [sum(random.random() < rate(one) for _ in range(5)) for one in there]
+    shown = [int(random.random() < rate(one) / 2) for one in others]
+    far: list[dict[str, object]] = [{"p": 1.0, "q": 1.0, "r": 0.5, "s": 0.5}]
+    (alone,) = Neighbours(space, there, failing, [5] * 20).rates_of(far, [0], [0])
+    (told,) = Neighbours(space, there, failing, [5] * 20, Seen(others, shown, [1] * 150)).rates_of(far, [0], [0])
+    assert told > 0.5 > 1.5 * alone

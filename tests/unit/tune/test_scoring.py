@@ -13,6 +13,7 @@ from tune.scoring import (
     ScoreRule,
     counted_loss,
     early_loss,
+    fails_early,
     has_failed,
     late_loss,
     loss_interval,
@@ -166,6 +167,25 @@ def test_an_early_loss_is_between_the_last_and_the_best_of_late() -> None:
     assert early_loss([0.5, nan, 0.7]) == pytest.approx(0.6)
     assert early_loss([0.5, 0.4, inf]) == inf
     assert isnan(early_loss([0.5, 0.4, nan]))
+
+
+@pytest.mark.parametrize(
+    ("curve", "told"),
+    [
+        ([1.6, 1.3, 1.1], None),
+        ([1.6, 0.8, 0.5], False),
+        ([1.6, 0.8, 1.2], True),
+        ([0.8, 0.5, 0.4, 0.9], False),
+        ([0.8, 0.5, 0.4, 0.9, 0.7], True),
+        ([0.8, 0.5, 0.4, 0.5, 0.9], False),
+        ([1.2, 1.1, nan], True),
+        ([0.5], False),
+        ([nan, 0.5, nan, 0.4], False),
+    ],
+)
+def test_a_run_that_comes_back_up_fails_early(curve: list[float], told: bool | None) -> None:
+    """Above the baseline again, or half as high again for two epochs: no jump; a slow starter tells nothing."""
+    assert fails_early(curve, 1.0) is told
 
 
 def test_a_late_loss_is_the_mean_of_the_last_epochs() -> None:
