@@ -1,6 +1,7 @@
 """Failures that a trial's own seeds did not show, as other trials tell of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -18,6 +19,17 @@ Count = tuple[int, int]
 """Seeds that failed, and seeds that were seen."""
 
 
+_NONE: dict[int, float] = {}  # the same each time, so that whoever keeps it sees that nothing has changed
+
+
+@dataclass(frozen=True)
+class _Trended:
+    """A trend, None where there is none, and what trials are charged by it."""
+
+    trend: Trend | None
+    charges: dict[int, float]
+
+
 class Suspicion:
     """What is known of failures that a trial's own seeds did not show, kept up as results come in.
 
@@ -28,12 +40,13 @@ class Suspicion:
       starter fails as well. From their neighbours, see `tune.neighbours`. It counts where a trial is confirmed, or is
       compared with one that is: while it may climb, at the next rung its own seeds tell more (docs/search.md has what
       that is worth). Of more than a thousand trials the newest are evidence.
-    - `early_charges()`: of trials at a first rung with fewer epochs, where one seed says little and the next rung buys
-      none. From a trend over the space, see `tune.trend`, and only where most runs have learned by then, so that a
-      failure there is one. Of more than 200 trials the first are evidence.
+    - `charges_at(rung)`: of trials that may climb, and only where the first rung tells of failures: with fewer epochs,
+      of which most runs have learned nevertheless, so that a failure there is one. From a trend over the space, see
+      `tune.trend`: at the first rung from what was seen there, at those with half of the epochs from all that was seen.
+      Of more than 200 trials the first are evidence.
 
     How its state evolves: `follow(trial)` when a trial has a new result → `charges()`, `failure_bound()`,
-    `early_charges()`. Any evidence changes the charges of all.
+    `charges_at(rung)`. Any evidence changes the charges of all.
 
     Args:
         ledger: The study's memory.
@@ -53,9 +66,8 @@ class Suspicion:
         self._bounds: dict[int, float] = {}  # as the neighbours tell
         self._confirmed: set[int] = set()
         self._charges: dict[int, float] = {}
-        self._early_charges: dict[int, float] = {}
-        self._trend: Trend | None = None
-        self._fitted = self._early_fitted = True
+        self._trends: dict[bool, _Trended | None] = {True: None, False: None}  # by whether late; None: to be fitted
+        self._fitted = True
 
     def follow(self, trial: Trial) -> None:
         """Takes over the results of a trial."""
@@ -70,6 +82,7 @@ class Suspicion:
             self._seen[number] = seen
             (self._confirmed.add if trial.confirmed else self._confirmed.discard)(number)
             self._fitted = False
+            self._renew(number, late=True)
 
     def charges(self) -> Mapping[int, float]:
         """Returns the charges by trial, those of all with evidence; empty when there are none."""
@@ -78,15 +91,18 @@ class Suspicion:
             self._fit()
         return self._charges
 
-    def early_charges(self) -> Mapping[int, float]:
-        """Returns the charges at the first rung by trial, of all that reached it; empty when there are none.
+    def charges_at(self, rung: int) -> Mapping[int, float]:
+        """Returns the charges at a rung below the last by trial, of all that have evidence; empty when there are none.
 
         While the evidence stays the same, the same mapping is returned, though it may have got more trials.
         """
-        if not self._early_fitted:
-            self._early_fitted = True
-            self._fit_early()
-        return self._early_charges
+        late = rung in self._late
+        if rung > 0 and not late:
+            return _NONE
+        trended = self._trends[late]
+        if trended is None:
+            trended = self._trends[late] = self._fit_trend(late=late)
+        return trended.charges
 
     def failure_bound(self, number: int) -> float:
         """Returns the upper end of the 95 % interval of a trial's failure rate; 1 without evidence.
@@ -110,9 +126,18 @@ class Suspicion:
         self._early[number] = sum(shown), len(shown)
         if number < _FIRST:
             self._runs += len(seeds)
-            self._early_fitted = self._fitted = False
-        elif self._trend is not None:
-            self._early_charges |= self._charged([number], self._early, self._trend.rates_of([trial.parameters]))
+            self._fitted = False
+            self._renew(number, late=True)
+        self._renew(number, late=False)
+
+    def _renew(self, number: int, *, late: bool) -> None:
+        """Takes note that a trial has new evidence: of the first it changes all charges, of others their own alone."""
+        trended = self._trends[late]
+        if number < _FIRST:
+            self._trends[late] = None
+        elif trended is not None and trended.trend is not None:
+            rates = trended.trend.rates_of([self._settings[number]])
+            trended.charges.update(self._charged([number], self._seen if late else self._early, rates))
 
     def _fit(self) -> None:
         self._charges, self._bounds = {}, {}
@@ -131,13 +156,19 @@ class Suspicion:
             rates = neighbours.rates_of(those.settings, those.failed, those.seen)
             self._charges |= self._charged(older, self._seen, rates)
 
-    def _fit_early(self) -> None:
-        self._trend, self._early_charges = None, {}
-        if self._tells():
-            self._trend = Trend(self._space, self._told(self._learned(), self._early), Seen())
-            numbers = sorted(self._early)
-            rates = self._trend.rates_of([self._settings[number] for number in numbers])
-            self._early_charges = self._charged(numbers, self._early, rates)
+    def _fit_trend(self, *, late: bool) -> _Trended:
+        seen = self._seen if late else self._early
+        if not seen or not self._tells():
+            return _Trended(None, _NONE)
+        early = self._learned()
+        if late:
+            first = {number for number in self._seen if number < _FIRST}
+            trend = Trend(self._space, self._told(first, self._seen), self._told(early - first, self._early))
+        else:
+            trend = Trend(self._space, self._told(early, self._early), Seen())
+        numbers = sorted(seen)
+        rates = trend.rates_of([self._settings[number] for number in numbers])
+        return _Trended(trend, self._charged(numbers, seen, rates))
 
     def _learned(self) -> set[int]:
         """Returns the trials that are evidence at the first rung."""

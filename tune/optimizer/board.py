@@ -50,7 +50,7 @@ class Board:
         self.any_result = False
         self.evidence = Evidence(study, baseline)
         self.suspicion = Suspicion(ledger, baseline)
-        self._charged: Mapping[int, float] = self.suspicion.early_charges()
+        self._charged = [self.suspicion.charges_at(rung) for rung in range(len(study.rungs) - 1)]
         self._protected = study.protected
         self._contests = [
             Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
@@ -69,27 +69,35 @@ class Board:
         self._told = len(decisions)
         for number in touched:
             self._take(trials[number])
-        charges = self.suspicion.early_charges()
-        if charges is not self._charged:  # those of all have changed
-            self._charged = charges
-            recharged = {number for number, trial in enumerate(trials) if 0 in trial.reached}
-            self._changed[0] |= recharged
-            touched = dict.fromkeys(sorted(recharged | touched.keys()))
-        for number in touched:
+        again = touched.keys() | self._recharge()
+        charges = self._charged[0] if self._charged else {}
+        for number in sorted(again):
             self.evidence.follow(trials[number], charges.get(number, 0.0))
+
+    def _recharge(self) -> set[int]:
+        """Takes over charges that have changed for all; returns the trials that are charged anew at the first rung."""
+        recharged = set()
+        for rung, before in enumerate(self._charged):
+            self._charged[rung] = self.suspicion.charges_at(rung)
+            if self._charged[rung] is not before:
+                there = {one.number for one in self._ledger.trials if rung in one.reached}
+                self._changed[rung] |= there
+                recharged |= there if rung == 0 else set()
+        return recharged
 
     def contest(self, rung: int) -> Contest:
         """Returns the trials at a rung in order, those that have died since left out."""
         contest, changed = self._contests[rung], sorted(self._changed[rung])
         self._changed[rung] = set()
+        charges = self._charged[rung] if rung < len(self._charged) else {}
         for number in changed:
             trial = self._ledger.trials[number]
             if trial.ended == "failed":
                 contest.drop(number)
                 continue
-            group, charge = (self.kind(trial), self._charged.get(number, 0.0)) if rung == 0 else ((), 0.0)
+            group = self.kind(trial) if rung == 0 else ()
             fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
-            contest.put(number, trial.reached[rung].score + charge, group, fate)
+            contest.put(number, trial.reached[rung].score + charges.get(number, 0.0), group, fate)
         return contest
 
     def earned(self, rung: int) -> Iterator[int]:

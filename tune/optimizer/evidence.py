@@ -96,7 +96,7 @@ class Evidence:
 
         Args:
             trial: The trial.
-            charge: What it is charged at the first rung; see `Suspicion.early_charges`.
+            charge: What it is charged at the first rung; see `Suspicion.charges_at`.
         """
         number = trial.number
         if number == len(self._trials):

@@ -19,7 +19,7 @@ def said(board: Board, rungs: int) -> dict[str, Any]:
     return {
         "sets": [board.open, board.paused, board.confirmed, board.racing],
         "raced": board.raced,
-        "early": board.suspicion.early_charges(),
+        "charged": [board.suspicion.charges_at(rung) for rung in range(rungs - 1)],
         "earned": [list(board.earned(rung)) for rung in range(rungs)],
         "waiting": [list(contest.waiting()) for contest in contests],
         "shown": [(one.number, one.state, one.intermediate_values) for one in board.evidence.shown()],
@@ -59,5 +59,5 @@ def test_an_index_that_was_kept_up_says_what_one_made_now_says(tmp_path: Path, h
     player.optimizer.finish()
     compare()
     assert charged
-    assert bool(kept.suspicion.early_charges()) == (loss is fails_early)
+    assert bool(kept.suspicion.charges_at(0)) == (loss is fails_early)
     ledger.close("finished")

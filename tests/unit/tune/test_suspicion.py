@@ -48,7 +48,7 @@ def suspicion_of(ledger: Ledger) -> Suspicion:
 def test_a_lucky_seed_at_the_first_rung_is_charged(tmp_path: Path) -> None:
     """Runs that came back up early make those suspect that did not, in the same part of the space."""
     ledger = first_rung(tmp_path / "s", steep)
-    charges = suspicion_of(ledger).early_charges()
+    charges = suspicion_of(ledger).charges_at(0)
     assert set(charges) == set(range(24))
     lucky, safe = [], []
     for trial in ledger.trials:
@@ -82,7 +82,7 @@ def test_a_first_rung_that_tells_nothing_charges_nothing(
     clock = Clock()
     ledger = Ledger.open(latent_study(**{"search": search, "rungs": LADDER, **changes}), tmp_path / "s", clock=clock)
     Player(ledger, clock, loss).play(units=trials)
-    assert suspicion_of(ledger).early_charges() == {}
+    assert suspicion_of(ledger).charges_at(0) == {}
     ledger.close("finished")
 
 
@@ -110,13 +110,13 @@ def test_trials_beyond_the_first_are_charged_by_what_these_told(
     suspicion = Suspicion(ledger, BASELINE)
     for trial in ledger.trials[:16]:
         suspicion.follow(trial)
-    before = suspicion.early_charges()
+    before = suspicion.charges_at(0)
     told = dict(before)
     for trial in ledger.trials[16:]:
         suspicion.follow(trial)
-    assert suspicion.early_charges() is before
+    assert suspicion.charges_at(0) is before
     assert {number: before[number] for number in told} == told
-    assert dict(before) == pytest.approx(dict(suspicion_of(ledger).early_charges()))
+    assert dict(before) == pytest.approx(dict(suspicion_of(ledger).charges_at(0)))
     ledger.close("finished")
 
 
