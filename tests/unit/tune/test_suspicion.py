@@ -29,12 +29,12 @@ def slow(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
     return 1.1 * BASELINE + 1e-4 * epoch if epoch < 4 else steep(parameters, seed, epoch)
 
 
-def first_rung(folder: Path, loss: Any, trials: int = 24, **changes: Any) -> Ledger:
-    """A study all of whose trials have reached the first rung, and none the second."""
+def first_rung(folder: Path, loss: Any, trials: int = 24, more: int = 0, **changes: Any) -> Ledger:
+    """A study all of whose trials have reached the first rung, and so many of them the second."""
     search = {"method": "random", "trials": trials, "seed": 90, "reduction_factor": 3}
     clock = Clock()
-    ledger = Ledger.open(latent_study(search=search, rungs=LADDER, **changes), folder, clock=clock)
-    Player(ledger, clock, loss).play(units=trials)
+    ledger = Ledger.open(latent_study(**{"search": search, "rungs": LADDER, **changes}), folder, clock=clock)
+    Player(ledger, clock, loss).play(units=trials + more)
     return ledger
 
 
@@ -78,10 +78,7 @@ def test_a_first_rung_that_tells_nothing_charges_nothing(
     tmp_path: Path, loss: Any, trials: int, changes: dict[str, Any]
 ) -> None:
     """No run is charged early where most have not learned, none has failed, few were seen, or epochs are all there."""
-    search = {"method": "random", "trials": trials, "seed": 90, "reduction_factor": 3}
-    clock = Clock()
-    ledger = Ledger.open(latent_study(**{"search": search, "rungs": LADDER, **changes}), tmp_path / "s", clock=clock)
-    Player(ledger, clock, loss).play(units=trials)
+    ledger = first_rung(tmp_path / "s", loss, trials, **changes)
     assert suspicion_of(ledger).charges_at(0) == {}
     ledger.close("finished")
 
@@ -98,6 +95,25 @@ def test_safe_trials_climb_where_the_first_rung_tells_of_failures(tmp_path: Path
     assert max(climbing) < RISKY
     shown = {one.number - 1: one.intermediate_values[0] for one in board.evidence.shown()}
     assert shown[best.number] > 0.3
+    ledger.close("finished")
+
+
+def test_what_the_first_rung_tells_counts_at_the_next(tmp_path: Path) -> None:
+    """Of trials with one full training each, those are charged whose part of the space failed early, and only there."""
+
+    def flattering(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
+        """As `steep`, but risky trials whose first run holds for three epochs look so good that they climb."""
+        loss = steep(parameters, seed, epoch)
+        return loss / 5 if parameters["learning_rate"] > RISKY and loss < BASELINE else loss
+
+    ledger = first_rung(tmp_path / "s", flattering, trials=24, more=6)
+    there = [trial for trial in ledger.trials if 1 in trial.reached]
+    charges = suspicion_of(ledger).charges_at(1)
+    assert set(charges) == {trial.number for trial in there}
+    risky = [charges[one.number] for one in there if one.parameters["learning_rate"] > RISKY]
+    safe = [charges[one.number] for one in there if one.parameters["learning_rate"] <= RISKY]
+    assert min(risky) > fmean(safe)
+    assert suspicion_of(ledger).charges() == {}
     ledger.close("finished")
 
 
