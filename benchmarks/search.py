@@ -184,8 +184,7 @@ def main() -> None:
     competitors = available(options.competitors)
     for name in options.tables:
         objective = load(name)
-        if isinstance(objective, Table):
-            print(*describe(objective), sep="\n", flush=True)
+        print(*describe(objective), sep="\n", flush=True)
         repetitions = range(options.first, options.first + options.repetitions)
         todo = plays(objective, competitors, options.budgets, repetitions, options.changes)
         outcomes = run(todo, options.processes)

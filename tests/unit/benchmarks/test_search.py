@@ -12,7 +12,7 @@ from benchmarks.peers import Play, Setting, answers
 from benchmarks.record import mean_and_error
 from benchmarks.search import play_ours, plays, settings
 from benchmarks.search_results import Outcome, compare, summary, write
-from benchmarks.tabular import EPOCHS, SEEDS, Analytic, Table, TabularTrainer, load, truth_of
+from benchmarks.tabular import EPOCHS, SEEDS, Analytic, Table, TabularTrainer, describe, load, truth_of
 
 BASELINE = {"validation_loss": 2.0, "test_loss": 4.0}
 
@@ -101,6 +101,13 @@ def test_a_run_of_the_formula_repeats_itself() -> None:
     point = {"learning_rate": 1e-2, "batch_size": 64, "dropout": 0.1, "use_norm": False}
     assert load("analytic").curves(point, 3) == load("analytic").curves(point, 3)
     assert load("analytic").curves(point, 3) != load("analytic").curves(point, 4)
+
+
+def test_the_formula_says_how_safe_its_best_is() -> None:
+    """The setting of the lowest loss is not free of failures, which no search that finds it can be below."""
+    about = "\n".join(describe(Analytic()))
+    assert "lowest true loss is 0.42" in about
+    assert "fails there with probability 0.06" in about
 
 
 def test_a_recommendation_is_asked_for_before_the_budget_is_overdrawn() -> None:
