@@ -61,7 +61,7 @@ def test_a_stalled_actor_is_ended_and_its_trial_goes_on(
     tmp_path: Path, trainer: str, recording: dict[str, Any], said: str
 ) -> None:
     """The driver notices by itself, has the stacks written where the process still can, and kills it."""
-    ledger = driven(tmp_path, trainer, recording, resources={"retries": 3, "stall_after": 2, "stall_factor": 1})
+    ledger = driven(tmp_path, trainer, recording, resources={"retries": 3, "stall_after": 5, "stall_factor": 1})
     stalled = [one for trial in ledger.trials for one in trial.attempts if one.kind == "stalled"]
     assert stalled
     assert "no report for" in stalled[0].cause
