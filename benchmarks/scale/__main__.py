@@ -8,10 +8,11 @@
 simulated driver, on virtual slots, with the live view and TensorBoard. Measured are CPU seconds of what every driver
 asks of the tuner (`Job.next_work`, `Job.take`), not of the units of work; peak memory; what the study takes on disk;
 and CPU seconds to open it, for its status and for its report. CPU seconds because other programs on the machine
-lengthen every wall clock; each study runs in a process of its own. `--folder` may lie in memory (/dev/shm), where
-waiting for a disk takes no time; it uses no CPU either way. Beside the average over each study stands what a decision
-costs while a study has about 100, 1,000 and 10,000 trials: a small study is mostly its beginning, where nothing is
-known yet and little to be computed.
+lengthen every wall clock; each study runs in a process of its own. Those of less than 10,000 trials, which are over
+in seconds, are played five times: told is the one whose decisions cost the median, with the least and the most.
+`--folder` may lie in memory (/dev/shm), where waiting for a disk takes no time; it uses no CPU either way. Beside the
+average over each study stands what a decision costs while a study has about 100, 1,000 and 10,000 trials: a small study
+is mostly its beginning, where nothing is known yet and little to be computed.
 
 `slots`: trials that sleep, on two slots of a local Ray: the share of slot time in which something was trained, from
 when both slots have begun their second trial until one has nothing left, and the time from one trial's end to the next

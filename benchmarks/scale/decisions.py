@@ -145,12 +145,23 @@ def alone(*arguments: str) -> dict[str, Any]:
 
 
 def measure_decisions(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Plays studies of several sizes."""
+    """Plays studies of several sizes; small ones, which are over in seconds, several times, and tells the median."""
     rows = []
     for trials in options.trials:
-        with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch:
-            place = ["--folder", f"{scratch}/scale", "--slots", str(options.slots), "--trials", str(trials)]
-            row = {**alone("one", *place), **alone("look", *place)}
+        row = median([_played(trials, options) for _ in range(5 if trials < 10_000 else 1)])
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows
+
+
+def median(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the row whose decisions cost the median, with the least and the most that they cost."""
+    cost = "cpu_ms_per_decision"
+    ordered = sorted(rows, key=lambda row: row[cost])
+    return {**ordered[len(rows) // 2], "plays": len(rows), f"{cost}_from_to": [ordered[0][cost], ordered[-1][cost]]}
+
+
+def _played(trials: int, options: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="latent-tune-scale-", dir=options.folder) as scratch:
+        place = ["--folder", f"{scratch}/scale", "--slots", str(options.slots), "--trials", str(trials)]
+        return {**alone("one", *place), **alone("look", *place)}
