@@ -115,7 +115,7 @@ lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 # Nothing is taken over from the present lock or environment. Lines that only torch's GPU builds add are dropped: torch
 # pins them itself, and on a machine without a GPU they must not be asked for.
 schema: $(STAMP)  ## write the JSON Schema of study files from the models
-	$(BIN)/python -c 'import json; from tune.study import json_schema; print(json.dumps(json_schema(), indent=1))' \
+	$(BIN)/python -c 'import json; from tune.study.study import json_schema; print(json.dumps(json_schema(), indent=1))' \
 		> search_spaces/study.schema.json
 
 lock:  ## resolve pyproject.toml afresh and rewrite constraints.txt

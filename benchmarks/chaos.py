@@ -30,7 +30,7 @@ from benchmarks.faults import shim
 from benchmarks.faults.kinds import FAULTS
 from benchmarks.faults.storm import ROOT, Hung, Storm, study
 from benchmarks.record import record
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
 
 
 def main() -> int:

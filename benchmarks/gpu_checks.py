@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from model.capture import WARM_UP_CALLS, Captured
-from model.gpu import watch_gpu
+from model.device.cuda_graph import WARM_UP_CALLS, Captured
+from model.device.gpu_sampler import watch_gpu
 from model.trainer import LatentEvolutionTrainer
 
 ROWS, NEURONS, SEEDS = 3000, 300, [1, 12, 123]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from model import trainer as trainer_module
-from model.gpu import NullSampler
+from model.device.gpu_sampler import NullSampler
 from model.trainer import LatentEvolutionTrainer
 
 SPLIT = {"train": [0, 30_000], "validation": [30_000, 40_000], "test": [40_000, 50_000]}

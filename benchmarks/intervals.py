@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from benchmarks.record import record
 from benchmarks.search import FRESH, quiet, setting_of, studied
 from benchmarks.tabular import SEEDS, Configuration, Objective, Table, load
-from tune.scoring import counted_loss, has_failed, reported_interval, wilson_interval
+from tune.scoring.score import counted_loss, has_failed, reported_interval, wilson_interval
 
 TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "connectome-large", "analytic")
 USED, DRAWN = 5, 200
@@ -50,7 +50,7 @@ def losses(objective: Objective, configuration: Configuration, seeds: Iterable[i
 def ask(table: str, repetition: int, budget: int) -> Said:
     """Plays one study and checks what it says."""
     quiet()
-    from tune.standings import incumbent, standings, tied
+    from tune.scoring.standings import incumbent, standings, tied
 
     objective = load(table)
     setting = setting_of(objective, FRESH + repetition, budget)

@@ -25,10 +25,10 @@ import optuna
 import psutil
 import pyarrow.compute as pc
 
-from tune.ledger import Ledger
-from tune.ledger.curves import CurveStore
-from tune.ledger.runs import EVALUATED
-from tune.study import find, read_study
+from tune.ledger.curves.history import EVALUATED
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.ledger import Ledger
+from tune.study.study import find, read_study
 
 HERE = Path(__file__).resolve().parent
 TRIALS, SEEDS = 9, 5

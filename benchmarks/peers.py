@@ -98,8 +98,8 @@ def distributions(objective: Objective) -> dict[str, Any]:
     """Returns the space in Optuna's words, the same as the ledger's."""
     from pydantic import TypeAdapter
 
-    from tune.ledger.mirror import distribution
-    from tune.space import Parameter
+    from tune.ledger.database.optuna_mirror import distribution
+    from tune.study.space import Parameter
 
     parse: TypeAdapter[Any] = TypeAdapter(Parameter)
     return {name: distribution(parse.validate_python(one)) for name, one in objective.space.items()}

@@ -61,11 +61,11 @@ class Played(NamedTuple):
 
 def play(study_name: str, further: float, placement: str, seed: int) -> Played:
     """Plays a study on 16 slots."""
-    from tune.drivers import Job
+    from tune.drivers.job import Job
     from tune.drivers.simulated import VirtualClock, drive
-    from tune.ledger import Ledger
-    from tune.optimizer import Optimizer
-    from tune.study import Study
+    from tune.ledger.ledger import Ledger
+    from tune.optimizer.optimizer import Optimizer
+    from tune.study.study import Study
 
     changes = STUDIES[study_name]
     study = Study.model_validate(

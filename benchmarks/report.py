@@ -23,9 +23,9 @@ import pyarrow as pa
 
 from benchmarks.record import record
 from tests.fakes.ledgers import BASELINE, Clock, latent_loss, latent_study
-from tune.ledger import Ledger
-from tune.ledger.rows import KEY, schema_of, write_parquet
-from tune.scoring import score
+from tune.ledger.curves.files import KEY, schema_of, write_parquet
+from tune.ledger.ledger import Ledger
+from tune.scoring.score import score
 
 _SIZES = {"small": 10, "large": 1000}
 _REQUIRED_S = {"small": 5.0, "large": 20.0}
@@ -36,9 +36,9 @@ _WRITE = """\
 import resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
-from tune.ledger import Ledger
-from tune.ledger.rows import KEY, schema_of, write_parquet
-from tune.report.page import write_report
+from tune.ledger.ledger import Ledger
+from tune.ledger.curves.files import KEY, schema_of, write_parquet
+from tune.views.report.page import write_report
 write_report(Ledger.read(Path(sys.argv[1]), clock=time.time))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(time.perf_counter() - start, used.ru_utime + used.ru_stime)

@@ -24,8 +24,8 @@ import psutil
 
 from benchmarks.record import record
 from tests.fakes.ledgers import Clock, Player
-from tune.ledger import Ledger
-from tune.study import Study
+from tune.ledger.ledger import Ledger
+from tune.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE_S = 120.0

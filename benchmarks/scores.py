@@ -21,7 +21,7 @@ from unittest.mock import patch
 from benchmarks.record import mean_and_error, record
 from benchmarks.search import play_ours, quiet, setting_of
 from benchmarks.tabular import load
-from tune.scoring import ScoreRule, counted_loss, prior_sd, score, student_quantile
+from tune.scoring.score import ScoreRule, counted_loss, prior_sd, score, student_quantile
 
 Form = Callable[[Sequence[float], float, ScoreRule, float], float]
 
@@ -60,7 +60,7 @@ def play(table: str, form: str, repetition: int, budget: int) -> tuple[float, fl
     """Returns regret and whether what is recommended fails."""
     quiet()
     objective = load(table)
-    with patch("tune.optimizer.verdict.score", FORMS[form]):
+    with patch("tune.optimizer.rung_result.score", FORMS[form]):
         found = play_ours(setting_of(objective, repetition, budget))
     assert found is not None
     truth = objective.truth(found)

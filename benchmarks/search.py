@@ -39,7 +39,7 @@ from benchmarks.search_results import Outcome, compare, markdown, show, summary,
 from benchmarks.tabular import EPOCHS, SEEDS, Configuration, Objective, Table, TabularTrainer, describe, load
 
 if TYPE_CHECKING:
-    from tune.ledger import Ledger
+    from tune.ledger.ledger import Ledger
 
 TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "connectome-large", "analytic")
 BUDGETS = (300, 600, 1200, 2400, 4800)
@@ -75,11 +75,11 @@ def settings(objective: Objective, seeds: Sequence[int], seed: int, budget: int)
 @contextmanager
 def studied(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> "Iterator[Ledger]":
     """Plays our own study in virtual time, changed as by `run --set`; its ledger is there while inside."""
-    from tune.drivers import Job
+    from tune.drivers.job import Job
     from tune.drivers.simulated import VirtualClock, drive
-    from tune.ledger import Ledger
-    from tune.optimizer import Optimizer
-    from tune.study import read_study
+    from tune.ledger.ledger import Ledger
+    from tune.optimizer.optimizer import Optimizer
+    from tune.study.study import read_study
 
     folder = Path(tempfile.mkdtemp(dir=SCRATCH, prefix="latent-tune-"))
     try:
@@ -98,7 +98,7 @@ def studied(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> "I
 
 def play_ours(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> Configuration | None:
     """Returns what our own study recommends."""
-    from tune.standings import incumbent, standings
+    from tune.scoring.standings import incumbent, standings
 
     with studied(setting, slots, changes) as ledger:
         best = incumbent(standings(ledger, frozenset()))

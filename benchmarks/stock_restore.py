@@ -163,7 +163,7 @@ def trained(cwd: Path) -> list[str]:
 def results(cwd: Path, way: str) -> int:
     """Settings of which a result is known in the end."""
     if way == "ours":
-        from tune.ledger import Ledger
+        from tune.ledger.ledger import Ledger
 
         folder = cwd / "results" / "stock"
         return sum(trial.confirmed for trial in Ledger.read(folder, clock=time.time).trials)

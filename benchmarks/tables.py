@@ -51,7 +51,7 @@ class Grid:
 
 
 # Strong scenes are rare (contrast_sigma 0.8) and rows are few, so held-out rows hold scenes that training rows do not:
-# there seeds fail whose training loss looks fine. See model/stimulus.py.
+# there seeds fail whose training loss looks fine. See model/recording/stimulus.py.
 GRIDS = {
     "connectome-sgd": Grid(
         recording={

@@ -31,13 +31,13 @@ from published import PublishedTraining
 from torch import Tensor
 
 from model.config import TrainingConfig
-from model.cost import Rates, count_bytes, count_flops, floor_s, measure_rates
-from model.generators import draw_rows
-from model.lane import Lane, split_into_lanes
-from model.network import Network
-from model.outer import Workspace
-from model.precision import numerics
-from model.step import StepInputs
+from model.device.cost import Rates, count_bytes, count_flops, floor_s, measure_rates
+from model.device.precision import numerics
+from model.network.generators import draw_rows
+from model.network.network import Network
+from model.network.outer import Workspace
+from model.training.lane import Lane, split_into_lanes
+from model.training.step import StepInputs
 
 NEURONS, BATCHES, SEEDS = (443, 1203, 13741), (32, 128, 256, 512, 2048), (1, 5, 10)
 QUICK = [(443, 32), (1203, 128), (13741, 512)]

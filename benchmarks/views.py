@@ -21,8 +21,8 @@ from rich.console import Console
 
 from benchmarks.record import record
 from tests.fakes.ledgers import Clock, Player, latent_study
-from tune.callbacks.progress import Progress
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
+from tune.views.live.progress import Progress
 
 _MOST_PERCENT = 1.0
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from model.config import check_config, parse_config
-from model.gpu import watch_gpu
-from model.recording import Recording, as_mapping, from_mapping, load_recording
-from model.seed_group import SeedGroup
+from model.device.gpu_sampler import watch_gpu
+from model.recording.recording import Recording, as_mapping, from_mapping, load_recording
+from model.training.seed_group import SeedGroup
 
 Metrics = Mapping[str, Sequence[float | None]]
 
@@ -20,7 +20,7 @@ class LatentEvolutionTrainer:
 
     Args:
         config: Flat mapping of hyperparameters, see `TrainingConfig`.
-        recording: A specification for `model.recording.load_recording`, or an already loaded mapping with "voltages".
+        recording: A specification for `load_recording`, or an already loaded mapping with "voltages".
         seeds: S different numbers; every result is in this order.
         state: Per seed, what `state` returned; for all seeds or for none, all after the same epoch.
         clock: Seconds that only rise.
@@ -124,7 +124,8 @@ class LatentEvolutionTrainer:
             trace: The file to write.
 
         Returns:
-            Figures by name, see `model.profiling.profile_steps`. The trainer has trained those steps: do not go on.
+            Figures by name, see `profile_steps` in `model.device.profiling`. The trainer has trained those steps: do
+            not go on.
         """
         return self._require_group().profile(trace)
 

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.disk import SmallDisk, mounted
 from tests.fakes.object_store import CREDENTIALS, ObjectStore, program
 from tests.fakes.postgresql import Server, programs
-from tune.drivers.ray_environment import set_environment
+from tune.drivers.ray.environment import set_environment
 
 # Before anything imports torch: the machine's cores belong to the tests that run trials side by side.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from tune.errors import FileMistakes, Mistake, RecordingMistake, UserMistake
-from tune.study import Study
+from tune.study.study import Study
 
 
 class Trainer(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tune.study import Study
+from tune.study.study import Study
 
 MARKS = "SCALEMARKS"
 

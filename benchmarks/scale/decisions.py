@@ -14,8 +14,9 @@ from typing import Any
 
 from benchmarks.scale import DoNothing, study_of
 from tune.drivers.job import Job
-from tune.ledger import Ledger
-from tune.optimizer import Optimizer, Work
+from tune.ledger.ledger import Ledger
+from tune.optimizer.optimizer import Optimizer
+from tune.optimizer.work import Work
 
 MIB = 2**20
 
@@ -48,9 +49,9 @@ def decisions(trials: int, slots: int, folder: Path) -> dict[str, Any]:
     """Plays one study in this process and says what it cost."""
     from rich.console import Console
 
-    from tune.callbacks.progress import Progress
-    from tune.callbacks.tensorboard import TensorBoard
     from tune.drivers.simulated import VirtualClock, drive
+    from tune.views.live.progress import Progress
+    from tune.views.tensorboard.writer import TensorBoard
 
     began, clock = time.perf_counter(), VirtualClock()
     ledger = Ledger.open(study_of(trials), folder, clock=time.time)
@@ -109,8 +110,8 @@ def around(size: int, trials: int, spent: Sequence[tuple[int, int, float]]) -> f
 
 def looked_at(folder: Path) -> dict[str, Any]:
     """Opens a study that is there, in this process, and says what that cost."""
-    from tune.report.page import write_report
-    from tune.report.status import status
+    from tune.views.report.page import write_report
+    from tune.views.terminal.status import status
 
     found: dict[str, Any] = {}
 

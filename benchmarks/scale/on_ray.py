@@ -14,9 +14,9 @@ from typing import Any
 
 from benchmarks.scale import MARKS, DoNothing, study_of
 from tune.drivers.job import Job
-from tune.ledger import Ledger
-from tune.optimizer import Optimizer
-from tune.study import Study
+from tune.ledger.ledger import Ledger
+from tune.optimizer.optimizer import Optimizer
+from tune.study.study import Study
 
 
 def pauses_of(marks: Path) -> dict[str, Any]:
@@ -96,18 +96,18 @@ def _overhead(scratch: Path, trials: int, repetitions: int) -> dict[str, Any]:
 
 def local_ray(slots: int) -> Any:
     """Starts Ray on this machine with so many CPUs, as the driver does."""
-    from tune.drivers.ray_environment import set_environment
+    from tune.drivers.ray.environment import set_environment
 
     os.environ["RAY_OVERRIDE_RESOURCES"] = json.dumps({"CPU": slots})
     set_environment(None)
-    from tune.drivers.ray_connection import cluster
+    from tune.drivers.ray.connection import cluster
 
     return cluster(study_of(1))
 
 
 def ours(folder: Path, study: Study) -> None:
     """Works on a study with the Ray driver."""
-    from tune.drivers.ray_tune import drive
+    from tune.drivers.ray.driver import drive
 
     logging.getLogger("latent-tune").addHandler(logging.NullHandler())
     ledger = Ledger.open(study, folder, clock=time.time)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tune.callbacks.board_server import bring_up_to_date, pages, serve
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
+from tune.views.tensorboard.server import bring_up_to_date, pages, serve
 
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

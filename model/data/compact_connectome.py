@@ -12,7 +12,7 @@ import numpy as np
 
 
 def compact(source: Path, out: Path) -> None:
-    """Write the arrays that :func:`model.connectome.load_wiring` reads.
+    """Write the arrays that :func:`model.recording.connectome.load_wiring` reads.
 
     Args:
         source: the JSON file of flyvis 1.2.0 (keys ``nodes``, ``edges``, ``input_units``).

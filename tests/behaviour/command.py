@@ -16,8 +16,8 @@ import psutil
 import pyarrow as pa
 import yaml
 
-from tune.ledger import Ledger
-from tune.ledger.curves import CurveStore
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0

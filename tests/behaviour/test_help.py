@@ -42,7 +42,8 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command says how it is used, and explains every argument."""
-    from tune.cli import _parser, main
+    from tune.cli import main
+    from tune.cli.parser import _parser
 
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -26,8 +26,8 @@ from tests.behaviour.command import (
     text_of,
     write_study,
 )
-from tune.ledger.database import Database
-from tune.stopping import PATIENCE_S
+from tune.drivers.stop_request import PATIENCE_S
+from tune.ledger.database.database import Database
 
 CHANGES: dict[str, Any] = {
     "fixed": {"sleep_s": 0.03},
@@ -187,7 +187,7 @@ import os
 import socket
 
 from tests.fakes.trainers import Quadratic
-from tune.ledger import lease
+from tune.ledger.lease import lease
 
 if "FAR" in os.environ:
     socket.gethostname = lambda: "far"

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.behaviour.command import Running, Stored, Trained, decided, here, ledger_of, runs_of, status, write_study
-from tune.ledger.curves import CurveStore
-from tune.ledger.database import Database
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.database.database import Database
 
 SEED = 20
 """Of the moments."""

@@ -80,7 +80,8 @@ def test_a_study_grows_there(tmp_path: Path, database_url: str) -> None:
 def test_tables_are_made_by_one_of_two_at_once(tmp_path: Path, database_url: str) -> None:
     """Two studies that begin at the same moment in an empty database both find it whole."""
     code = (
-        "import sys; from pathlib import Path; from tune.ledger.database import Database; sys.stdin.readline();"
+        "import sys; from pathlib import Path; from tune.ledger.database.database import Database;"
+        "sys.stdin.readline();"
         f"print(len(list(Database({database_url!r}, Path('.'), sys.argv[1], create=True).decisions())))"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -28,8 +28,8 @@ from tests.behaviour.command import (
     text_of,
     write_study,
 )
-from tune.report.results import gather
-from tune.report.sentences import answer
+from tune.views.results import gather
+from tune.views.sentences import answer
 
 DOCS = ROOT / "docs" / "terminal.md"
 NOISY = """\

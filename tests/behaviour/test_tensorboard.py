@@ -21,8 +21,8 @@ import pytest
 
 from tests.behaviour.command import ROOT, here
 from tests.fakes.ledgers import Clock, Player, latent_study, played
-from tune.callbacks.tensorboard import TensorBoard
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
+from tune.views.tensorboard.writer import TensorBoard
 
 DEADLINE_S = 90.0
 

@@ -78,7 +78,7 @@ def test_what_is_inside(wheel: Path) -> None:
     data = {f"model/data/{file.name}" for file in (ROOT / "model" / "data").iterdir() if file.is_file()}
     assert studies
     assert data
-    assert {"tune/cli.py", "model/trainer.py", *studies, *data} <= inside
+    assert {"tune/cli/parser.py", "model/trainer.py", *studies, *data} <= inside
     tops = {name.split("/")[0] for name in inside}
     assert {top for top in tops if not top.startswith("latent_tune-")} == {"tune", "model", "search_spaces"}
 

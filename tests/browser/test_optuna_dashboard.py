@@ -13,8 +13,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.servers import serving
 from tests.fakes.ledgers import played
-from tune.ledger import Ledger
-from tune.standings import incumbent, standings
+from tune.ledger.ledger import Ledger
+from tune.scoring.standings import incumbent, standings
 
 pytestmark = pytest.mark.browser
 

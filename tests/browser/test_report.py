@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fakes.ledgers import latent_study, played
-from tune.report.page import report_of, write_report
+from tune.views.report.page import report_of, write_report
 
 pytestmark = pytest.mark.browser
 

@@ -9,10 +9,10 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.browser.servers import serving
 from tests.fakes.boards import finished
-from tune import wording
-from tune.callbacks.board_server import pages
-from tune.ledger import Ledger
-from tune.report.results import gather
+from tune.ledger.ledger import Ledger
+from tune.views import wording
+from tune.views.results import gather
+from tune.views.tensorboard.server import pages
 
 pytestmark = pytest.mark.browser
 

@@ -8,11 +8,11 @@ import pytest
 
 from tests.behaviour.command import latent_tune, ledger_of, status, write_study
 from tests.fakes.studies import quadratic_study
-from tune.drivers import Job
-from tune.drivers.ray_failures import death_of
-from tune.drivers.ray_place import Place
-from tune.ledger import Ledger
-from tune.optimizer import Optimizer
+from tune.drivers.job import Job
+from tune.drivers.ray.actor_process import Place
+from tune.drivers.ray.watch import death_of
+from tune.ledger.ledger import Ledger
+from tune.optimizer.optimizer import Optimizer
 from tune.trainer import load_trainer
 
 pytestmark = pytest.mark.cluster
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cluster
 
 def driven(tmp_path: Path, trainer: str, recording: dict[str, Any], **changes: Any) -> Ledger:
     """A study of two trials, worked on to its end by Ray; once something goes wrong with one of them."""
-    from tune.drivers.ray_tune import drive
+    from tune.drivers.ray.driver import drive
 
     (tmp_path / "marks").mkdir()
     (tmp_path / "marks" / "0").touch()

@@ -114,7 +114,7 @@ def test_it_goes_on_where_it_stopped(manifest: dict[str, Any]) -> None:
 
 def test_its_command_is_one_of_ours(manifest: dict[str, Any]) -> None:
     """The entrypoint is a command line that latent-tune takes, for a study that exists."""
-    from tune.cli import _parser
+    from tune.cli.parser import _parser
 
     program, *arguments = shlex.split(manifest["spec"]["entrypoint"])
     assert program == "latent-tune"

@@ -18,8 +18,8 @@ from tests.cluster.processes import SEVERAL, end_all, environment, free_ports, s
 from tests.contracts.test_failures import marks
 from tests.fakes.studies import quadratic_study
 from tune.errors import UserMistake
-from tune.ledger import Ledger
-from tune.sections import Budget
+from tune.ledger.ledger import Ledger
+from tune.study.sections import Budget
 
 __all__ = ["marks"]
 
@@ -150,7 +150,7 @@ def test_cores_that_no_machine_with_a_gpu_has_are_refused(cluster: Cluster, tmp_
 def test_without_a_gpu_auto_is_none(tmp_path: Path) -> None:
     """The decision says so, trials use cores alone; a budget of GPU-hours, which would never be used, is refused."""
     from tests.contracts.test_drivers import work_on
-    from tune.drivers.ray_tune import drive
+    from tune.drivers.ray.driver import drive
 
     study = quadratic_study(search={"trials": 2}, resources={"gpus_per_trial": "auto"})
     ledger = work_on(study, tmp_path / "q", drive)

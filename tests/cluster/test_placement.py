@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.command import Running, Trained, here, ledger_of, poll, write_study
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 

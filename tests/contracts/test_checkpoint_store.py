@@ -12,11 +12,10 @@ import torch
 from tests.fakes.damage import notes
 from tests.fakes.object_store import ObjectStore
 from tune.errors import DamagedCheckpoint, StudyStopped
-from tune.ledger import CheckpointStore
-from tune.ledger.adoption import adopt, collect_orphans
-from tune.ledger.checkpoints import Told
-from tune.ledger.folders import Folder, folder_at
-from tune.shared import inside
+from tune.ledger.checkpoints.adoption import adopt, collect_orphans
+from tune.ledger.checkpoints.store import CheckpointStore, Told
+from tune.ledger.storage.folders import Folder, folder_at
+from tune.study.places import inside
 
 
 @pytest.fixture(params=["disk", "object store"])

@@ -7,10 +7,11 @@ import pytest
 
 from tests.fakes.damage import flip
 from tests.fakes.studies import Clock, quadratic_study
-from tune.drivers import Job
-from tune.ledger import Decision, Ledger
-from tune.optimizer import Optimizer
-from tune.study import Study
+from tune.drivers.job import Job
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import Decision
+from tune.optimizer.optimizer import Optimizer
+from tune.study.study import Study
 from tune.trainer import load_trainer
 
 Drive = Callable[[Job], None]
@@ -27,7 +28,7 @@ def drive(request: pytest.FixtureRequest) -> Drive:
 
         return drive_simulated
     request.getfixturevalue("ray_local")
-    from tune.drivers.ray_tune import drive as drive_ray
+    from tune.drivers.ray.driver import drive as drive_ray
 
     return drive_ray
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.contracts.test_drivers import ONE_SLOT, Drive, drive, told, work_on
 from tests.fakes.studies import quadratic_study
-from tune.ledger import Ledger
-from tune.study import Study
+from tune.ledger.ledger import Ledger
+from tune.study.study import Study
 
 __all__ = ["drive"]
 

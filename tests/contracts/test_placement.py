@@ -10,9 +10,9 @@ import pytest
 from tests.contracts.test_drivers import told, work_on
 from tests.contracts.test_failures import marks
 from tests.fakes.studies import quadratic_study
-from tune.drivers import Job
-from tune.ledger import Ledger
-from tune.study import Study
+from tune.drivers.job import Job
+from tune.ledger.ledger import Ledger
+from tune.study.study import Study
 
 __all__ = ["marks"]
 
@@ -27,7 +27,7 @@ def drive(request: pytest.FixtureRequest) -> Drive:
 
         return partial(drive_simulated, slots=2)
     request.getfixturevalue("ray_local")
-    from tune.drivers.ray_tune import drive as drive_ray
+    from tune.drivers.ray.driver import drive as drive_ray
 
     return drive_ray
 

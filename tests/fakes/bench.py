@@ -7,9 +7,10 @@ from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
 from tune.drivers.job import Job
 from tune.drivers.unit import Manner, Unit
-from tune.ledger import Ledger
-from tune.optimizer import Optimizer, Work
-from tune.study import Study
+from tune.ledger.ledger import Ledger
+from tune.optimizer.optimizer import Optimizer
+from tune.optimizer.work import Work
+from tune.study.study import Study
 
 
 class Bench:

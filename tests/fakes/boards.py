@@ -8,8 +8,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.hparams import metadata
 
 from tests.fakes.ledgers import Clock, Player, latent_study, played
-from tune.callbacks.tensorboard import TensorBoard
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
+from tune.views.tensorboard.writer import TensorBoard
 
 RACE = {
     "seeds": [1, 12, 123, 1234, 12345, 2, 23],

@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.fakes.ledgers import Clock, Player, latent_study
-from tune.ledger import Ledger
-from tune.report.page import report_of
-from tune.report.rendering import as_markdown
+from tune.ledger.ledger import Ledger
+from tune.views.report.page import report_of
+from tune.views.report.rendering import as_markdown
 
 GOLDEN = Path(__file__).parents[1] / "unit" / "tune" / "golden"
 LEDGER, REPORT = GOLDEN / "batch-norm", GOLDEN / "batch-norm.md"

@@ -6,9 +6,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tune.ledger import Ledger
-from tune.optimizer import Optimizer, Work
-from tune.study import Study
+from tune.ledger.ledger import Ledger
+from tune.optimizer.optimizer import Optimizer
+from tune.optimizer.work import Work
+from tune.study.study import Study
 
 BASELINE = 0.0355
 """The constant model's validation loss in the published sweeps, rounded."""

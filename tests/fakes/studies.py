@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tune.study import Study
+from tune.study.study import Study
 
 
 class Clock:

@@ -6,12 +6,12 @@ import threading
 from dataclasses import replace
 from typing import Self
 
-from tune.drivers.failures import Silence, trial_log, write_log
+from tune.drivers.calibration import gpus_of_one
 from tune.drivers.job import Job
-from tune.drivers.measuring import gpus_of_one
+from tune.drivers.trial_log import Silence, trial_log, write_log
 from tune.drivers.unit import Manner, Report, Unit
-from tune.logbook import log
-from tune.optimizer import Work
+from tune.ledger.log import log
+from tune.optimizer.work import Work
 
 _LOOK_S = 1.0
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tune.drivers.failures import write_log
 from tune.drivers.placement import Units, Whole, share, split
+from tune.drivers.trial_log import write_log
 from tune.drivers.unit import Death, Evaluation, News, Report, Unsaved, evaluation_after
-from tune.ledger.space_left import disk_full, free_bytes, needed_bytes, vanished
-from tune.logbook import log
-from tune.optimizer import Optimizer, Work
-from tune.sizes import show_size
+from tune.ledger.log import log
+from tune.ledger.storage.disk_space import disk_full, free_bytes, needed_bytes, vanished
+from tune.optimizer.optimizer import Optimizer
+from tune.optimizer.work import Work
+from tune.study.units import show_size
 from tune.trainer import TrainerClass
 
 SCRATCH = ".ray"

@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import ceil
 
 from tune.drivers.unit import Death
-from tune.optimizer import Work
+from tune.optimizer.work import Work
 
 
 def split(work: Work, most: int) -> list[Work]:

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
-from tune.failures import FailureClass, failure_class
-from tune.ledger.checkpoints import CheckpointStore, Told
-from tune.ledger.folders import folder_at, patience_with
-from tune.ledger.runs import Evaluation as When
-from tune.ledger.space_left import caused_by_disk, disk_full, is_full
+from tune.ledger.attempts import FailureClass, failure_class
+from tune.ledger.checkpoints.store import CheckpointStore, Told
+from tune.ledger.curves.history import Evaluation as When
+from tune.ledger.storage.disk_space import caused_by_disk, disk_full, is_full
+from tune.ledger.storage.folders import folder_at, patience_with
 from tune.optimizer.work import Work
 from tune.trainer import Trainer, TrainerClass
 
 if TYPE_CHECKING:
-    from tune.ledger import Ledger
+    from tune.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True)

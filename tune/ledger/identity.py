@@ -10,14 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tune import document
 from tune.errors import StudyConflict, UserMistake
-from tune.growth import differences, refused, shown
-from tune.ledger.damaged import set_aside
-from tune.ledger.engine import without_password
-from tune.ledger.machine import commit, gpus
-from tune.logbook import log
-from tune.study import Study, build_study
+from tune.ledger.database.connection import without_password
+from tune.ledger.log import log
+from tune.ledger.provenance import commit, gpus
+from tune.ledger.storage.damaged import set_aside
+from tune.study import document
+from tune.study.growth import differences, refused, shown
+from tune.study.study import Study, build_study
 
 
 def stored_study(folder: Path) -> Study:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from tune.errors import StudyBusy, UserMistake
-from tune.growth import described, differences
-from tune.ledger.adoption import adopt, collect_orphans
-from tune.ledger.copy import LAST_STREAM, LedgerCopy, is_copy, refuse_foreign
-from tune.ledger.database import Database
-from tune.ledger.files import make_folder, refuse_links, write_atomically
-from tune.ledger.folders import folder_at, shared_of
+from tune.ledger.backup.copy import LAST_STREAM, LedgerCopy, is_copy, refuse_foreign
+from tune.ledger.checkpoints.adoption import adopt, collect_orphans
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, Evaluation
+from tune.ledger.database.database import Database
+from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.identity import (
     holds_study,
     process_detail,
@@ -22,13 +21,14 @@ from tune.ledger.identity import (
     stored_study,
     study_detail,
 )
-from tune.ledger.lease import Lease
-from tune.ledger.memory import Clock, Memory
-from tune.ledger.mirror import Mirror
+from tune.ledger.lease.lease import Lease
+from tune.ledger.reader import Clock, Memory
 from tune.ledger.records import Decision, Ending, Kind
-from tune.ledger.runs import EVALUATED, GPU_SECONDS, Evaluation
-from tune.ledger.space_left import free_reserve, hold_reserve
-from tune.study import Study, dump_study
+from tune.ledger.storage.disk_space import free_reserve, hold_reserve
+from tune.ledger.storage.files import make_folder, refuse_links, write_atomically
+from tune.ledger.storage.folders import folder_at, shared_of
+from tune.study.growth import described, differences
+from tune.study.study import Study, dump_study
 
 
 class Ledger(Memory):
@@ -62,7 +62,7 @@ class Ledger(Memory):
             folder: The study folder.
             clock: Seconds since the epoch.
             detail: What to remember of this process, such as its driver.
-            grow: Whether a study that is there may become the one given (`tune.growth`).
+            grow: Whether a study that is there may become the one given (`tune.study.growth`).
             should_stop: Asked while the database is locked or away, which it may be for minutes.
 
         Raises:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from math import inf, nan
 from typing import Any, Literal, Self
 
-from tune.failures import Attempt
+from tune.ledger.attempts import Attempt
 
 Kind = Literal["open", "close", "grow", "pack", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
@@ -22,8 +22,8 @@ class Decision:
 
     Attributes:
         kind: open, close: a process began or ended its work on the study; grow: the study is to do more, as `detail`
-            says; pack: so many trials share a GPU of each type (`tune.drivers.packing`); start: a new trial; reach: a
-            trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
+            says; pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial; reach:
+            a trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
             attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good; stop: it is not
             promoted any more.
         trial: Its number; None for open, close, grow and pack.

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from tune.errors import UserMistake
 from tune.ledger.records import Decision, Trial
-from tune.study import Study
+from tune.study.study import Study
 
 _DECISION = TypeAdapter(Decision)
 _BASELINE = TypeAdapter(dict[str, float] | None)

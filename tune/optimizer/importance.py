@@ -9,8 +9,8 @@ from typing import Any
 import optuna
 from optuna.trial import create_trial
 
-from tune.ledger.mirror import distribution
-from tune.space import Parameter
+from tune.ledger.database.optuna_mirror import distribution
+from tune.study.space import Parameter
 
 EVALUATORS = ("PED-ANOVA", "fANOVA")
 FEWEST = 8

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Collection
 
-from tune.failures import Attempt, FailureClass, Retry, retry
-from tune.ledger import Ledger, Trial
-from tune.optimizer.board import Board
-from tune.optimizer.doom import looks_doomed, stop_if_doomed
-from tune.optimizer.finale import Finale
-from tune.optimizer.haste import most_unseen
+from tune.ledger.attempts import Attempt, FailureClass, Retry, retry
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import Trial
+from tune.optimizer.abort import looks_doomed, stop_if_doomed
+from tune.optimizer.budget import Spending
+from tune.optimizer.final_race import Finale
+from tune.optimizer.pending import most_unseen
 from tune.optimizer.retention import Retention
-from tune.optimizer.spending import Spending
+from tune.optimizer.rung_result import verdict
 from tune.optimizer.suggest import suggest
-from tune.optimizer.verdict import verdict
+from tune.optimizer.trial_index import Board
 from tune.optimizer.work import Work
-from tune.rungs import Step, cost, next_step, ordinal
-from tune.scoring import has_failed
-from tune.standings import scored_baseline
+from tune.scoring.score import has_failed
+from tune.scoring.standings import scored_baseline
+from tune.study.ladder import Step, cost, next_step, ordinal
 
 _EXPLORED = 0.5  # of the time there is
 
@@ -48,7 +49,7 @@ class Optimizer:
     def next_work(self) -> Work | None:
         """Returns work for one free slot: unfinished, else new, else promoted, else raced; None when there is none now.
 
-        A trial that must be alone (`tune.failures.retry`) waits until nothing is in flight, and is then the only one.
+        A trial that must be alone (`Retry.alone`) waits until nothing is in flight, and is then the only one.
 
         Raises:
             StudyStopped: If the first trials all died of one cause.
@@ -98,7 +99,7 @@ class Optimizer:
             work: What was trained.
             cause: One line; trials that die of one cause have the same.
             log: Where the rest can be read.
-            kind: The class of failure; how the trial goes on depends on it, see `tune.failures.retry`.
+            kind: The class of failure; how the trial goes on depends on it, see `tune.ledger.attempts.retry`.
         """
         self.released(work)
         self.ledger.look_again(work.trial)
@@ -264,7 +265,7 @@ class Optimizer:
         return self._promote(*chosen) if chosen else None
 
     def _race(self) -> Trial | None:
-        """Gives one more seed to the confirmed trial that could still be best; see `tune.race`.
+        """Gives one more seed to the confirmed trial that could still be best; see `tune.optimizer.race`.
 
         Where seed-epochs are limited it waits for all that are in training, who may climb or lead: what is left should
         go to the right trial and not to a free slot.

@@ -1,8 +1,9 @@
 """Which checkpoints are kept: those from which a trial may still go on, and those of the best confirmed trials."""
 
-from tune.ledger import Ledger, Trial
-from tune.optimizer.board import Board
-from tune.standings import rank
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import Trial
+from tune.optimizer.trial_index import Board
+from tune.scoring.standings import rank
 
 
 class Retention:

@@ -1,8 +1,8 @@
 """Where to look next: Optuna's samplers on what the ladder says.
 
 A suggestion is a pure function of the study, the trials so far and the number of the new one: an Optuna study is made
-in memory that shows what is known (`tune.optimizer.evidence`), asked once, and thrown away. So nothing of a sampler is
-ever stored, and a study that was interrupted is asked the same question again.
+in memory that shows what is known (`tune.optimizer.observations`), asked once, and thrown away. So nothing of a sampler
+is ever stored, and a study that was interrupted is asked the same question again.
 """
 
 from collections.abc import Collection, Container, Mapping, Sequence
@@ -18,12 +18,12 @@ from optuna.samplers._tpe.sampler import default_gamma
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from tune.ledger import Trial
-from tune.optimizer.evidence import Axis, Evidence, Setting, freeze, setting_key
-from tune.optimizer.haste import startup
-from tune.positions import squared_distances
-from tune.space import grid, size
-from tune.study import Study
+from tune.ledger.records import Trial
+from tune.optimizer.observations import Axis, Evidence, Setting, freeze, setting_key
+from tune.optimizer.pending import startup
+from tune.study.coordinates import squared_distances
+from tune.study.space import grid, size
+from tune.study.study import Study
 
 _FRESH_TRIES = 4
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import scores
 from benchmarks.scores import FORMS, Form, play
-from tune.scoring import score
+from tune.scoring.score import score
 
 
 def test_a_study_is_scored_by_the_form_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,7 +205,7 @@ def test_the_comparison_says_at_which_budget_ours_is_as_good() -> None:
 
 def test_our_study_is_valid_and_recommends_from_the_space(tmp_path: Path) -> None:
     """The study played is one that the study file's own checks accept, at the smallest and the largest budget."""
-    from tune.study import Study, mistakes_of
+    from tune.study.study import Study, mistakes_of
 
     objective = load("connectome-adam")
     for budget in (300, 4800):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.cache import cache_folder, find_or_build
-from model.mistakes import RecordingError
+from model.recording.cache import cache_folder, find_or_build
+from model.recording.mistakes import RecordingError
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +130,7 @@ def test_the_cache_is_the_users_own_by_default(monkeypatch: pytest.MonkeyPatch) 
 def test_two_processes_at_once_both_end_with_a_good_recording() -> None:
     """Simulating the same recording in two processes at the same time gives both the same whole files."""
     program = (
-        "import numpy as np; from model.flyvis import *; folder = simulated(Simulation(steps=3000));"
+        "import numpy as np; from model.recording.flyvis import *; folder = simulated(Simulation(steps=3000));"
         "print(folder, np.load(folder / 'voltages.npy').sum())"
     )
     both = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(2)]

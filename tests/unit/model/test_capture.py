@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model import capture
-from model.capture import WARM_UP_CALLS, Captured
+from model.device import cuda_graph
+from model.device.cuda_graph import WARM_UP_CALLS, Captured
 
 
 class FakeStream:
@@ -81,7 +81,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     }
     for name, part in parts.items():
         monkeypatch.setattr(torch.cuda, name, part)
-    capture._side_stream.cache_clear()
+    cuda_graph._side_stream.cache_clear()
     return fake
 
 

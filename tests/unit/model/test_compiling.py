@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from model import compiling
-from model.capture import Captured
-from model.compiling import COMPILE_COST_S, EXPECTED_GAIN, Compiled, pays
 from model.config import TrainingConfig
-from model.network import Network
-from model.outer import Workspace
-from model.passes import Passes
+from model.device import compiling
+from model.device.compiling import COMPILE_COST_S, EXPECTED_GAIN, Compiled, pays
+from model.device.cuda_graph import Captured
+from model.network.network import Network
+from model.network.outer import Workspace
+from model.network.passes import Passes
 
 GPU, CPU = torch.device("cuda"), torch.device("cpu")
 LONG_S = 2 * COMPILE_COST_S / EXPECTED_GAIN

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.connectome import hexagon, load_wiring, unroll
 from model.data.compact_connectome import compact
+from model.recording.connectome import hexagon, load_wiring, unroll
 
 # extent, neurons, connections, photoreceptors
 COUNTS = [(1, 443, 7_698, 56), (2, 1_203, 26_636, 152), (3, 2_345, 57_663, 296), (4, 3_865, 100_540, 488)]

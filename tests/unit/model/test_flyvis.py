@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.connectome import unroll
-from model.flyvis import Simulation, simulate, simulated, write_recording
-from model.mistakes import RecordingError
+from model.recording.connectome import unroll
+from model.recording.flyvis import Simulation, simulate, simulated, write_recording
+from model.recording.mistakes import RecordingError
 
 Recorded = tuple[NDArray[np.float32], NDArray[np.float32]]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from model.gpu import GpuReading, NullSampler, NvmlSampler, watch_gpu
+from model.device.gpu_sampler import GpuReading, NullSampler, NvmlSampler, watch_gpu
 
 OWN_PID = 42
 

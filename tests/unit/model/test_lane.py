@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from model.config import TrainingConfig
-from model.cost import Rates, count_bytes, count_flops, floor_s
-from model.lane import split_into_lanes
-from model.network import Network
+from model.device.cost import Rates, count_bytes, count_flops, floor_s
+from model.network.network import Network
 from model.trainer import LatentEvolutionTrainer
+from model.training.lane import split_into_lanes
 
 torch.set_num_threads(1)
 
@@ -50,11 +50,11 @@ def test_results_do_not_depend_on_lanes_or_tiles(monkeypatch: pytest.MonkeyPatch
     """One seed per lane, two per lane, and narrow tiles train alike, up to rounding."""
     together = trained()
     for lane_flops in (1.0, 2.5 * count_flops(Network(TrainingConfig(**SMALL), 700), 16)):
-        monkeypatch.setattr("model.lane.TOGETHER_FLOPS", lane_flops)
+        monkeypatch.setattr("model.training.lane.TOGETHER_FLOPS", lane_flops)
         for one, expected in zip(trained(), together, strict=True):
             for name, values in expected.items():
                 assert one[name] == pytest.approx(values, rel=1e-4)
-    monkeypatch.setattr("model.outer.TILE", {"cpu": 1})
+    monkeypatch.setattr("model.network.outer.TILE", {"cpu": 1})
     for one, expected in zip(trained(), together, strict=True):
         assert one["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-3)
 
@@ -62,7 +62,7 @@ def test_results_do_not_depend_on_lanes_or_tiles(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_deterministic_training_repeats_itself(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same configuration and seeds give the same bits, in several lanes too, whenever it is saved and continued."""
-    monkeypatch.setattr("model.lane.TOGETHER_FLOPS", 1.0)
+    monkeypatch.setattr("model.training.lane.TOGETHER_FLOPS", 1.0)
     settings = {"deterministic": True, "precision": precision}
     whole = list(build(**settings).train(3))
     trainer, pieces = build(**settings), []
@@ -89,7 +89,7 @@ def test_published_work() -> None:
 def test_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile names the time by kind of work, the counted floor and what was reached, and leaves a Chrome trace."""
     rates = Rates(copy_bytes_per_s=1e9, flops_per_s={"float32": 1e9})
-    monkeypatch.setattr("model.profiling.measure_rates", lambda _: rates)
+    monkeypatch.setattr("model.device.profiling.measure_rates", lambda _: rates)
     figures = build().profile(tmp_path / "trace.json")
     assert figures["step_ms"] > 0
     assert figures["ms_per_step"]["matrix products"] > 0

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from model.config import TrainingConfig
-from model.generators import derive_generator, draw_rows
-from model.layout import ALIGNMENT, Layout
-from model.network import Network
-from model.outer import Workspace
-from model.passes import Passes
+from model.network.generators import derive_generator, draw_rows
+from model.network.layout import ALIGNMENT, Layout
+from model.network.network import Network
+from model.network.outer import Workspace
+from model.network.passes import Passes
 
 
 def build(**settings: object) -> Network:

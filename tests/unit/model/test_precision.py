@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from model.config import TrainingConfig
-from model.network import Network
-from model.optim import SeedOptimizer
-from model.precision import numerics, product_type, recording_type
-from model.step import SeedTensors, StepInputs, TrainingStep
+from model.device.precision import numerics, product_type, recording_type
+from model.network.network import Network
+from model.training.optim import SeedOptimizer
+from model.training.step import SeedTensors, StepInputs, TrainingStep
 
 SEEDS, ROWS, NEURONS = (1, 12), 60, 19
 

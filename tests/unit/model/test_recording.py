@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.mistakes import RecordingError
-from model.recording import Recording, as_mapping, from_mapping, load_recording
-from model.split import Split
+from model.recording.mistakes import RecordingError
+from model.recording.recording import Recording, as_mapping, from_mapping, load_recording
+from model.recording.split import Split
 
 SPLIT = {"train": [0, 40], "validation": [45, 60], "test": [60, 64]}
 

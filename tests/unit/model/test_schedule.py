@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from model.config import TrainingConfig
-from model.schedule import averaging_weight_at, learning_rate_at
+from model.training.schedule import averaging_weight_at, learning_rate_at
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])

@@ -7,11 +7,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from model.config import TrainingConfig
-from model.evaluate import prediction_loss
-from model.network import Network
-from model.optim import SeedOptimizer
-from model.schedule import averaging_weight_at
-from model.step import SeedTensors, StepInputs, TrainingStep
+from model.network.evaluate import prediction_loss
+from model.network.network import Network
+from model.training.optim import SeedOptimizer
+from model.training.schedule import averaging_weight_at
+from model.training.step import SeedTensors, StepInputs, TrainingStep
 from tests.unit.model.reference import Reference, build_optimizer
 
 SEEDS = (1, 12, 123)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.connectome import hexagon
-from model.stimulus import FRAME_S, Scene, SceneStatistics, ornstein_uhlenbeck
+from model.recording.connectome import hexagon
+from model.recording.stimulus import FRAME_S, Scene, SceneStatistics, ornstein_uhlenbeck
 
 FRAMES = 20_000
 STILL = SceneStatistics(contrast=1.0, contrast_sigma=0.0, contrast_time_constant_s=0.3, luminance=0.0)

@@ -165,7 +165,7 @@ def test_losses_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> 
     trainer = build()
     (whole,), baseline = trainer.train(1), trainer.baseline()
     tested = trainer.evaluate()
-    monkeypatch.setattr("model.evaluate.CHUNK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr("model.network.evaluate.CHUNK_ELEMENTS", {"cpu": 1})
     again = build()
     (pieces,) = again.train(1)
     assert pieces["validation_loss"] == pytest.approx(whole["validation_loss"], rel=1e-5)

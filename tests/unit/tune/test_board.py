@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.fakes.ledgers import BASELINE, Clock, Loss, Player, latent_loss, latent_study
-from tune.ledger import Ledger
-from tune.optimizer.board import Board
-from tune.standings import unseen_failures
+from tune.ledger.ledger import Ledger
+from tune.optimizer.trial_index import Board
+from tune.scoring.standings import unseen_failures
 
 
 def said(board: Board, rungs: int) -> dict[str, Any]:

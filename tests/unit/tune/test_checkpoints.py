@@ -13,9 +13,8 @@ import torch
 
 from tests.unit.tune.test_ledger import killed, opened, start, train
 from tune.errors import DamagedCheckpoint
-from tune.ledger import CheckpointStore
-from tune.ledger.checkpoints import Told
-from tune.ledger.folders import LocalFolder
+from tune.ledger.checkpoints.store import CheckpointStore, Told
+from tune.ledger.storage.folders import LocalFolder
 
 
 def test_a_truncated_checkpoint_is_not_seen(tmp_path: Path) -> None:
@@ -49,8 +48,8 @@ def test_plain_state_is_saved_without_pytorch(tmp_path: Path) -> None:
     source = f"""
 import sys
 from pathlib import Path
-from tune.ledger import CheckpointStore
-from tune.ledger.folders import LocalFolder
+from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.storage.folders import LocalFolder
 nan = float("nan")
 store = CheckpointStore(LocalFolder(Path({str(tmp_path)!r})))
 store.save(3, 2, {{1: {state!r}}})

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
-from tune.ledger import Ledger
-from tune.report.correlations import rank_correlations
-from tune.report.page import write_report
+from tune.ledger.ledger import Ledger
+from tune.views.report.correlations import rank_correlations
+from tune.views.report.page import write_report
 
 LADDER = [{"epochs": 2, "seeds": 1}, {"epochs": 6, "seeds": 1}, {"epochs": 6, "seeds": 3}]
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tune.ledger.curves import CurveStore
+from tune.ledger.curves.store import CurveStore
 
 
 def test_a_truncated_stream_keeps_its_whole_batches(tmp_path: Path) -> None:

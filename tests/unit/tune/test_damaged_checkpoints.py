@@ -11,9 +11,9 @@ import torch
 from tests.fakes.damage import cut, flip, garble, notes
 from tests.unit.tune.test_ledger import killed, opened, start, train
 from tune.errors import DamagedCheckpoint
-from tune.ledger import CheckpointStore
-from tune.ledger.damaged import set_aside
-from tune.ledger.folders import LocalFolder
+from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.storage.damaged import set_aside
+from tune.ledger.storage.folders import LocalFolder
 
 
 def checkpoint_of(folder: Path, trial: int, seed: int, epoch: int) -> Path:

@@ -13,9 +13,9 @@ import pytest
 from tests.fakes.damage import cut, flip, garble, notes
 from tests.fakes.studies import Clock
 from tests.unit.tune.test_ledger import opened, start, train
-from tune.ledger import Ledger
-from tune.ledger.curves import CurveStore
-from tune.ledger.rows import new_stream, read_parquet, read_stream, schema_of, write_batch, write_parquet
+from tune.ledger.curves.files import new_stream, read_parquet, read_stream, schema_of, write_batch, write_parquet
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.ledger import Ledger
 
 
 def epochs_of(table: pa.Table) -> list[int]:

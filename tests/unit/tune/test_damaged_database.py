@@ -11,7 +11,8 @@ from tests.fakes.damage import cut, garble
 from tests.fakes.studies import Clock
 from tests.unit.tune.test_ledger import killed, opened, start, train
 from tune.errors import UserMistake
-from tune.ledger import Ledger, stored_study
+from tune.ledger.identity import stored_study
+from tune.ledger.ledger import Ledger
 
 
 @pytest.mark.parametrize("harm", [cut, garble, Path.unlink, lambda path: cut(path, 0)])

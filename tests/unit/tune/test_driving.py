@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from tests.fakes.ledgers import Clock, latent_study
-from tune.ledger import Ledger
-from tune.ledger.driving import FILE, Driving, forget
-from tune.report.cluster import explanation
-from tune.report.status import print_status, status
+from tune.ledger.cluster_state import FILE, Driving, forget
+from tune.ledger.ledger import Ledger
+from tune.views.terminal.cluster import explanation
+from tune.views.terminal.status import print_status, status
 
 DOCS = Path(__file__).parents[3] / "docs" / "status.md"
 SAID: dict[str, Any] = {

@@ -11,10 +11,10 @@ import sqlalchemy
 
 from tests.fakes.studies import Clock, quadratic_study
 from tune.errors import UserMistake
-from tune.ledger import Ledger
-from tune.ledger import engine as engine_module
-from tune.ledger.database import Database
-from tune.ledger.engine import network_filesystem, parse, shown, without_password
+from tune.ledger.database import connection as connection_module
+from tune.ledger.database.connection import network_filesystem, parse, shown, without_password
+from tune.ledger.database.database import Database
+from tune.ledger.ledger import Ledger
 
 
 def journal_mode(file: Path) -> str:
@@ -44,7 +44,7 @@ def test_a_given_file_is_absent_until_it_is_whole(tmp_path: Path) -> None:
     """Killed in the middle of its making, it is not there, and the next process makes it."""
     url = f"sqlite:///{tmp_path / 'studies.db'}"
     code = (
-        "import os; from pathlib import Path; import sqlalchemy; from tune.ledger.database import Database;"
+        "import os; from pathlib import Path; import sqlalchemy; from tune.ledger.database.database import Database;"
         "count = 0\n"
         "@sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, 'before_cursor_execute')\n"
         "def die(*_):\n"
@@ -120,7 +120,7 @@ def test_on_a_network_filesystem_there_is_no_write_ahead_log(tmp_path: Path, mon
     """A study that was begun on a disk and moved to a network goes on without the log, and the ledger says where."""
     Ledger.open(quadratic_study(), tmp_path, clock=Clock()).close("interrupted")
     assert journal_mode(tmp_path / "study.db") == "wal"
-    monkeypatch.setattr(engine_module, "network_filesystem", lambda _: "nfs4")
+    monkeypatch.setattr(connection_module, "network_filesystem", lambda _: "nfs4")
     ledger = Ledger.open(quadratic_study(), tmp_path, clock=Clock())
     assert ledger.network == "nfs4"
     assert journal_mode(tmp_path / "study.db") == "delete"
@@ -138,7 +138,7 @@ def test_looking_leaves_nothing_behind(tmp_path: Path) -> None:
     Ledger.open(quadratic_study(), tmp_path, clock=Clock()).close("finished")
     before = beside(tmp_path)
     code = (
-        "import os, time; from pathlib import Path; from tune.ledger import Ledger;"
+        "import os, time; from pathlib import Path; from tune.ledger.ledger import Ledger;"
         f"assert Ledger.read(Path({str(tmp_path)!r}), clock=time.time).decisions; os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -165,7 +165,8 @@ def test_looking_at_a_killed_study_sees_what_was_decided(tmp_path: Path, network
     """A log or journal that a killed writer left is read like the rest."""
     code = (
         "import os, time; from pathlib import Path; from tests.fakes.studies import quadratic_study;"
-        f"from tune.ledger import Ledger, engine; engine.network_filesystem = lambda _: {network!r};"
+        "from tune.ledger.database import connection; from tune.ledger.ledger import Ledger;"
+        f"connection.network_filesystem = lambda _: {network!r};"
         f"ledger = Ledger.open(quadratic_study(), Path({str(tmp_path)!r}), clock=time.time);"
         "ledger.decide('start', 0, 0, '', {'parameters': {'x': 0.5, 'fragile': False}});"
         # a write that is half done: SQLite's journal is hot

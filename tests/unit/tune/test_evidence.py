@@ -8,9 +8,8 @@ from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import TrialState
 
 from tests.fakes.ledgers import BASELINE, latent_study
-from tune.ledger import Trial
-from tune.ledger.records import Reached
-from tune.optimizer.evidence import BEST, SEEN, SHOWN, Evidence
+from tune.ledger.records import Reached, Trial
+from tune.optimizer.observations import BEST, SEEN, SHOWN, Evidence
 from tune.optimizer.suggest import suggest
 
 STUDY = latent_study(search={"method": "tpe", "trials": 5000})
@@ -57,7 +56,7 @@ def test_of_many_trials_the_best_are_those_of_all(confirmed: float, monkeypatch:
     evidence = evidence_of(trials(1500, training=8, confirmed=confirmed))
     few = best_of(evidence)
     assert (len(evidence.shown()), len(few)) == (SHOWN, BEST)
-    monkeypatch.setattr("tune.optimizer.evidence.SHOWN", 1500)
+    monkeypatch.setattr("tune.optimizer.observations.SHOWN", 1500)
     assert len(evidence.shown()) == 1500
     assert best_of(evidence) == few
 

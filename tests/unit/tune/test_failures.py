@@ -2,7 +2,7 @@
 
 import pytest
 
-from tune.failures import MOST_LOST, Attempt, FailureClass, alike, failure_class, retry
+from tune.ledger.attempts import MOST_LOST, Attempt, FailureClass, alike, failure_class, retry
 
 
 def attempt(kind: FailureClass = "crashed", seeds: int = 1, trained: int = 0, **more: object) -> Attempt:

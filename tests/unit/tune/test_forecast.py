@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from tests.fakes.ledgers import Clock, Player, latent_study
-from tune.callbacks.forecast import Pace, remaining_seconds, remaining_seed_epochs
-from tune.callbacks.tally import Tally
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
+from tune.views.live.counts import Tally
+from tune.views.live.forecast import Pace, remaining_seconds, remaining_seed_epochs
 
 
 def test_remaining_work_is_what_the_ladder_asks_for(tmp_path: Path) -> None:

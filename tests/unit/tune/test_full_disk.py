@@ -12,18 +12,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.fakes.disk import SmallDisk
 from tests.fakes.studies import Clock, quadratic_study
 from tests.unit.tune.test_ledger import start, train
-from tune.callbacks.tensorboard import TensorBoard
-from tune.drivers import Job
+from tune.drivers.job import Job
 from tune.drivers.simulated import drive as drive_simulated
 from tune.errors import DiskFull, StudyStopped
-from tune.ledger import Ledger
-from tune.ledger.curves import CurveStore
-from tune.ledger.files import WholeWrites, write_atomically
-from tune.ledger.space_left import estimate, explained, free_bytes, is_full, needed_bytes
-from tune.logbook import logged
-from tune.optimizer import Optimizer
-from tune.report.page import write_report
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.ledger import Ledger
+from tune.ledger.log import logged
+from tune.ledger.storage.disk_space import estimate, explained, free_bytes, is_full, needed_bytes
+from tune.ledger.storage.files import WholeWrites, write_atomically
+from tune.optimizer.optimizer import Optimizer
 from tune.trainer import load_trainer
+from tune.views.report.page import write_report
+from tune.views.tensorboard.writer import TensorBoard
 
 
 @pytest.fixture

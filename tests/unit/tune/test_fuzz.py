@@ -15,17 +15,17 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.mistakes import RecordingError
-from model.recording import load_recording
-from tune import document
+from model.recording.mistakes import RecordingError
+from model.recording.recording import load_recording
+from tune.cli.training import Training
 from tune.errors import DamagedCheckpoint, UserMistake
-from tune.ledger import CheckpointStore
-from tune.ledger.curves import CurveStore
-from tune.ledger.folders import LocalFolder
-from tune.ledger.rows import read_parquet, read_stream
-from tune.ledger.tail import CurveTail
-from tune.study import Study, build_study
-from tune.training import Training
+from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.curves.files import read_parquet, read_stream
+from tune.ledger.curves.follow import CurveTail
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.storage.folders import LocalFolder
+from tune.study import document
+from tune.study.study import Study, build_study
 
 QUICK = settings(
     max_examples=80,

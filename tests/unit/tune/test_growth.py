@@ -8,11 +8,11 @@ import pytest
 
 from tests.fakes.ledgers import Clock, Player, latent_study, played
 from tune.errors import FileMistakes, StudyConflict
-from tune.growth import described, differences, extended, extended_rungs, refused
-from tune.ledger import Ledger
-from tune.ledger.mirror import Mirror, settled
-from tune.rungs import Rung
-from tune.study import Study
+from tune.ledger.database.optuna_mirror import Mirror, settled
+from tune.ledger.ledger import Ledger
+from tune.study.growth import described, differences, extended, extended_rungs, refused
+from tune.study.ladder import Rung
+from tune.study.study import Study
 
 
 def changed(**changes: Any) -> Study:

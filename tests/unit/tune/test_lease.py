@@ -13,11 +13,12 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tune.errors import StudyBusy
-from tune.ledger import Ledger, SteadyClock
-from tune.ledger import lease as lease_module
-from tune.ledger.database import Database
-from tune.ledger.lease import STALE_S, Lease, is_alive
-from tune.ledger.process import birth, machine
+from tune.ledger.database.database import Database
+from tune.ledger.lease import lease as lease_module
+from tune.ledger.lease.clock import SteadyClock
+from tune.ledger.lease.lease import STALE_S, Lease, is_alive
+from tune.ledger.lease.process import birth, machine
+from tune.ledger.ledger import Ledger
 
 
 def held_here(**changes: object) -> dict[str, object]:
@@ -38,7 +39,7 @@ def test_on_this_machine_the_process_counts_and_no_clock() -> None:
 def test_a_live_study_is_refused_and_a_dead_one_taken_over(tmp_path: Path) -> None:
     """The lease of a living process holds; after kill -9 the next process takes it without repair."""
     code = (
-        "import sys, time; from pathlib import Path; from tune.ledger import Ledger;"
+        "import sys, time; from pathlib import Path; from tune.ledger.ledger import Ledger;"
         "from tests.fakes.studies import quadratic_study;"
         f"ledger = Ledger.open(quadratic_study(), Path({str(tmp_path / 'q')!r}), clock=time.time);"
         "print('open', flush=True); time.sleep(600)"
@@ -170,8 +171,9 @@ def test_a_holder_that_was_away_asks_before_it_writes(tmp_path: Path, monkeypatc
 def test_a_beat_that_fails_is_made_up_for(tmp_path: Path) -> None:
     """The database refuses heartbeats for a while, and takes them again: the lease is held all the time."""
     code = (
-        "import sqlite3, sys, time; from pathlib import Path; from tune.ledger import lease; lease.BEAT_S = 0.02\n"
-        "from tests.fakes.studies import quadratic_study; from tune.ledger import Ledger\n"
+        "import sqlite3, sys, time; from pathlib import Path; from tune.ledger.lease import lease\n"
+        "lease.BEAT_S = 0.02\n"
+        "from tests.fakes.studies import quadratic_study; from tune.ledger.ledger import Ledger\n"
         "from sqlalchemy.exc import OperationalError\n"
         "folder = Path(sys.argv[1])\n"
         "ledger = Ledger.open(quadratic_study(), folder, clock=time.time)\n"

@@ -11,9 +11,9 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tune.errors import StudyBusy, StudyConflict, UserMistake
-from tune.ledger import Ledger
-from tune.ledger.database import Database
-from tune.ledger.mirror import Mirror
+from tune.ledger.database.database import Database
+from tune.ledger.database.optuna_mirror import Mirror
+from tune.ledger.ledger import Ledger
 
 
 def opened(folder: Path, **changes: Any) -> Ledger:
@@ -165,7 +165,8 @@ def test_another_study_of_the_same_name_is_refused(tmp_path: Path) -> None:
 def test_a_database_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     """Killed at any statement of its making, the study's database is absent, and the next process makes it."""
     code = (
-        "import os, sys; from pathlib import Path; import sqlalchemy; from tune.ledger.database import Database;"
+        "import os, sys; from pathlib import Path; import sqlalchemy;"
+        "from tune.ledger.database.database import Database;"
         "count = 0\n"
         "@sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, 'before_cursor_execute')\n"
         "def die(*_):\n"

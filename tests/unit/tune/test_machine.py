@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tune.ledger.machine import commit, gpus
+from tune.ledger.provenance import commit, gpus
 
 
 def test_commit_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

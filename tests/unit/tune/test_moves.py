@@ -3,17 +3,17 @@
 import pytest
 
 from tests.fakes.studies import Clock
-from tune.drivers.pace import IDLE_S, Paces
-from tune.optimizer import Work
-from tune.sections import Resources
+from tune.drivers.ray.stragglers import IDLE_S, Paces
+from tune.optimizer.work import Work
+from tune.study.sections import Resources
 
 
 class Scene:
     """Trial 0 on node `a`, seven times as slow as three others were on node `b`, which has one slot."""
 
     def __init__(self, free_on_b: float) -> None:
-        from tune.drivers.ray_moves import Moves
-        from tune.drivers.ray_nodes import Node, Nodes
+        from tune.drivers.ray.moves import Moves
+        from tune.drivers.ray.nodes import Node, Nodes
 
         self.clock, self.resting = Clock(tick_s=0), set[str]()
         self.there = [Node("a", "10.0.0.1", {"CPU": 1}, {}), Node("b", "10.0.0.2", {"CPU": 1}, {"CPU": free_on_b})]

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from tests.fakes.studies import quadratic_study
-from tune.neighbours import Neighbours
-from tune.trend import Seen
+from tune.scoring.failure_kernel import Neighbours
+from tune.scoring.failure_trend import Seen
 
 SPACE = quadratic_study(space={"x": {"log_uniform": [1e-4, 1e-1]}, "kind": {"choice": ["a", "b"]}}).space
 

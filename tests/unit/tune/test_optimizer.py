@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.fakes.bench import Bench, bench
 from tests.fakes.ledgers import BASELINE, latent_study, played
 from tune.errors import StudyStopped
-from tune.failures import MOST_LOST
-from tune.scoring import score, wilson_interval
-from tune.standings import standings, unseen_failures
+from tune.ledger.attempts import MOST_LOST
+from tune.scoring.score import score, wilson_interval
+from tune.scoring.standings import standings, unseen_failures
 
 
 def test_a_ladder_as_a_picture(tmp_path: Path) -> None:

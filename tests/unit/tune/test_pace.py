@@ -2,8 +2,8 @@
 
 import pytest
 
-from tune.drivers.pace import Paces
-from tune.optimizer import Work
+from tune.drivers.ray.stragglers import Paces
+from tune.optimizer.work import Work
 
 IDLE = ["b", "c"]
 

@@ -10,12 +10,12 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
-from tune.drivers.measuring import Measured, own_gpu, short_run
-from tune.drivers.packing import GpuSlots, Node, Packed, asked, detail_of, in_words, packing_from, slots_here
+from tune.drivers.calibration import Measured, own_gpu, short_run
+from tune.drivers.gpu_packing import GpuSlots, Node, Packed, asked, detail_of, in_words, packing_from, slots_here
 from tune.errors import UserMistake
-from tune.ledger import Ledger
-from tune.nvml import Sample, visible_gpus
-from tune.sections import Resources
+from tune.gpus import Sample, visible_gpus
+from tune.ledger.ledger import Ledger
+from tune.study.sections import Resources
 
 GB = 10**9
 
@@ -136,7 +136,7 @@ class Board:
 @pytest.mark.parametrize("sees_processes", [True, False])
 def test_a_short_run_is_measured(sees_processes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Peak, room beside strangers and utilisation, also in a container, where NVML sees no processes."""
-    monkeypatch.setattr("tune.drivers.measuring._LONG_ENOUGH_S", 0.5)
+    monkeypatch.setattr("tune.drivers.calibration._LONG_ENOUGH_S", 0.5)
     study = quadratic_study(fixed={"sleep_s": 0.05}, rungs=[{"epochs": 99, "seeds": 3}])
     measured = short_run(Quadratic, study, {}, [1, 2, 3], Board(sees_processes))
     assert (measured.peak_bytes, measured.room_bytes, measured.utilisation) == (6 * GB, 30 * GB, 0.5)
@@ -158,7 +158,7 @@ class Counting(Quadratic):
 
 def test_a_short_run_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks for as many epochs as a trial does, which decides what is compiled, and ends after a few."""
-    monkeypatch.setattr("tune.drivers.measuring._LONG_ENOUGH_S", 0.0)
+    monkeypatch.setattr("tune.drivers.calibration._LONG_ENOUGH_S", 0.0)
     study = quadratic_study(rungs=[{"epochs": 1000, "seeds": 3}])
     short_run(Counting, study, {}, [1, 2, 3], Board())
     assert (Counting.asked, Counting.trained) == (1000, 3)

@@ -15,12 +15,12 @@ from tests.fakes.cutting_proxy import CuttingProxy
 from tests.fakes.postgresql import Server
 from tests.fakes.studies import Clock, quadratic_study
 from tune.errors import Interrupted, StudyBusy, StudyStopped
-from tune.ledger import Ledger
-from tune.ledger.database import Database
-from tune.ledger.lease import Lease
-from tune.ledger.mirror import Mirror
-from tune.ledger.patience import GIVE_UP_S, STOPPING_S, Patience, is_outage
+from tune.ledger.database.database import Database
+from tune.ledger.database.optuna_mirror import Mirror
+from tune.ledger.lease.lease import Lease
+from tune.ledger.ledger import Ledger
 from tune.ledger.records import Decision, Trial
+from tune.ledger.storage.outages import GIVE_UP_S, STOPPING_S, Patience, is_outage
 
 
 class Time:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tune.drivers.placement import Units, share, split
 from tune.drivers.unit import Death
-from tune.optimizer import Work
+from tune.optimizer.work import Work
 
 
 def unit(seeds: int, epochs: int = 3, trial: int = 0) -> Work:

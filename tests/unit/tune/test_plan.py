@@ -9,9 +9,9 @@ from rich.console import Console
 
 from tests.fakes.studies import quadratic_study
 from tune.cli import main
-from tune.report.plan import print_plan
-from tune.rungs import stages
-from tune.study import dump_study
+from tune.study.ladder import stages
+from tune.study.study import dump_study
+from tune.views.terminal.plan import print_plan
 
 
 def test_stages_of_a_ladder() -> None:
@@ -110,7 +110,7 @@ def test_a_dry_run_counts_gpus(
     nvml.chdir(tmp_path)
     nvml.setenv("COLUMNS", "200")
     nvml.setattr("os.cpu_count", lambda: 8)
-    nvml.setattr("tune.drivers.measuring._LONG_ENOUGH_S", 0.0)
+    nvml.setattr("tune.drivers.calibration._LONG_ENOUGH_S", 0.0)
     if gpus:
         nvml.setenv("FAKE_NVML", json.dumps({"gpus": gpus, "total": 40 * 10**9, "own": 9 * 10**9, "busy": 30}))
     Path("study.yaml").write_text(dump_study(quadratic_study(resources={"gpus_per_trial": asked})))

@@ -11,14 +11,14 @@ import pytest
 from rich.console import Console, ConsoleDimensions
 
 from tests.fakes.ledgers import Clock, Player, latent_study
-from tune.callbacks.forecast import remaining_seed_epochs
-from tune.callbacks.progress import Progress
-from tune.callbacks.screen import _gpus
-from tune.callbacks.slots import Load, Loads
-from tune.callbacks.tally import Tally
-from tune.ledger import Ledger
-from tune.ledger.driving import Driving, NodeState
-from tune.standings import standings
+from tune.ledger.cluster_state import Driving, NodeState
+from tune.ledger.ledger import Ledger
+from tune.scoring.standings import standings
+from tune.views.live.counts import Tally
+from tune.views.live.forecast import remaining_seed_epochs
+from tune.views.live.load import Load, Loads
+from tune.views.live.progress import Progress
+from tune.views.live.screen import _gpus
 
 
 class Screen:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.ledgers import latent_study, played
-from tune.report.results import gather
-from tune.report.sentences import answer
+from tune.views.results import gather
+from tune.views.sentences import answer
 
 RUNS = json.loads(Path(__file__).with_name("published_sweep.json").read_text())["runs"]
 

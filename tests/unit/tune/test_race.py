@@ -7,12 +7,12 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
-from tune.drivers import Job
+from tune.drivers.job import Job
 from tune.drivers.simulated import drive
-from tune.ledger import Ledger
-from tune.optimizer import Optimizer
-from tune.race import Finalist, next_finalist
-from tune.scoring import ScoreRule, loss_interval, score
+from tune.ledger.ledger import Ledger
+from tune.optimizer.optimizer import Optimizer
+from tune.optimizer.race import Finalist, next_finalist
+from tune.scoring.score import ScoreRule, loss_interval, score
 
 RULE = ScoreRule()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tune.drivers.ray_recording import MappedFile, look, mapped_file
+from tune.drivers.ray.recording import MappedFile, look, mapped_file
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_columns_first_stay_so(tmp_path: Path) -> None:
 
 def test_a_file_is_the_same_by_its_content(path: Path, tmp_path: Path) -> None:
     """Not by its name, size or time: one flipped bit makes it another."""
-    from tune.drivers.ray_recording import _digest
+    from tune.drivers.ray.recording import _digest
 
     file = mapped_file(np.load(path, mmap_mode="r"))
     assert file is not None

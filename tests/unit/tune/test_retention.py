@@ -7,13 +7,14 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Quadratic
-from tune.drivers import Job
 from tune.drivers.inline import drive
+from tune.drivers.job import Job
 from tune.drivers.simulated import drive as drive_simulated
-from tune.ledger import CheckpointStore, Ledger
-from tune.ledger.folders import LocalFolder
-from tune.optimizer import Optimizer
-from tune.standings import standings
+from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.ledger import Ledger
+from tune.ledger.storage.folders import LocalFolder
+from tune.optimizer.optimizer import Optimizer
+from tune.scoring.standings import standings
 
 LADDER: dict[str, Any] = {
     "seeds": [1, 2, 3, 4, 5],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.rungs import Contest, Fate, Rung, Step, cost, next_step, ordinal, planned
+from tune.study.ladder import Contest, Fate, Rung, Step, cost, next_step, ordinal, planned
 
 SEEDS = (1, 12, 123)
 

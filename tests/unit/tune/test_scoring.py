@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.scoring import (
+from tune.scoring.score import (
     ScoreRule,
     counted_loss,
     early_loss,

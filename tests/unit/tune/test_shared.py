@@ -10,14 +10,14 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tests.unit.tune.test_ledger import killed, start, train
-from tune.document import Document
 from tune.errors import FileMistakes, StudyBusy, StudyConflict, UserMistake
-from tune.ledger import Ledger
-from tune.ledger.checkpoints import Told
-from tune.ledger.copy import LedgerCopy
-from tune.ledger.fetch import fetch
-from tune.shared import inside, without_options
-from tune.study import build_study
+from tune.ledger.backup.copy import LedgerCopy
+from tune.ledger.backup.restore import fetch
+from tune.ledger.checkpoints.store import Told
+from tune.ledger.ledger import Ledger
+from tune.study.document import Document
+from tune.study.places import inside, without_options
+from tune.study.study import build_study
 
 STUDY = {"name": "q", "space": {"x": {"uniform": [0, 1]}}, "seeds": [1], "rungs": [{"epochs": 1, "seeds": 1}]}
 
@@ -198,7 +198,7 @@ def test_who_lost_the_copy_stops(tmp_path: Path, shared: Path) -> None:
 @pytest.mark.parametrize("what", ["missing", "file", "locked"])
 def test_a_folder_that_cannot_be_used_is_said_at_once(tmp_path: Path, what: str) -> None:
     """Before anything is written, in one line."""
-    from tune.ledger.shared_check import refuse_unusable
+    from tune.ledger.backup.check import refuse_unusable
 
     place = tmp_path / "lab"
     if what == "file":

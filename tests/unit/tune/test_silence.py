@@ -4,8 +4,8 @@ from math import inf, nan
 
 import pytest
 
-from tune.drivers.failures import Silence
-from tune.sections import Resources
+from tune.drivers.trial_log import Silence
+from tune.study.sections import Resources
 
 
 def wait(silence: Silence, seconds: int) -> bool:

@@ -8,13 +8,13 @@ import pytest
 
 from tests.fakes.studies import Clock, quadratic_study
 from tests.fakes.trainers import Broken, Quadratic
-from tune.drivers import Job
+from tune.drivers.job import Job
 from tune.drivers.simulated import VirtualClock, drive
 from tune.errors import StudyStopped
-from tune.ledger import Ledger
-from tune.optimizer import Optimizer
-from tune.standings import incumbent, standings
-from tune.study import Study
+from tune.ledger.ledger import Ledger
+from tune.optimizer.optimizer import Optimizer
+from tune.scoring.standings import incumbent, standings
+from tune.study.study import Study
 
 
 class Timed(Quadratic):

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.fakes.studies import quadratic_study
-from tune.sizes import parse_size, show_size
+from tune.study.units import parse_size, show_size
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 
 from tests.fakes.ledgers import BASELINE, Clock, Player
 from tests.fakes.studies import quadratic_study
-from tune.ledger import Ledger
-from tune.report.results import gather
-from tune.report.sentences import answer
-from tune.standings import incumbent, standings, tied
+from tune.ledger.ledger import Ledger
+from tune.scoring.standings import incumbent, standings, tied
+from tune.views.results import gather
+from tune.views.sentences import answer
 
 NOISE = {1: 0.0, 12: 0.0006, 123: -0.0006, 1234: 0.0003, 12345: -0.0003}
 

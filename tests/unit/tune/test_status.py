@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.fakes.ledgers import Clock, Player, latent_study, played
-from tune.ledger import Ledger
-from tune.report.status import print_status, status
-from tune.standings import incumbent, standings
+from tune.ledger.ledger import Ledger
+from tune.scoring.standings import incumbent, standings
+from tune.views.terminal.status import print_status, status
 
 DOCS = Path(__file__).parents[3] / "docs" / "status.md"
 

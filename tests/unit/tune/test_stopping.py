@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 
-from tune.stopping import StopRequest
+from tune.drivers.stop_request import StopRequest
 
 PATIENT = """
 import time
-from tune.stopping import StopRequest
+from tune.drivers.stop_request import StopRequest
 with StopRequest("continue with: this", patience_s={patience}) as should_stop:
     print("ready", flush=True)
     while not (should_stop() and {polite}):

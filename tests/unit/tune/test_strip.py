@@ -6,7 +6,7 @@ from math import inf, nan
 import pytest
 
 from tests.fakes.ledgers import BASELINE
-from tune.callbacks.strip import Scale, ruler, strip
+from tune.views.live.strip import Scale, ruler, strip
 
 
 @pytest.mark.parametrize(

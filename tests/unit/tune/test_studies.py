@@ -11,9 +11,9 @@ from rich.console import Console
 
 from tests.fakes.ledgers import Clock, Player, latent_study, played
 from tune.errors import UserMistake
-from tune.ledger import Ledger
-from tune.report.status import status
-from tune.report.studies import list_studies, print_studies
+from tune.ledger.ledger import Ledger
+from tune.views.terminal.status import status
+from tune.views.terminal.studies import list_studies, print_studies
 
 DOCS = Path(__file__).parents[3] / "docs" / "terminal.md"
 

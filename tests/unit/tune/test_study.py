@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
-from tune import document
 from tune.errors import FileMistakes, UserMistake
-from tune.study import BUNDLED, Study, build_study, dump_study, find, json_schema, read_study
+from tune.study import document
+from tune.study.study import BUNDLED, Study, build_study, dump_study, find, json_schema, read_study
 
 GOOD = """
 name: good

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.fakes.ledgers import BASELINE, Clock, Player, latent_study
-from tune.ledger import Ledger
-from tune.optimizer.board import Board
-from tune.standings import standings
-from tune.suspicion import Suspicion
+from tune.ledger.ledger import Ledger
+from tune.optimizer.trial_index import Board
+from tune.scoring.failure_risk import Suspicion
+from tune.scoring.standings import standings
 
 RISKY = 3e-3
 LADDER = [{"epochs": 3, "seeds": 1}, {"epochs": 9, "seeds": 1}, {"epochs": 9, "seeds": 3}]
@@ -121,7 +121,7 @@ def test_trials_beyond_the_first_are_charged_by_what_these_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a large study the first trials are the evidence; a later one is charged at once, and changes no charge."""
-    monkeypatch.setattr("tune.suspicion._FIRST", 16)
+    monkeypatch.setattr("tune.scoring.failure_risk._FIRST", 16)
     ledger = first_rung(tmp_path / "s", steep)
     suspicion = Suspicion(ledger, BASELINE)
     for trial in ledger.trials[:16]:

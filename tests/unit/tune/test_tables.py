@@ -10,14 +10,14 @@ import pytest
 from rich.console import Console
 
 from tests.fakes.ledgers import BASELINE, Clock, Player, latent_study, played
-from tune import wording
 from tune.errors import UserMistake
-from tune.ledger import Ledger
-from tune.pairs import paired
-from tune.report.compare import compare_trials, print_comparison
-from tune.report.results import cost_of, failures, gather, leaderboard, trial_seconds
-from tune.report.sentences import cost_sentences
-from tune.report.tables import print_summary
+from tune.ledger.ledger import Ledger
+from tune.scoring.paired import paired
+from tune.views import wording
+from tune.views.results import cost_of, failures, gather, leaderboard, trial_seconds
+from tune.views.sentences import cost_sentences
+from tune.views.terminal.compare import compare_trials, print_comparison
+from tune.views.terminal.summary import print_summary
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tune.ledger.curves import CurveStore
-from tune.ledger.tail import CurveTail
+from tune.ledger.curves.follow import CurveTail
+from tune.ledger.curves.store import CurveStore
 
 
 def epochs(tail: CurveTail) -> list[int]:

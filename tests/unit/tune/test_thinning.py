@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.callbacks.thinning import Thinning, bucket_end
+from tune.views.tensorboard.thinning import Thinning, bucket_end
 
 
 def thinned(values: list[float], ends: tuple[int, ...] = ()) -> dict[int, float]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.studies import quadratic_study
-from tune.trend import Seen, Trend
+from tune.scoring.failure_trend import Seen, Trend
 
 SPACE = quadratic_study(
     space={"x": {"log_uniform": [1e-4, 1e-1]}, "y": {"uniform": [0, 1]}, "kind": {"choice": ["a", "b", "c"]}}

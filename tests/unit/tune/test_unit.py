@@ -12,8 +12,8 @@ from tests.fakes.ledgers import Clock
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic, Stumbling
 from tune.drivers.unit import Death, Manner, News, Report, Unit
-from tune.ledger import Ledger
-from tune.optimizer import Work
+from tune.ledger.ledger import Ledger
+from tune.optimizer.work import Work
 
 
 def unit_of(folder: Path, trainer: Any = Quadratic, recording: dict[str, Any] | None = None, gpus: float = 0.0) -> Unit:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.fakes.ledgers import played
-from tune.ledger import Ledger
-from tune.report.model import Report
-from tune.report.page import report_of
+from tune.ledger.ledger import Ledger
+from tune.views.report.blocks import Report
+from tune.views.report.page import report_of
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,16 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.fakes.ledgers import latent_study, played
-from tune.ledger import Ledger
-from tune.report.cost_figures import pareto
-from tune.report.curve_figures import learning_curves
-from tune.report.drawing import Bins, Omitted, bins_of, buckets, log_ticks
-from tune.report.figure import Cells, Line, Points, legend
-from tune.report.interactive import panels_of
-from tune.report.model import Figure, Paragraph, Report
-from tune.report.page import FIGURES, report_of
-from tune.report.results import gather
-from tune.space import Choice, IntRange, LogUniform, Uniform
+from tune.ledger.ledger import Ledger
+from tune.study.space import Choice, IntRange, LogUniform, Uniform
+from tune.views.report.blocks import Figure, Paragraph, Report
+from tune.views.report.figures.axes import Bins, Omitted, bins_of, buckets, log_ticks
+from tune.views.report.figures.cost import pareto
+from tune.views.report.figures.curves import learning_curves
+from tune.views.report.figures.interactive import panels_of
+from tune.views.report.marks import Cells, Line, Points, legend
+from tune.views.report.page import FIGURES, report_of
+from tune.views.results import gather
 
 
 def test_every_figure_is_there(report: Report) -> None:

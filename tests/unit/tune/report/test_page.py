@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from tests.fakes.ledgers import Clock, latent_study, played
-from tune.ledger import Ledger
-from tune.report.caveats import caveats, edge
-from tune.report.markdown import code_block, escape, table
-from tune.report.page import write_best, write_report
-from tune.report.results import gather, leaderboard
-from tune.space import Choice, IntRange, LogUniform, Parameter, Uniform
+from tune.ledger.ledger import Ledger
+from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
+from tune.views.report.caveats import caveats, edge
+from tune.views.report.markdown import code_block, escape, table
+from tune.views.report.page import write_best, write_report
+from tune.views.results import gather, leaderboard
 
 
 def test_report_begins_with_the_answer(ledger: Ledger) -> None:

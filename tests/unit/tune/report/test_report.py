@@ -13,19 +13,19 @@ from tests.fakes.golden import REPORT, golden_report
 from tests.fakes.html_page import HtmlPage
 from tests.fakes.ledgers import Clock, Player, latent_loss, latent_study, played
 from tune.cli import main
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
 from tune.optimizer.importance import importances
-from tune.pairs import paired
-from tune.report.caveats import caveats, seeds_needed
-from tune.report.model import Bullets, Code, Figure, Paragraph, Report, Table
-from tune.report.one_seed import one_seed_choices
-from tune.report.page import report_of, write_report
-from tune.report.rendering import as_html, as_markdown
-from tune.report.results import gather
-from tune.report.runs import energy_kwh
-from tune.report.sentences import answer
-from tune.report.static import draw
-from tune.space import Choice, Uniform
+from tune.scoring.paired import paired
+from tune.study.space import Choice, Uniform
+from tune.views.one_seed import one_seed_choices
+from tune.views.report.blocks import Bullets, Code, Figure, Paragraph, Report, Table
+from tune.views.report.caveats import caveats, seeds_needed
+from tune.views.report.figures.static import draw
+from tune.views.report.page import report_of, write_report
+from tune.views.report.rendering import as_html, as_markdown
+from tune.views.results import gather
+from tune.views.runs import energy_kwh
+from tune.views.sentences import answer
 
 HOSTILE = ["<script>hacked=1</script>", "</script><img src=x onerror=hacked=1>", "$\\frac{1}$", "[a](javascript:b)|`c`"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.boards import finished, with_a_race
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
 
 
 @pytest.fixture(scope="module")

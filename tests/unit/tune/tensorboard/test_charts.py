@@ -10,11 +10,11 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 
 from tests.fakes.boards import points_of, runs_of, scalars_of, texts_of
 from tests.fakes.ledgers import Clock, Player, latent_study, played
-from tune.callbacks.root_run import CHARTS_TAG, INCUMBENT_TAG, STUDY_TAG
-from tune.callbacks.tensorboard import TensorBoard
-from tune.ledger import Ledger
-from tune.report.results import gather
-from tune.study import dump_study
+from tune.ledger.ledger import Ledger
+from tune.study.study import dump_study
+from tune.views.results import gather
+from tune.views.tensorboard.root_run import CHARTS_TAG, INCUMBENT_TAG, STUDY_TAG
+from tune.views.tensorboard.writer import TensorBoard
 
 
 def test_bands_are_of_the_seeds_of_the_latest_result(raced: Ledger) -> None:

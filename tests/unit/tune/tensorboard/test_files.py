@@ -23,20 +23,20 @@ from tests.fakes.boards import (
     work_out,
 )
 from tests.fakes.ledgers import Clock, Player, latent_study, played
-from tune.callbacks.root_run import STUDY_TAG
-from tune.callbacks.tensorboard import TensorBoard
-from tune.growth import extended
-from tune.ledger import Ledger
+from tune.ledger.ledger import Ledger
+from tune.study.growth import extended
+from tune.views.tensorboard.root_run import STUDY_TAG
+from tune.views.tensorboard.writer import TensorBoard
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 
 from tests.fakes.ledgers import Clock, Player, latent_study
-from tune.callbacks import event_file
-from tune.callbacks.root_run import CHARTS_TAG, INCUMBENT_TAG, STUDY_TAG
-from tune.callbacks.tensorboard import TensorBoard
-from tune.ledger import Ledger
+from tune.views.tensorboard import event_file
+from tune.views.tensorboard.root_run import CHARTS_TAG, INCUMBENT_TAG, STUDY_TAG
+from tune.views.tensorboard.writer import TensorBoard
+from tune.ledger.ledger import Ledger
 
 
 class Deadly(event_file.WholeWrites):

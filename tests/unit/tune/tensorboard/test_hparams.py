@@ -8,10 +8,11 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 
 from tests.fakes.boards import RACE, ends_of, plugin_of, points_of, runs_of, scalars_of, start_of
 from tests.fakes.ledgers import Clock, Player, latent_study, played
-from tune.callbacks.tensorboard import TensorBoard, tag_of
-from tune.ledger import Ledger, Reached
-from tune.report.results import gather, leaderboard
-from tune.standings import unseen_failures
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import Reached
+from tune.scoring.standings import unseen_failures
+from tune.views.results import gather, leaderboard
+from tune.views.tensorboard.writer import TensorBoard, tag_of
 
 
 def test_more_seeds_after_as_many_epochs_are_a_step_further(raced: Ledger) -> None:

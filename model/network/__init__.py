@@ -1,0 +1,1 @@
+"""The network: shapes, layers, forward and backward by hand, evaluation mode."""

@@ -1,0 +1,94 @@
+"""A recording: the data that a model is trained on, loaded once, as arrays that processes share.
+
+A recording is voltages ``[T, N]``, one row per time step, optionally the stimulus ``[T, M]``, and a split of
+the rows. Letters: T rows, N neurons, M stimulus inputs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.recording.mistakes import ROOT, RecordingError
+from model.recording.split import PARTS, Split, make_split
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The data of a study.
+
+    Attributes:
+        voltages: ``[T, N]`` float32, read-only; units are those of the source.
+        stimulus: ``[T, M]`` float32, read-only, or None.
+        split: rows for training, validation and test.
+        source: where it came from, for people.
+    """
+
+    voltages: NDArray[np.float32]
+    stimulus: NDArray[np.float32] | None
+    split: Split
+    source: str
+
+
+def load_recording(spec: Mapping[str, Any]) -> Recording:
+    """Load the recording that a study's ``recording`` block describes.
+
+    Everything that needs no data is checked first, and reported together. Float16, float64 and integers are converted
+    to float32; the conversion, like the extraction of one column of ``[T, N, 9]``, is cached on disk by the file's
+    path, size and time of change. A float32 ``[T, N]`` file is used where it lies. Nothing is read into memory whole.
+
+    Args:
+        spec: ``{"simulate": {...}}`` (keys of :class:`model.recording.flyvis.Simulation`) or
+            ``{"path": ..., "column": ...}``, with optional ``split``, ``stimulus``, ``stimulus_inputs``,
+            ``stimulus_path``, ``stimulus_columns`` and ``allow_constant``
+            (:class:`model.recording.spec.RecordingSpec`).
+
+    Raises:
+        RecordingError: one line per mistake: what, where, the value got and what is allowed.
+    """
+    from model.recording.loading import load  # pydantic and SciPy, which a recording in memory can do without
+
+    return load(spec)
+
+
+def as_mapping(recording: Recording) -> dict[str, Any]:
+    """The recording as plain arrays, lists and text, nothing copied; arrays cross Ray's object store without a copy.
+
+    Returns:
+        ``{"voltages": [T, N], "stimulus": [T, M] or None, "split": {"train": [start, stop], ...}, "source": text}``.
+    """
+    return {
+        "voltages": recording.voltages,
+        "stimulus": recording.stimulus,
+        "split": {part: list(getattr(recording.split, part)) for part in PARTS},
+        "source": recording.source,
+    }
+
+
+def from_mapping(mapping: Mapping[str, Any]) -> Recording:
+    """The inverse of :func:`as_mapping`: float32 arrays are used as they are, and values are not checked again.
+
+    Raises:
+        RecordingError: the arrays have no fitting shape or type, or the split does not fit them.
+    """
+    extra = sorted(set(mapping) - {"voltages", "stimulus", "split", "source"})
+    if extra:
+        raise RecordingError(f"{ROOT}.{extra[0]}: unknown key; allowed are voltages, stimulus, split, source")
+    voltages = _matrix(mapping["voltages"], "voltages")
+    stimulus = None if mapping.get("stimulus") is None else _matrix(mapping["stimulus"], "stimulus")
+    if stimulus is not None and len(stimulus) != len(voltages):
+        raise RecordingError(f"{ROOT}.stimulus: must have {len(voltages)} rows like the voltages, got {len(stimulus)}")
+    split = make_split(mapping.get("split"), len(voltages))
+    return Recording(voltages, stimulus, split, str(mapping.get("source", "arrays")))
+
+
+def _matrix(value: Any, name: str) -> NDArray[np.float32]:
+    array = np.asarray(value)
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or len(array) < 2:
+        raise RecordingError(
+            f"{ROOT}.{name}: must be a matrix of real numbers of at least 2 rows, got shape {array.shape},"
+            f" dtype {array.dtype}"
+        )
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,0 +1,75 @@
+"""Arrow IPC and Parquet tables as streams of row chunks."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from model.recording.arrays import CHUNK_BYTES
+
+
+class Table:
+    """A table in a file; only what is asked for is read.
+
+    Args:
+        path: ``.parquet``, or Arrow IPC (``.arrow``, ``.feather``), file or stream format.
+
+    Attributes:
+        rows: T.
+        numeric: names of the float and integer columns, in file order.
+
+    Raises:
+        model.recording.mistakes.UNREADABLE: the file is not such a table.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._parquet = path.suffix.lower() == ".parquet"
+        if self._parquet:
+            with pq.ParquetFile(path) as file:
+                schema, self.rows = file.schema_arrow, file.metadata.num_rows
+        else:
+            with pa.memory_map(str(path)) as file:
+                schema = _open_ipc(file)[0]
+                self.rows = sum(batch.num_rows for batch in _open_ipc(file)[1])
+        self.numeric = [
+            field.name for field in schema if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
+        ]
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[NDArray[Any]]:
+        """Stream ``[t, len(columns)]`` float32 chunks; a null becomes NaN."""
+        rows = max(1, CHUNK_BYTES // (8 * len(columns)))
+        if self._parquet:
+            with pq.ParquetFile(self._path) as file:
+                for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
+                    yield _matrix(batch, columns)
+            return
+        with pa.memory_map(str(self._path)) as file:
+            for batch in _open_ipc(file)[1]:
+                for start in range(0, batch.num_rows, rows):
+                    yield _matrix(batch.slice(start, rows), columns)
+
+
+def _open_ipc(file: Any) -> tuple[Any, Iterator[Any]]:
+    """Schema and batches of an IPC file, whichever of the two formats it has."""
+    file.seek(0)
+    try:
+        reader = pa.ipc.open_file(file)
+    except pa.ArrowInvalid:
+        file.seek(0)
+        stream = pa.ipc.open_stream(file)
+        return stream.schema, iter(stream)
+    return reader.schema, (reader.get_batch(i) for i in range(reader.num_record_batches))
+
+
+def _matrix(batch: Any, columns: Sequence[str]) -> NDArray[np.float32]:
+    batch.validate()  # lengths that are wrong would lead out of memory
+    out = np.empty((batch.num_rows, len(columns)), dtype=np.float32)
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are found later
+        for j, name in enumerate(columns):
+            out[:, j] = batch.column(name).to_numpy(zero_copy_only=False)
+    return out

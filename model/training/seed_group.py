@@ -1,0 +1,185 @@
+"""A group of seeds of one configuration: their tensors, their epochs, their state."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.config import TrainingConfig
+from model.device.compiling import pays
+from model.device.precision import numerics, recording_type
+from model.device.profiling import profile_steps
+from model.network.evaluate import constant_loss
+from model.network.generators import draw_rows
+from model.network.network import Network
+from model.network.outer import Workspace
+from model.recording.recording import Recording
+from model.training.lane import Lane, split_into_lanes
+from model.training.schedule import averaging_weight_at, learning_rate_at
+from model.training.step import StepInputs
+
+
+class SeedGroup:
+    """Trains S seeds together on one device.
+
+    Args:
+        config: Hyperparameters.
+        recording: Voltages, stimulus and split.
+        seeds: S different numbers.
+        state: Per seed, what `state` returned, or None to start from epoch 0.
+
+    Attributes:
+        seeds: In the order of every result.
+        device: Where the tensors are.
+        epoch: Epochs done.
+        samples_per_epoch: Time steps that one seed trains on in an epoch.
+        learning_rate: Of the last step done.
+
+    Raises:
+        ValueError: Seeds repeat, the batch is larger than the split, the stimulus is missing, CUDA is missing, or
+            the state is of another model, lacks a seed, or mixes epochs.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, recording: Recording, seeds: Sequence[int], state: Mapping[int, Any] | None
+    ) -> None:
+        _check_fit(config, recording, seeds)
+        self.seeds = list(seeds)
+        self.device = _choose_device(config.device)
+        self._config = config
+        self._spans = {name: getattr(recording.split, name) for name in ("train", "validation", "test")}
+        self._voltages = _to_device(recording.voltages, self.device).to(recording_type(config))
+        stimulus = _to_device(recording.stimulus, self.device) if config.use_stimulus else None
+        first, last = self._spans["train"]
+        self._steps_per_epoch = (last - first) // config.batch_size
+        self.samples_per_epoch = self._steps_per_epoch * config.batch_size
+        self.learning_rate = config.learning_rate
+        self._network = Network(config, self._voltages.shape[1], 0 if stimulus is None else stimulus.shape[1])
+        self._restore(stimulus, state)
+        self._compiled = False
+        self.consider_compiling(0.0)
+
+    def train_epoch(self) -> dict[str, list[float]]:
+        """Train one epoch and validate; the host waits for the device once, at the end.
+
+        Returns:
+            `train_loss`, `reconstruction_loss`, `validation_loss`, `grad_norm`, one number per seed; NaN for failed.
+        """
+        schedule, tables = self._plan_schedule(), []
+        with numerics(self._config, self.device):
+            for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
+                means = lane.train(self._plan_lane(seeds, schedule))
+                table = torch.cat((means, lane.loss(self._spans["validation"]).unsqueeze(0)))
+                tables.append(table.masked_fill(lane.tensors.failed, torch.nan))
+        self.epoch += 1
+        self._steps_done += self._steps_per_epoch
+        names = ("train_loss", "reconstruction_loss", "grad_norm", "validation_loss")
+        return dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
+
+    def evaluate(self, split: str) -> Tensor:
+        """Compute the one-step prediction loss `[S]` on a split, on the CPU; NaN for failed seeds."""
+        span = self._spans[split]
+        with numerics(self._config, self.device):
+            losses = [lane.loss(span).masked_fill(lane.tensors.failed, torch.nan) for lane in self._lanes]
+        return torch.cat(losses).cpu()
+
+    def profile(self, trace: Path) -> dict[str, Any]:
+        """Time some steps of the first lane, which are then part of its training; see `model.device.profiling`."""
+        lane, seeds = self._lanes[0], self._lane_seeds[0]
+        plan = self._plan_lane(seeds, self._plan_schedule())
+        with numerics(self._config, self.device):
+            return profile_steps(lambda count: lane.train((plan * count)[:count]), self._network, len(seeds), trace)
+
+    def consider_compiling(self, remaining_s: float) -> None:
+        """Compile, once, if that pays for a training that would take so many more seconds."""
+        if not self._compiled and pays(self._config, self.device, remaining_s):
+            self._compiled = True
+            for lane in self._lanes:
+                lane.compile()
+
+    def baseline(self) -> dict[str, float]:
+        """Compute the constant model's loss on each split."""
+        return {f"{name}_loss": constant_loss(self._voltages, span) for name, span in self._spans.items()}
+
+    def state(self) -> dict[int, dict[str, Any]]:
+        """Copy each seed's state; see `SeedState`."""
+        found = {}
+        for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
+            failed = lane.tensors.failed.tolist()
+            for row, seed in enumerate(seeds):
+                counts = {"epoch": self.epoch, "step": self._steps_done, "failed": failed[row]}
+                found[seed] = {**counts, **lane.state.unpack(row)}
+        return found
+
+    def _restore(self, stimulus: Tensor | None, state: Mapping[int, Any] | None) -> None:
+        """Set every tensor: from the seeds' generators, then, if there is a state, from that."""
+        saved = _select_saved(self.seeds, state)
+        self.epoch = saved[self.seeds[0]]["epoch"] if saved else 0
+        self._steps_done = saved[self.seeds[0]]["step"] if saved else 0
+        self._lane_seeds = split_into_lanes(self.seeds, self._network, self.device)
+        workspace = Workspace()
+        self._lanes = [
+            Lane(self._network, seeds, self._steps_done, self._voltages, stimulus, workspace=workspace)
+            for seeds in self._lane_seeds
+        ]
+        for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
+            for row, seed in enumerate(seeds if saved else []):
+                lane.state.pack(row, saved[seed])
+                lane.tensors.failed[row] = saved[seed]["failed"]
+
+    def _plan_schedule(self) -> Tensor:
+        """Learning rate and averaging weight of the coming epoch's steps, `[2, steps]` on the device."""
+        config, steps = self._config, self._steps_per_epoch
+        numbers = range(self._steps_done, self._steps_done + steps)
+        rates = [learning_rate_at(config, number, steps) for number in numbers]
+        weights = [0.0 if config.ema is None else averaging_weight_at(config.ema, number) for number in numbers]
+        self.learning_rate = rates[-1]
+        return torch.tensor([rates, weights], device=self.device)
+
+    def _plan_lane(self, seeds: Sequence[int], schedule: Tensor) -> list[StepInputs]:
+        """Draw all batches of the coming epoch and put them on the device."""
+        steps, batch = self._steps_per_epoch, self._config.batch_size
+        drawn = [draw_rows(seed, self.epoch, self._spans["train"], steps, batch) for seed in seeds]
+        rows = torch.stack(drawn, dim=1).to(self.device)
+        return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
+
+
+def _check_fit(config: TrainingConfig, recording: Recording, seeds: Sequence[int]) -> None:
+    """Check what neither the configuration nor the recording can know alone."""
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds: must be at least one number and all different, got {list(seeds)}")
+    first, last = recording.split.train
+    if config.batch_size > last - first:
+        raise ValueError(f"batch_size: must be at most the {last - first} training rows, got {config.batch_size}")
+    if config.use_stimulus and recording.stimulus is None:
+        raise ValueError(f"use_stimulus: is true, but the recording {recording.source} has no stimulus")
+
+
+def _choose_device(wanted: str) -> torch.device:
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise ValueError("device: is cuda, but PyTorch finds no usable GPU; use auto or cpu")
+    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+def _to_device(array: Any, device: torch.device) -> Tensor:
+    """Wrap an array without copying it on the CPU; it may be read-only, nothing writes to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array).to(device)
+
+
+def _select_saved(seeds: Sequence[int], state: Mapping[int, Any] | None) -> Mapping[int, Mapping[str, Any]]:
+    """Check that a state fits the seeds; an empty one means a fresh start."""
+    if not state:
+        return {}
+    missing = [seed for seed in seeds if seed not in state]
+    if missing:
+        raise ValueError(f"state: has no seed {missing}; continue all seeds or none")
+    epochs = {seed: state[seed]["epoch"] for seed in seeds}
+    if len(set(epochs.values())) > 1:
+        raise ValueError(f"state: seeds must have done the same number of epochs, got {epochs}")
+    return state

@@ -1,0 +1,20 @@
+"""`latent-tune compare`."""
+
+import argparse
+import time
+
+from rich.console import Console
+
+from tune.cli.options import numbers
+from tune.ledger.ledger import Ledger
+from tune.views.terminal.compare import print_comparison
+
+
+def main(options: argparse.Namespace) -> None:
+    """Sets trials side by side.
+
+    Raises:
+        UserMistake: If the folder holds no study, or the study no such trials or epochs.
+    """
+    epochs = numbers("--epochs", options.epochs) if options.epochs is not None else None
+    print_comparison(Ledger.read(options.folder, clock=time.time), options.trials, Console(), epochs)

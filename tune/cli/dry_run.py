@@ -1,0 +1,47 @@
+"""What a study is going to do, told before it does: `run --dry-run`."""
+
+import os
+
+from rich.console import Console
+
+from tune.drivers.calibration import gpus_of_one, middle, own_gpu, short_run
+from tune.drivers.gpu_packing import Packed, in_words, slots_here
+from tune.errors import UserMistake
+from tune.gpus import visible_gpus
+from tune.study.study import Study
+from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.views.terminal.plan import print_plan
+
+
+def plan(study: Study, driver: str) -> None:
+    """Prints what a study is going to do, after all checks and two epochs that are thrown away.
+
+    Raises:
+        UserMistake: If the study, its trainer or its recording cannot be used.
+    """
+    console = Console()
+    trainer = load_trainer(study.trainer)
+    refuse_configurations(study, trainer)
+    recording = prepare_recording(trainer, study.recording)
+    packs = study.resources.gpus_per_trial == "auto" and driver != "inline"
+    gpu, here = own_gpu() if packs else None, len(visible_gpus())
+    seeds = study.rung_seeds(0 if gpu is None else len(study.rungs) - 1)
+    try:
+        measured = short_run(trainer, study, recording, seeds, gpu)
+    except Exception as error:  # what every trial would die of
+        tried = f"epochs of {middle(study)} were tried, and died"
+        raise UserMistake(f"{tried}: {type(error).__name__}: {error}") from error
+    packed = None if gpu is None else Packed.of(measured, len(seeds))
+    gpus = gpus_of_one(study) if packed is None else packed.gpus
+    if packed is not None:
+        console.print(f"resources.gpus_per_trial: auto: {in_words({'': packed})}.", highlight=False)
+    resources = study.resources.model_copy(update={"gpus_per_trial": gpus})
+    slots = 1 if driver == "inline" else slots_here(resources, os.cpu_count() or 1, here)
+    if slots < 1:
+        console.print(
+            f"This machine has no room for a trial: it asks for {resources.cpus_per_trial:g} CPU and {gpus:g} GPU, and "
+            f"there are {os.cpu_count()} and {here}. Planned for one at a time.",
+            highlight=False,
+        )
+    planned = study.model_copy(update={"resources": resources})
+    print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console)

@@ -1,0 +1,166 @@
+"""The command line: parse, call, print.
+
+Exit codes: 0 done; 2 the user's mistake; 130 interrupted, with the command that continues printed last; 1 the rest.
+Nothing heavy is imported before it is needed, so that `--help` answers at once.
+"""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from tune.errors import LatentTuneError
+
+_OVERVIEW = """\
+Hyperparameter search that can be trusted: every trial is trained on several seeds, early stopping works on their
+distribution, and nothing computed is ever lost.
+
+  latent-tune run search_spaces/quickstart.yaml     search, and say which setting to use
+  latent-tune resume results/quickstart             continue after Ctrl-C, a crash or a reboot
+  latent-tune train results/quickstart/best.yaml    train the winner again
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        import_module(f"tune.cli.{options.command}").main(options)
+    except LatentTuneError as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"latent-tune: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of a pipe has left, as `head` does.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the last resort of a program: say it in one line, with the way to the rest
+        if options.debug:
+            traceback.print_exc()
+        print(f"latent-tune: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="latent-tune", description=_OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--debug", action="store_true", help="show a traceback with every error")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.set_defaults(command=name)
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        return sub
+
+    run = add("run", "search a study file's space; a study that exists is continued")
+    run.add_argument("study", metavar="STUDY.yaml", help="a file, or the name of a study that comes with the package")
+    _add_results(run)
+    _add_set(run)
+    _add_driver(run)
+    _add_showing(run)
+    run.add_argument(
+        "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
+    )
+    resume = add("resume", "continue an interrupted study, or have a finished one do more, from its folder alone")
+    resume.add_argument(
+        "folder",
+        metavar="STUDY_FOLDER",
+        help="such as results/quickstart; or the copy of a study whose machine was lost, such as s3://bucket/quickstart",
+    )
+    _add_results(resume)
+    _add_driver(resume)
+    _add_showing(resume)
+    _add_growth(resume)
+    status = add("status", "say how a study stands")
+    _add_folder(status)
+    status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
+    list_ = add("list", "say how every study in a folder stands, a line for each")
+    list_.add_argument(
+        "folder", metavar="RESULTS_DIR", type=Path, nargs="?", default=Path("results"), help="default: results"
+    )
+    list_.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/terminal.md")
+    report = add("report", "write report.md, report.html, figures/ and best.yaml again")
+    _add_folder(report)
+    report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
+    tensorboard = add("tensorboard", "open a study in TensorBoard, on this machine only")
+    _add_folder(tensorboard)
+    tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
+    compare = add("compare", "set trials of a study side by side")
+    _add_folder(compare)
+    compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
+    compare.add_argument(
+        "--epochs", metavar="E,E", help="compare losses after these epochs (default: those of the rungs)"
+    )
+    evaluate = add("evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
+    _add_folder(evaluate)
+    evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
+    train = add("train", "train one configuration, without a search")
+    train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
+    _add_results(train)
+    _add_set(train)
+    train.add_argument("--profile", action="store_true", help="time some steps instead, and write a Chrome trace")
+    simulate = add("simulate", "write the built-in recording of the fly visual system")
+    simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
+    simulate.add_argument("--extent", type=int, help="radius of the hexagonal eye in columns, 1 to 15")
+    simulate.add_argument("--steps", type=int, help="rows")
+    simulate.add_argument("--seed", type=int, help="of stimulus and noise")
+    return parser
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="STUDY_FOLDER", type=Path, help="such as results/quickstart")
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="default: results")
+
+
+def _add_set(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    parser.add_argument(
+        "--set",
+        metavar="path=value",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a value of the file, such as search.trials=48 or scale=small; may be repeated",
+    )
+
+
+def _add_growth(parser: argparse.ArgumentParser) -> None:
+    more = parser.add_argument_group(
+        "to do more than was asked for", "old results stay what they are (docs/growing.md)"
+    )
+    more.add_argument("--trials", metavar="N", type=int, help="so many trials in all")
+    more.add_argument("--epochs", metavar="E", type=int, help="full trainings of E epochs: the ladder is extended")
+    more.add_argument("--seeds", metavar="S,S", help="further seeds, comma between: more repeats for the best few")
+    more.add_argument(
+        "--budget",
+        metavar="name=value",
+        action="append",
+        default=[],
+        help="seed_epochs=5000, wall_clock=2h or gpu_hours=48 in all; null takes it away; may be repeated",
+    )
+    _add_set(more)
+
+
+def _add_driver(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--driver", choices=("ray", "inline"), help="ray: on all cores or a cluster; inline: in this process"
+    )
+    parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster (default: start Ray here)")
+
+
+def _add_showing(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quiet", action="store_true", help="print nothing but the answer, and errors")
+    how.add_argument(
+        "--json", action="store_true", help="print events, one JSON object per line; documented in docs/terminal.md"
+    )

@@ -1,0 +1,259 @@
+"""Working on a study from its file to its report: everything that `run` and `resume` share."""
+
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from tune.cli.show import Show
+from tune.drivers.job import SCRATCH, Job
+from tune.drivers.start import ahead, drive, muscle
+from tune.drivers.stop_request import StopRequest
+from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, UserMistake
+from tune.ledger.backup.check import refuse_unusable
+from tune.ledger.identity import holds_study, refuse_growth, refuse_other
+from tune.ledger.lease.clock import SteadyClock
+from tune.ledger.ledger import Ledger
+from tune.ledger.log import log, logged
+from tune.ledger.storage.disk_space import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
+from tune.optimizer.optimizer import Optimizer
+from tune.study.growth import differences
+from tune.study.ladder import cost
+from tune.study.study import Study
+from tune.study.units import show_size
+from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.views.report.page import write_best, write_report
+from tune.views.tensorboard.writer import TensorBoard
+
+
+def work_on(
+    study: Study, folder: Path, driver: str, show: Show, address: str | None = None, *, grow: bool = False
+) -> None:
+    """Works on a study until it is finished or asked to stop, and prints what came of it.
+
+    Everything that can be wrong with the study is found before anything is written.
+
+    Args:
+        study: The study.
+        folder: Its folder; made when it is not there, continued when it is.
+        driver: ray or inline.
+        show: Where it is shown.
+        address: Of a Ray cluster.
+        grow: Whether the study that is there may become the one given (`tune.study.growth`).
+
+    Raises:
+        UserMistake: If the study, its trainer, its recording or its folder cannot be used.
+        Interrupted: If it was asked to stop.
+        DiskFull: If its disk is full, or nearly; it is paused.
+        StudyStopped: If it cannot go on.
+    """
+    console = show.console
+    if _is_finished(study, folder, grow=grow):
+        console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+        there = Ledger.read(folder, clock=time.time)
+        _present(there, _write_results(there), show)
+        return
+    where = f" --address {shlex.quote(address)}" if address is not None else ""
+    again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
+    with ahead(study, folder, driver, address):
+        trainer = load_trainer(study.trainer)
+        refuse_configurations(study, trainer)
+        refuse_low_space(study, folder)
+        refuse_unusable(study)
+        recording = prepare_recording(trainer, study.recording)
+        with (
+            disk_troubles(folder, again),
+            StopRequest(again) as stop,
+            muscle(study, folder, recording, driver, address) as shared,
+            logged(folder / "latent-tune.log"),
+        ):
+            stop.listen()
+            ledger = Ledger.open(
+                *(study, folder), clock=SteadyClock(), detail={"driver": driver}, grow=grow, should_stop=stop
+            )
+            with _session(ledger, again):
+                optimizer = Optimizer(ledger, ledger.elapsed_s)
+                job = Job(optimizer, recording, trainer, lambda: stop() or ledger.lease_lost)
+                with _views(job, show):
+                    drive(job, driver, address, shared, stop)
+                    _refuse_unfinished(ledger, stop)
+                    optimizer.finish()
+                with ledger.closing("finished"):
+                    there = Ledger.read(folder, clock=time.time)
+                    results = _write_results(there)
+            _present(there, results, show)
+
+
+@contextmanager
+def _session(ledger: Ledger, again: str) -> Iterator[None]:
+    """Works on a study that is open, closes it where that fails, and clears up."""
+    folder = ledger.folder
+    if ledger.network is not None:
+        log.warning("study.db on %s: no write-ahead log, for which processes must share memory", ledger.network)
+    try:
+        yield
+    except Interrupted as error:
+        with suppress(Interrupted):  # the database is away; the next process finds this one killed, as safe as that
+            ledger.close("interrupted")
+        raise Interrupted(f"{error}\n{again}") from None
+    except BaseException as error:
+        told = explained(error, folder)
+        if told is error and not isinstance(error, LatentTuneError):
+            log.exception("the study stopped")
+        _close(ledger, told)
+        raise told from (error if told is not error else error.__cause__)
+    finally:
+        if not ledger.lease_lost:
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+        if vanished(folder):  # deleted meanwhile, and Ray has made it again for its scratch
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
+    """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
+    if not holds_study(folder):
+        return False
+    there = Ledger.read(folder, clock=time.time, curves=False)
+    if differences(there.study, study):
+        if not grow:
+            refuse_other(study, there.study, folder)
+        _refuse_vain(study, there, folder)
+        return False
+    return bool(there.sessions) and there.sessions[-1].ended == "finished"
+
+
+def _refuse_vain(study: Study, there: Ledger, folder: Path) -> None:
+    """Raises if a study cannot grow so, or would have nothing to do for want of budget, before anything is written."""
+    refuse_growth(there.study, study, folder, len(there.trials))
+    budget, left = study.budget, "; give more with --budget"
+    least = min(cost(study.rungs[0]), study.top.epochs)
+    if budget.seed_epochs is not None and budget.seed_epochs - there.spent < least:
+        used = f"{there.spent:,} seed-epochs are used, and {least} are the least that can be trained{left}"
+        raise UserMistake(f"budget.seed_epochs: {budget.seed_epochs:,} leaves nothing to do: {used} seed_epochs=N")
+    if budget.wall_clock is not None and there.elapsed_s() >= budget.wall_clock:
+        used = f"{there.elapsed_s():,.0f} s are used{left} wall_clock=2h"
+        raise UserMistake(f"budget.wall_clock: {budget.wall_clock:,.0f} s leaves nothing to do: {used}")
+    if budget.gpu_hours is not None and there.gpu_seconds >= 3600 * budget.gpu_hours:
+        used = f"{there.gpu_seconds / 3600:,.2f} h are used{left} gpu_hours=N"
+        raise UserMistake(f"budget.gpu_hours: {budget.gpu_hours:g} leaves nothing to do: {used}")
+
+
+def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool]) -> None:
+    if ledger.lease_lost:
+        raise StudyBusy(f"{ledger.folder}: another process took this study over; this one stopped")
+    if should_stop():
+        raise Interrupted("interrupted, nothing is lost")
+
+
+def _close(ledger: Ledger, error: BaseException) -> None:
+    """Ends the work on a study that an error has ended; where the disk fails that too, the error is what is told."""
+    try:
+        ledger.close("interrupted" if isinstance(error, DiskFull) else "stopped", f"{type(error).__name__}: {error}")
+    except Exception:
+        log.exception("the end of this process could not be stored")
+
+
+@contextmanager
+def _views(job: Job, show: Show) -> Iterator[None]:
+    """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard."""
+    ledger = job.optimizer.ledger
+    _announce(ledger, show.console)
+    progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
+    board = _board(ledger)
+    seen = len(ledger.decisions)
+
+    def watch() -> None:
+        nonlocal seen
+        for decision in ledger.decisions[seen:]:
+            whose = "study" if decision.trial is None else f"trial {decision.trial}"
+            log.info("%s: %s: %s", whose, decision.kind, decision.reason)
+        seen = len(ledger.decisions)
+        for refresh in (progress.refresh, *([board.refresh] if board else [])):
+            _harmless(refresh)
+
+    job.watch = watch
+    progress.start()
+    try:
+        yield
+    finally:
+        watch()
+        progress.stop()
+        if board:
+            _harmless(board.close)
+
+
+def _board(ledger: Ledger) -> TensorBoard | None:
+    """Returns the view in TensorBoard; None where it cannot be begun, as on a full disk."""
+    try:
+        return TensorBoard(ledger)
+    except Exception:
+        log.exception("TensorBoard gets nothing from this process; the study goes on")
+        return None
+
+
+def _announce(ledger: Ledger, console: Console) -> None:
+    before = ledger.sessions[:-1]
+    text = f"study {ledger.study.name} in {ledger.folder}: "
+    if before:
+        unfinished = sum(trial.open for trial in ledger.trials)
+        text += (
+            f"continuing with {len(ledger.trials)} of {ledger.study.trials} trials, {unfinished} of them unfinished; "
+            f"the last process was {before[-1].ended}"
+        )
+    else:
+        text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
+    console.print(text, highlight=False, soft_wrap=True)
+    usage = ledger.checkpoints.usage()
+    more, free = estimate(ledger.study, usage.largest) - usage.size, free_bytes(ledger.folder)
+    if free - ledger.study.storage.min_free < more:
+        console.print(
+            f"its checkpoints may come to {show_size(more)} more, and {show_size(free)} are free; it pauses when less "
+            f"than storage.min_free is left ({show_size(ledger.study.storage.min_free)})",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The files in which a study's results are, and what is to be said of the report."""
+
+    best: Path | None
+    report: Path | None
+    said: str
+
+
+def _write_results(ledger: Ledger) -> _Written:
+    """Writes winner and report; where the report fails the study is finished all the same, and its winner known."""
+    best = write_best(ledger)
+    try:
+        report = write_report(ledger)
+    except Exception as error:
+        log.exception("the report could not be written")
+        again = f"latent-tune report {shlex.quote(str(ledger.folder))}"
+        failed = f"the report could not be written: {type(error).__name__}: {error}; try again with: {again}"
+        return _Written(best, None, failed)
+    return _Written(best, report, f"report: {report}")
+
+
+def _present(ledger: Ledger, results: _Written, show: Show) -> None:
+    show.results(ledger)
+    show.console.print(Text(results.said), highlight=False, soft_wrap=True)
+    if results.best is not None:
+        show.console.print(f"train the winner again: latent-tune train {results.best}", highlight=False, soft_wrap=True)
+    show.end(ledger, results.report, results.best)
+
+
+def _harmless(call: Callable[[], None]) -> None:
+    """A view that fails is said once in the log; it never ends a study."""
+    try:
+        call()
+    except Exception:
+        log.exception("a view failed; the study goes on")

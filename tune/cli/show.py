@@ -1,0 +1,161 @@
+"""How a study is shown while it is worked on, and in the end: to people, to programs, or only its answer."""
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from typing import Literal, Protocol, TextIO, cast
+
+from rich.console import Console
+from rich.text import Text
+
+from tune.ledger.ledger import Ledger
+from tune.views.live.json_events import Events, EventStream, Messages
+from tune.views.live.progress import Progress
+from tune.views.results import gather
+from tune.views.sentences import answer
+from tune.views.terminal.status import status
+from tune.views.terminal.summary import print_summary
+
+Manner = Literal["view", "quiet", "json"]
+"""view: a live view, then the results; quiet: nothing but the answer; json: events, one JSON object per line."""
+
+_UNWRAPPED = 100_000
+
+
+class _Lasting(Console):
+    """A console whose reader may leave, as `head` does: rich would end the process, and the study with it."""
+
+    def on_broken_pipe(self) -> None:
+        """Writes nothing from now on."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+
+
+class View(Protocol):
+    """Shows a study while it runs."""
+
+    def start(self) -> None:
+        """Begins; what was decided before is not told again."""
+
+    def refresh(self) -> None:
+        """Shows what is new."""
+
+    def stop(self) -> None:
+        """Shows the last news and ends."""
+
+
+class Show:
+    """Where a study is shown, and how much of it.
+
+    Args:
+        manner: How.
+        out: Where to; not used by `view`, which writes to the terminal.
+
+    Attributes:
+        console: For what is said on the way: silent when quiet, an event per line in `json`.
+    """
+
+    def __init__(self, manner: Manner, out: TextIO) -> None:
+        self._manner, self._out = manner, out
+        self._stream = EventStream(out)
+        if manner == "json":
+            lines = cast("TextIO", Messages(self._stream))  # rich asks for more than it uses
+            self.console = Console(file=lines, width=_UNWRAPPED)
+        else:
+            self.console = _Lasting(quiet=manner == "quiet")
+
+    def view(self, ledger: Ledger, in_flight: Callable[[], frozenset[int]], stopping: Callable[[], bool]) -> View:
+        """Returns what shows a study while it is worked on.
+
+        Args:
+            ledger: Its memory.
+            in_flight: Says which trials are being trained.
+            stopping: Says whether the study was asked to stop.
+        """
+        if self._manner == "json":
+            return Events(ledger, in_flight, self._stream, time.time)
+        if self._manner == "quiet":
+            return Silence()
+        return Progress(ledger, in_flight, self.console, time.time, stopping)
+
+    def results(self, ledger: Ledger) -> None:
+        """Prints what a study found, as much of it as is wanted; programs are told by `end`."""
+        if self._manner == "view":
+            print_summary(ledger, self.console)
+        elif self._manner == "quiet":
+            console = Console(file=self._out)
+            for sentence in answer(gather(ledger)):
+                console.print(Text(sentence), highlight=False, soft_wrap=True)
+
+    def end(self, ledger: Ledger, report: Path | None, best: Path | None) -> None:
+        """Tells programs what a study found.
+
+        Args:
+            ledger: The study.
+            report: Its report; None where it could not be written.
+            best: The file that trains its winner again; None where there is none.
+        """
+        if self._manner == "json":
+            self._stream.emit(
+                "result",
+                time.time(),
+                status=status(ledger),
+                answer=answer(gather(ledger)),
+                report=report and str(report),
+                best=best and str(best),
+            )
+
+
+class Silence:
+    """Shows nothing."""
+
+    def start(self) -> None:
+        """Does nothing."""
+
+    def refresh(self) -> None:
+        """Does nothing."""
+
+    def stop(self) -> None:
+        """Does nothing."""
+
+
+@contextmanager
+def showing(manner: Manner) -> Iterator[Show]:
+    """Has a study shown in a manner.
+
+    Unless it is the live view, standard output is for the study alone until this ends: what a trainer, a library or a
+    worker prints goes to standard error.
+    """
+    if manner == "view":
+        yield Show(manner, sys.stdout)
+        return
+    with _own_stdout() as out:
+        yield Show(manner, out)
+
+
+@contextmanager
+def _own_stdout() -> Iterator[TextIO]:
+    """Yields standard output, and has everybody else's go to standard error."""
+    theirs = sys.stdout
+    try:
+        theirs.flush()
+        descriptor = theirs.fileno()
+    except (io.UnsupportedOperation, AttributeError):  # no file, as in a notebook
+        with redirect_stdout(sys.stderr):
+            yield theirs
+        return
+    out = os.fdopen(os.dup(descriptor), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), descriptor)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield out
+    finally:
+        with suppress(OSError):  # the reader of a pipe has left
+            out.flush()
+        os.dup2(out.fileno(), descriptor)
+        with suppress(OSError):
+            out.close()

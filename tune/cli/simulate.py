@@ -1,0 +1,20 @@
+"""`latent-tune simulate`."""
+
+import argparse
+
+from tune.errors import UserMistake
+from tune.trainer import load_function
+
+
+def main(options: argparse.Namespace) -> None:
+    """Writes the built-in recording, and says where.
+
+    Raises:
+        UserMistake: If it cannot be written, or there is none like that.
+    """
+    asked = {name: getattr(options, name) for name in ("extent", "steps", "seed")}
+    write = load_function("model.recording.flyvis:write_recording")
+    try:
+        print(write(options.out, **{name: value for name, value in asked.items() if value is not None}))
+    except (ValueError, OSError) as error:
+        raise UserMistake(f"simulate: {error}") from error

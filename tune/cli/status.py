@@ -1,0 +1,23 @@
+"""`latent-tune status`."""
+
+import argparse
+import json
+import time
+
+from rich.console import Console
+
+from tune.ledger.ledger import Ledger
+from tune.views.terminal.status import print_status, status
+
+
+def main(options: argparse.Namespace) -> None:
+    """Says how a study stands.
+
+    Raises:
+        UserMistake: If the folder holds no study.
+    """
+    ledger = Ledger.read(options.folder, clock=time.time)
+    if options.json:
+        print(json.dumps(status(ledger), indent=2, allow_nan=False))
+    else:
+        print_status(ledger, Console())

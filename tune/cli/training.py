@@ -1,0 +1,279 @@
+"""One training, no tuner: what `latent-tune train` does.
+
+The training file is what a study writes as `best.yaml`:
+
+    name: quickstart-trial-17
+    trainer: model.trainer:LatentEvolutionTrainer
+    recording: {simulate: {extent: 1}}
+    config: {learning_rate: 0.001, batch_size: 256, latent_dims: 32, use_batch_norm: false}
+    seeds: [1, 12, 123]
+    epochs: 27
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from math import inf, isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tune.drivers.unit import Death, Evaluation, Manner, Report, Unit, Unsaved, limit_threads
+from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
+from tune.ledger.checkpoints.adoption import adopt, collect_orphans
+from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.curves.history import EVALUATED, Runs
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.storage.disk_space import disk_troubles
+from tune.ledger.storage.files import refuse_links, write_atomically
+from tune.ledger.storage.folders import LocalFolder
+from tune.optimizer.work import Work
+from tune.scoring.score import has_failed, summarize
+from tune.study import document
+from tune.study.space import Scalar
+from tune.study.study import NAME, TRAINER
+from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
+
+_TRIAL = 0  # a training is stored like the only trial of a study
+
+
+class Training(BaseModel):
+    """One configuration, trained with all the seeds given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(description="also the name of the output folder")
+    trainer: str = TRAINER
+    recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
+    config: dict[str, Scalar]
+    seeds: Annotated[list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1)]
+    epochs: Annotated[int, Field(strict=True, ge=1)]
+    metric: str = Field(default="validation_loss", description="the loss by which a seed fails")
+    threads: Annotated[int, Field(strict=True, ge=1)] = 1
+
+
+def train(path: Path, results: Path, overrides: list[str], should_stop: Callable[[], bool], console: Console) -> None:
+    """Trains what a file says; asked twice, it continues or shows what is there.
+
+    Writes `training.yaml`, `curves/`, `checkpoints/` and `metrics.json` into `results/<name>`.
+
+    Args:
+        path: The training file.
+        results: Where the output folder is made.
+        overrides: `path=value`, as for a study.
+        should_stop: Asked between epochs.
+        console: Where progress and the result are shown.
+
+    Raises:
+        UserMistake: If the file or the recording cannot be used, or the folder holds another training.
+        Interrupted: If it was asked to stop; running it again continues.
+        DiskFull: If the disk is full; so it does once there is space.
+    """
+    training, trainer = _read(path, overrides)
+    folder = results / training.name
+    _refuse_other(folder, training)
+    recording = prepare_recording(trainer, training.recording)
+    _claim(folder, training)
+    store = CheckpointStore(LocalFolder(folder / "checkpoints"))
+    again = f"continue with: latent-tune train {path}"
+    done = _done(store, folder, training)
+    if done < training.epochs or not _evaluated(folder):
+        work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
+        unit = Unit(lambda: trainer, recording, work, Manner(str(folder), store.folder.place, None, training.threads))
+        with disk_troubles(folder, again):
+            done = _run(unit, training, folder, should_stop, console)
+            store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
+    if done < training.epochs:
+        raise Interrupted(f"stopped after epoch {done} of {training.epochs}; {again}")
+    _show(folder, training, console)
+
+
+def profile(path: Path, results: Path, overrides: list[str], console: Console) -> None:
+    """Times some steps of a training and throws them away; writes `trace.json` and `profile.json` into its folder.
+
+    Args:
+        path: The training file.
+        results: Where the output folder is made.
+        overrides: `path=value`, as for a study.
+        console: Where the summary is shown.
+
+    Raises:
+        UserMistake: If the file or the recording cannot be used, or the trainer does not offer to be profiled.
+    """
+    training, kind = _read(path, overrides)
+    if not callable(getattr(kind, "profile", None)):
+        raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
+    folder = results / training.name
+    _claim(folder, training)
+    limit_threads(training.threads)
+    trainer: Any = kind(training.config, prepare_recording(kind, training.recording), training.seeds, None)
+    try:
+        figures = dict(trainer.profile(folder / "trace.json"))
+    finally:
+        trainer.close()
+    _write_json(folder / "profile.json", figures)
+    table = Table(title=f"{training.name}: where the time goes", show_header=False)
+    for name, value in figures.items():
+        shares = value if isinstance(value, Mapping) else {"": value}
+        for part, number in shares.items():
+            table.add_row(name.replace("_", " "), part, f"{number:,.2f}" if isinstance(number, float) else str(number))
+    console.print(table)
+    console.print(f"{folder / 'trace.json'}: open it in https://ui.perfetto.dev or chrome://tracing")
+
+
+def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
+    file = document.read(path)
+    for override in overrides:
+        document.assign_text(file, override)
+    training, mistakes = document.validate(Training, file)
+    if training is not None and len(set(training.seeds)) < len(training.seeds):
+        mistakes.append(file.mistake(("seeds",), f"each seed once, got {training.seeds}"))
+    if training is None or mistakes:
+        raise FileMistakes(path, mistakes)
+    trainer = load_trainer(training.trainer)
+    against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))
+    if against:
+        raise FileMistakes(path, [file.mistake(mistake.path.split("."), mistake.message) for mistake in against])
+    return training, trainer
+
+
+def _refuse_other(folder: Path, training: Training) -> None:
+    file = folder / "training.yaml"
+    if file.exists() and file.read_bytes() != _text(training).encode():
+        raise StudyConflict(
+            f"{folder}: holds another training of this name; give this one another (--set name=...) or another "
+            "folder (--results DIR)"
+        )
+
+
+def _claim(folder: Path, training: Training) -> None:
+    refuse_links(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        collect_orphans(folder, CheckpointStore(LocalFolder(folder / "checkpoints")), _TRIAL + 1)
+        write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
+    except OSError as error:
+        raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
+
+
+def _text(training: Training) -> str:
+    return document.dump(training.model_dump(mode="json"))
+
+
+def _done(store: CheckpointStore, folder: Path, training: Training) -> int:
+    """Returns the last epoch at which every seed has a checkpoint and its whole curve."""
+    epochs = adopt(store, _TRIAL, training.trainer, training.config)
+    runs = Runs(training.metric)
+    for table in CurveStore(folder / "curves", writable=True).tables(_TRIAL + 1):
+        runs.take_table(table)
+    common = set.intersection(*(set(epochs.get(seed, ())) for seed in training.seeds))
+    trained = min(len(runs.curve(_TRIAL, seed)) for seed in training.seeds)
+    return max((epoch for epoch in common if epoch <= trained), default=0)
+
+
+def _evaluated(folder: Path) -> bool:
+    """Says whether the last epoch waits for no evaluation: one that was cut short or failed is done again."""
+    table = CurveStore(folder / "curves", writable=False).table()
+    marks = table[EVALUATED].to_pylist() if EVALUATED in table.column_names else []
+    return 0 not in marks
+
+
+def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[], bool], console: Console) -> int:
+    curves = CurveStore(folder / "curves", writable=True)
+    done = unit.work.from_epoch
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    try:
+        with bar:
+            task = bar.add_task("epochs", total=training.epochs, completed=done)
+            for report in unit.news():
+                if isinstance(report, Death):
+                    (folder / "latent-tune.log").write_text(report.text, encoding="utf-8")
+                    what = "evaluation" if report.kind == "evaluation" else "training"
+                    raise LatentTuneError(f"the {what} died: {report.cause} (log: {folder / 'latent-tune.log'})")
+                if isinstance(report, Unsaved):
+                    raise report.error(folder)
+                if isinstance(report, Evaluation):
+                    metrics = {**report.metrics, EVALUATED: [1.0] * len(training.seeds)}
+                    curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
+                    continue
+                if done == unit.work.from_epoch:
+                    _write_json(folder / "baseline.json", report.baseline)
+                done = report.epoch
+                due = report.evaluates and report.epoch == training.epochs
+                metrics = {**report.metrics, **({EVALUATED: [0.0] * len(training.seeds)} if due else {})}
+                curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
+                bar.update(task, completed=done, description=_now(report, training))
+                if should_stop() and done < training.epochs:
+                    unit.save()
+                    break
+        curves.sync()
+    finally:
+        unit.close()
+        curves.close()
+    return done
+
+
+def _now(report: Report, training: Training) -> str:
+    losses = [loss for loss in report.metrics.get(training.metric, ()) if loss is not None and isfinite(loss)]
+    mean = f"{sum(losses) / len(losses):.5f}" if losses else "–"
+    return f"epoch {report.epoch}, {training.metric} {mean} over {len(losses)} of {len(training.seeds)} seeds"
+
+
+def _show(folder: Path, training: Training, console: Console) -> None:
+    """Prints the last epoch of every seed, and writes it as metrics.json."""
+    baseline = _baseline(folder / "baseline.json")
+    rows = CurveStore(folder / "curves", writable=False).table().to_pylist()
+    last = {row["seed"]: row for row in rows if row["epoch"] == training.epochs}
+    losses = {seed: _number(row.get(training.metric)) for seed, row in last.items()}
+    limit = float(baseline.get(training.metric, inf))
+    summary = summarize([losses[seed] for seed in training.seeds], limit)
+    metrics = {
+        "epochs": training.epochs,
+        "baseline": baseline,
+        "seeds": {str(seed): _finite(last[seed]) for seed in training.seeds},
+        "failed_seeds": [seed for seed in training.seeds if has_failed(losses[seed], limit)],
+        "summary": _finite(vars(summary)),
+    }
+    _write_json(folder / "metrics.json", metrics)
+    known = {name for row in last.values() for name in row}
+    shown = [name for name in ("train_loss", "validation_loss", "test_loss") if name in known]
+    table = Table(title=f"{training.name}: {training.epochs} epochs")
+    for heading in ("seed", *shown, ""):
+        table.add_column(heading, justify="right")
+    for seed in training.seeds:
+        values = [f"{_number(last[seed].get(name)):.6f}" for name in shown]
+        table.add_row(str(seed), *values, "[red]failed[/red]" if has_failed(losses[seed], limit) else "")
+    console.print(table)
+    console.print(
+        f"{training.metric} {summary.mean:.6f} ± {summary.sd:.6f} over the seeds that did not fail; "
+        f"{summary.failed} of {summary.seeds} failed; baseline {limit:.6f}; "
+        f"reproducibility {summary.reproducibility:.3f}"
+    )
+    console.print(f"curves, checkpoints and metrics.json are in {folder}")
+
+
+def _baseline(file: Path) -> dict[str, float]:
+    try:
+        return TypeAdapter(dict[str, float]).validate_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserMistake(
+            f"{file}: must hold one number by metric, and is damaged or gone; remove {file.parent} and train again"
+        ) from error
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in values.items()}
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_atomically(path, lambda file: file.write(text.encode()))

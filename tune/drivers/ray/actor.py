@@ -1,0 +1,94 @@
+"""What runs in an actor of Ray's: a trainable that trains one unit of work after another.
+
+Every actor imports this before it can begin, so nothing is imported here that only the driver needs.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from ray import tune as ray_tune
+from ray.train._internal.session import _TrainingResult
+
+from tune.drivers.ray.actor_process import Place, dump_into, dump_nowhere
+from tune.drivers.ray.recording import SharedRecording
+from tune.drivers.unit import Manner, News, Unit
+from tune.optimizer.work import Work
+from tune.trainer import load_trainer
+
+_REPORT_EVERY_S = 1.0
+
+
+class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
+    """Trains one unit of work after another in one actor."""
+
+    def setup(self, config: dict[str, Any], recording: SharedRecording | None = None) -> None:  # noqa: ARG002 - Ray's
+        """Ray calls this once per actor; the recording becomes the node's shared copy."""
+        assert recording is not None
+        # Ray's own handler raises SystemExit wherever Python happens to be, as if the trainer had: a batch system that
+        # ends every process of a job would be taken for a mistake in the trainer.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.environ.setdefault("PL_DISABLE_FORK", "1")  # as Tune would, see `_in_processes_that_wait` in ray_tune
+        self._recording = recording.here()
+        self._told_place = False
+        self._unit: Unit | None = None
+        self._news: Iterator[News] = iter(())
+        self._log: TextIO | None = None
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config
+        """Ray calls this when the actor is given another unit."""
+        self.cleanup()
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Trains for about a second, or one epoch if that takes longer; a trainer's death leaves the actor alive.
+
+        The first step of an actor only says where it is, so that it can be found when nothing more is heard of it.
+        """
+        if not self._told_place:
+            self._told_place = True
+            return {"news": [], "place": Place.here()}
+        if self._unit is None:
+            self._unit = self._begin()
+            self._news = self._unit.news()
+        began, news = time.monotonic(), []
+        for item in self._news:
+            news.append(item)
+            if time.monotonic() - began >= _REPORT_EVERY_S:
+                break
+        return {"news": news}
+
+    def save(self, checkpoint_dir: str | None = None) -> _TrainingResult:  # noqa: ARG002 - state goes where ours goes
+        """Ray calls this when a trial is paused, which is how a study stops gracefully.
+
+        Ray's own would then copy a file to the study folder, which this node need not see, and fail.
+        """
+        if self._unit is not None:
+            self._unit.save()
+        return _TrainingResult(ray_tune.Checkpoint(self.logdir), dict(self._last_result or {}))
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing to do: a unit loads its own state from the study folder."""
+
+    def cleanup(self) -> None:
+        """Frees the unit."""
+        if self._unit is not None:
+            self._unit.close()
+        if self._log is not None:
+            dump_nowhere(self._log)
+        self._unit, self._news, self._log = None, iter(()), None
+
+    def _begin(self) -> Unit:
+        for place in self.config["paths"]:
+            if place not in sys.path:
+                sys.path.append(place)
+        work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
+        load = partial(load_trainer, self.config["trainer"])
+        manner = Manner(**self.config["manner"])
+        self._log = dump_into(Path(manner.folder), work.trial)
+        return Unit(load, self._recording, work, manner)

@@ -1,0 +1,110 @@
+"""The connection to a Ray cluster, or a Ray of our own for as long as one study runs."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+
+from tune.drivers.ray.nodes import Nodes
+from tune.drivers.ray.own_processes import groups_of_their_own
+from tune.drivers.ray.runtime_env import runtime_env
+from tune.errors import UserMistake
+from tune.study.study import Study
+
+_ANSWER_S = 5.0
+_CLIENT = "ray://"
+
+
+@contextmanager
+def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
+    """Connects to Ray, or starts it here for as long as this is entered; entered within itself it is the same Ray.
+
+    Args:
+        study: Says what one trial occupies.
+        address: Of a running Ray cluster; None starts Ray on this machine.
+
+    Yields:
+        Its nodes.
+
+    Raises:
+        UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
+    """
+    began_here = not ray.is_initialized()
+    if began_here:
+        _connect(address, study.trainer)
+    try:
+        nodes = Nodes(study.resources)
+        nodes.refuse_none()
+        yield nodes
+    finally:
+        if began_here:
+            ray.shutdown()
+
+
+def watch_head() -> Callable[[], bool]:
+    """Returns what says whether the head of the cluster that is connected may still be there, or come back.
+
+    It is gone where its machine answers that nobody listens; a machine that does not answer may be cut off for a while.
+    """
+    host, port = _host_and_port(ray.get_runtime_context().gcs_address)
+
+    def may_live() -> bool:
+        try:
+            _knock(host, port)
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    return may_live
+
+
+def _connect(address: str | None, trainer: str) -> None:
+    if (address or "").startswith(_CLIENT):
+        raise UserMistake(
+            f"--address: {address} is the address of Ray's client, which would run the search away from the study's "
+            "folder; run this command on the cluster, or have it run there by `ray job submit`, with --address auto "
+            "(docs/cluster.md)"
+        )
+    _refuse_silence(address)
+    ours = {"include_dashboard": False} if address is None else {"runtime_env": runtime_env(trainer, Path.cwd())}
+    try:
+        # "local", because without an address Ray would join whatever cluster it finds running on this machine.
+        with groups_of_their_own():
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **ours)
+    except ray.exceptions.RuntimeEnvSetupError as error:
+        raise UserMistake(
+            f"--address: the code below {Path.cwd()} cannot be sent to the cluster: {error}; start from a folder that "
+            "holds your trainer and little else, or name what is too large in its .gitignore"
+        ) from error
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserMistake(
+            f"--address: Ray on {address or 'this machine'} cannot be used: {first}; a cluster that wants a token "
+            "wants its own (RAY_AUTH_TOKEN, or ~/.ray/auth_token), see docs/cluster.md"
+        ) from error
+
+
+def _refuse_silence(address: str | None) -> None:
+    """Ray waits for minutes where nobody listens; a look at the port takes seconds."""
+    host, port = _host_and_port(address or "")
+    if not (host and port.isdigit()):
+        return
+    try:
+        _knock(host, port)
+    except (OSError, OverflowError) as error:
+        raise UserMistake(
+            f"--address: nobody answers at {address}: {error}; give the address that `ray start --head` printed"
+        ) from None
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), port
+
+
+def _knock(host: str, port: str) -> None:
+    socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()

@@ -1,0 +1,306 @@
+"""The Ray driver: Ray Tune is the muscle, the ledger stays the truth.
+
+Each unit of work is one trial of Ray's: Tune starts it on a free slot (in an actor that is reused from one to the
+next), and it ends when its last epoch is in the ledger. A promoted trial comes back as a new unit, which loads its
+checkpoint like any trial of an interrupted study; so there is one way to continue, and nothing of Tune's own state is
+ever needed again. A fresh `Tuner` is made per process.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from ray import tune as ray_tune
+from ray.tune.execution import class_cache
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.registry import _global_registry
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from tune.drivers.gpu_packing import GpuSlots, asked, detail_of, in_words
+from tune.drivers.job import SCRATCH, Job
+from tune.drivers.ray.actor import UnitTrainable
+from tune.drivers.ray.cluster_state import Headway
+from tune.drivers.ray.connection import cluster
+from tune.drivers.ray.moves import Moves
+from tune.drivers.ray.nodes import Nodes, request
+from tune.drivers.ray.packing import gpu_slots
+from tune.drivers.ray.recording import SharedRecording, share
+from tune.drivers.ray.stragglers import Paces
+from tune.drivers.ray.watch import Watch, every_death_is_an_actors
+from tune.drivers.unit import Death, Manner, News, Report, Unsaved
+from tune.ledger.cluster_state import forget
+from tune.ledger.ledger import Ledger
+from tune.ledger.log import log
+from tune.optimizer.work import Work
+
+
+class _Unstored:
+    """Tune pickles what it is given into its experiment folder, and copies it; over a ledger neither means anything."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no types
+    """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
+
+    def __init__(
+        self,
+        job: Job,
+        settings: Mapping[str, Any],
+        nodes: Nodes,
+        watch: Watch,
+        moves: Moves,
+        *,
+        gpus: GpuSlots | None,
+    ) -> None:
+        super().__init__(metric="training_iteration", mode="max")
+        self._job, self._settings, self._nodes, self._watch = job, settings, nodes, watch
+        self._moves, self._gpus = moves, gpus
+        self.works: dict[str, Work] = {}
+        self.failure: Exception | None = None
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Returns the configuration of the next unit, None for not now, FINISHED when the study is over."""
+        if self.failure is not None or self._job.should_stop():
+            return str(Searcher.FINISHED)
+        place = self._place(trial_id)
+        if place is None:
+            self._moves.wanted()
+            return None
+        slots = self._nodes.slots if self._gpus is None else self._gpus.total
+        try:
+            work = self._job.next_work(max(slots, self._job.busy + 1))  # nodes may have left meanwhile
+        except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
+            self.failure = error
+            return str(Searcher.FINISHED)
+        if work is None:
+            self.ended(trial_id)
+            if self._gpus is None:  # a packed unit is bound to its type of GPU, and stays where it is
+                self._moves.unwanted()
+            return None if self._job.optimizer.in_flight else str(Searcher.FINISHED)
+        self._moves.wanted()
+        self.works[trial_id] = work
+        self._watch.handed_out(trial_id, work)
+        avoid = self._moves.avoided(work) if self._gpus is None else []
+        return {**self._settings, **place, "avoid": avoid, "work": {**asdict(work), "seeds": list(work.seeds)}}
+
+    def _place(self, trial_id: str) -> Mapping[str, Any] | None:
+        """Returns what a unit asks Ray for, as settings of its own; None when no slot is free."""
+        if self._gpus is None:
+            return {"asked": self._nodes.asked} if self._job.busy < self._nodes.slots else None
+        taken = self._gpus.take(trial_id)
+        if taken is None:
+            return None
+        kind, packed = taken
+        manner = {**self._settings["manner"], "gpus": packed.gpus}
+        return {"asked": asked(self._gpus.cpus, kind, packed.gpus), "manner": manner}
+
+    def ended(self, trial_id: str, *, out_of_memory: bool = False) -> None:
+        """Takes note that a unit holds its slot no more; one that ran out of memory had too many neighbours."""
+        if self._gpus is not None and out_of_memory and self._gpus.out_of_memory(trial_id):
+            packing = self._gpus.packing
+            self._job.optimizer.ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
+        if self._gpus is not None:
+            self._gpus.give_back(trial_id)
+
+    def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing to do: the scheduler has put the result into the ledger."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the ledger has it."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore: a new searcher is made over the ledger."""
+
+
+class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray ships no types
+    """Puts results into the ledger and tells Tune what became of the trial."""
+
+    def __init__(self, job: Job, searcher: LedgerSearcher, watch: Watch, moves: Moves) -> None:
+        super().__init__()
+        self._job, self._searcher, self._watch, self._moves = job, searcher, watch, moves
+
+    def on_trial_result(self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]) -> str:  # noqa: ARG002 - Ray's signature
+        """Records epochs; ends the unit when it is done or dead, pauses it when it is to move or the study to stop."""
+        job, work = self._job, self._searcher.works[trial.trial_id]
+        if "place" in result:
+            self._watch.found(trial, result["place"])
+        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
+        with self._ending_in_order():
+            job.take(work, result["news"])
+            if job.trains(work) and self._searcher.failure is None and not job.should_stop():
+                return str(TrialScheduler.PAUSE if self._moves.away(trial.trial_id, work) else TrialScheduler.CONTINUE)
+        self._watch.ended(trial.trial_id)
+        with self._ending_in_order():
+            self._searcher.ended(trial.trial_id, out_of_memory=_ran_out_of_memory(result["news"]))
+            if not job.trains(work):
+                return str(TrialScheduler.STOP)
+            job.released(work)
+        return str(TrialScheduler.PAUSE)
+
+    def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:  # noqa: ARG002 - Ray's signature
+        """Takes note of an actor that died without a word, killed for memory for example.
+
+        When the study is to stop it is no death of the trial's: the signal went to the actor as well.
+        """
+        work = self._searcher.works[trial.trial_id]
+        self._moves.left(trial.trial_id)
+        # Not get_error(), which looks where the file is copied to only later.
+        said = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        death = self._watch.death(trial.trial_id, said)
+        with self._ending_in_order():
+            self._searcher.ended(trial.trial_id, out_of_memory=death.kind == "out_of_memory")
+            if not self._job.trains(work):
+                return
+            if self._job.should_stop():
+                self._job.released(work)
+            else:
+                full = any(os.strerror(code) in said for code in (errno.ENOSPC, errno.EDQUOT))
+                self._job.take(work, [Unsaved(True, death.cause, said) if full else death])
+
+    @contextmanager
+    def _ending_in_order(self) -> Iterator[None]:
+        """A ledger that cannot be written ends the study, and Tune in order: the other trials are saved first."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
+            self._searcher.failure = self._searcher.failure or error
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
+        """Returns a unit that waits for a slot; one that was paused is saved by now, and is let go.
+
+        So is one whose only other nodes have gone while it waited to move there.
+        """
+        trials = list(tune_controller.get_live_trials())
+        for trial in trials:
+            if trial.status == RayTrial.PAUSED:
+                moving = self._moves.left(trial.trial_id) is not None
+            elif trial.status == RayTrial.PENDING and trial.config["avoid"]:
+                moving = not self._moves.possible(trial.config["avoid"])
+            else:
+                continue
+            if moving:
+                self._hand_back(trial.trial_id)
+            if moving or trial.status == RayTrial.PAUSED:
+                tune_controller.stop_trial(trial)
+        return next((trial for trial in trials if trial.status == RayTrial.PENDING), None)
+
+    def _hand_back(self, trial_id: str) -> None:
+        """Has the work of a unit handed out again, from where it was saved."""
+        work = self._searcher.works[trial_id]
+        self._watch.ended(trial_id)
+        with self._ending_in_order():
+            self._searcher.ended(trial_id)
+            self._job.optimizer.ledger.look_again(work.trial)
+            self._job.released(work)
+
+
+def _ran_out_of_memory(news: Sequence[News]) -> bool:
+    return any(isinstance(item, Death) and item.kind == "out_of_memory" for item in news)
+
+
+def drive(job: Job, address: str | None = None, recording: SharedRecording | None = None) -> None:
+    """Works until the study has no work left or is asked to stop.
+
+    Args:
+        job: The study.
+        address: Of a running Ray cluster; None starts Ray on this machine for as long as the study runs.
+        recording: The job's, on its way to the nodes; None: as `share` finds it.
+
+    Raises:
+        UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
+        StudyStopped: If the study cannot go on.
+    """
+    study, folder = job.optimizer.study, job.optimizer.ledger.folder
+    scratch = folder.resolve() / SCRATCH
+    with cluster(study, address) as nodes:
+        _send_to_log(logging.getLogger("ray"))
+        shared = recording or share(job.recording, study.recording, joinable=address is not None)
+        gpus = gpu_slots(job, nodes, shared)
+        slots = nodes.slots if gpus is None else gpus.total
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once
+        paces = Paces()
+        watch = Watch(job, nodes, paces)
+        moves = Moves(nodes, paces, lambda: watch.resting)
+        searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus)
+        trainable = ray_tune.with_parameters(UnitTrainable, recording=shared)
+        tuner = ray_tune.Tuner(
+            ray_tune.with_resources(trainable, request),
+            tune_config=ray_tune.TuneConfig(
+                num_samples=-1,
+                search_alg=searcher,
+                scheduler=LedgerScheduler(job, searcher, watch, moves),
+                reuse_actors=True,
+            ),
+            run_config=ray_tune.RunConfig(
+                name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch, Headway(watch, nodes, folder)]
+            ),
+        )
+        try:
+            with every_death_is_an_actors(), _in_processes_that_wait(), _looked_up_once():
+                tuner.fit()
+        except Exception:
+            if searcher.failure is None:  # else it is of what came before, such as a full disk
+                raise
+        finally:
+            forget(folder)
+    if searcher.failure is not None:
+        raise searcher.failure
+
+
+@contextmanager
+def _in_processes_that_wait() -> Iterator[None]:
+    """Has actors begin in the processes that Ray starts with itself, a second or two earlier.
+
+    Tune asks for an environment variable of its own for them (Ray 2.60, `DEFAULT_ENV_VARS`), and for another
+    environment Ray starts other processes. `UnitTrainable` sets it itself.
+    """
+    theirs = class_cache.DEFAULT_ENV_VARS
+    class_cache.DEFAULT_ENV_VARS = {}
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS = theirs
+
+
+@contextmanager
+def _looked_up_once() -> Iterator[None]:
+    """Has Tune keep what it trains: it asks Ray's head for it five times per trial (Ray 2.60, `_Registry`)."""
+    registry, found = _global_registry, {}
+    look_up, knows = registry.get, registry.contains
+
+    def get(category: str, name: str) -> Any:
+        if (category, name) not in found:
+            found[category, name] = look_up(category, name)
+        return found[category, name]
+
+    def contains(category: str, name: str) -> bool:
+        return (category, name) in found or knows(category, name)
+
+    registry.get, registry.contains = get, contains
+    try:
+        yield
+    finally:
+        del registry.get, registry.contains
+
+
+def _send_to_log(theirs: logging.Logger) -> None:
+    """Ray's errors belong in the study's log, not over the live view; its warnings miss files that are not wanted."""
+    theirs.handlers = list(log.handlers)
+    theirs.setLevel(logging.ERROR)
+    theirs.propagate = False
+
+
+def _settings(ledger: Ledger) -> dict[str, Any]:
+    return {"trainer": ledger.study.trainer, "manner": asdict(Manner.of(ledger)), "paths": [str(Path.cwd())]}

@@ -1,0 +1,230 @@
+"""What a study's folder says: its decisions, replayed, and its curves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from math import nan
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.curves.history import Runs
+from tune.ledger.curves.store import CurveStore
+from tune.ledger.database.database import Database
+from tune.ledger.identity import stored_study
+from tune.ledger.lease.lease import Lease, is_alive
+from tune.ledger.records import Decision, Session, Trial
+from tune.ledger.replay import checked_baseline, replay
+from tune.ledger.storage.files import refuse_links
+from tune.ledger.storage.folders import checkpoints_of, folder_at, patience_with
+from tune.study.document import Document
+from tune.study.study import Study, build_study
+
+Clock = Callable[[], float]
+
+
+class Memory:
+    """What a ledger knows of its study; `tune.ledger.Ledger` adds to it.
+
+    Attributes:
+        study: The study.
+        folder: Its folder.
+        trials: Trial by number.
+        decisions: Everything decided so far, in order.
+        sessions: Every process that worked on the study, in order.
+        checkpoints: Where trainers put their state.
+        packed: What the latest decision of the kind `pack` says; None where there is none.
+    """
+
+    def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
+        self.study, self.folder, self._writable = study, folder, writable
+        self.trials: list[Trial] = []
+        self.decisions: list[Decision] = []
+        self.sessions: list[Session] = []
+        self.packed: Mapping[str, Any] | None = None
+        place = checkpoints_of(study, folder)
+        patience = patience_with(place, database.patience.should_stop) if writable else None
+        self.checkpoints = CheckpointStore(folder_at(place, patience))
+        if (disk := self.checkpoints.folder.disk) is not None:
+            refuse_links(disk)
+            if writable:
+                disk.mkdir(parents=study.storage.shared is not None, exist_ok=True)
+        self._database, self._clock = database, clock
+        self._curves = CurveStore(folder / "curves", writable=writable)
+        self._lease: Lease | None = None
+        self._done: dict[int, dict[int, int]] = {}
+        replay(database.decisions(), lambda: self.study, self.trials, self._apply)
+        self._baseline = checked_baseline(database.note("baseline"), study)
+
+    @classmethod
+    def read(cls, folder: Path, *, clock: Clock, curves: bool = True) -> Self:
+        """Opens a study to look at it; nothing is written, and a process may work on it meanwhile.
+
+        Args:
+            folder: The study folder.
+            clock: Seconds since the epoch.
+            curves: Whether to read the curves now; else they are read when something is asked of them.
+
+        Raises:
+            UserMistake: If the folder holds no study.
+        """
+        refuse_links(folder)
+        study = stored_study(folder)
+        database = Database(study.storage.database, folder, study.name, create=False)
+        ledger = cls(study, folder, database, clock, writable=False)
+        if curves:
+            _ = ledger._runs
+        return ledger
+
+    @cached_property
+    def _runs(self) -> Runs:
+        """What the curves say."""
+        runs = Runs(self.study.score.metric)
+        for table in self._curves.tables(len(self.trials)):
+            runs.take_table(table)
+        return runs
+
+    @property
+    def baseline(self) -> Mapping[str, float] | None:
+        """The constant model's losses; None until a trainer has said them."""
+        return self._baseline
+
+    @property
+    def spent(self) -> int:
+        """Seed-epochs trained, each counted once."""
+        return self._runs.spent
+
+    @property
+    def redone(self) -> int:
+        """Seed-epochs that were trained again after a process was killed."""
+        return self._runs.redone
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPU-seconds used: of every epoch, the time for which its trial held its slot, times the GPUs of a trial.
+
+        Epochs that were trained again count again, for the GPU was as busy with them; what a process or trainer that
+        died had begun since its last epoch does not.
+        """
+        return self._runs.gpu_seconds
+
+    @property
+    def network(self) -> str | None:
+        """The kind of network filesystem on which the database lies, None when it lies on none."""
+        return self._database.network
+
+    @property
+    def live(self) -> bool:
+        """Whether a process works on the study now."""
+        holder = self._database.note("lease")
+        return holder is not None and is_alive(holder, self._clock())
+
+    @property
+    def in_flight(self) -> frozenset[int]:
+        """The trials that the live process is training, as it last said."""
+        return frozenset(self._database.note("in_flight") or ()) if self.live else frozenset()
+
+    def elapsed_s(self) -> float:
+        """Returns how long processes have worked on the study, in seconds.
+
+        Each session is measured by the clock of its own process, so a clock that was set between two of them, or
+        differs from host to host, does not show.
+        """
+        now = self.last_sign() if self._lease is None else self._clock()
+        return sum(max(0.0, (each.closed if each.ended else now) - each.opened) for each in self.sessions)
+
+    def last_sign(self) -> float:
+        """Returns when a process that worked on the study was last heard of, in seconds since the epoch; 0: never.
+
+        By that process's own clock.
+        """
+        holder = self._lease.last_holder if self._lease else self._database.note("lease")
+        return max(float(holder["beat"]) if holder else 0.0, self.decisions[-1].time if self.decisions else 0.0)
+
+    def done(self, trial: int) -> Mapping[int, int]:
+        """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there.
+
+        Checkpoints are read from end to end the first time that this is asked of a trial.
+        """
+        if trial not in self._done:
+            self._done[trial] = {
+                seed: max((epoch for epoch in epochs if epoch <= len(self.curve(trial, seed))), default=0)
+                for seed, epochs in self._saved(trial).items()
+            }
+        return self._done[trial]
+
+    def _saved(self, trial: int) -> Mapping[int, Sequence[int]]:
+        """Returns by seed the epochs of which a trial has a checkpoint."""
+        return self.checkpoints.epochs(trial)
+
+    def judged(self, trial: int, epochs: int) -> frozenset[int]:
+        """Returns the seeds whose loss after so many epochs a decision has taken: up to there none trains again.
+
+        It takes no checkpoint to know them: these may have been removed since.
+        """
+        reached = self.trials[trial].reached.items()
+        seeds = {seed for rung, one in reached if self.study.rungs[rung].epochs >= epochs for seed in one.losses}
+        return frozenset(seed for seed in seeds if len(self.curve(trial, seed)) >= epochs)
+
+    def dead(self, trial: int) -> frozenset[int]:
+        """Returns the seeds of a trial whose loss has become non-finite."""
+        return frozenset(seed for seed in self.study.seeds if self._runs.diverged(trial, seed))
+
+    def unevaluated(self, trial: int, epoch: int) -> tuple[int, ...]:
+        """Returns the seeds of a trial that trained up to an epoch and whose evaluation after it is still to come."""
+        return tuple(seed for seed in self.study.seeds if self._runs.unevaluated(trial, seed, epoch))
+
+    def scored(self, trial: int, seeds: Sequence[int], epoch: int) -> bool:
+        """Says whether the scored metric of an epoch is known of all these seeds."""
+        return all(self._runs.scored(trial, seed, epoch) for seed in seeds)
+
+    def trained(self, trial: int) -> dict[int, int]:
+        """Returns by seed the epochs that have been trained, whether or not a checkpoint holds them yet."""
+        return {seed: len(self.curve(trial, seed)) for seed in self.study.seeds}
+
+    def seeds(self, trial: int, rung: int) -> tuple[int, ...]:
+        """Returns the seeds that a trial has, or would have, at a rung; at the last one the final race adds some."""
+        last = rung == len(self.study.rungs) - 1
+        raced = tuple(self.study.seeds[: self.trials[trial].seeds]) if last else ()
+        return max(self.study.rung_seeds(rung), raced, key=len)
+
+    def losses(self, trial: int, rung: int) -> dict[int, float]:
+        """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""
+        epoch = self.study.rungs[rung].epochs
+        curves = {seed: self.curve(trial, seed) for seed in self.seeds(trial, rung)}
+        return {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in curves.items()}
+
+    def curve(self, trial: int, seed: int) -> Sequence[float]:
+        """Returns the scored metric of one run by epoch."""
+        return self._runs.curve(trial, seed)
+
+    def pace(self, trial: int) -> float:
+        """Returns the seconds that an epoch of one seed of a trial took on average; nan when the trainer tells none."""
+        return self._runs.pace(trial)
+
+    def curves(self) -> pa.Table:
+        """Returns every row of every curve: trial, seed, epoch and the trainer's metrics (null: unknown)."""
+        return self._curves.table(len(self.trials))
+
+    def _apply(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+        if decision.kind == "open":
+            self.sessions.append(Session(decision.time, decision.time, "", decision.detail))
+        elif decision.kind == "close":
+            ended = str(decision.detail["ended"])
+            self.sessions[-1] = replace(self.sessions[-1], closed=decision.time, ended=ended)
+        elif decision.kind == "grow":
+            self.study = build_study(Document("the ledger", dict(decision.detail["study"])))
+            for trial in self.trials:
+                trial.grow(longer=decision.detail["longer"], revived=decision.detail["revived"])
+        elif decision.kind == "pack":
+            self.packed = decision.detail
+        elif decision.kind == "start":
+            assert decision.trial == len(self.trials), "trial numbers count up"
+            parameters = decision.detail["parameters"]
+            self.trials.append(Trial(decision.trial, parameters, reason=decision.reason, started=decision.time))
+        else:
+            assert decision.trial is not None
+            self.trials[decision.trial].apply(decision)

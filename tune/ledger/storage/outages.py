@@ -1,0 +1,143 @@
+"""Waiting for a database that is locked, or a database or object store that is away, for a while."""
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from tune.errors import Interrupted, StudyStopped
+from tune.ledger.log import log
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
+SAY_AFTER_S = 3.0
+SAY_AGAIN_S = 60.0
+GIVE_UP_S = 15 * 60.0
+"""Longer than a server takes to restart, to be updated or to be moved; shorter than the night that GPUs would idle."""
+STOPPING_S = 2.0
+"""For a study that is asked to stop: a lock that is held for a moment should not cost it its last words."""
+_LOOK_S = 0.1
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Patience:
+    """Does something with a database or object store again and again for as long as that is locked or away.
+
+    Whatever is done must be safe to do twice: a connection may break after the server has taken a write and before
+    it could say so.
+
+    Args:
+        name: Of the database or store in messages, without its password.
+        should_stop: Asked while it waits; when it says yes, it waits no longer.
+        clock: Seconds, never backwards.
+        sleep: Lets so many seconds pass.
+        kind: What it is, in messages.
+        passes: Says whether what was raised may pass; None: `is_outage`, which is of databases.
+        give_up_s: Seconds after which it waits no longer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        should_stop: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        kind: str = "database",
+        passes: Callable[[BaseException], bool] | None = None,
+        give_up_s: float = GIVE_UP_S,
+    ) -> None:
+        self._name, self.should_stop, self._clock, self._sleep = f"the {kind} {name}", should_stop, clock, sleep
+        self._is_outage, self._give_up_s = passes or is_outage, give_up_s
+        self._given_up = False
+
+    def __call__(self, call: Callable[[], T]) -> T:
+        """Returns what the call returns.
+
+        Raises:
+            Interrupted: If it was asked to stop while the database was away.
+            StudyStopped: If the database was away for too long; from then on nothing is waited for any more.
+        """
+        since, wait_s, said_s = self._clock(), FIRST_WAIT_S, 0.0
+        while True:
+            try:
+                result = call()
+                break
+            except Exception as error:
+                if not self._is_outage(error):
+                    raise
+                away_s = self._clock() - since
+                self._end_if_vain(error, away_s)
+                if away_s >= SAY_AFTER_S and (not said_s or away_s - said_s >= SAY_AGAIN_S):
+                    said_s = away_s
+                    _say(f"{self._name} does not answer since {away_s:.0f} s; waiting")
+            self._wait(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+        if said_s:
+            _say(f"{self._name} answers again, after {self._clock() - since:.0f} s; going on")
+        return result
+
+    def _end_if_vain(self, error: Exception, away_s: float) -> None:
+        if self.should_stop() and (self._given_up or away_s >= STOPPING_S):
+            self._given_up = True
+            raise Interrupted(f"interrupted while {self._name} did not answer; nothing is lost")
+        if self._given_up or away_s >= self._give_up_s:
+            self._given_up = True
+            first = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+            raise StudyStopped(
+                f"{self._name} did not answer for {self._give_up_s / 60:.0f} min: {first}; "
+                "nothing is lost, resume the study when it answers again"
+            ) from error
+
+    def _wait(self, seconds: float) -> None:
+        end = self._clock() + seconds
+        while (left := end - self._clock()) > 0:
+            self._sleep(min(left, _LOOK_S))
+            if self.should_stop():
+                return
+
+
+class _Patient(Protocol):
+    patience: Patience
+
+
+D = TypeVar("D", bound=_Patient)
+
+
+def patient(method: Callable[Concatenate[D, P], T]) -> Callable[Concatenate[D, P], T]:
+    """Has a method of something that has `patience` done again while its database is locked or away."""
+
+    @wraps(method)
+    def waiting(self: D, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.patience(lambda: method(self, *args, **kwargs))
+
+    return waiting
+
+
+def is_outage(error: BaseException) -> bool:
+    """Says whether a database may do later what it refuses now: it is locked, or cannot be reached."""
+    # Here, for a process that only trains waits for object stores and needs neither.
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
+
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if isinstance(cause, PendingRollbackError):
+        return True  # Optuna went on in a transaction whose connection was gone; the next one is another
+    if not isinstance(cause, DBAPIError):
+        return False
+    if isinstance(cause.orig, sqlite3.Error):
+        # Everything else that SQLite refuses, a full disk for example, it goes on refusing.
+        code = getattr(cause.orig, "sqlite_errorcode", 0)
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return cause.connection_invalidated or isinstance(cause, OperationalError | InterfaceError)
+
+
+def _say(message: str) -> None:
+    """To the terminal, and to the study's log once it is open."""
+    if log.handlers:
+        log.warning(message)
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()

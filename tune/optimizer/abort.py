@@ -1,0 +1,42 @@
+"""A study in which nothing can succeed is noticed after its first trials (pure functions)."""
+
+from collections.abc import Sequence
+
+from tune.errors import StudyStopped
+from tune.ledger.attempts import retry
+from tune.ledger.records import Trial
+
+_FIRST = 3
+
+
+def stop_if_doomed(trials: Sequence[Trial]) -> None:
+    """Refuses to go on where the first trials all died of one cause.
+
+    Args:
+        trials: Of the study, all of them.
+
+    Raises:
+        StudyStopped: Says of what, and where the rest can be read.
+    """
+    first = trials[:_FIRST]
+    if len(first) == _FIRST and all(trial.ended == "failed" for trial in first):
+        last = [trial.attempts[-1] for trial in first]
+        if len({attempt.same for attempt in last}) == 1 and last[0].kind != "lost":
+            log = f" (log: {last[0].log})" if last[0].log else ""
+            raise StudyStopped(f"the first {_FIRST} trials all died of one cause: {last[0].cause}{log}")
+
+
+def looks_doomed(trials: Sequence[Trial], retries: int) -> bool:
+    """Says whether to wait for the first trials before more are started; asked while no trial has a result.
+
+    Those that die end before those that train, so the first to end say nothing about the first: one of these may sit
+    on a slow slot. Until it is heard of, more trials would most likely die as well.
+
+    Args:
+        trials: Of the study, all of them.
+        retries: See `resources.retries`.
+    """
+    hopeless = [trial for trial in trials if trial.ended == "failed" or retry(trial.attempts, retries).alone]
+    causes = [trial.attempts[-1].same for trial in hopeless]
+    waited_for = any(trial.ended is None for trial in trials[:_FIRST])
+    return waited_for and len(causes) >= _FIRST and len(set(causes)) == 1 and causes[0][0] != "lost"

@@ -1,0 +1,61 @@
+"""What the budget has room for, from the ledger and the study."""
+
+from collections.abc import Callable
+
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import Trial
+from tune.optimizer.trial_index import Board
+from tune.study.ladder import Rung, cost
+
+
+class Spending:
+    """The budget of one study: what is used, promised and kept back, and what that leaves.
+
+    Args:
+        ledger: What was trained so far.
+        board: Its trials; whoever asks has had it follow.
+        elapsed_s: How long the study has been worked on, in seconds.
+    """
+
+    def __init__(self, ledger: Ledger, board: Board, elapsed_s: Callable[[], float]) -> None:
+        self._study, self._ledger, self._board, self._elapsed_s = ledger.study, ledger, board, elapsed_s
+
+    def aim(self, trial: Trial, rung: int) -> Rung:
+        """Returns a rung with the seeds that the trial has there."""
+        return Rung(epochs=self._study.rungs[rung].epochs, seeds=len(self._ledger.seeds(trial.number, rung)))
+
+    def climb(self, trial: Trial, rung: int) -> int:
+        """Returns the seed-epochs that a trial still costs up to a rung."""
+        return cost(self.aim(trial, rung), self._ledger.trained(trial.number), self._study.seeds)
+
+    def affords_climb(self, trial: Trial, rung: int, *, reserve: bool = True) -> bool:
+        """Says whether the budget has room for what a trial still costs up to a rung."""
+        return self.affordable(self.climb(trial, rung), reserve=reserve)
+
+    def affordable(self, seed_epochs: int, *, reserve: bool = True) -> bool:
+        """Says whether the budget has room; what the final race and the first confirmation will ask is kept back."""
+        if self.time_used() >= 1:
+            return False
+        budget = self._study.budget.seed_epochs
+        if budget is None:
+            return True
+        open_trials = [self._ledger.trials[number] for number in self._board.open]
+        promised = sum(self.climb(trial, trial.rung) for trial in open_trials)
+        kept = self._to_confirm_one() + self._race_kept() if reserve else 0
+        return self._ledger.spent + promised + seed_epochs + kept <= budget
+
+    def time_used(self) -> float:
+        """Returns the share of the wall clock or of the GPU-hours that is used up, whichever is larger; 0 without."""
+        budget = self._study.budget
+        clock = 0.0 if budget.wall_clock is None else self._elapsed_s() / budget.wall_clock
+        return clock if budget.gpu_hours is None else max(clock, self._ledger.gpu_seconds / (3600 * budget.gpu_hours))
+
+    def _to_confirm_one(self) -> int:
+        if self._board.confirmed:
+            return 0
+        rungs = self._study.rungs
+        return cost(rungs[-1]) - cost(rungs[0]) if len(rungs) > 1 else 0
+
+    def _race_kept(self) -> int:
+        top = self._study.top
+        return max(0, self._study.race_reserve - self._board.raced * top.epochs)

@@ -1,0 +1,127 @@
+"""How the trials of a study stand, by what may become of them next, kept up decision by decision.
+
+Everything here could be found by a look at all trials. Decisions are as many as trials, so a study of ten thousand
+would look at a hundred million; instead each decision says which trial has changed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import Trial
+from tune.optimizer.observations import Evidence
+from tune.scoring.failure_risk import Suspicion
+from tune.scoring.standings import scored_baseline
+from tune.study.ladder import Contest, Fate
+
+
+class Board:
+    """An index of the ledger's trials.
+
+    How its state evolves: `follow()` takes over what was decided since it was last called; call it before looking.
+
+    Args:
+        ledger: The study's memory.
+
+    Attributes:
+        open: The trials that head for a rung.
+        paused: Those that stand at a rung below the last.
+        confirmed: Those that went the full ladder.
+        racing: Those that have a seed of the final race to train.
+        raced: How many seeds the final race has given in all.
+        any_result: Whether any trial has reached a rung.
+        evidence: What a sampler sees.
+        suspicion: What is known of failures that a trial's own seeds did not show.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._begin()
+
+    def _begin(self) -> None:
+        ledger = self._ledger
+        study, baseline, self._baseline = ledger.study, scored_baseline(ledger), ledger.baseline
+        self._told = 0
+        self.open: set[int] = set()
+        self.paused: set[int] = set()
+        self.confirmed: set[int] = set()
+        self.racing: set[int] = set()
+        self._seeds: dict[int, int] = {}
+        self.raced = 0
+        self.any_result = False
+        self.evidence = Evidence(study, baseline)
+        self.suspicion = Suspicion(ledger, baseline)
+        self._charged = [self.suspicion.charges_at(rung) for rung in range(len(study.rungs) - 1)]
+        self._protected = study.protected
+        self._contests = [
+            Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
+        ]
+        self._changed: list[set[int]] = [set() for _ in study.rungs]  # at each rung, since its contest was looked at
+
+    def follow(self) -> None:
+        """Takes over what was decided since the last time."""
+        decisions, trials = self._ledger.decisions, self._ledger.trials
+        new = decisions[self._told :]
+        if self._ledger.baseline is not self._baseline or any(one.kind == "grow" for one in new):
+            self._begin()
+            touched: Mapping[int, None] = dict.fromkeys(range(len(trials)))
+        else:
+            touched = dict.fromkeys(one.trial for one in new if one.trial is not None)
+        self._told = len(decisions)
+        for number in touched:
+            self._take(trials[number])
+        again = touched.keys() | self._recharge()
+        charges = self._charged[0] if self._charged else {}
+        for number in sorted(again):
+            self.evidence.follow(trials[number], charges.get(number, 0.0))
+
+    def _recharge(self) -> set[int]:
+        """Takes over charges that have changed for all; returns the trials that are charged anew at the first rung."""
+        recharged = set()
+        for rung, before in enumerate(self._charged):
+            self._charged[rung] = self.suspicion.charges_at(rung)
+            if self._charged[rung] is not before:
+                there = {one.number for one in self._ledger.trials if rung in one.reached}
+                self._changed[rung] |= there
+                recharged |= there if rung == 0 else set()
+        return recharged
+
+    def contest(self, rung: int) -> Contest:
+        """Returns the trials at a rung in order, those that have died since left out."""
+        contest, changed = self._contests[rung], sorted(self._changed[rung])
+        self._changed[rung] = set()
+        charges = self._charged[rung] if rung < len(self._charged) else {}
+        for number in changed:
+            trial = self._ledger.trials[number]
+            if trial.ended == "failed":
+                contest.drop(number)
+                continue
+            group = self.kind(trial) if rung == 0 else ()
+            fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
+            contest.put(number, trial.reached[rung].score + charges.get(number, 0.0), group, fate)
+        return contest
+
+    def earned(self, rung: int) -> Iterator[int]:
+        """Yields the trials that have earned promotion from a rung, best first."""
+        return self.contest(rung).earned()
+
+    def kind(self, trial: Trial) -> tuple[Any, ...]:
+        """Returns what a trial is compared within at the first rung: there a slow starter only with its kind."""
+        return tuple(trial.parameters.get(name) for name in self._protected)
+
+    def _take(self, trial: Trial) -> None:
+        number = trial.number
+        for members, belongs in (
+            (self.open, trial.open),
+            (self.paused, trial.paused),
+            (self.confirmed, trial.confirmed),
+            (self.racing, trial.racing),
+        ):
+            (members.add if belongs else members.discard)(number)
+        extra = max(0, trial.seeds - self._ledger.study.top.seeds)
+        self.raced += extra - self._seeds.get(number, 0)
+        self._seeds[number] = extra
+        self.any_result = self.any_result or bool(trial.reached)
+        self.suspicion.follow(trial)
+        for rung in trial.reached:
+            self._changed[rung].add(number)

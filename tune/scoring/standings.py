@@ -1,0 +1,215 @@
+"""How the trials of a study stand: what every view shows, from the ledger alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import State, Trial
+from tune.scoring.failure_risk import Suspicion
+from tune.scoring.paired import paired
+from tune.scoring.score import SeedSummary, has_failed, summarize
+
+QUICKER = 2.0
+"""How many times as fast is cheaper; less than that may be what else the machine had to do."""
+
+AS_SAFE = 0.1
+"""Failure bounds no further apart count as the same: less says how many seeds were seen or which neighbours, not which
+setting fails. One failure more among ten seeds makes 0.13."""
+
+_AS_GOOD = 1.02  # times the score: more is worth waiting for, even where seeds cannot tell
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One trial, at the highest rung that it reached.
+
+    Attributes:
+        trial: The trial.
+        state: running, waiting, paused, confirmed, stopped or failed.
+        rung: Index of the highest rung reached; None before the first.
+        epochs: Epochs of each seed at that rung; 0 before the first.
+        score: Lower is better: that of its own seeds and, where it is confirmed and its neighbours fail,
+            `unseen_failures`; inf before the first rung, or when nothing finite can be said.
+        losses: Scored metric by seed at that rung; nan where training diverged.
+        summary: Of the losses; None before the first rung.
+        failure_bound: How often it may fail at most; see `Suspicion.failure_bound`.
+        seed_epochs: Epochs trained so far, summed over seeds.
+    """
+
+    trial: Trial
+    state: State
+    rung: int | None
+    epochs: int
+    score: float
+    losses: Mapping[int, float]
+    summary: SeedSummary | None
+    failure_bound: float
+    seed_epochs: int
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+
+@dataclass(frozen=True)
+class Lucky:
+    """A trial that a one-seed sweep would have preferred to the incumbent, and that fails on other seeds.
+
+    Attributes:
+        standing: The trial.
+        seed: The seed that flatters it most.
+        loss: Its loss with that seed.
+        incumbent_loss: The incumbent's with the same seed after as many epochs.
+        failed: The seeds on which it fails.
+    """
+
+    standing: Standing
+    seed: int
+    loss: float
+    incumbent_loss: float
+    failed: tuple[int, ...]
+
+
+def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
+    """Returns every trial, best first.
+
+    Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
+    of each lower rung by score, then those that reached none; trials that died come last. Among the confirmed trials
+    that the first cannot be told apart from (`tied`), those of the lowest failure bound, give or take 10 percentage
+    points, lead; among these, one that trains in half of the time or less with a score at most 2 % worse, else the one
+    with the best score.
+
+    Args:
+        ledger: The study.
+        in_flight: The trials being trained.
+    """
+    return rank(ledger, ledger.trials, _suspicion(ledger), in_flight)
+
+
+def rank(
+    ledger: Ledger, trials: Iterable[Trial], suspicion: Suspicion, in_flight: frozenset[int] = frozenset()
+) -> list[Standing]:
+    """Returns some trials, best first; see `standings`.
+
+    Args:
+        ledger: The study.
+        trials: Which of its trials.
+        suspicion: Which has followed all of them.
+        in_flight: The trials being trained.
+    """
+    baseline = scored_baseline(ledger)
+    ranked = sorted((_standing(ledger, trial, baseline, suspicion, in_flight) for trial in trials), key=_order)
+    if not ranked or ranked[0].state != "confirmed":
+        return ranked
+    alike = [ranked[0], *tied(ranked[0], ranked, baseline)]
+    winner = _preferred(alike, {one.number: ledger.pace(one.number) for one in alike})
+    return [winner, *(one for one in ranked if one is not winner)]
+
+
+def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[Standing]:
+    """Returns the confirmed trials that one does not beat by more than the noise of its seeds, best first.
+
+    They fail on no more seeds than it, and the 95% interval of the paired difference holds zero.
+    """
+    if best.state != "confirmed" or best.summary is None:
+        return []
+    return [
+        other
+        for other in ranked
+        if other is not best
+        and other.state == "confirmed"
+        and other.summary is not None
+        and other.summary.failed <= best.summary.failed
+        and not paired(best.losses, other.losses, baseline).holds_up
+    ]
+
+
+def unseen_failures(ledger: Ledger) -> Mapping[int, float]:
+    """Returns by trial what is added to its score for failures that its own seeds did not show; see `Suspicion`."""
+    charges = _suspicion(ledger).charges()
+    return {number: charge for number, charge in charges.items() if ledger.trials[number].confirmed}
+
+
+def _suspicion(ledger: Ledger) -> Suspicion:
+    suspicion = Suspicion(ledger, scored_baseline(ledger))
+    for trial in ledger.trials:
+        suspicion.follow(trial)
+    return suspicion
+
+
+def incumbent(ranked: list[Standing]) -> Standing | None:
+    """Returns the best trial so far; it is the winner only if it is confirmed."""
+    return next((standing for standing in ranked if standing.rung is not None and standing.state != "failed"), None)
+
+
+def lucky(ledger: Ledger, ranked: list[Standing]) -> list[Lucky]:
+    """Returns the trials that look better than the incumbent on one seed and fail on others, most flattered first.
+
+    A trial is compared with the incumbent on the same seed at the same rung.
+    """
+    best = incumbent(ranked)
+    if best is None:
+        return []
+    baseline = scored_baseline(ledger)
+    found = [_luck(standing, best, baseline) for standing in ranked if standing.rung is not None]
+    return sorted((luck for luck in found if luck), key=lambda luck: luck.loss - luck.incumbent_loss)
+
+
+def scored_baseline(ledger: Ledger) -> float:
+    """Returns the constant model's loss in the scored metric; inf when no trainer has said one."""
+    return (ledger.baseline or {}).get(ledger.study.score.metric, inf)
+
+
+def _standing(
+    ledger: Ledger, trial: Trial, baseline: float, suspicion: Suspicion, in_flight: frozenset[int]
+) -> Standing:
+    last = trial.last
+    charge = suspicion.charges().get(trial.number, 0.0) if trial.confirmed else 0.0
+    return Standing(
+        trial=trial,
+        state=trial.state(trial.number in in_flight),
+        rung=last.rung if last else None,
+        epochs=ledger.study.rungs[last.rung].epochs if last else 0,
+        score=last.score + charge if last else inf,
+        losses=last.losses if last else {},
+        summary=summarize(list(last.losses.values()), baseline) if last else None,
+        failure_bound=suspicion.failure_bound(trial.number),
+        seed_epochs=sum(ledger.trained(trial.number).values()),
+    )
+
+
+def _preferred(alike: Sequence[Standing], pace: Mapping[int, float]) -> Standing:
+    """Returns which of some trials that cannot be told apart to recommend; `alike` is in the order of the scores."""
+    bound = min(one.failure_bound for one in alike) + AS_SAFE
+    safest = [one for one in alike if one.failure_bound <= bound]
+    first = safest[0]
+    quicker = [
+        one
+        for one in safest
+        if pace[one.number] * QUICKER <= pace[first.number] and one.score <= first.score * _AS_GOOD
+    ]
+    return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
+
+
+def _order(standing: Standing) -> tuple[bool, int, float, int]:
+    rung = -1 if standing.rung is None else standing.rung
+    return standing.state == "failed", -rung, standing.score, standing.number
+
+
+def _luck(standing: Standing, best: Standing, baseline: float) -> Lucky | None:
+    assert standing.rung is not None
+    reference = best.trial.reached.get(standing.rung)
+    failed = tuple(seed for seed, loss in standing.losses.items() if has_failed(loss, baseline))
+    if reference is None or standing is best or not failed:
+        return None
+    better = {
+        seed: loss - reference.losses[seed]
+        for seed, loss in standing.losses.items()
+        if seed not in failed and isfinite(reference.losses.get(seed, inf)) and loss < reference.losses[seed]
+    }
+    if not better:
+        return None
+    seed = min(better, key=lambda seed: better[seed])
+    return Lucky(standing, seed, standing.losses[seed], reference.losses[seed], failed)

@@ -1,0 +1,1 @@
+"""What was asked: the study file with its space, seeds and ladder, and how it may grow."""

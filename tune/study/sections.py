@@ -1,0 +1,168 @@
+"""The sections of a study file: how it searches, where it ends, what a trial occupies, where the study is kept."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from tune.study.places import check_place
+from tune.study.space import Scalar
+from tune.study.units import parse_size
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)\s*(d|h|min|s))")
+_SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
+
+
+def parse_duration(value: Any) -> Any:
+    """Returns seconds for `30min`, `1h 30min`, `90s`, `2d` or a number of seconds; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    parts = _DURATION.findall(value)
+    if not parts or _DURATION.sub("", value).strip():
+        raise ValueError(f"a duration is written like 90s, 30min, 2h or 1h 30min, got {value!r}")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+class Section(BaseModel):
+    """A part of a study file, in which unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Search(Section):
+    """How configurations are chosen."""
+
+    method: Literal["tpe", "gp", "random", "grid"] = Field(
+        default="tpe", description="how the next configuration is chosen"
+    )
+    trials: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="how many trials; null: what budget.seed_epochs pays for, else 24, or the whole grid"
+    )
+    enqueue: list[dict[str, Scalar]] = Field(
+        default_factory=list,
+        description="known good settings, tried first; parameters left out are chosen by the method",
+    )
+    seed: Annotated[int, Field(strict=True, ge=0)] = Field(default=0, description="of the search, not of the training")
+    reduction_factor: Annotated[float, Field(gt=1)] = Field(
+        default=3.0, description="one trial in so many climbs from each rung to the next"
+    )
+    halving: Literal["promote", "stop"] = Field(
+        default="promote",
+        description="promote: a trial waits at its rung until it is among the best; stop: it goes on at once or never",
+    )
+    protect: list[str] | None = Field(
+        default=None,
+        description="parameters whose values are compared apart at the first rung, because some start slowly; "
+        "null: those that are only true or false",
+    )
+
+
+class Budget(Section):
+    """Where the study ends, whichever comes first; trials in flight finish their rung."""
+
+    seed_epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="epochs trained, summed over seeds and trials"
+    )
+    wall_clock: Annotated[float, Field(gt=0), BeforeValidator(parse_duration)] | None = Field(
+        default=None,
+        description="seconds, or like 30min; time while no process works on the study is not counted",
+        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
+    )
+    gpu_hours: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="hours in which a trial held its GPUs, times resources.gpus_per_trial, summed over trials; "
+        "work that was trained again included",
+    )
+
+
+class Confirm(Section):
+    """The final race: the best few confirmed trials get more of `seeds` than the ladder gives, one at a time."""
+
+    seeds: Annotated[int, Field(strict=True, ge=1)] = Field(
+        default=10, description="seeds that a trial can have in the end; no more than `seeds` lists"
+    )
+    finalists: Annotated[int, Field(strict=True, ge=1)] = Field(
+        default=12, description="trials that can get more seeds"
+    )
+    share: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None,
+        description="share of budget.seed_epochs that is kept for it, at most; left out: a fifth, or a tenth where the "
+        "budget pays for fewer than 32 full trainings",
+    )
+
+
+class Resources(Section):
+    """What one trial occupies."""
+
+    cpus_per_trial: Annotated[float, Field(gt=0)] = Field(default=1, description="cores; below 1 shares a core")
+    gpus_per_trial: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="GPUs; below 1 shares a GPU; auto: a trial is measured on each type of GPU, and as many share one "
+        "as fit (docs/placement.md)",
+    )
+    placement: Literal["packed", "spread", "auto"] = Field(
+        default="packed",
+        description="seeds of a trial train together in one process (packed), in as many as there are slots (spread), "
+        "or in more than one only where slots would be idle (auto); the results are the same",
+    )
+    retries: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=1,
+        description="how often a trial that crashed or stalled is tried again; out of memory and lost machines have "
+        "rules of their own (docs/failures.md)",
+    )
+    stall_after: Annotated[float, Field(gt=0), BeforeValidator(parse_duration)] | None = Field(
+        default=600,
+        description="seconds, or like 10min: a trial of which nothing is heard for so long, and for `stall_factor` "
+        "epochs, has stalled; six times that until the first epoch of a unit, which loads and compiles; null: never",
+        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
+    )
+    stall_factor: Annotated[float, Field(ge=1)] = Field(
+        default=10.0,
+        description="so many of a trial's own epochs; neighbours and a busy disk make one two or three times as long, "
+        "not ten",
+    )
+
+    @property
+    def gpus(self) -> float:
+        """How many GPUs a trial holds; 0 where that is measured, and as long as it is not known."""
+        return 0.0 if self.gpus_per_trial == "auto" else self.gpus_per_trial
+
+    @property
+    def threads(self) -> int:
+        """How many threads a training uses; the same everywhere, because float sums depend on it."""
+        return max(1, int(self.cpus_per_trial))
+
+
+class Storage(Section):
+    """Where the study is kept."""
+
+    database: str | None = Field(
+        default=None, description="SQLAlchemy URL of the Optuna study; null: study.db in the study folder"
+    )
+    shared: Annotated[str, BeforeValidator(check_place)] | None = Field(
+        default=None,
+        description="where checkpoints lie, and a copy of the decisions and curves, under the study's name: a folder "
+        "that every node sees (an absolute path or file:// URI), or an object store (s3://bucket/prefix, gs://...); "
+        "credentials come from the environment, never from here. null: the study folder, without a copy "
+        "(docs/storage.md)",
+    )
+    copy_every: Annotated[float, Field(gt=0), BeforeValidator(parse_duration)] = Field(
+        default=30.0,
+        description="seconds, or like 1min: how old the copy in `shared` may become while decisions are taken",
+        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}]},
+    )
+    checkpoints: Literal["every_rung", "every_epoch"] | Annotated[int, Field(strict=True, ge=1)] = Field(
+        default="every_rung", description="when a trial's state is saved; a number: every so many epochs, and at rungs"
+    )
+    keep: Literal["all"] | Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=3,
+        description="of how many confirmed trials, the best ones, the latest checkpoints are kept, beside those of "
+        "trials that are not finished; all: of every trial. A finished study that is extended trains a trial without "
+        "checkpoints again from its first epoch, to the same result, counted as redone",
+    )
+    min_free: Annotated[int, Field(strict=True, ge=0), BeforeValidator(parse_size)] = Field(
+        default=500_000_000,
+        description="bytes, or like 2GB: how much must be free on the disk of the study's folder; with less no new "
+        "work is begun and the study pauses. 0: not looked at",
+        json_schema_extra={"anyOf": [{"type": "integer"}, {"type": "string"}]},
+    )

@@ -1,0 +1,1 @@
+"""The report's figures, as static pictures and as interactive ones."""

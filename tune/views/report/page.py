@@ -1,0 +1,104 @@
+"""The report of a study, `report.md` and `report.html` with `figures/`, and its winner to train again, `best.yaml`."""
+
+import shlex
+from pathlib import Path
+
+from tune.ledger.ledger import Ledger
+from tune.ledger.storage.files import write_atomically
+from tune.study import document
+from tune.views import wording
+from tune.views.report.blocks import Report
+from tune.views.report.sections import sections
+from tune.views.results import Results, failed_seeds, gather
+from tune.views.sentences import answer
+
+FIGURES = (
+    "seeds",
+    "curves",
+    "gap",
+    "stability",
+    "parameters",
+    "interactions",
+    "importance",
+    "time",
+    "speed",
+    "saved",
+)
+"""The keys of all figures that there are, in their order; other files in `figures/` are not ours."""
+
+
+def write_report(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Path:
+    """Writes `report.md`, `report.html` and `figures/` into the study folder and returns the path of the first.
+
+    Args:
+        ledger: Of the study.
+        price_per_gpu_hour: For the cost in money; None: no money is told.
+    """
+    from tune.views.report.figures.static import draw_all
+    from tune.views.report.rendering import as_html, as_markdown
+
+    report = report_of(ledger, price_per_gpu_hour)
+    pictures = draw_all(report.figures)
+    folder = ledger.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    for file, picture in pictures.items():
+        _write(ledger.folder / file, picture)
+    for key in FIGURES:
+        if f"figures/{key}.png" not in pictures:  # drawn by an earlier report, and shown no more
+            (folder / f"{key}.png").unlink(missing_ok=True)
+    _write(ledger.folder / "report.html", as_html(report, pictures).encode())
+    path = ledger.folder / "report.md"
+    _write(path, as_markdown(report).encode())
+    return path
+
+
+def report_of(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Report:
+    """Returns all that the report says: what `report.md` and `report.html` are both made from."""
+    results = gather(ledger)
+    return Report(ledger.study.name, answer(results), _facts(results), sections(results, price_per_gpu_hour))
+
+
+def write_best(ledger: Ledger) -> Path | None:
+    """Writes `best.yaml`, with which `latent-tune train` trains the best trial again; None before there is one."""
+    results = gather(ledger)
+    best, study = results.best, ledger.study
+    if best is None:
+        return None
+    sure = "confirmed" if best.state == "confirmed" else "provisional, no trial was confirmed yet"
+    header = (
+        f"# Trial {best.number} of the study {study.name}: {sure}, score {best.score:.6g} "
+        f"({len(failed_seeds(best.losses, results.baseline))} of {wording.count(len(best.losses), 'seed')} failed).\n"
+        f"# Train it again: latent-tune train {shlex.quote(str(ledger.folder / 'best.yaml'))}\n"
+    )
+    again = {
+        "name": f"{study.name}-trial-{best.number}",
+        "trainer": study.trainer,
+        "recording": study.recording,
+        "config": {**study.fixed, **best.trial.parameters},
+        "seeds": list(study.seeds[: study.top.seeds]),
+        "epochs": study.top.epochs,
+        "metric": study.score.metric,
+    }
+    path = ledger.folder / "best.yaml"
+    _write(path, (header + document.dump(again)).encode())
+    return path
+
+
+def _facts(results: Results) -> list[tuple[str, str]]:
+    best = results.best
+    if best is None or best.summary is None:
+        return []
+    summary = best.summary
+    return [
+        ("winner" if best.state == "confirmed" else "best so far", f"trial {best.number}"),
+        (results.study.score.metric, wording.spread(summary.mean, summary.sd)),
+        ("failed seeds", f"{summary.failed} of {summary.seeds}"),
+        ("reproducibility", wording.fixed(summary.reproducibility)),
+        ("below constant model", wording.percent(summary.improvement)),
+        ("trials", f"{len(results.ranked):,}"),
+        ("seed-epochs", f"{results.ledger.spent:,}"),
+    ]
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda file: file.write(content))

@@ -1,0 +1,131 @@
+"""What the results say, in sentences, the same in the terminal and in the report."""
+
+from math import isfinite
+
+from tune.scoring.score import has_failed, reported_interval
+from tune.scoring.standings import AS_SAFE, QUICKER, Lucky, Standing
+from tune.views import wording
+from tune.views.one_seed import one_seed_choices, worst_choice
+from tune.views.results import Cost, Results, failed_seeds
+
+
+def answer(results: Results) -> list[str]:
+    """Returns the answer: which setting, what to expect of it and what it beats, what one seed would have said."""
+    best = results.best
+    if best is None:
+        return ["No trial has reached a rung yet, so there is nothing to recommend."]
+    return [_which(results, best), _expect(results, best), _beats(results, best)]
+
+
+def luck_sentence(results: Results, luck: Lucky) -> str:
+    """Returns what a sweep with one seed would have made of a trial."""
+    standing = luck.standing
+    chosen = {name: standing.trial.parameters.get(name) for name in results.varying}
+    return (
+        f"Trial {standing.number} ({wording.setting(chosen)}): a sweep with seed {luck.seed} alone would have "
+        f"preferred it ({wording.number(luck.loss)} against {wording.number(luck.incumbent_loss)} after "
+        f"{wording.count(standing.epochs, 'epoch')}), but it fails on {wording.seeds(luck.failed)}."
+    )
+
+
+def cost_sentences(cost: Cost) -> list[str]:
+    """Returns what the study cost and what early stopping saved."""
+    redone = f" ({cost.redone:,} trained again after interruptions)" if cost.redone else ""
+    ended = f", {cost.interruptions} of which interrupted or lost" if cost.interruptions else ""
+    spent = f"{wording.count(cost.spent, 'seed-epoch')}{redone} in {wording.duration(cost.seconds)}"
+    lines = [f"{spent} over {wording.count(cost.sessions, 'session')}{ended}."]
+    if cost.gpu_hours is not None:
+        lines.append(f"Trials held GPUs for {wording.gpu_hours(cost.gpu_hours, cost.gpu_hours_budget)}.")
+    if cost.spent < cost.full:
+        lines.append(
+            f"Early stopping saved {wording.percent(cost.saved, 0)}: training every trial to the end on every seed "
+            f"would have cost {wording.count(cost.full, 'seed-epoch')}."
+        )
+    return lines
+
+
+def failure_phrase(best: Standing) -> str:
+    """Returns how often a trial fails, with the interval."""
+    summary = best.summary
+    assert summary is not None
+    return (
+        f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed "
+        f"(failure rate {wording.percent(summary.failure_rate, 0)}, 95% interval "
+        f"{wording.interval(summary.failure_interval)})"
+    )
+
+
+def _which(results: Results, best: Standing) -> str:
+    chosen = wording.setting({name: best.trial.parameters.get(name) for name in results.varying})
+    if best.state == "confirmed":
+        confirmed = sum(standing.state == "confirmed" for standing in results.ranked)
+        place = f"the best of {confirmed} confirmed trials" if confirmed > 1 else "the only confirmed trial"
+        return f"Use {chosen}: trial {best.number}, {place} (score {wording.number(best.score)})."
+    return (
+        f"No trial was confirmed on the full ladder. The best so far, after {wording.count(best.epochs, 'epoch')} on "
+        f"{wording.count(len(best.losses), 'seed')}, is trial {best.number}: {chosen} "
+        f"(score {wording.number(best.score)}); take it as provisional."
+    )
+
+
+def _expect(results: Results, best: Standing) -> str:
+    summary, metric = best.summary, results.study.score.metric
+    assert summary is not None
+    survivors = summary.seeds - summary.failed
+    if not survivors:
+        return f"Every one of its seeds failed: {failure_phrase(best)}."
+    loss = f"Expect {metric} {wording.spread(summary.mean, summary.sd)} over {wording.count(survivors, 'seed')}"
+    alive = [loss for loss in best.losses.values() if not has_failed(loss, results.baseline)]
+    low, high = reported_interval(alive, results.baseline, results.study.score)
+    loss += f" (95% interval of the mean {wording.number(low)} to {wording.number(high)})"
+    gain = f", {wording.percent(summary.improvement)} below the constant model" if isfinite(results.baseline) else ""
+    tests = [loss for loss in results.test_losses.values() if isfinite(loss)]
+    test = f" (test loss {wording.number(sum(tests) / len(tests))} on average)" if tests else ""
+    steady = wording.fixed(summary.reproducibility)
+    return f"{loss}{gain}{test}; {failure_phrase(best)}, reproducibility {steady}."
+
+
+def _advantage(results: Results, best: Standing, other: Standing) -> str | None:
+    """Returns why one of two trials that cannot be told apart was preferred; None when neither reason holds of them."""
+    low, high = best.failure_bound, other.failure_bound
+    if low + AS_SAFE < high:
+        at_most = f"fails on at most {wording.percent(low, 0)} of all seeds and not {wording.percent(high, 0)}"
+        return f"{at_most} (95% interval, neighbours counted in)"
+    ratio = results.ledger.pace(other.number) / results.ledger.pace(best.number)
+    return f"trains {ratio:.1f} times as fast" if ratio >= QUICKER else None
+
+
+def _beats(results: Results, best: Standing) -> str:
+    runner, close = results.runner_up, results.tied
+    if runner is None:
+        against = "No other trial was confirmed, so there is no runner-up to compare it with"
+    elif close:
+        names = wording.listed([str(standing.number) for standing in close])
+        against = f"Within the noise of its seeds it is tied with trial{'s' if len(close) > 1 else ''} {names}"
+        why = _advantage(results, best, close[0]) if close[0].score < best.score else None
+        if why is not None:
+            against += f", and preferred to trial {close[0].number}, whose score is better, because it {why}"
+    elif runner.summary is not None and runner.summary.failed > (best.summary.failed if best.summary else 0):
+        failed = wording.seeds(failed_seeds(runner.losses, results.baseline))
+        against = f"It beats the runner-up, trial {runner.number}, which fails on {failed}"
+    else:
+        against = f"It beats the runner-up, trial {runner.number}, by more than the noise of its seeds"
+    return f"{against}; {_one_seed(results, best)}."
+
+
+def _one_seed(results: Results, best: Standing) -> str:
+    """Says what a sweep with one seed would have chosen, and what that would have cost: the worst of its choices."""
+    choices = one_seed_choices(results)
+    worst = worst_choice(choices, best)
+    if worst is not None and isfinite(worst.expected) and worst.chosen not in results.tied:
+        failed = f", failing on {wording.seeds(worst.failed)}" if worst.failed else ""
+        return (
+            f"a sweep with seed {worst.seed} alone would have chosen trial {worst.chosen.number} for its "
+            f"{wording.number(worst.loss)} there, which comes to {wording.number(worst.expected)} over all its seeds "
+            f"where the winner has {wording.number(worst.winners)}{failed}"
+        )
+    if not results.lucky:
+        return "no trial that fails on some seed looked better on another"
+    luck = results.lucky[0]
+    instead = f"trial {luck.standing.number}, which fails on {wording.seeds(luck.failed)}"
+    return f"a sweep with seed {luck.seed} alone would have preferred {instead}"

@@ -1,0 +1,1 @@
+"""What commands print once: the answer, status, list, comparison and plan."""

@@ -1,0 +1,182 @@
+"""The state of a study at this moment, for people and, as JSON, for programs (`docs/status.md` says every key)."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tune.ledger.cluster_state import Driving
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import STATES, Decision, Trial
+from tune.scoring.standings import Standing, incumbent, scored_baseline, standings
+from tune.study.units import show_size
+from tune.views import wording
+from tune.views.results import cost_of, failed_seeds, failure_counts
+from tune.views.terminal.cluster import driver_keys, driver_lines
+
+StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
+
+_LATEST = 8
+
+
+def status(ledger: Ledger) -> dict[str, Any]:
+    """Returns the study's state as plain values; what is not finite is None, so it is JSON on every reader."""
+    ranked = standings(ledger, ledger.in_flight)
+    best = incumbent(ranked)
+    counts = Counter(standing.state for standing in ranked)
+    cost = cost_of(ledger)
+    said = {
+        "study": ledger.study.name,
+        "folder": str(ledger.folder),
+        "state": study_state(ledger),
+        "reason": _reason(ledger),
+        "trials": {state: counts[state] for state in STATES},
+        "planned_trials": ledger.study.trials,
+        "incumbent": None if best is None else _incumbent(best, scored_baseline(ledger)),
+        "baseline": dict(ledger.baseline) if ledger.baseline is not None else None,
+        "seed_epochs_spent": cost.spent,
+        "seed_epochs_redone": cost.redone,
+        "gpu_hours_used": cost.gpu_hours,
+        "gpu_hours_budget": cost.gpu_hours_budget,
+        "seconds": cost.seconds,
+        "checkpoint_bytes": ledger.checkpoints.usage().size,
+        "sessions": [session.ended for session in ledger.sessions],
+        "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
+        "failure_classes": failure_counts(ledger),
+        "driver": driver_keys(Driving.read(ledger.folder), time.time()),
+    }
+    plain: dict[str, Any] = wording.plain(said)
+    return plain
+
+
+def study_state(ledger: Ledger) -> StudyState:
+    """Returns running while a process works on the study, otherwise how the last one ended; lost: it was killed."""
+    if ledger.live:
+        return "running"
+    ended = ledger.sessions[-1].ended if ledger.sessions else ""
+    for state in ("interrupted", "finished", "stopped"):
+        if ended == state:
+            return state
+    return "lost"
+
+
+def print_status(ledger: Ledger, console: Console) -> None:
+    """Prints the study's state: trials by state, the best so far, which trials wait or run, the latest decisions."""
+    ranked = standings(ledger, ledger.in_flight)
+    counts = Counter(standing.state for standing in ranked)
+    states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "none yet"
+    cost = cost_of(ledger)
+    redone = f" ({cost.redone:,} trained again)" if cost.redone else ""
+    spent = wording.count(cost.spent, "seed-epoch")
+    gpus = "" if cost.gpu_hours is None else f", {wording.gpu_hours(cost.gpu_hours, cost.gpu_hours_budget)}"
+    lines = [
+        ("trials", f"{len(ranked)} of {ledger.study.trials}: {states}"),
+        ("trained", f"{spent}{redone} in {wording.duration(cost.seconds)}{gpus}"),
+        ("stored", _stored(ledger)),
+        *_best(ledger, ranked),
+        *_unfinished(ledger, ranked),
+        *_failures(ledger),
+        *driver_lines(Driving.read(ledger.folder), ledger.study, ledger.live, time.time()),
+    ]
+    decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
+    console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)
+    if reason := _reason(ledger):
+        console.print(Text(reason), soft_wrap=True)
+    console.print(_two_columns(lines))
+    if decisions:
+        console.print()
+        console.print(_two_columns([_decision(decision) for decision in decisions]))
+
+
+def _reason(ledger: Ledger) -> str | None:
+    """Returns why the last process ended, None where it simply finished, or while one works."""
+    last = next((one for one in reversed(ledger.decisions) if one.kind in ("open", "close")), None)
+    return (last.reason or None) if last is not None and last.kind == "close" else None
+
+
+def _stored(ledger: Ledger) -> str:
+    usage = ledger.checkpoints.usage()
+    return f"{wording.count(usage.files, 'checkpoint')}, {show_size(usage.size)}"
+
+
+def _two_columns(lines: Sequence[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=8)
+    for label, line in lines:
+        grid.add_row(Text(label, style="bold"), Text(line))
+    return grid
+
+
+def _incumbent(best: Standing, baseline: float) -> dict[str, Any]:
+    summary = best.summary
+    assert summary is not None
+    return {
+        "number": best.number,
+        "parameters": dict(best.trial.parameters),
+        "score": best.score,
+        "confirmed": best.state == "confirmed",
+        "rung": best.rung,
+        "epochs": best.epochs,
+        "losses": {str(seed): loss for seed, loss in best.losses.items()},
+        "failed_seeds": list(failed_seeds(best.losses, baseline)),
+        "failure_rate": summary.failure_rate,
+        "failure_interval": list(summary.failure_interval),
+        "mean": summary.mean,
+        "sd": summary.sd,
+        "cv": summary.cv,
+        "reproducibility": summary.reproducibility,
+        "improvement": summary.improvement,
+    }
+
+
+def _best(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
+    best = incumbent(ranked)
+    if best is None or best.summary is None:
+        return [("best", "none yet: no trial has reached a rung")]
+    sure = "confirmed" if best.state == "confirmed" else "provisional"
+    parameters = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
+    summary = best.summary
+    failed = f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed"
+    loss = f"score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}"
+    return [
+        ("best", f"trial {best.number}, {sure}: {wording.setting(parameters)}"),
+        ("", f"{loss}, {failed}, after {wording.count(best.epochs, 'epoch')}"),
+    ]
+
+
+def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
+    lines = []
+    for state in ("running", "waiting"):
+        open_trials = sorted((standing.trial for standing in ranked if standing.state == state), key=lambda t: t.number)
+        shown = [f"{trial.number} ({_headway(ledger, trial)})" for trial in open_trials]
+        if shown:
+            lines.append((state, f"trial{'s' if len(shown) > 1 else ''} {', '.join(shown)}"))
+    return lines
+
+
+def _failures(ledger: Ledger) -> list[tuple[str, str]]:
+    """Returns what went wrong, by class, in one line; none when nothing did."""
+    said = []
+    for kind, counts in failure_counts(ledger).items():
+        (unit, count), trials = next(iter(counts.items())), counts["trials"]
+        if count:
+            said.append(
+                f"{kind.replace('_', ' ')} {wording.count(count, unit[:-1])} of {wording.count(trials, 'trial')}"
+            )
+    return [("failures", ", ".join(said))] if said else []
+
+
+def _headway(ledger: Ledger, trial: Trial) -> str:
+    trained, seeds = ledger.trained(trial.number), ledger.seeds(trial.number, trial.rung)
+    whole = ledger.study.rungs[trial.rung].epochs * len(seeds)
+    return f"{sum(trained[seed] for seed in seeds)} of {whole} seed-epochs to rung {trial.rung}"
+
+
+def _decision(decision: Decision) -> tuple[str, str]:
+    at = wording.time_of_day(decision.time)
+    said = decision.reason if decision.kind != "start" else f"started: {decision.reason}"
+    return at, f"trial {decision.trial} {said}"

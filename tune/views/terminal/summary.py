@@ -1,0 +1,176 @@
+"""The results in the terminal: plain when piped, 80 columns suffice."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from tune.ledger.ledger import Ledger
+from tune.scoring.score import SeedSummary
+from tune.views import wording
+from tune.views.results import Failure, Results, Row, cost_of, failures, gather, leaderboard
+from tune.views.sentences import answer, cost_sentences, luck_sentence
+
+_MOST_ROWS = 40
+_DROPPED_FIRST = ("state", "epochs", "seconds", "CV")
+"""When the terminal is narrow; the caption and the other columns still say it."""
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How the leaderboard is made to fit: columns left out, columns close together, parameters in one column."""
+
+    left_out: frozenset[str]
+    tight: bool
+    together: bool
+
+
+def print_summary(ledger: Ledger, console: Console) -> None:
+    """Prints what a study found: leaderboard, winner, lucky trials, failures and cost."""
+    results = gather(ledger)
+    rows = leaderboard(results)
+    if rows:
+        console.print(fitting_leaderboard(results, rows, console))
+        _lines(console, ["", *_captions(results, rows)])
+    _lines(console, ["", *answer(results)])
+    if results.best is not None:
+        console.print()
+        console.print(seeds_table(results))
+    if results.lucky:
+        _lines(console, ["", *(luck_sentence(results, luck) for luck in results.lucky)])
+    found = failures(ledger)
+    if found:
+        console.print()
+        console.print(failure_table(found))
+    _lines(console, ["", f"Cost: {' '.join(cost_sentences(cost_of(ledger)))}"])
+
+
+def fitting_leaderboard(results: Results, rows: list[Row], console: Console) -> Table:
+    """Returns the leaderboard with as many columns as the console has room for."""
+    needless = {"state"} if all(row.state in ("confirmed", "stopped") for row in rows) else set()
+    needless |= set() if results.seconds else {"seconds"}
+    for together in (False, True):
+        left_out = set(needless)
+        for name in ("", *_DROPPED_FIRST):
+            left_out.add(name)
+            for tight in (False, True):
+                fit = _Fit(frozenset(left_out), tight, together)
+                table = _leaderboard(results, rows[:_MOST_ROWS], fit)
+                if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
+                    return table
+    return table
+
+
+def seeds_table(results: Results) -> Table:
+    """Returns the best trial's loss by seed, against the baseline."""
+    best = results.best
+    assert best is not None
+    table = plain_table(f"Trial {best.number} by seed")
+    for name in ("seed", results.study.score.metric, "vs baseline", *(("test_loss",) if results.test_losses else ())):
+        table.add_column(name, justify="right")
+    for seed, loss in best.losses.items():
+        failed = not isfinite(loss) or loss >= results.baseline
+        gain = wording.percent(1 - loss / results.baseline) if isfinite(results.baseline) else wording.UNKNOWN
+        test = [wording.number(results.test_losses.get(seed))] if results.test_losses else []
+        cells = [str(seed), wording.number(loss), "failed" if failed else gain, *test]
+        table.add_row(*cells, style="red" if failed else None)
+    return table
+
+
+def failure_table(found: list[Failure]) -> Table:
+    """Returns what went wrong."""
+    table = plain_table("What went wrong")
+    table.add_column("class")
+    table.add_column("cause", overflow="fold")
+    table.add_column("deaths", justify="right")
+    table.add_column("trials", overflow="fold")
+    table.add_column("log", overflow="fold")
+    for failure in found:
+        trials = " ".join(map(str, failure.trials))
+        table.add_row(
+            failure.kind.replace("_", " "), Text(failure.cause), str(failure.deaths), trials, Text(failure.log)
+        )
+    return table
+
+
+def plain_table(title: str, gap: int = 1) -> Table:
+    """Returns an empty table without lines between columns."""
+    heading = Text(title, style="bold")
+    return Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", padding=(0, gap, 0, 0), show_edge=False)
+
+
+def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
+    table = plain_table("Leaderboard", 0 if fit.tight else 1)
+    parameters = ("setting",) if fit.together else results.varying
+    columns = ["trial", *parameters, "score", "mean ± sd", "CV", "failed", "R", "rung", "epochs", "seconds", "state"]
+    shown = [name for name in columns if name not in fit.left_out]
+    for name in shown:
+        table.add_column(
+            name.replace("_", "\n") if name in parameters else name,
+            justify="left" if name in ("state", "setting") else "right",
+            no_wrap=name != "setting",
+            overflow="fold",
+            max_width=24 if name == "setting" else None,
+            vertical="bottom",
+        )
+    for index, row in enumerate(rows):
+        if index and (row.rung, row.state == "failed") != (rows[index - 1].rung, rows[index - 1].state == "failed"):
+            table.add_section()
+        cells = _cells(results, row, fit)
+        table.add_row(*(cells[name] for name in shown), style=_style(results, row))
+    return table
+
+
+def _cells(results: Results, row: Row, fit: _Fit) -> dict[str, RenderableType]:
+    values = {name: Text(wording.value(value)) for name, value in row.parameters.items()}
+    top = len(results.study.rungs) - 1
+    return {
+        **({"setting": Text(wording.setting(row.parameters))} if fit.together else values),
+        **_seen(row.score, row.summary, "±" if fit.tight else " ± "),
+        "trial": str(row.number),
+        "rung": wording.UNKNOWN if row.rung is None else "top" if row.rung == top else str(row.rung),
+        "epochs": str(row.epochs),
+        "seconds": wording.seconds(row.seconds),
+        "state": row.state,
+    }
+
+
+def _seen(score: float, summary: SeedSummary | None, join: str) -> dict[str, RenderableType]:
+    if summary is None:
+        return dict.fromkeys(("score", "mean ± sd", "CV", "failed", "R"), wording.UNKNOWN)
+    return {
+        "score": wording.number(score),
+        "mean ± sd": wording.spread(summary.mean, summary.sd, join),
+        "CV": wording.percent(summary.cv),
+        "failed": Text(f"{summary.failed}/{summary.seeds}", style="red" if summary.failed else ""),
+        "R": wording.fixed(summary.reproducibility),
+    }
+
+
+def _style(results: Results, row: Row) -> str | None:
+    if results.best is not None and row.number == results.best.number:
+        return "bold"
+    return None if row.state == "confirmed" else "dim"
+
+
+def _captions(results: Results, rows: list[Row]) -> list[str]:
+    metric, rungs = results.study.score.metric, results.study.rungs
+    ladder = ", ".join(
+        f"{'top' if index == len(rungs) - 1 else index}: {rung.epochs} epochs x {wording.count(rung.seeds, 'seed')}"
+        for index, rung in enumerate(rungs)
+    )
+    more = len(rows) - _MOST_ROWS
+    return [
+        *([f"... and {wording.count(more, 'more trial')}, all in report.md"] if more > 0 else []),
+        f"{metric}, lower is better; mean, sd and CV over the seeds that did not fail; R: reproducibility.",
+        f"Trials of different rungs are not comparable. Rungs: {ladder}.",
+    ]
+
+
+def _lines(console: Console, lines: list[str]) -> None:
+    """Prints prose: wrapped at the console's width, nothing in it taken for markup."""
+    console.print(Group(*(Text(line) for line in lines)), highlight=False)
