@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 from benchmarks.record import record
 from benchmarks.search import FRESH, quiet, setting_of, studied
 from benchmarks.tabular import SEEDS, Configuration, Objective, Table, load
-from tune.scoring.score import counted_loss, has_failed, reported_interval, wilson_interval
+from tune.scoring.intervals import wilson_interval
+from tune.scoring.score import counted_loss, has_failed, reported_interval
 
 TABLES = ("connectome-sgd", "connectome-adam", "connectome-wide", "connectome-large", "analytic")
 USED, DRAWN = 5, 200

@@ -98,7 +98,7 @@ def distributions(objective: Objective) -> dict[str, Any]:
     """Returns the space in Optuna's words, the same as the ledger's."""
     from pydantic import TypeAdapter
 
-    from tune.ledger.database.optuna_mirror import distribution
+    from tune.ledger.database.distributions import distribution
     from tune.study.space import Parameter
 
     parse: TypeAdapter[Any] = TypeAdapter(Parameter)

@@ -21,7 +21,9 @@ from unittest.mock import patch
 from benchmarks.record import mean_and_error, record
 from benchmarks.search import play_ours, quiet, setting_of
 from benchmarks.tabular import load
-from tune.scoring.score import ScoreRule, counted_loss, prior_sd, score, student_quantile
+from tune.scoring.intervals import student_quantile
+from tune.scoring.score import counted_loss, prior_sd, score
+from tune.study.sections import ScoreRule
 
 Form = Callable[[Sequence[float], float, ScoreRule, float], float]
 

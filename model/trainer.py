@@ -7,7 +7,7 @@ from typing import Any
 
 from model.config import check_config, parse_config
 from model.device.gpu_sampler import watch_gpu
-from model.recording.recording import Recording, as_mapping, from_mapping, load_recording
+from model.recording.recording import Recording, as_mapping, from_mapping
 from model.training.seed_group import SeedGroup
 
 Metrics = Mapping[str, Sequence[float | None]]
@@ -161,4 +161,6 @@ def _load(recording: Mapping[str, Any]) -> Recording:
     """Take a recording in memory as it is; load what a specification describes."""
     if "voltages" in recording:
         return from_mapping(recording)
+    from model.recording.loading import load_recording  # pydantic and SciPy, which a recording in memory does without
+
     return load_recording(recording)

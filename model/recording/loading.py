@@ -23,8 +23,22 @@ _FORMAT = 1
 """Raise it when extraction changes: extracted columns are then made again."""
 
 
-def load(spec: Mapping[str, Any]) -> Recording:
-    """Do what :func:`model.recording.recording.load_recording` says."""
+def load_recording(spec: Mapping[str, Any]) -> Recording:
+    """Load the recording that a study's ``recording`` block describes.
+
+    Everything that needs no data is checked first, and reported together. Float16, float64 and integers are converted
+    to float32; the conversion, like the extraction of one column of ``[T, N, 9]``, is cached on disk by the file's
+    path, size and time of change. A float32 ``[T, N]`` file is used where it lies. Nothing is read into memory whole.
+
+    Args:
+        spec: ``{"simulate": {...}}`` (keys of :class:`model.recording.flyvis.Simulation`) or
+            ``{"path": ..., "column": ...}``, with optional ``split``, ``stimulus``, ``stimulus_inputs``,
+            ``stimulus_path``, ``stimulus_columns`` and ``allow_constant``
+            (:class:`model.recording.spec.RecordingSpec`).
+
+    Raises:
+        RecordingError: one line per mistake: what, where, the value got and what is allowed.
+    """
     checked = read_spec(spec)
     if checked.simulate is not None:
         split = make_split(checked.split, checked.simulate.steps)

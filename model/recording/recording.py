@@ -32,27 +32,6 @@ class Recording:
     source: str
 
 
-def load_recording(spec: Mapping[str, Any]) -> Recording:
-    """Load the recording that a study's ``recording`` block describes.
-
-    Everything that needs no data is checked first, and reported together. Float16, float64 and integers are converted
-    to float32; the conversion, like the extraction of one column of ``[T, N, 9]``, is cached on disk by the file's
-    path, size and time of change. A float32 ``[T, N]`` file is used where it lies. Nothing is read into memory whole.
-
-    Args:
-        spec: ``{"simulate": {...}}`` (keys of :class:`model.recording.flyvis.Simulation`) or
-            ``{"path": ..., "column": ...}``, with optional ``split``, ``stimulus``, ``stimulus_inputs``,
-            ``stimulus_path``, ``stimulus_columns`` and ``allow_constant``
-            (:class:`model.recording.spec.RecordingSpec`).
-
-    Raises:
-        RecordingError: one line per mistake: what, where, the value got and what is allowed.
-    """
-    from model.recording.loading import load  # pydantic and SciPy, which a recording in memory can do without
-
-    return load(spec)
-
-
 def as_mapping(recording: Recording) -> dict[str, Any]:
     """The recording as plain arrays, lists and text, nothing copied; arrays cross Ray's object store without a copy.
 

@@ -1,16 +1,108 @@
-"""`latent-tune evaluate`."""
+"""`latent-tune evaluate`: evaluates again what has been trained."""
 
 import argparse
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
 
 from rich.console import Console
 
-from tune.cli.evaluation import evaluate
+from tune.drivers.reports import Death, Evaluation
+from tune.drivers.trial_log import write_log
+from tune.drivers.unit import Manner, Unit
+from tune.errors import LatentTuneError, UserMistake
+from tune.ledger.attempts import Attempt
+from tune.ledger.ledger import Ledger
+from tune.ledger.records import Ending
+from tune.optimizer.work import Work
+from tune.trainer import load_trainer, prepare_recording
+
+_ENDS: dict[str, Ending] = {"finished": "finished", "stopped": "stopped"}
 
 
 def main(options: argparse.Namespace) -> None:
     """Evaluates trials again whose evaluation failed.
 
     Raises:
-        UserMistake: If the folder holds no study, or the study no such trials.
+        LatentTuneError: As `evaluate`.
     """
     evaluate(options.folder, options.trials, Console())
+
+
+def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
+    """Evaluates the trials whose evaluation failed or was cut short, from their checkpoints; nothing is trained.
+
+    What it comes to is added to the epochs that were trained. It changes no decision: a trial that died of its
+    evaluation stays failed.
+
+    Args:
+        folder: The study folder.
+        numbers: Which trials; all when there are none.
+        console: Where the results are shown.
+
+    Raises:
+        UserMistake: If there is no such study or trial, or its trainer or recording cannot be used.
+        StudyBusy: If a process works on the study.
+        LatentTuneError: If an evaluation failed again; the others are done all the same.
+    """
+    seen = Ledger.read(folder, clock=time.time)
+    unknown = [number for number in numbers if not 0 <= number < len(seen.trials)]
+    if unknown:
+        raise UserMistake(f"evaluate: no trial {unknown[0]} in {folder}; there are 0 to {len(seen.trials) - 1}")
+    works = list(_works(seen, numbers or range(len(seen.trials))))
+    if not works:
+        console.print(f"{folder}: no evaluation is missing where a checkpoint is kept", highlight=False)
+        return
+    trainer = load_trainer(seen.study.trainer)
+    recording = prepare_recording(trainer, seen.study.recording)
+    before = seen.sessions[-1]
+    ledger = Ledger.open(seen.study, folder, clock=time.time, detail={"driver": before.detail.get("driver", "ray")})
+    try:
+        manner = Manner.of(ledger)
+        units = [Unit(lambda: trainer, recording, work, manner) for work in works]
+        causes = [cause for unit in units if (cause := _evaluate(ledger, unit, console))]
+    finally:
+        ledger.close(_ENDS.get(before.ended, "interrupted"))  # the study stands where it stood
+    if causes:
+        raise LatentTuneError(f"{len(causes)} of {len(works)} evaluations failed again, the last of: {causes[-1]}")
+    console.print(f"write the report again with: latent-tune report {folder}", highlight=False, soft_wrap=True)
+
+
+def _works(ledger: Ledger, numbers: Sequence[int]) -> Iterator[Work]:
+    """Yields what is to be evaluated: of each trial the seeds whose checkpoints are of one epoch, together."""
+    for number in numbers:
+        configuration = {**ledger.study.fixed, **ledger.trials[number].parameters}
+        done = sorted((epoch, seed) for seed, epoch in ledger.done(number).items())
+        for epoch, together in groupby(done, key=lambda pair: pair[0]):
+            waiting = ledger.unevaluated(number, epoch)
+            here = {seed for _, seed in together}
+            seeds = tuple(seed for seed in waiting if seed in here)
+            if seeds:
+                yield Work(number, configuration, seeds, epoch, epoch)
+
+
+def _evaluate(ledger: Ledger, unit: Unit, console: Console) -> str:
+    """Evaluates one unit and returns why it failed; "" when it did not."""
+    work = unit.work
+    try:
+        for item in unit.news():
+            if isinstance(item, Evaluation):
+                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
+                means = ", ".join(f"{name} {_numbers(values)}" for name, values in item.metrics.items())
+                said = f"trial {work.trial} after epoch {item.epoch}, seeds {_numbers(work.seeds)}: {means}"
+                console.print(said, highlight=False, soft_wrap=True)
+            elif isinstance(item, Death):
+                path = write_log(ledger.folder, work.trial, f"{work} ended, {item.kind}: {item.cause}\n{item.text}")
+                attempt = Attempt(item.cause, str(path), 0.0, "evaluation", work.seeds, work.to_epoch, died=False)
+                reason = f"the evaluation after epoch {work.to_epoch} failed again: {item.cause}"
+                ledger.decide("attempt", work.trial, ledger.trials[work.trial].rung, reason, attempt.detail)
+                console.print(f"trial {work.trial}: {reason} (log: {path})", highlight=False, soft_wrap=True)
+                return item.cause
+    finally:
+        unit.close()
+    return ""
+
+
+def _numbers(values: Sequence[float | None]) -> str:
+    return " ".join("–" if value is None else f"{value:.6g}" for value in values)

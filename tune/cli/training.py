@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tune.drivers.unit import Death, Evaluation, Manner, Report, Unit, Unsaved, limit_threads
+from tune.drivers.reports import Death, Evaluation, Report, Unsaved
+from tune.drivers.unit import Manner, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore

@@ -8,8 +8,10 @@ from typing import Self
 
 from tune.drivers.calibration import gpus_of_one
 from tune.drivers.job import Job
-from tune.drivers.trial_log import Silence, trial_log, write_log
-from tune.drivers.unit import Manner, Report, Unit
+from tune.drivers.reports import Report
+from tune.drivers.silence import Silence
+from tune.drivers.trial_log import trial_log, write_log
+from tune.drivers.unit import Manner, Unit
 from tune.ledger.log import log
 from tune.optimizer.work import Work
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune.drivers.placement import Units, Whole, share, split
+from tune.drivers.reports import Death, Evaluation, News, Report, Unsaved
 from tune.drivers.trial_log import write_log
-from tune.drivers.unit import Death, Evaluation, News, Report, Unsaved, evaluation_after
+from tune.drivers.unit import evaluation_after
 from tune.ledger.log import log
 from tune.ledger.storage.disk_space import disk_full, free_bytes, needed_bytes, vanished
 from tune.optimizer.optimizer import Optimizer

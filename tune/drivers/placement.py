@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import ceil
 
-from tune.drivers.unit import Death
+from tune.drivers.reports import Death
 from tune.optimizer.work import Work
 
 

@@ -10,7 +10,8 @@ from heapq import heappop, heappush
 from math import isfinite
 
 from tune.drivers.job import Job
-from tune.drivers.unit import Manner, News, Report, Unit
+from tune.drivers.reports import News, Report
+from tune.drivers.unit import Manner, Unit
 from tune.errors import DiskFull
 
 

@@ -4,129 +4,25 @@ import os
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
-from tune.ledger.attempts import FailureClass, failure_class
+from tune.errors import StudyStopped
 from tune.ledger.checkpoints.store import CheckpointStore, Told
 from tune.ledger.curves.history import Evaluation as When
-from tune.ledger.storage.disk_space import caused_by_disk, disk_full, is_full
+from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, patience_with
 from tune.optimizer.work import Work
 from tune.trainer import Trainer, TrainerClass
 
 if TYPE_CHECKING:
     from tune.ledger.ledger import Ledger
-
-
-@dataclass(frozen=True)
-class Report:
-    """One epoch of one unit of work.
-
-    Attributes:
-        epoch: 1-based.
-        metrics: By name, one value per seed of the work.
-        saved: Whether a checkpoint of this epoch is durable.
-        baseline: The constant model's losses, by name.
-        evaluates: Whether the trainer evaluates apart from training, after the last epoch of the unit.
-        held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
-            with loading, checkpoints and waiting for the driver.
-        gpus: How many GPUs it held.
-    """
-
-    epoch: int
-    metrics: Mapping[str, Sequence[float | None]]
-    saved: bool
-    baseline: Mapping[str, float]
-    held_s: float
-    evaluates: bool = False
-    gpus: float = 0.0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What the evaluation after the last epoch of one unit of work came to.
-
-    Attributes:
-        epoch: The last one.
-        metrics: By name, one value per seed of the work.
-        held_s: Seconds in which the unit held its slot for it.
-        gpus: How many GPUs it held.
-    """
-
-    epoch: int
-    metrics: Mapping[str, Sequence[float | None]]
-    held_s: float
-    gpus: float = 0.0
-
-
-@dataclass(frozen=True)
-class Death:
-    """The end of a unit of work without a result.
-
-    Attributes:
-        cause: One line; trials that die of one cause have the same.
-        text: The traceback, or what else is known.
-        kind: The class of failure; `evaluation` when the training itself succeeded.
-        damaged: Whether it could not begin, because of its checkpoint.
-    """
-
-    cause: str
-    text: str
-    kind: FailureClass = "crashed"
-    damaged: bool = False
-
-    @classmethod
-    def of(cls, error: BaseException, kind: FailureClass | None = None) -> Self:
-        """Returns what an exception says; its class is found out when it is not given."""
-        first = next(iter(str(error).splitlines()), "")
-        text = "".join(traceback.format_exception(error))
-        damaged = isinstance(error, DamagedCheckpoint)
-        return cls(f"{type(error).__name__}: {first}", text, kind or failure_class(error), damaged)
-
-
-@dataclass(frozen=True)
-class Unsaved:
-    """The end of a unit of work whose checkpoint could not be written or read.
-
-    It is the fault of the disk or object store, and no death of the trial's.
-
-    Attributes:
-        full: Whether the disk is full, or the user's quota.
-        cause: One line.
-        text: The traceback.
-    """
-
-    full: bool
-    cause: str
-    text: str
-
-    @classmethod
-    def of(cls, error: BaseException) -> Self:
-        """Returns what an exception says."""
-        death = Death.of(error)
-        return cls(is_full(error), f"{death.cause} (on {socket.gethostname()})", death.text)
-
-    def error(self, folder: Path) -> LatentTuneError:
-        """Returns what it means to the study in a folder: a pause where the disk is full, else its end."""
-        if self.full:
-            return disk_full(folder, f"and a write of the trainer or of its checkpoint failed ({self.cause})")
-        return StudyStopped(
-            f"{folder}: a checkpoint could not be written or read: {self.cause}; what was stored is kept; mend that, "
-            "then resume the study"
-        )
-
+from tune.drivers.reports import Death, Evaluation, News, Report, Unsaved
 
 _PATIENCE_S = 240.0
 """Less than `resources.stall_after` is by default: who waits for an object store tells nothing meanwhile."""
-
-News = Report | Evaluation | Death | Unsaved
-"""What a unit of work has to tell."""
 
 
 @dataclass(frozen=True)

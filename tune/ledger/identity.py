@@ -1,19 +1,14 @@
 """Which study a folder holds, and which process works on it."""
 
 import json
-import os
-import platform
 import shlex
-import socket
 import sqlite3
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tune.errors import StudyConflict, UserMistake
 from tune.ledger.database.connection import without_password
 from tune.ledger.log import log
-from tune.ledger.provenance import commit, gpus
 from tune.ledger.storage.damaged import set_aside
 from tune.study import document
 from tune.study.growth import differences, refused, shown
@@ -129,24 +124,3 @@ def refuse_growth(there: Study, study: Study, folder: Path, started: int) -> Non
         heading = f"{folder}: cannot grow so, because what was trained would mean something else"
         way = f"make another study of it: latent-tune run {shlex.quote(str(folder / 'study.yaml'))} --set name=... ..."
         raise StudyConflict("\n".join([heading, *(f"  {mistake}" for mistake in found), way]))
-
-
-def process_detail() -> dict[str, Any]:
-    """Returns what is remembered of this process: host and its GPUs, pid, versions, commit of the working directory."""
-    packages = ("latent-tune", "optuna", "ray", "torch")
-    known = {package: _version(package) for package in packages}
-    return {
-        "host": socket.gethostname(),
-        "gpus": gpus(),
-        "pid": os.getpid(),
-        "python": platform.python_version(),
-        "packages": known,
-        "commit": commit(),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except ImportError:
-        return None

@@ -14,7 +14,6 @@ from tune.ledger.database.database import Database
 from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.identity import (
     holds_study,
-    process_detail,
     refuse_growth,
     refuse_other,
     set_damaged_study_aside,
@@ -22,6 +21,7 @@ from tune.ledger.identity import (
     study_detail,
 )
 from tune.ledger.lease.lease import Lease
+from tune.ledger.provenance import process_detail
 from tune.ledger.reader import Clock, Memory
 from tune.ledger.records import Decision, Ending, Kind
 from tune.ledger.storage.disk_space import free_reserve, hold_reserve

@@ -1,6 +1,11 @@
-"""What a process ran on and from: the commit of the working directory, the GPUs of its machine."""
+"""What a process ran on and from: its host and GPUs, versions of packages, the commit of the working directory."""
 
+import os
+import platform
+import socket
 import subprocess
+from importlib.metadata import version
+from typing import Any
 
 from tune.gpus import every_gpu
 
@@ -20,3 +25,24 @@ def commit() -> str | None:
 def gpus() -> list[str]:
     """Returns name and memory of each GPU of this machine; empty where NVML tells none."""
     return [f"{gpu.name}, {gpu.total_bytes / 2**20:.0f} MiB" for gpu in every_gpu()]
+
+
+def process_detail() -> dict[str, Any]:
+    """Returns what is remembered of this process: host and its GPUs, pid, versions, commit of the working directory."""
+    packages = ("latent-tune", "optuna", "ray", "torch")
+    known = {package: _version(package) for package in packages}
+    return {
+        "host": socket.gethostname(),
+        "gpus": gpus(),
+        "pid": os.getpid(),
+        "python": platform.python_version(),
+        "packages": known,
+        "commit": commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except ImportError:
+        return None

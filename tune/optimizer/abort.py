@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from tune.errors import StudyStopped
-from tune.ledger.attempts import retry
 from tune.ledger.records import Trial
+from tune.optimizer.retries import retry
 
 _FIRST = 3
 

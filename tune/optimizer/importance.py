@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from optuna.trial import create_trial
 
-from tune.ledger.database.optuna_mirror import distribution
+from tune.ledger.database.distributions import distribution
 from tune.study.space import Parameter
 
 EVALUATORS = ("PED-ANOVA", "fANOVA")

@@ -18,7 +18,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from tune.ledger.database.optuna_mirror import distribution
+from tune.ledger.database.distributions import distribution
 from tune.ledger.records import Trial
 from tune.scoring.score import has_failed
 from tune.study.space import Parameter, ordered_values

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Collection
 
-from tune.ledger.attempts import Attempt, FailureClass, Retry, retry
+from tune.ledger.attempts import Attempt, FailureClass
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.abort import looks_doomed, stop_if_doomed
 from tune.optimizer.budget import Spending
 from tune.optimizer.final_race import Finale
 from tune.optimizer.pending import most_unseen
+from tune.optimizer.promotion import ordinal
 from tune.optimizer.retention import Retention
+from tune.optimizer.retries import Retry, retry
 from tune.optimizer.rung_result import verdict
 from tune.optimizer.suggest import suggest
 from tune.optimizer.trial_index import Board
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed
 from tune.scoring.standings import scored_baseline
-from tune.study.ladder import Step, cost, next_step, ordinal
+from tune.study.ladder import Step, cost, next_step
 
 _EXPLORED = 0.5  # of the time there is
 
@@ -99,7 +101,7 @@ class Optimizer:
             work: What was trained.
             cause: One line; trials that die of one cause have the same.
             log: Where the rest can be read.
-            kind: The class of failure; how the trial goes on depends on it, see `tune.ledger.attempts.retry`.
+            kind: The class of failure; how the trial goes on depends on it, see `tune.optimizer.retries.retry`.
         """
         self.released(work)
         self.ledger.look_again(work.trial)
@@ -265,7 +267,7 @@ class Optimizer:
         return self._promote(*chosen) if chosen else None
 
     def _race(self) -> Trial | None:
-        """Gives one more seed to the confirmed trial that could still be best; see `tune.optimizer.race`.
+        """Gives one more seed to the confirmed trial that could still be best; see `tune.optimizer.final_race`.
 
         Where seed-epochs are limited it waits for all that are in training, who may climb or lead: what is left should
         go to the right trial and not to a free slot.

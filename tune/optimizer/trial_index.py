@@ -10,9 +10,9 @@ from typing import Any
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Evidence
+from tune.optimizer.promotion import Contest, Fate
 from tune.scoring.failure_risk import Suspicion
 from tune.scoring.standings import scored_baseline
-from tune.study.ladder import Contest, Fate
 
 
 class Board:

@@ -9,7 +9,8 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.scoring.failure_kernel import Neighbours
 from tune.scoring.failure_trend import Seen, Trend
-from tune.scoring.score import fails_early, has_failed, wilson_interval
+from tune.scoring.intervals import wilson_interval
+from tune.scoring.score import fails_early, has_failed
 
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
 _MOST_NEIGHBOURS = 1000  # trials; a fit takes the square of it

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import nan
 from statistics import fmean, stdev
 
+from tune.scoring.intervals import mean_interval
 from tune.scoring.score import has_failed
 
 
@@ -27,19 +28,6 @@ class Difference:
         """Whether the interval leaves out zero."""
         low, high = self.interval
         return low > 0 or high < 0
-
-
-def mean_interval(mean: float, sd: float, count: int) -> tuple[float, float]:
-    """Returns the 95% t interval of a mean; nan with fewer than two values.
-
-    Source: Student 1908, "The probable error of a mean", Biometrika 6, 1-25.
-    """
-    if count < 2:
-        return nan, nan
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, count - 1)) * sd / sqrt(count)
-    return mean - half, mean + half
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float], baseline: float) -> Difference:

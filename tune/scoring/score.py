@@ -7,38 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, isfinite, nan, sqrt
-from statistics import NormalDist, fmean, stdev, variance
-from typing import Annotated
+from statistics import fmean, stdev, variance
 
-from pydantic import BaseModel, ConfigDict, Field
+from tune.scoring.intervals import student_quantile, wilson_interval
+from tune.study.sections import ScoreRule
 
 _FLATTERED = 1.5  # times the prior spread: how much wider an interval is where the trial was chosen for its losses
 _RISEN, _JUDGED = 1.5, 2  # times its lowest loss, and for how many epochs: a run that fails and does not only jump
-
-
-class ScoreRule(BaseModel):
-    """How the losses of a trial's seeds become one number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    metric: Annotated[str, Field(min_length=1)] = Field(
-        default="validation_loss", description="the curve column that is scored; lower is better"
-    )
-    risk: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="how many standard deviations over seeds are added to the mean"
-    )
-    cap: Annotated[float, Field(gt=1)] = Field(
-        default=3.0, description="a failed seed counts with a loss of at most this many baselines"
-    )
-    prior_spread: Annotated[float, Field(ge=0)] = Field(
-        default=0.1, description="spread over seeds that is taken for granted, as a share of the mean, like one seed's"
-    )
-    prior_failures: Annotated[float, Field(ge=0)] = Field(
-        default=0.1, description="failed seeds that are taken for granted, so that few seeds never look safe"
-    )
-    unrest: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="weight of the rises of the scored metric over the last epochs"
-    )
 
 
 @dataclass(frozen=True)
@@ -236,13 +211,6 @@ def reported_interval(losses: Sequence[float], baseline: float, rule: ScoreRule)
     return loss_interval(losses, baseline, rule.model_copy(update={"prior_spread": _FLATTERED * rule.prior_spread}))
 
 
-def student_quantile(probability: float, freedom: float) -> float:
-    """Returns the quantile of Student's t distribution."""
-    from scipy.special import stdtrit  # takes a while to import, and not every command needs it
-
-    return float(stdtrit(freedom, probability))
-
-
 def counted_loss(loss: float, baseline: float, cap: float) -> float:
     """Returns the loss with which a seed enters the score.
 
@@ -257,18 +225,6 @@ def counted_loss(loss: float, baseline: float, cap: float) -> float:
         return inf
     capped = min(loss, cap * baseline) if isfinite(loss) else cap * baseline
     return (cap - 1) * baseline + capped / cap
-
-
-def wilson_interval(failed: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Returns the Wilson score interval of a proportion.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22, 209-212.
-    """
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    p = failed / total
-    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def stability(curve: Sequence[float], last: int = 100) -> float:

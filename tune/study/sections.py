@@ -1,26 +1,12 @@
 """The sections of a study file: how it searches, where it ends, what a trial occupies, where the study is kept."""
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tune.study.places import check_place
 from tune.study.space import Scalar
-from tune.study.units import parse_size
-
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)\s*(d|h|min|s))")
-_SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
-
-
-def parse_duration(value: Any) -> Any:
-    """Returns seconds for `30min`, `1h 30min`, `90s`, `2d` or a number of seconds; other values as they are."""
-    if not isinstance(value, str):
-        return value
-    parts = _DURATION.findall(value)
-    if not parts or _DURATION.sub("", value).strip():
-        raise ValueError(f"a duration is written like 90s, 30min, 2h or 1h 30min, got {value!r}")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+from tune.study.units import parse_duration, parse_size
 
 
 class Section(BaseModel):
@@ -165,4 +151,29 @@ class Storage(Section):
         description="bytes, or like 2GB: how much must be free on the disk of the study's folder; with less no new "
         "work is begun and the study pauses. 0: not looked at",
         json_schema_extra={"anyOf": [{"type": "integer"}, {"type": "string"}]},
+    )
+
+
+class ScoreRule(BaseModel):
+    """How the losses of a trial's seeds become one number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: Annotated[str, Field(min_length=1)] = Field(
+        default="validation_loss", description="the curve column that is scored; lower is better"
+    )
+    risk: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="how many standard deviations over seeds are added to the mean"
+    )
+    cap: Annotated[float, Field(gt=1)] = Field(
+        default=3.0, description="a failed seed counts with a loss of at most this many baselines"
+    )
+    prior_spread: Annotated[float, Field(ge=0)] = Field(
+        default=0.1, description="spread over seeds that is taken for granted, as a share of the mean, like one seed's"
+    )
+    prior_failures: Annotated[float, Field(ge=0)] = Field(
+        default=0.1, description="failed seeds that are taken for granted, so that few seeds never look safe"
+    )
+    unrest: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="weight of the rises of the scored metric over the last epochs"
     )

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
-from tune.scoring.score import ScoreRule
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
-from tune.study.sections import Budget, Confirm, Resources, Search, Section, Storage
+from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Section, Storage
 from tune.study.space import Parameter, Scalar, size
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

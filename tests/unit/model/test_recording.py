@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from model.recording.loading import load_recording
 from model.recording.mistakes import RecordingError
-from model.recording.recording import Recording, as_mapping, from_mapping, load_recording
+from model.recording.recording import Recording, as_mapping, from_mapping
 from model.recording.split import Split
 
 SPLIT = {"train": [0, 40], "validation": [45, 60], "test": [60, 64]}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from model.recording.loading import load_recording
 from model.recording.mistakes import RecordingError
-from model.recording.recording import load_recording
 
 SPLIT = {"train": [0, 40], "validation": [45, 60], "test": [60, 64]}
 

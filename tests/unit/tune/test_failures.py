@@ -2,7 +2,9 @@
 
 import pytest
 
-from tune.ledger.attempts import MOST_LOST, Attempt, FailureClass, alike, failure_class, retry
+from tune.drivers.reports import failure_class
+from tune.ledger.attempts import Attempt, FailureClass, alike
+from tune.optimizer.retries import MOST_LOST, retry
 
 
 def attempt(kind: FailureClass = "crashed", seeds: int = 1, trained: int = 0, **more: object) -> Attempt:

@@ -15,8 +15,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model.recording.loading import load_recording
 from model.recording.mistakes import RecordingError
-from model.recording.recording import load_recording
 from tune.cli.training import Training
 from tune.errors import DamagedCheckpoint, UserMistake
 from tune.ledger.checkpoints.store import CheckpointStore

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.fakes.bench import Bench, bench
 from tests.fakes.ledgers import BASELINE, latent_study, played
 from tune.errors import StudyStopped
-from tune.ledger.attempts import MOST_LOST
-from tune.scoring.score import score, wilson_interval
+from tune.optimizer.retries import MOST_LOST
+from tune.scoring.intervals import wilson_interval
+from tune.scoring.score import score
 from tune.scoring.standings import standings, unseen_failures
 
 

@@ -15,12 +15,13 @@ from tests.fakes.cutting_proxy import CuttingProxy
 from tests.fakes.postgresql import Server
 from tests.fakes.studies import Clock, quadratic_study
 from tune.errors import Interrupted, StudyBusy, StudyStopped
+from tune.ledger.database.connection import is_outage
 from tune.ledger.database.database import Database
 from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.lease.lease import Lease
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Decision, Trial
-from tune.ledger.storage.outages import GIVE_UP_S, STOPPING_S, Patience, is_outage
+from tune.ledger.storage.outages import GIVE_UP_S, STOPPING_S, Patience
 
 
 class Time:
@@ -54,7 +55,7 @@ def test_it_waits_longer_and_longer_and_says_so(capsys: pytest.CaptureFixture[st
     """The waits grow to five seconds; a word after three seconds and every minute, and one when it is over."""
     time = Time()
     away = Away(time, until=100)
-    assert Patience("db", clock=time, sleep=time.sleep)(away) == "here"
+    assert Patience("db", clock=time, sleep=time.sleep, passes=is_outage)(away) == "here"
     waits = [round(after - before, 6) for before, after in zip(away.tried, away.tried[1:], strict=False)]
     assert waits[:7] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
     assert set(waits[6:]) == {5.0}
@@ -68,14 +69,14 @@ def test_it_waits_longer_and_longer_and_says_so(capsys: pytest.CaptureFixture[st
 def test_a_moment_is_not_spoken_of(capsys: pytest.CaptureFixture[str]) -> None:
     """A lock of a second is nobody's business."""
     time = Time()
-    Patience("db", clock=time, sleep=time.sleep)(Away(time, until=1))
+    Patience("db", clock=time, sleep=time.sleep, passes=is_outage)(Away(time, until=1))
     assert capsys.readouterr().err == ""
 
 
 def test_it_gives_up_at_last_and_then_for_good() -> None:
     """After a quarter of an hour the study stops, and its last words wait for nothing."""
     time = Time()
-    patience, away = Patience("db", clock=time, sleep=time.sleep), Away(time, until=1e9)
+    patience, away = Patience("db", clock=time, sleep=time.sleep, passes=is_outage), Away(time, until=1e9)
     with pytest.raises(StudyStopped, match=r"did not answer for 15 min: .*connection refused.*resume the study"):
         patience(away)
     assert GIVE_UP_S <= time.now <= GIVE_UP_S + 5
@@ -88,11 +89,14 @@ def test_it_gives_up_at_last_and_then_for_good() -> None:
 def test_a_request_to_stop_ends_the_wait() -> None:
     """Whoever is asked to stop while it waits, waits no more; a lock that passes at once it still survives."""
     time = Time()
-    patience = Patience("db", lambda: time.now >= 30, clock=time, sleep=time.sleep)
+    patience = Patience("db", lambda: time.now >= 30, clock=time, sleep=time.sleep, passes=is_outage)
     with pytest.raises(Interrupted, match="nothing is lost"):
         patience(Away(time, until=1e9))
     assert time.now <= 30 + STOPPING_S
-    assert Patience("db", lambda: True, clock=time, sleep=time.sleep)(Away(time, until=time.now + 1)) == "here"
+    assert (
+        Patience("db", lambda: True, clock=time, sleep=time.sleep, passes=is_outage)(Away(time, until=time.now + 1))
+        == "here"
+    )
 
 
 def test_what_a_database_will_go_on_refusing_is_not_waited_for(tmp_path: Path) -> None:

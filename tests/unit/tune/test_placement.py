@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune.drivers.placement import Units, share, split
-from tune.drivers.unit import Death
+from tune.drivers.reports import Death
 from tune.optimizer.work import Work
 
 

@@ -10,9 +10,10 @@ from tests.fakes.trainers import Quadratic
 from tune.drivers.job import Job
 from tune.drivers.simulated import drive
 from tune.ledger.ledger import Ledger
+from tune.optimizer.final_race import Finalist, next_finalist
 from tune.optimizer.optimizer import Optimizer
-from tune.optimizer.race import Finalist, next_finalist
-from tune.scoring.score import ScoreRule, loss_interval, score
+from tune.scoring.score import loss_interval, score
+from tune.study.sections import ScoreRule
 
 RULE = ScoreRule()
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.study.ladder import Contest, Fate, Rung, Step, cost, next_step, ordinal, planned
+from tune.optimizer.promotion import Contest, Fate, ordinal
+from tune.study.ladder import Rung, Step, cost, next_step, planned
 
 SEEDS = (1, 12, 123)
 

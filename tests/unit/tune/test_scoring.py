@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tune.scoring.intervals import wilson_interval
 from tune.scoring.score import (
-    ScoreRule,
     counted_loss,
     early_loss,
     fails_early,
@@ -22,8 +22,8 @@ from tune.scoring.score import (
     score,
     stability,
     summarize,
-    wilson_interval,
 )
+from tune.study.sections import ScoreRule
 
 RULE = ScoreRule()
 PUBLISHED = json.loads(Path(__file__).with_name("published_sweep.json").read_text())

@@ -4,7 +4,7 @@ from math import inf, nan
 
 import pytest
 
-from tune.drivers.trial_log import Silence
+from tune.drivers.silence import Silence
 from tune.study.sections import Resources
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.fakes.ledgers import Clock
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic, Stumbling
-from tune.drivers.unit import Death, Manner, News, Report, Unit
+from tune.drivers.reports import Death, News, Report
+from tune.drivers.unit import Manner, Unit
 from tune.ledger.ledger import Ledger
 from tune.optimizer.work import Work
 

@@ -17,7 +17,8 @@ from ray.train._internal.session import _TrainingResult
 
 from tune.drivers.ray.actor_process import Place, dump_into, dump_nowhere
 from tune.drivers.ray.recording import SharedRecording
-from tune.drivers.unit import Manner, News, Unit
+from tune.drivers.reports import News
+from tune.drivers.unit import Manner, Unit
 from tune.optimizer.work import Work
 from tune.trainer import load_trainer
 

@@ -34,7 +34,8 @@ from tune.drivers.ray.packing import gpu_slots
 from tune.drivers.ray.recording import SharedRecording, share
 from tune.drivers.ray.stragglers import Paces
 from tune.drivers.ray.watch import Watch, every_death_is_an_actors
-from tune.drivers.unit import Death, Manner, News, Report, Unsaved
+from tune.drivers.reports import Death, News, Report, Unsaved
+from tune.drivers.unit import Manner
 from tune.ledger.cluster_state import forget
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log

@@ -14,8 +14,8 @@ from tune.drivers.gpu_packing import GpuSlots, Node, Packed, Packing, asked, det
 from tune.drivers.job import Job
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.recording import SharedRecording
+from tune.drivers.reports import failure_class
 from tune.errors import UserMistake
-from tune.ledger.attempts import failure_class
 from tune.ledger.log import log
 from tune.study.study import Study
 from tune.trainer import load_trainer

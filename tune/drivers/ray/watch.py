@@ -21,9 +21,8 @@ from tune.drivers.job import Job
 from tune.drivers.ray.actor_process import Place, end_process, oom_kills
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.stragglers import Paces
-from tune.drivers.trial_log import Silence
-from tune.drivers.unit import Death
-from tune.ledger.attempts import failure_class
+from tune.drivers.reports import Death, failure_class
+from tune.drivers.silence import Silence
 from tune.ledger.log import log
 from tune.optimizer.work import Work
 

@@ -1,4 +1,4 @@
-"""How a study's database is reached: its file or URL, and what SQLite is told."""
+"""How a study's database is reached: its file or URL, what SQLite is told, and which of its refusals may pass."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.pool import NullPool
 
 from tune.errors import UserMistake
@@ -145,6 +147,20 @@ def network_filesystem(folder: Path, mounts: Path = Path("/proc/mounts")) -> str
         if folder.resolve().is_relative_to(point) and len(point) >= len(best):
             best, kind = point, filesystem
     return kind if kind.startswith(_NETWORK_FILESYSTEMS) else None
+
+
+def is_outage(error: BaseException) -> bool:
+    """Says whether a database may do later what it refuses now: it is locked, or cannot be reached."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if isinstance(cause, PendingRollbackError):
+        return True  # Optuna went on in a transaction whose connection was gone; the next one is another
+    if not isinstance(cause, DBAPIError):
+        return False
+    if isinstance(cause.orig, sqlite3.Error):
+        # Everything else that SQLite refuses, a full disk for example, it goes on refusing.
+        code = getattr(cause.orig, "sqlite_errorcode", 0)
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return cause.connection_invalidated or isinstance(cause, OperationalError | InterfaceError)
 
 
 @contextmanager

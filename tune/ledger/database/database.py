@@ -31,6 +31,7 @@ from tune.errors import StudyBusy, UserMistake
 from tune.ledger.database.connection import (
     check_file,
     engine_settings,
+    is_outage,
     is_sqlite,
     making_alone,
     parse,
@@ -117,7 +118,7 @@ class Database:
         self.owner: str | None = None
         self.network: str | None = None
         self._shown = str(file) if url is None else shown(parsed)
-        self.patience = Patience(self._shown, should_stop)
+        self.patience = Patience(self._shown, should_stop, passes=is_outage)
         if create and self._lite:
             check_file(parsed)
             if not Path(str(parsed.database)).is_file():

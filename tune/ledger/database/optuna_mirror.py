@@ -9,15 +9,14 @@ from math import inf, isfinite
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import delete, insert, select, update
 
 from tune.ledger.database.database import Database
+from tune.ledger.database.distributions import distribution
 from tune.ledger.records import Trial
 from tune.ledger.storage.outages import patient
-from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.study.study import Study
 
 _LEAST_S = 1.0
@@ -38,22 +37,6 @@ _TRIALS, _PARAMETERS, _ATTRIBUTES, _SCORES, _VALUES = (
         models.TrialValueModel,
     )
 )
-
-
-def distribution(parameter: Parameter) -> BaseDistribution:
-    """Returns Optuna's name for a parameter."""
-    match parameter:
-        case LogUniform():
-            low, high = parameter.log_uniform
-            return FloatDistribution(low, high, log=True)
-        case Uniform():
-            low, high = parameter.uniform
-            return FloatDistribution(low, high)
-        case IntRange():
-            least, most = parameter.int_
-            return IntDistribution(least, most, log=parameter.log)
-        case Choice():
-            return CategoricalDistribution(parameter.choice)
 
 
 def settled(study: Study, trial: Trial, *, over: bool = False) -> bool:

@@ -1,6 +1,5 @@
 """Waiting for a database that is locked, or a database or object store that is away, for a while."""
 
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -34,8 +33,8 @@ class Patience:
         should_stop: Asked while it waits; when it says yes, it waits no longer.
         clock: Seconds, never backwards.
         sleep: Lets so many seconds pass.
+        passes: Says whether what was raised may pass.
         kind: What it is, in messages.
-        passes: Says whether what was raised may pass; None: `is_outage`, which is of databases.
         give_up_s: Seconds after which it waits no longer.
     """
 
@@ -46,12 +45,12 @@ class Patience:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         *,
+        passes: Callable[[BaseException], bool],
         kind: str = "database",
-        passes: Callable[[BaseException], bool] | None = None,
         give_up_s: float = GIVE_UP_S,
     ) -> None:
         self._name, self.should_stop, self._clock, self._sleep = f"the {kind} {name}", should_stop, clock, sleep
-        self._is_outage, self._give_up_s = passes or is_outage, give_up_s
+        self._passes, self._give_up_s = passes, give_up_s
         self._given_up = False
 
     def __call__(self, call: Callable[[], T]) -> T:
@@ -67,7 +66,7 @@ class Patience:
                 result = call()
                 break
             except Exception as error:
-                if not self._is_outage(error):
+                if not self._passes(error):
                     raise
                 away_s = self._clock() - since
                 self._end_if_vain(error, away_s)
@@ -115,24 +114,6 @@ def patient(method: Callable[Concatenate[D, P], T]) -> Callable[Concatenate[D, P
         return self.patience(lambda: method(self, *args, **kwargs))
 
     return waiting
-
-
-def is_outage(error: BaseException) -> bool:
-    """Says whether a database may do later what it refuses now: it is locked, or cannot be reached."""
-    # Here, for a process that only trains waits for object stores and needs neither.
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
-
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if isinstance(cause, PendingRollbackError):
-        return True  # Optuna went on in a transaction whose connection was gone; the next one is another
-    if not isinstance(cause, DBAPIError):
-        return False
-    if isinstance(cause.orig, sqlite3.Error):
-        # Everything else that SQLite refuses, a full disk for example, it goes on refusing.
-        code = getattr(cause.orig, "sqlite_errorcode", 0)
-        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return cause.connection_invalidated or isinstance(cause, OperationalError | InterfaceError)
 
 
 def _say(message: str) -> None:

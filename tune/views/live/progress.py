@@ -9,9 +9,8 @@ from rich.text import Text
 
 from tune.ledger.ledger import Ledger
 from tune.views.live.load import Loads
-from tune.views.live.screen import Moment, draw, title
+from tune.views.live.screen import Moment, draw, said, title
 from tune.views.live.snapshot import Snapshots
-from tune.views.live.told import said
 
 _LEAST_S = 0.5
 _REDRAWN_S = 1.0

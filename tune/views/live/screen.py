@@ -17,7 +17,6 @@ from tune.views import wording
 from tune.views.live.load import Load
 from tune.views.live.snapshot import Snapshot
 from tune.views.live.strip import Scale, ruler, strip
-from tune.views.live.told import is_death, said
 
 _LABEL = 10
 _WIDEST = 160
@@ -220,3 +219,17 @@ def _cut(line: Text, width: int) -> Text:
     line.no_wrap = True
     line.truncate(width, overflow="ellipsis")
     return line
+
+
+def said(decision: Decision) -> str:
+    """Returns a decision about a trial in one line."""
+    if decision.kind == "start":
+        setting = wording.setting(decision.detail["parameters"])
+        return f"trial {decision.trial} started: {setting} ({decision.reason})"
+    verb = "died: " if is_death(decision) else "failed: " if decision.kind == "fail" else ""
+    return f"trial {decision.trial} {verb}{decision.reason}"
+
+
+def is_death(decision: Decision) -> bool:
+    """Says whether a decision tells of a unit of work that died."""
+    return decision.kind == "attempt" and bool(decision.detail.get("died", True))

@@ -3,8 +3,8 @@
 from math import isfinite, log, sqrt
 from statistics import fmean
 
+from tune.scoring.intervals import student_quantile
 from tune.scoring.paired import Difference, paired
-from tune.scoring.score import student_quantile
 from tune.scoring.standings import Standing
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.views import wording
