@@ -22,7 +22,8 @@ from typing import Any
 import pyarrow as pa
 
 from benchmarks.record import record
-from tests.fakes.ledgers import BASELINE, Clock, latent_loss, latent_study
+from tests.fakes.clock import Clock
+from tests.fakes.ledgers import BASELINE, latent_loss, latent_study
 from tune.ledger.curves.files import KEY, schema_of, write_parquet
 from tune.ledger.ledger import Ledger
 from tune.scoring.score import score

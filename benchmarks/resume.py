@@ -23,7 +23,8 @@ from typing import Any
 import psutil
 
 from benchmarks.record import record
-from tests.fakes.ledgers import Clock, Player
+from tests.fakes.clock import Clock
+from tests.fakes.ledgers import Player
 from tune.ledger.ledger import Ledger
 from tune.study.study import Study
 

@@ -20,7 +20,8 @@ import scipy.stats  # noqa: F401
 from rich.console import Console
 
 from benchmarks.record import record
-from tests.fakes.ledgers import Clock, Player, latent_study
+from tests.fakes.clock import Clock
+from tests.fakes.ledgers import Player, latent_study
 from tune.ledger.ledger import Ledger
 from tune.views.live.progress import Progress
 

@@ -20,7 +20,8 @@ import psutil
 import pytest
 
 from tests.behaviour.command import ROOT, here
-from tests.fakes.ledgers import Clock, Player, latent_study, played
+from tests.fakes.clock import Clock
+from tests.fakes.ledgers import Player, latent_study, played
 from tune.ledger.ledger import Ledger
 from tune.views.tensorboard.writer import TensorBoard
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.clock import Clock
 from tests.fakes.damage import flip
-from tests.fakes.studies import Clock, quadratic_study
+from tests.fakes.studies import quadratic_study
 from tune.drivers.job import Job
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Decision
@@ -37,7 +38,7 @@ def work_on(
     study: Study, folder: Path, drive: Drive, should_stop: Callable[[Ledger], bool] = lambda _: False
 ) -> Ledger:
     """Drives a study to its end (or until it is asked to stop) and returns it, to be read."""
-    ledger = Ledger.open(study, folder, clock=Clock())
+    ledger = Ledger.open(study, folder, clock=Clock(tick_s=1.0))
     optimizer = Optimizer(ledger, ledger.elapsed_s)
     stopping = False
 
@@ -50,7 +51,7 @@ def work_on(
     if not stopping:
         optimizer.finish()
     ledger.close("interrupted" if stopping else "finished")
-    return Ledger.read(folder, clock=Clock())
+    return Ledger.read(folder, clock=Clock(tick_s=1.0))
 
 
 def told(ledger: Ledger) -> list[tuple[str, int | None, int | None, str]]:
@@ -149,7 +150,7 @@ def test_a_trainer_that_breaks_the_contract_dies_of_it(drive: Drive, tmp_path: P
     from tune.errors import StudyStopped
 
     study = quadratic_study(score={"metric": "accuracy"}, **ONE_SLOT)
-    ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
+    ledger = Ledger.open(study, tmp_path / "q", clock=Clock(tick_s=1.0))
     with pytest.raises(StudyStopped, match="the trainer yields no 'accuracy', which the study scores"):
         drive(Job(Optimizer(ledger, ledger.elapsed_s), {}, load_trainer(study.trainer)))
 
@@ -159,7 +160,7 @@ def test_three_deaths_of_one_cause_end_the_study(drive: Drive, tmp_path: Path) -
     from tune.errors import StudyStopped
 
     study = quadratic_study(trainer="tests.fakes.trainers:Broken", **ONE_SLOT)
-    ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
+    ledger = Ledger.open(study, tmp_path / "q", clock=Clock(tick_s=1.0))
     job = Job(Optimizer(ledger, ledger.elapsed_s), {}, load_trainer(study.trainer))
     with pytest.raises(StudyStopped, match="the first 3 trials all died of one cause: RuntimeError: no such file"):
         drive(job)
@@ -172,7 +173,7 @@ def test_the_recording_is_shared(drive: Drive, tmp_path: Path) -> None:
     import numpy as np
 
     study = quadratic_study(trainer="tests.fakes.trainers:Sharing", search={"trials": 3})
-    ledger = Ledger.open(study, tmp_path / "q", clock=Clock())
+    ledger = Ledger.open(study, tmp_path / "q", clock=Clock(tick_s=1.0))
     recording = {"voltages": np.arange(1_000_000, dtype=np.float32).reshape(1000, 1000)}
     recording["voltages"].setflags(write=False)
     drive(Job(Optimizer(ledger, ledger.elapsed_s), recording, load_trainer(study.trainer)))

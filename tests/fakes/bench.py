@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.studies import Clock, quadratic_study
+from tests.fakes.clock import Clock
+from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic
 from tune.drivers.job import Job
 from tune.drivers.unit import Manner, Unit
@@ -24,7 +25,7 @@ class Bench:
         """As a new process does after this one was stopped."""
         if hasattr(self, "ledger"):
             self.ledger.close("interrupted")
-        self.ledger = Ledger.open(self.study, self.folder, clock=Clock())
+        self.ledger = Ledger.open(self.study, self.folder, clock=Clock(tick_s=1.0))
         self.optimizer = Optimizer(self.ledger, lambda: self.elapsed_s)
         self.job = Job(self.optimizer, {}, Quadratic)
 

@@ -7,7 +7,8 @@ from tensorboard.backend.event_processing.event_file_loader import RawEventFileL
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.hparams import metadata
 
-from tests.fakes.ledgers import Clock, Player, latent_study, played
+from tests.fakes.clock import Clock
+from tests.fakes.ledgers import Player, latent_study, played
 from tune.ledger.ledger import Ledger
 from tune.views.tensorboard.writer import TensorBoard
 

@@ -10,12 +10,13 @@ from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.fakes.ledgers import Clock, Player, latent_study
+from tests.fakes.clock import Clock
+from tests.fakes.ledgers import Player, latent_study
 from tune.ledger.ledger import Ledger
 from tune.views.report.page import report_of
 from tune.views.report.rendering import as_markdown
 
-GOLDEN = Path(__file__).parents[1] / "unit" / "tune" / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 LEDGER, REPORT = GOLDEN / "batch-norm", GOLDEN / "batch-norm.md"
 _PROCESS = {
     "driver": "inline",

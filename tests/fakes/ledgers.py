@@ -1,4 +1,4 @@
-"""Whole studies played into real ledgers: the optimizer decides, losses come from a formula, time from a counter."""
+"""Studies in real ledgers: played whole, by the optimizer with losses from a formula, or put in by hand."""
 
 from collections.abc import Callable, Mapping
 from math import inf, nan
@@ -6,6 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.fakes.clock import Clock
+from tests.fakes.studies import quadratic_study
 from tune.ledger.ledger import Ledger
 from tune.optimizer.optimizer import Optimizer
 from tune.optimizer.work import Work
@@ -16,19 +18,6 @@ BASELINE = 0.0355
 
 Loss = Callable[[Mapping[str, Any], int, int], float]
 """From parameters, seed and epoch to a validation loss."""
-
-
-class Clock:
-    """Stands still until it is told to go on."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def latent_study(**changes: Any) -> Study:
@@ -120,3 +109,32 @@ def played(folder: Path, study: Study | None = None, loss: Loss = latent_loss, *
     player.optimizer.finish()
     ledger.close("finished")
     return Ledger.read(folder, clock=clock)
+
+
+def opened(folder: Path, **changes: Any) -> Ledger:
+    """The ledger of a quadratic study, for `start` and `train`."""
+    return Ledger.open(quadratic_study(**changes), folder, clock=Clock(tick_s=1.0))
+
+
+def start(ledger: Ledger, x: float = 0.5) -> int:
+    """Decides that a trial starts, and returns its number."""
+    ledger.decide("start", len(ledger.trials), 0, "by hand", {"parameters": {"x": x, "fragile": False}})
+    return len(ledger.trials) - 1
+
+
+def train(ledger: Ledger, trial: int, epochs: range, seeds: tuple[int, ...] = (1, 2), *, save: bool = True) -> None:
+    """Records epochs of a trial whose loss falls, and saves the last of them."""
+    for epoch in epochs:
+        ledger.record(trial, seeds, epoch, {"validation_loss": [1 / epoch] * len(seeds), "extra": [None] * len(seeds)})
+    if save:
+        ledger.checkpoints.save(trial, epochs[-1], {seed: {"epoch": epochs[-1]} for seed in seeds})
+        ledger.saved(trial, seeds, epochs[-1])
+
+
+def killed(ledger: Ledger) -> None:
+    """What a SIGKILL leaves: nothing is closed, the lease is still written, its process is gone."""
+    assert ledger._lease is not None
+    ledger._lease._stop.set()
+    ledger._lease._thread.join()
+    held = ledger._lease._held
+    assert ledger._database.replace_note("lease", held, {**held, "pid": 2**22 + 1})

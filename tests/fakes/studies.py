@@ -1,19 +1,8 @@
-"""Small studies of the fake trainers, and a clock that stands still until it is told."""
+"""Small studies of the fake trainers."""
 
 from typing import Any
 
 from tune.study.study import Study
-
-
-class Clock:
-    """Seconds since the epoch; every look at it lets `tick_s` pass."""
-
-    def __init__(self, now: float = 1_000_000.0, tick_s: float = 1.0) -> None:
-        self.now, self.tick_s = now, tick_s
-
-    def __call__(self) -> float:
-        self.now += self.tick_s
-        return self.now
 
 
 def quadratic_study(**changes: Any) -> Study:

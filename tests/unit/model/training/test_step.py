@@ -1,0 +1,207 @@
+"""One optimisation step against the plain reference, in float64 so that only real differences show."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from model.config import TrainingConfig
+from model.network.evaluate import prediction_loss
+from model.network.network import Network
+from model.training.optim import SeedOptimizer
+from model.training.schedule import averaging_weight_at
+from model.training.step import SeedTensors, StepInputs, TrainingStep
+from tests.fakes.reference import Reference, build_optimizer
+
+SEEDS = (1, 12, 123)
+ROWS, NEURONS, STIMULI = 60, 11, 3
+SMALL = {"latent_dims": 4, "hidden_units": 7, "hidden_layers": 2, "batch_size": 8, "device": "cpu"}
+
+
+class Bench:
+    """Our step for three seeds over a random recording, with everything in reach."""
+
+    def __init__(self, **settings: object) -> None:
+        self.config = TrainingConfig(**{**SMALL, **settings})
+        source = torch.Generator().manual_seed(0)
+        self.voltages = torch.randn(ROWS, NEURONS, generator=source, dtype=torch.float64)
+        self.stimulus = torch.randn(ROWS, STIMULI, generator=source, dtype=torch.float64)
+        self.seen = self.stimulus if self.config.use_stimulus else None
+        self.network = Network(self.config, NEURONS, STIMULI if self.config.use_stimulus else 0)
+        flat, running = (tensor.double() for tensor in self.network.initialise(SEEDS))
+        average = (flat.clone(), running.clone()) if self.config.ema else None
+        self.tensors = SeedTensors(flat, running, torch.zeros(len(SEEDS), dtype=torch.bool), average)
+        self.optimizer = SeedOptimizer(self.config, flat, 0)
+        self.step = TrainingStep(self.network, self.tensors, self.optimizer, self.voltages, self.seen)
+        self.source = source
+
+    def draw(self, rate: float | None = None, averaging: float = 0.0) -> StepInputs:
+        # No row twice: of two equal rows, alone in a batch, batch norm leaves only rounding, and ReLU cuts at 0.
+        orders = [torch.randperm(ROWS - 1, generator=self.source) for _ in SEEDS]
+        rows = torch.stack(orders)[:, : self.config.batch_size]
+        rate = self.config.learning_rate if rate is None else rate
+        return StepInputs(rows, torch.tensor(rate), torch.tensor(averaging, dtype=torch.float64))
+
+    def named(self, row: int) -> dict[str, torch.Tensor]:
+        parameters = self.network.parameters.views(self.tensors.parameters)
+        statistics = self.network.statistics.views(self.tensors.running)
+        return {name: view[row].clone() for name, view in (parameters | statistics).items()}
+
+    def references(self) -> list[Reference]:
+        def shaped(row: int) -> dict[str, torch.Tensor]:
+            shapes = {**self.network.parameters.shapes, **self.network.statistics.shapes}
+            return {name: value.view(shapes[name]) for name, value in self.named(row).items()}
+
+        return [Reference(self.network).load(shaped(row)) for row in range(len(SEEDS))]
+
+
+def train_reference(bench: Bench, reference: Reference, batches: list[StepInputs], row: int) -> torch.Tensor:
+    """Train one seed the plain way; return its losses and gradient norms."""
+    optimizer, history = build_optimizer(reference), []
+    for inputs in batches:
+        rows = inputs.rows[row]
+        seen = None if bench.seen is None else bench.seen[rows]
+        prediction, reconstruction = reference.losses(bench.voltages[rows], bench.voltages[rows + 1], seen)
+        penalty = bench.config.l1 * sum(p.abs().sum() for p in reference.parameters())
+        optimizer.zero_grad()
+        (prediction + reconstruction + penalty).backward()
+        limit = bench.config.gradient_clipping or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(reference.parameters(), limit)
+        optimizer.param_groups[0]["lr"] = float(inputs.learning_rate)
+        optimizer.step()
+        history.append((prediction.item(), reconstruction.item(), norm.item()))
+    return torch.tensor(history, dtype=torch.float64)
+
+
+CASES = {
+    "published": {},
+    "without batch norm": {"use_batch_norm": False},
+    "one hidden layer": {"hidden_layers": 1},
+    "linear parts": {"hidden_layers": 0},
+    "own layers": {"encoder_layers": 1, "evolver_layers": 3, "decoder_layers": 2},
+    "gelu": {"activation": "gelu"},
+    "tanh": {"activation": "tanh"},
+    "silu": {"activation": "silu", "use_batch_norm": False},
+    "elu": {"activation": "elu"},
+    "stimulus": {"use_stimulus": True},
+    "l1": {"l1": 1e-3},
+    "clipping": {"gradient_clipping": 0.05},
+    "adam with decay": {"weight_decay": 0.1},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
+    "sgd": {"optimizer": "sgd", "weight_decay": 0.1, "use_batch_norm": False},
+    "sgd without momentum": {"optimizer": "sgd", "momentum": 0.0},
+    "smallest batch": {"batch_size": 2},
+}
+
+
+@pytest.mark.parametrize("settings", CASES.values(), ids=CASES.keys())
+def test_agrees_with_plain_pytorch(settings: dict[str, object]) -> None:
+    """Losses, gradient norms, parameters, running statistics and evaluation equal the plain model's, seed by seed."""
+    bench = Bench(learning_rate=0.01, **settings)
+    references = bench.references()
+    batches = [bench.draw() for _ in range(6)]
+    totals = []
+    for inputs in batches:
+        bench.step.totals.zero_()
+        bench.step.run(inputs)
+        totals.append(bench.step.totals.clone())
+    evaluated = prediction_loss(bench.network, bench.tensors.evaluated(), bench.voltages, bench.seen, (5, 40))
+    for row, reference in enumerate(references):
+        history = train_reference(bench, reference, batches, row)
+        torch.testing.assert_close(torch.stack(totals)[:, :, row], history, rtol=1e-7, atol=1e-9)
+        ours, theirs = bench.named(row), reference.named()
+        assert set(ours) == set(theirs)
+        for name in ours:
+            torch.testing.assert_close(ours[name].view(theirs[name].shape), theirs[name], rtol=1e-6, atol=1e-8)
+        seen = None if bench.seen is None else bench.seen[5:39]
+        error = reference.predict(bench.voltages[5:39], seen) - bench.voltages[6:40]
+        torch.testing.assert_close(evaluated[row], error.square().mean(), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("use_batch_norm", [True, False])
+def test_alone_and_in_company(use_batch_norm: bool) -> None:
+    """A seed trained alone ends where it ends among others."""
+    together = Bench(use_batch_norm=use_batch_norm)
+    batches = [together.draw() for _ in range(5)]
+    alone = Bench(use_batch_norm=use_batch_norm)
+    flat, running = alone.tensors.parameters[1:2].clone(), alone.tensors.running[1:2].clone()
+    tensors = SeedTensors(flat, running, torch.zeros(1, dtype=torch.bool), None)
+    step = TrainingStep(alone.network, tensors, SeedOptimizer(alone.config, flat, 0), alone.voltages, None)
+    for inputs in batches:
+        together.step.run(inputs)
+        step.run(inputs._replace(rows=inputs.rows[1:2]))
+    torch.testing.assert_close(flat[0], together.tensors.parameters[1], rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(step.totals[:, 0], together.step.totals[:, 1])
+
+
+@pytest.mark.parametrize("use_batch_norm", [True, False])
+def test_overfits_one_batch(use_batch_norm: bool) -> None:
+    """A hundredfold lower loss on one batch seen again and again."""
+    bench = Bench(use_batch_norm=use_batch_norm, latent_dims=16, hidden_units=32, batch_size=8)
+    inputs = bench.draw(rate=3e-3)
+    history = []
+    for _ in range(1200):
+        bench.step.totals.zero_()
+        bench.step.run(inputs)
+        history.append(bench.step.totals[:2].sum(dim=0))
+    assert (history[-1] < history[0] / 100).all()
+
+
+@pytest.mark.parametrize("clipping", [None, 0.1])
+def test_a_failed_seed_is_alone_with_it(clipping: float | None) -> None:
+    """Companions of a seed with NaN weights end bit for bit where they end beside a healthy one."""
+    healthy, broken = Bench(gradient_clipping=clipping), Bench(gradient_clipping=clipping)
+    broken.tensors.parameters[1, 0] = torch.nan
+    for inputs in [healthy.draw() for _ in range(4)]:
+        healthy.step.run(inputs)
+        broken.step.run(inputs)
+    assert broken.tensors.failed.tolist() == [False, True, False]
+    assert healthy.tensors.failed.tolist() == [False, False, False]
+    for row in (0, 2):
+        assert torch.equal(broken.tensors.parameters[row], healthy.tensors.parameters[row])
+        assert torch.equal(broken.tensors.running[row], healthy.tensors.running[row])
+
+
+def test_a_failed_seed_keeps_finite_weights() -> None:
+    """A seed that overflows gets no gradient from that step on: its last finite weights can be inspected."""
+    bench = Bench(use_batch_norm=False)
+    bench.step.run(bench.draw())
+    bench.voltages[:, 0] = torch.inf
+    for _ in range(3):
+        bench.step.run(bench.draw())
+    assert bench.tensors.failed.all()
+    assert torch.isfinite(bench.tensors.parameters).all()
+
+
+def test_moving_average() -> None:
+    """The average follows the update rule of an exponential moving average with a growing decay."""
+    bench = Bench(ema=0.6)
+    expected = bench.tensors.parameters.clone()
+    for number in range(8):
+        weight = averaging_weight_at(0.6, number)
+        bench.step.run(bench.draw(averaging=weight))
+        expected = (1 - weight) * expected + weight * bench.tensors.parameters
+    torch.testing.assert_close(bench.tensors.evaluated()[0], expected)
+
+
+class RefuseToWait(TorchDispatchMode):
+    """Fails on every operation that makes the host wait for the device or depend on its results."""
+
+    WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique")
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.name().split("::")[1].split(".")[0]
+        assert name not in self.WAITS, f"{name} waits for the device"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_no_step_waits_for_the_device(optimizer: str) -> None:
+    """Nothing in a step reads a value back, with every option on."""
+    bench = Bench(optimizer=optimizer, l1=1e-4, gradient_clipping=1.0, ema=0.9, use_stimulus=True)
+    inputs = bench.draw()
+    with RefuseToWait():
+        bench.step.run(inputs)
+    with pytest.raises(AssertionError, match="waits"), RefuseToWait():
+        inputs.learning_rate.item()

@@ -1,0 +1,141 @@
+"""A damaged study file is written anew, a damaged database is named, and nothing is written through a link."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.clock import Clock
+from tests.fakes.damage import cut, garble
+from tests.fakes.ledgers import killed, opened, start, train
+from tune.errors import UserMistake
+from tune.ledger.identity import stored_study
+from tune.ledger.ledger import Ledger
+
+
+@pytest.mark.parametrize("harm", [cut, garble, Path.unlink, lambda path: cut(path, 0)])
+def test_a_damaged_study_file_is_written_anew(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    """The decisions tell the study too."""
+    ledger = opened(tmp_path / "q")
+    ledger.close("interrupted")
+    file = tmp_path / "q" / "study.yaml"
+    before = file.read_bytes()
+    harm(file)
+    assert stored_study(tmp_path / "q") == ledger.study
+    assert Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)).study == ledger.study
+    with pytest.raises(UserMistake, match="holds another study"):
+        opened(tmp_path / "q", seeds=[1, 2, 4])
+    opened(tmp_path / "q").close("finished")
+    assert file.read_bytes() == before
+
+
+def test_a_study_file_that_was_cut_between_lines_is_not_another_study(tmp_path: Path) -> None:
+    """What is left of a file may be a study as well, with defaults where it was cut; its last line tells."""
+    ledger = opened(tmp_path / "q", resources={"retries": 7})
+    ledger.close("interrupted")
+    file = tmp_path / "q" / "study.yaml"
+    text = file.read_text()
+    file.write_text(text[: text.index("resources:")])
+    assert stored_study(tmp_path / "q").resources.retries == 7
+
+
+def test_a_damaged_study_file_that_nothing_tells(tmp_path: Path) -> None:
+    """Without decisions to tell the study, the message says what to do."""
+    (tmp_path / "study.yaml").write_text("name: [")
+    with pytest.raises(UserMistake, match=r"study\.yaml is damaged; put a copy of it back, or remove it and run"):
+        stored_study(tmp_path)
+
+
+@pytest.mark.parametrize("harm", [cut, garble, lambda path: cut(path, 0), lambda path: cut(path, 0.9)])
+def test_a_damaged_database_is_named(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    """Nothing can be said of a study without its decisions; the message names the file and what to do."""
+    opened(tmp_path / "q").close("interrupted")
+    harm(tmp_path / "q" / "study.db")
+    for look in (lambda: Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)), lambda: opened(tmp_path / "q")):
+        with pytest.raises(
+            UserMistake, match=r"study\.db: the study's database cannot be opened: .*; put a copy of it"
+        ):
+            look()
+
+
+def test_a_damaged_write_ahead_log_loses_no_decision(tmp_path: Path) -> None:
+    """Each decision is in the database's file as soon as it is taken."""
+    ledger = opened(tmp_path / "q")
+    train(ledger, start(ledger), range(1, 3))
+    killed(ledger)
+    decisions = list(ledger.decisions)
+    for suffix in ("", "-wal"):
+        content = (tmp_path / "q" / f"study.db{suffix}").read_bytes()
+        (tmp_path / f"study.db{suffix}").write_bytes(content)
+    garble(tmp_path / "study.db-wal")
+    with sqlite3.connect(tmp_path / "study.db") as connection:
+        (count,) = connection.execute("SELECT count(*) FROM latent_tune_decisions").fetchone()
+    connection.close()
+    assert count == len(decisions)
+
+
+STRANGE = [
+    {"kind": "promote", "trial": 99, "rung": 1},
+    {"kind": "promote", "trial": -1, "rung": 1},
+    {"kind": "promote", "trial": 0, "rung": 10**30},
+    {"kind": "promote", "trial": 0, "rung": -1},
+    {"kind": "promote", "trial": "../0", "rung": 1},
+    {"kind": "start", "trial": 5, "detail": {"parameters": {}}},
+    {"kind": "start", "trial": 1, "detail": {"parameters": 3}},
+    {"kind": "start", "trial": 1},
+    {"kind": "race", "trial": 0, "rung": 1, "detail": {"seeds": 10**9}},
+    {"kind": "reach", "trial": 0, "rung": 0, "detail": {"score": "x", "losses": {}, "confirmed": True}},
+    {"kind": "reach", "trial": 0, "rung": 0, "detail": {"score": 1, "losses": {"77": 1}, "confirmed": True}},
+    {"kind": "run", "trial": 0},
+    {"kind": "stop", "trial": 0, "time": float("nan")},
+    {"kind": "stop", "trial": 0, "log": "/etc/passwd"},
+    ["stop"],
+    None,
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=lambda strange: json.dumps(strange)[:60])
+def test_a_decision_that_cannot_be_is_refused(tmp_path: Path, strange: object) -> None:
+    """What another program wrote into the database is told as that, by whoever opens the study."""
+    ledger = opened(tmp_path / "q")
+    start(ledger)
+    ledger.close("interrupted")
+    with sqlite3.connect(tmp_path / "q" / "study.db") as connection:
+        row = connection.execute("SELECT study FROM latent_tune_decisions").fetchone()
+        connection.execute("INSERT INTO latent_tune_decisions VALUES (?, 3, ?)", (*row, json.dumps(strange)))
+    connection.close()
+    with pytest.raises(UserMistake, match=r"of the decisions in its database number 4 .*cannot be: "):
+        Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+
+
+LINKS = [
+    "checkpoints",
+    "curves",
+    "damaged",
+    "tensorboard",
+    "latent-tune.log",
+    "report.md",
+    "study.db",
+    "curves/1.arrows",
+]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
+    """A link in a study folder is refused, and what it points to stays as it is."""
+    opened(tmp_path / "q").close("interrupted")
+    place, elsewhere = tmp_path / "q" / name, tmp_path / "elsewhere"
+    if place.exists():
+        place.rename(elsewhere)
+    else:
+        elsewhere.mkdir()
+    before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    place.symlink_to(elsewhere)
+    for look in (lambda: Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)), lambda: opened(tmp_path / "q")):
+        with pytest.raises(UserMistake, match=f"{name}: is a symbolic link to .*elsewhere"):
+            look()
+    place.unlink()
+    left = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    assert [one for one in left if one[0] != place.parent] == [one for one in before if one[0] != place.parent]
