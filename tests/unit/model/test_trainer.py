@@ -13,13 +13,10 @@ import pytest
 import torch
 
 from model.trainer import LatentEvolutionTrainer
+from tests.fakes.latent import ROWS, SEEDS, SMALL, SPLIT, build, make_recording
 
 torch.set_num_threads(1)
 
-ROWS, NEURONS, STIMULI = 400, 9, 2
-SPLIT = {"train": [10, 210], "validation": [220, 300], "test": [310, 390]}
-SMALL = {"latent_dims": 4, "hidden_units": 8, "hidden_layers": 2, "batch_size": 16, "device": "cpu"}
-SEEDS = [1, 12, 123]
 OPTIONS: dict[str, dict[str, Any]] = {
     "batch norm": {},
     "no batch norm": {"use_batch_norm": False},
@@ -29,20 +26,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": "sgd", "gradient_clipping": 0.1},
     "stimulus": {"use_stimulus": True, "l1": 1e-4},
 }
-
-
-def make_recording(**changes: Any) -> dict[str, Any]:
-    """Sine waves of different speeds, a little noise."""
-    source = np.random.default_rng(0)
-    angles = np.arange(ROWS)[:, None] * np.linspace(0.1, 0.5, NEURONS)
-    voltages = np.sin(angles) + 0.05 * source.standard_normal((ROWS, NEURONS))
-    stimulus = source.standard_normal((ROWS, STIMULI)).astype(np.float32)
-    loaded = {"voltages": voltages.astype(np.float32), "stimulus": stimulus, "split": SPLIT, "source": "sines"}
-    return {**loaded, **changes}
-
-
-def build(seeds: list[int] = SEEDS, state: Mapping[int, Any] | None = None, **settings: Any) -> LatentEvolutionTrainer:
-    return LatentEvolutionTrainer({**SMALL, **settings}, make_recording(), seeds, state)
 
 
 def through_a_file(state: Mapping[int, Any]) -> Any:
@@ -253,53 +236,3 @@ def test_a_specification_and_the_prepared_recording_train_alike(tmp_path: Path) 
     for trainer in (first, second, other := build()):
         next(iter(trainer.train(1)))
     assert first.evaluate() == second.evaluate() == other.evaluate()
-
-
-def test_check_config() -> None:
-    """The trainer answers for its parameters before anything is started."""
-    assert LatentEvolutionTrainer.check_config(SMALL) == {}
-    assert LatentEvolutionTrainer.check_config({"epochs": 0}) == {"epochs": "must be at least 1, got 0"}
-
-
-MISTAKES: dict[str, tuple[dict[str, Any], list[int], str]] = {
-    "configuration": ({"learning_rat": 1.0}, [1], r"learning_rat: unknown parameter: did you mean 'learning_rate'\?"),
-    "large batch": ({"batch_size": 201}, [1], "batch_size: must be at most the 200 training rows, got 201"),
-    "repeated seeds": ({}, [1, 1], r"seeds: must be at least one number and all different, got \[1, 1\]"),
-    "no seeds": ({}, [], r"seeds: must be at least one number and all different, got \[\]"),
-}
-
-
-@pytest.mark.parametrize(("settings", "seeds", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_mistakes(settings: dict[str, Any], seeds: list[int], message: str) -> None:
-    """What does not fit together is refused before anything is trained, in one clear message."""
-    with pytest.raises(ValueError, match=message):
-        build(seeds, **settings)
-
-
-def test_missing_stimulus() -> None:
-    """A configuration that wants the stimulus needs a recording that has one."""
-    with pytest.raises(ValueError, match="use_stimulus: is true, but the recording sines has no stimulus"):
-        LatentEvolutionTrainer({**SMALL, "use_stimulus": True}, make_recording(stimulus=None), [1])
-
-
-def test_states_that_do_not_fit() -> None:
-    """A state of too few seeds, of mixed epochs, of another model or another optimizer is refused."""
-    trainer = build([1, 12])
-    early = trainer.state()
-    list(trainer.train(1))
-    late = trainer.state()
-    with pytest.raises(ValueError, match=r"state: has no seed \[123\]; continue all seeds or none"):
-        build(SEEDS, late)
-    with pytest.raises(ValueError, match=r"same number of epochs, got \{1: 0, 12: 1\}"):
-        build([1, 12], {1: early[1], 12: late[12]})
-    with pytest.raises(ValueError, match=r"encoder.2.weight has shape \(8, 4\), this configuration needs \(8, 5\)"):
-        build([1, 12], late, latent_dims=5)
-    with pytest.raises(ValueError, match="state: is of another optimizer or another choice of EMA"):
-        build([1, 12], late, optimizer="sgd")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_cuda_without_a_gpu() -> None:
-    """Asking for CUDA where there is none is a mistake with a cure."""
-    with pytest.raises(ValueError, match="device: is cuda, but PyTorch finds no usable GPU; use auto or cpu"):
-        build(device="cuda")

@@ -1,7 +1,5 @@
 """How many trials share a GPU: measured, packed, one fewer when memory runs out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,9 @@ import pytest
 
 from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
-from tests.fakes.trainers import Quadratic
-from tune.drivers.calibration import Measured, own_gpu, short_run
+from tune.drivers.calibration import Measured
 from tune.drivers.gpu_packing import GpuSlots, Node, Packed, asked, detail_of, in_words, packing_from, slots_here
 from tune.errors import UserMistake
-from tune.gpus import Sample, visible_gpus
 from tune.ledger.ledger import Ledger
 from tune.study.sections import Resources
 
@@ -118,102 +114,6 @@ def test_what_is_asked_of_ray() -> None:
 def test_slots_of_one_machine(cpus_each: float, gpus_each: float, cpus: int, gpus: int, slots: int) -> None:
     """Cores and GPUs both count, and no trial is on two halves of different GPUs."""
     assert slots_here(Resources(cpus_per_trial=cpus_each, gpus_per_trial=gpus_each), cpus, gpus) == slots
-
-
-@dataclass
-class Board:
-    """A GPU on which strangers hold 10 GB, and this process 2 GB more at each look, up to 6."""
-
-    sees_processes: bool = True
-    total_bytes: int = 40 * GB
-    looks: int = 0
-
-    def sample(self) -> Sample:
-        own = min(2 * self.looks, 6) * GB
-        self.looks += 1
-        return Sample(own if self.sees_processes else None, 10 * GB + own, 0.5)
-
-
-@pytest.mark.parametrize("sees_processes", [True, False])
-def test_a_short_run_is_measured(sees_processes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Peak, room beside strangers and utilisation, also in a container, where NVML sees no processes."""
-    monkeypatch.setattr("tune.drivers.calibration._LONG_ENOUGH_S", 0.5)
-    study = quadratic_study(fixed={"sleep_s": 0.05}, rungs=[{"epochs": 99, "seeds": 3}])
-    measured = short_run(Quadratic, study, {}, [1, 2, 3], Board(sees_processes))
-    assert (measured.peak_bytes, measured.room_bytes, measured.utilisation) == (6 * GB, 30 * GB, 0.5)
-    assert measured.epoch_s >= 0.05
-
-
-class Counting(Quadratic):
-    """Counts the epochs that it was asked for, and those that it trained."""
-
-    asked: int = 0
-    trained: int = 0
-
-    def train(self, epochs: int) -> Iterator[dict[str, list[float]]]:
-        Counting.asked, Counting.trained = epochs, 0
-        for metrics in super().train(epochs):
-            Counting.trained += 1
-            yield metrics
-
-
-def test_a_short_run_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks for as many epochs as a trial does, which decides what is compiled, and ends after a few."""
-    monkeypatch.setattr("tune.drivers.calibration._LONG_ENOUGH_S", 0.0)
-    study = quadratic_study(rungs=[{"epochs": 1000, "seeds": 3}])
-    short_run(Counting, study, {}, [1, 2, 3], Board())
-    assert (Counting.asked, Counting.trained) == (1000, 3)
-    short_run(Counting, study, {}, [1, 2, 3])
-    assert (Counting.asked, Counting.trained) == (2, 2)
-
-
-FOUR = '{"gpus": 4, "total": 80, "own": 8, "others": 2, "busy": 30}'
-
-
-@pytest.mark.parametrize(
-    ("visible", "gpus"),
-    [
-        (None, 4),
-        ("0,1", 2),
-        ("", 0),
-        ("-1", 0),
-        ("2,-1,3", 1),
-        ("NoDevFiles", 0),
-        ("7", 0),
-        ("0,7,1", 1),
-        ("GPU-3, 1", 2),
-    ],
-)
-def test_gpus_are_counted_as_cuda_would(nvml: pytest.MonkeyPatch, visible: str | None, gpus: int) -> None:
-    """CUDA_VISIBLE_DEVICES may hide some, or all."""
-    nvml.setenv("FAKE_NVML", FOUR)
-    if visible is None:
-        nvml.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    else:
-        nvml.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert len(visible_gpus()) == gpus
-
-
-def test_the_gpu_of_this_process_is_asked(nvml: pytest.MonkeyPatch) -> None:
-    """The first that CUDA_VISIBLE_DEVICES names; none where it names none, or there is no driver."""
-    nvml.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert own_gpu() is None
-    assert visible_gpus() == []
-    nvml.setenv("FAKE_NVML", FOUR)
-    gpu = own_gpu()
-    assert gpu is not None
-    assert gpu.total_bytes == 80
-    assert gpu.sample() == Sample(8, 10, 0.3)
-    nvml.setenv("FAKE_NVML", FOUR.replace("30", "null"))
-    assert gpu.sample() == Sample(8, 10, None)
-    nvml.setenv("FAKE_NVML", FOUR.replace("}", ', "lost": true}'))
-    assert gpu.sample() is None
-    assert own_gpu() is None
-    nvml.setenv("FAKE_NVML", FOUR)
-    nvml.setenv("CUDA_VISIBLE_DEVICES", "9")
-    assert own_gpu() is None
-    nvml.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert own_gpu() is None
 
 
 def test_a_ledger_keeps_the_packing(tmp_path: Path) -> None:

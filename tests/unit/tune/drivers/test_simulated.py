@@ -46,7 +46,7 @@ class Played:
 
     def __init__(self, folder: Path, slots: int, trainer: Any = Quadratic, study: Study | None = None) -> None:
         self.ledger = Ledger.open(study or quadratic_study(), folder, clock=Clock(tick_s=1.0))
-        self.clock = VirtualClock(tick_s=1.0)
+        self.clock = VirtualClock()
         self.optimizer = Optimizer(self.ledger, self.clock)
         self.busy: list[tuple[float, int]] = []
         self._job = Job(self.optimizer, {}, trainer, should_stop=self._look)

@@ -1,0 +1,107 @@
+"""A recording with a mistake: exit code 2, one message with file, row, column and rule, and nothing written."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.behaviour.command import here, write_study
+from tests.behaviour.refusals import LATENT, SPLIT, STUDY, Array, check_refused, snapshot, voltages
+
+
+def with_value(row: int, column: int, value: float) -> Array:
+    """A recording with one value changed."""
+    changed = voltages()
+    changed[row, column] = value
+    return changed
+
+
+def still(column: int) -> Array:
+    """A recording with a neuron that never changes."""
+    changed = voltages()
+    changed[:, column] = 0.5
+    return changed
+
+
+NINE = np.zeros((60, 4, 9), np.float32)
+
+
+RECORDINGS: list[tuple[str, Array | None, dict[str, Any], list[str]]] = [
+    ("missing", None, {}, ["recording.path: voltages.npy does not exist"]),
+    (
+        "objects",
+        np.array([[{}] * 4] * 60, dtype=object),
+        {},
+        ["voltages.npy holds Python objects, which are never unpick"],
+    ),
+    (
+        "not a number",
+        with_value(37, 2, np.nan),
+        {},
+        ["voltages.npy must be finite (in float32), got nan at row 37, colu"],
+    ),
+    (
+        "infinite",
+        with_value(3, 1, np.inf),
+        {},
+        ["voltages.npy must be finite (in float32), got inf at row 3, column 1"],
+    ),
+    ("a constant neuron", still(1), {}, ["voltages.npy has 1 of 4 neurons that never change (columns 1)"]),
+    ("a vector", voltages()[0], {}, ["voltages.npy must be a matrix [T, N], got shape (4,)"]),
+    ("no column", NINE, {}, ["recording.column: must be one of INDEX, XPOS, YPOS, VOLTAGE", "got none"]),
+    ("a wrong column", NINE, {"column": "VOLTS"}, ["recording.column: must be one of INDEX", "got 'VOLTS'"]),
+    (
+        "a column of a matrix",
+        voltages(),
+        {"column": "VOLTAGE"},
+        ["recording.column: only [T, N, 9] files have columns"],
+    ),
+    (
+        "split beyond the end",
+        voltages(),
+        {"split": {**SPLIT, "test": [45, 61]}},
+        ["recording.split.test: must end at or before the recording's 60 rows, got [45, 61]"],
+    ),
+    (
+        "splits overlapping",
+        voltages(),
+        {"split": {**SPLIT, "validation": [29, 45]}},
+        ["recording.split.validation: overlaps train; got [29, 45] and [0, 30]"],
+    ),
+    (
+        "split backwards",
+        voltages(),
+        {"split": {**SPLIT, "train": [30, 0]}},
+        ["recording.split.train: must be [start, stop)"],
+    ),
+    ("misspelt key", voltages(), {"splitt": {}}, ["recording.splitt: unknown key; did you mean 'split'?"]),
+    ("two sources", voltages(), {"simulate": {}}, ["recording: needs either simulate or path, got both"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("array", "changes", "parts"), [case[1:] for case in RECORDINGS], ids=[case[0] for case in RECORDINGS]
+)
+def test_a_wrong_recording_is_refused(
+    cwd: Path, array: Array | None, changes: dict[str, Any], parts: list[str]
+) -> None:
+    """A recording is checked whole before a study begins: the file, the row, the column, the rule."""
+    write_study(cwd, **{**LATENT, "recording": {**LATENT["recording"], **changes}})
+    if array is not None:
+        np.save(cwd / "voltages.npy", array)
+    before = snapshot(cwd)
+    check_refused(here(*STUDY), *parts)
+    assert snapshot(cwd) == before
+
+
+@pytest.mark.parametrize("left", [0, 5, 100, 500])
+def test_a_truncated_recording_is_refused(cwd: Path, left: int) -> None:
+    """However little is left of a file, it is refused before anything is read from it."""
+    write_study(cwd, **LATENT)
+    np.save(cwd / "voltages.npy", voltages())
+    os.truncate(cwd / "voltages.npy", left)
+    before = snapshot(cwd)
+    check_refused(here(*STUDY), "recording.path: voltages.npy is ")
+    assert snapshot(cwd) == before
