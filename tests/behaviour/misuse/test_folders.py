@@ -110,7 +110,7 @@ def test_another_study_does_not_touch_this_one(
 
 def test_a_live_study_is_not_run_twice(tmp_path: Path) -> None:
     """The second process is refused and told which process and host it is; the first goes on undisturbed."""
-    write_study(tmp_path, fixed={"sleep_s": 0.5})
+    write_study(tmp_path, fixed={"sleep_s": 0.1}, search={"trials": 10_000})  # it does not end by itself
     other = tmp_path / "other"
     other.mkdir()
     with Running(tmp_path, "run", "study.yaml", "--driver", "inline") as first:
