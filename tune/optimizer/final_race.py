@@ -137,7 +137,7 @@ class Finale:
 
     def _scores(self, numbers: Iterable[int]) -> dict[int, float]:
         """Returns scores by trial, of those that have one and did not die."""
-        charges = self._board.suspicion.charges()
+        penalties = self._board.failure_risk.penalties()
         trials = (self._ledger.trials[number] for number in numbers)
         scored = ((one.number, one.last) for one in trials if one.last is not None and not one.ended)
-        return {number: last.score + charges.get(number, 0.0) for number, last in scored}
+        return {number: last.score + penalties.get(number, 0.0) for number, last in scored}

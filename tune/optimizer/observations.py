@@ -91,12 +91,12 @@ class Evidence:
         self._stayed: dict[tuple[Any, ...], list[_First]] = {}  # of these, those ranked there
         self._first: dict[int, _First] = {}
 
-    def follow(self, trial: Trial, charge: float = 0.0) -> None:
+    def follow(self, trial: Trial, penalty: float = 0.0) -> None:
         """Takes over how a trial stands now.
 
         Args:
             trial: The trial.
-            charge: What it is charged at the first rung; see `Suspicion.charges_at`.
+            penalty: What it is penalised at the first rung; see `FailureRisk.penalties_at`.
         """
         number = trial.number
         if number == len(self._trials):
@@ -106,7 +106,7 @@ class Evidence:
         self._forget(trial)
         self._unseen.discard(number)
         if trial.reached:
-            self._rank(trial, charge)
+            self._rank(trial, penalty)
         elif trial.ended is None:
             self._unseen.add(number)
 
@@ -124,12 +124,12 @@ class Evidence:
     def _kind(self, trial: Trial) -> tuple[Any, ...]:
         return tuple(trial.parameters.get(name) for name in self._protected)
 
-    def _rank(self, trial: Trial, charge: float) -> None:
+    def _rank(self, trial: Trial, penalty: float) -> None:
         last, number, kind = trial.last, trial.number, self._kind(trial)
         assert last is not None
         self.scored += 1
         if 0 in trial.reached:
-            self._first[number] = trial.reached[0].score + charge, number
+            self._first[number] = trial.reached[0].score + penalty, number
             insort(self._kinds.setdefault(kind, []), self._first[number])
         failed = failure_rate(trial, self._baseline)
         if failed > 0:
@@ -137,7 +137,7 @@ class Evidence:
         elif trial.confirmed:
             place = -inf, last.score, number
         else:
-            place = -float(last.rung), last.score if last.rung else last.score + charge, number
+            place = -float(last.rung), last.score if last.rung else last.score + penalty, number
         self._ranks[number] = place
         if place[0] == 0:
             insort(self._stayed.setdefault(kind, []), place[1:])

@@ -69,7 +69,7 @@ class Retention:
             return self._confirmed
         self._board.follow()
         trials = [self._ledger.trials[number] for number in sorted(self._confirmed & self._board.confirmed)]
-        ranked = rank(self._ledger, trials, self._board.suspicion)
+        ranked = rank(self._ledger, trials, self._board.failure_risk)
         return {one.number for one in ranked[:keep]}
 
     def _unevaluated(self, trial: Trial) -> set[int]:

@@ -11,7 +11,7 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Evidence
 from tune.optimizer.promotion import Contest, Fate
-from tune.scoring.failure_risk import Suspicion
+from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import scored_baseline
 
 
@@ -31,7 +31,7 @@ class Board:
         raced: How many seeds the final race has given in all.
         any_result: Whether any trial has reached a rung.
         evidence: What a sampler sees.
-        suspicion: What is known of failures that a trial's own seeds did not show.
+        failure_risk: What is known of failures that a trial's own seeds did not show.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -50,8 +50,8 @@ class Board:
         self.raced = 0
         self.any_result = False
         self.evidence = Evidence(study, baseline)
-        self.suspicion = Suspicion(ledger, baseline)
-        self._charged = [self.suspicion.charges_at(rung) for rung in range(len(study.rungs) - 1)]
+        self.failure_risk = FailureRisk(ledger, baseline)
+        self._penalties = [self.failure_risk.penalties_at(rung) for rung in range(len(study.rungs) - 1)]
         self._protected = study.protected
         self._contests = [
             Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
@@ -70,27 +70,27 @@ class Board:
         self._told = len(decisions)
         for number in touched:
             self._take(trials[number])
-        again = touched.keys() | self._recharge()
-        charges = self._charged[0] if self._charged else {}
+        again = touched.keys() | self._renew_penalties()
+        penalties = self._penalties[0] if self._penalties else {}
         for number in sorted(again):
-            self.evidence.follow(trials[number], charges.get(number, 0.0))
+            self.evidence.follow(trials[number], penalties.get(number, 0.0))
 
-    def _recharge(self) -> set[int]:
-        """Takes over charges that have changed for all; returns the trials that are charged anew at the first rung."""
-        recharged = set()
-        for rung, before in enumerate(self._charged):
-            self._charged[rung] = self.suspicion.charges_at(rung)
-            if self._charged[rung] is not before:
+    def _renew_penalties(self) -> set[int]:
+        """Takes over penalties that changed for all; returns the trials that are penalised anew at the first rung."""
+        renewed = set()
+        for rung, before in enumerate(self._penalties):
+            self._penalties[rung] = self.failure_risk.penalties_at(rung)
+            if self._penalties[rung] is not before:
                 there = {one.number for one in self._ledger.trials if rung in one.reached}
                 self._changed[rung] |= there
-                recharged |= there if rung == 0 else set()
-        return recharged
+                renewed |= there if rung == 0 else set()
+        return renewed
 
     def contest(self, rung: int) -> Contest:
         """Returns the trials at a rung in order, those that have died since left out."""
         contest, changed = self._contests[rung], sorted(self._changed[rung])
         self._changed[rung] = set()
-        charges = self._charged[rung] if rung < len(self._charged) else {}
+        penalties = self._penalties[rung] if rung < len(self._penalties) else {}
         for number in changed:
             trial = self._ledger.trials[number]
             if trial.ended == "failed":
@@ -98,7 +98,7 @@ class Board:
                 continue
             group = self.kind(trial) if rung == 0 else ()
             fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
-            contest.put(number, trial.reached[rung].score + charges.get(number, 0.0), group, fate)
+            contest.put(number, trial.reached[rung].score + penalties.get(number, 0.0), group, fate)
         return contest
 
     def earned(self, rung: int) -> Iterator[int]:
@@ -122,6 +122,6 @@ class Board:
         self.raced += extra - self._seeds.get(number, 0)
         self._seeds[number] = extra
         self.any_result = self.any_result or bool(trial.reached)
-        self.suspicion.follow(trial)
+        self.failure_risk.follow(trial)
         for rung in trial.reached:
             self._changed[rung].add(number)

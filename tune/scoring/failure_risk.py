@@ -26,29 +26,29 @@ _NONE: dict[int, float] = {}  # the same each time, so that whoever keeps it see
 
 @dataclass(frozen=True)
 class _Trended:
-    """A trend, None where there is none, and what trials are charged by it."""
+    """A trend, None where there is none, and the penalties of trials by it."""
 
     trend: Trend | None
-    charges: dict[int, float]
+    penalties: dict[int, float]
 
 
-class Suspicion:
+class FailureRisk:
     """What is known of failures that a trial's own seeds did not show, kept up as results come in.
 
-    A trial is charged the estimated failure rate beyond the one seen, times the capped loss of a failed seed. Nothing
-    is charged while no seed has failed, or too few trials were seen for others to mean anything.
+    A trial is penalised the estimated failure rate beyond the one seen, times the capped loss of a failed seed. Nothing
+    is penalised while no seed has failed, or too few trials were seen for others to mean anything.
 
-    - `charges()`: of trials whose seeds had at least half of the full epochs, for these are evidence; before, a slow
+    - `penalties()`: of trials whose seeds had at least half of the full epochs, for these are evidence; before, a slow
       starter fails as well. From their neighbours, see `tune.scoring.failure_kernel`. It counts where a trial is
       confirmed, or is compared with one that is: while it may climb, at the next rung its own seeds tell more
       (docs/search.md has what that is worth). Of more than a thousand trials the newest are evidence.
-    - `charges_at(rung)`: of trials that may climb, and only where the first rung tells of failures: with fewer epochs,
-      of which most runs have learned nevertheless, so that a failure there is one. From a trend over the space, see
-      `tune.scoring.failure_trend`: at the first rung from what was seen there, at those with half of the epochs from
-      all that was seen. Of more than 200 trials the first are evidence.
+    - `penalties_at(rung)`: of trials that may climb, and only where the first rung tells of failures: with fewer
+      epochs, of which most runs have learned nevertheless, so that a failure there is one. From a trend over the space,
+      see `tune.scoring.failure_trend`: at the first rung from what was seen there, at those with half of the epochs
+      from all that was seen. Of more than 200 trials the first are evidence.
 
-    How its state evolves: `follow(trial)` when a trial has a new result → `charges()`, `failure_bound()`,
-    `charges_at(rung)`. Any evidence changes the charges of all.
+    How its state evolves: `follow(trial)` when a trial has a new result → `penalties()`, `failure_bound()`,
+    `penalties_at(rung)`. Any evidence changes the penalties of all.
 
     Args:
         ledger: The study's memory.
@@ -67,7 +67,7 @@ class Suspicion:
         self._runs = 0  # at the first rung, of the trials that are evidence there
         self._bounds: dict[int, float] = {}  # as the neighbours tell
         self._confirmed: set[int] = set()
-        self._charges: dict[int, float] = {}
+        self._penalties: dict[int, float] = {}
         self._trends: dict[bool, _Trended | None] = {True: None, False: None}  # by whether late; None: to be fitted
         self._fitted = True
 
@@ -86,15 +86,15 @@ class Suspicion:
             self._fitted = False
             self._renew(number, late=True)
 
-    def charges(self) -> Mapping[int, float]:
-        """Returns the charges by trial, those of all with evidence; empty when there are none."""
+    def penalties(self) -> Mapping[int, float]:
+        """Returns the penalties by trial, those of all with evidence; empty when there are none."""
         if not self._fitted:
             self._fitted = True
             self._fit()
-        return self._charges
+        return self._penalties
 
-    def charges_at(self, rung: int) -> Mapping[int, float]:
-        """Returns the charges at a rung below the last by trial, of all that have evidence; empty when there are none.
+    def penalties_at(self, rung: int) -> Mapping[int, float]:
+        """Returns the penalties at a rung below the last by trial, of all with evidence; empty when there are none.
 
         While the evidence stays the same, the same mapping is returned, though it may have got more trials.
         """
@@ -104,7 +104,7 @@ class Suspicion:
         trended = self._trends[late]
         if trended is None:
             trended = self._trends[late] = self._fit_trend(late=late)
-        return trended.charges
+        return trended.penalties
 
     def failure_bound(self, number: int) -> float:
         """Returns the upper end of the 95 % interval of a trial's failure rate; 1 without evidence.
@@ -112,7 +112,7 @@ class Suspicion:
         That of the beta posterior from its own seeds and its neighbours'; Wilson's of its own where these tell nothing.
         So where nothing fails far around, three seeds without a failure are not taken for worse than ten.
         """
-        self.charges()
+        self.penalties()
         if number not in self._seen:
             return 1.0
         return self._bounds[number] if number in self._bounds else wilson_interval(*self._seen[number])[1]
@@ -133,16 +133,16 @@ class Suspicion:
         self._renew(number, late=False)
 
     def _renew(self, number: int, *, late: bool) -> None:
-        """Takes note that a trial has new evidence: of the first it changes all charges, of others their own alone."""
+        """Takes note that a trial has new evidence: of the first it changes all penalties, of others only their own."""
         trended = self._trends[late]
         if number < _FIRST:
             self._trends[late] = None
         elif trended is not None and trended.trend is not None:
             rates = trended.trend.rates_of([self._settings[number]])
-            trended.charges.update(self._charged([number], self._seen if late else self._early, rates))
+            trended.penalties.update(self._penalties_of([number], self._seen if late else self._early, rates))
 
     def _fit(self) -> None:
-        self._charges, self._bounds = {}, {}
+        self._penalties, self._bounds = {}, {}
         numbers = sorted(self._seen)[-_MOST_NEIGHBOURS:]
         if not isfinite(self._baseline) or not any(failed for failed, _ in self._seen.values()):
             return
@@ -152,11 +152,11 @@ class Suspicion:
         late = self._told(numbers, self._seen)
         neighbours = Neighbours(self._space, late.settings, late.failed, late.seen, early)
         self._bounds = dict(zip(numbers, neighbours.bounds(), strict=True))
-        self._charges = self._charged(numbers, self._seen, neighbours.rates)
-        if older := sorted(self._confirmed - self._charges.keys()):
+        self._penalties = self._penalties_of(numbers, self._seen, neighbours.rates)
+        if older := sorted(self._confirmed - self._penalties.keys()):
             those = self._told(older, self._seen)
             rates = neighbours.rates_of(those.settings, those.failed, those.seen)
-            self._charges |= self._charged(older, self._seen, rates)
+            self._penalties |= self._penalties_of(older, self._seen, rates)
 
     def _fit_trend(self, *, late: bool) -> _Trended:
         seen = self._seen if late else self._early
@@ -170,7 +170,7 @@ class Suspicion:
             trend = Trend(self._space, self._told(early, self._early), Seen())
         numbers = sorted(seen)
         rates = trend.rates_of([self._settings[number] for number in numbers])
-        return _Trended(trend, self._charged(numbers, seen, rates))
+        return _Trended(trend, self._penalties_of(numbers, seen, rates))
 
     def _learned(self) -> set[int]:
         """Returns the trials that are evidence at the first rung."""
@@ -186,13 +186,15 @@ class Suspicion:
             and sum(seen for _, seen in evidence) >= _LEARNED * self._runs
         )
 
-    def _charged(self, numbers: Sequence[int], seen: Mapping[int, Count], rates: Iterable[float]) -> dict[int, float]:
-        """Returns the charges of trials, by the rates at which they are taken to fail."""
-        charges = {}
+    def _penalties_of(
+        self, numbers: Sequence[int], seen: Mapping[int, Count], rates: Iterable[float]
+    ) -> dict[int, float]:
+        """Returns the penalties of trials, by the rates at which they are taken to fail."""
+        penalties = {}
         for number, rate in zip(numbers, rates, strict=True):
             failed, runs = seen[number]
-            charges[number] = self._capped * max(0.0, float(rate) - (failed / runs if runs else 0.0))
-        return charges
+            penalties[number] = self._capped * max(0.0, float(rate) - (failed / runs if runs else 0.0))
+        return penalties
 
     def _told(self, trials: Iterable[int], seen: Mapping[int, Count]) -> Seen:
         numbers = sorted(trials)

@@ -6,7 +6,7 @@ from math import inf, isfinite
 
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import State, Trial
-from tune.scoring.failure_risk import Suspicion
+from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.paired import paired
 from tune.scoring.score import SeedSummary, has_failed, summarize
 
@@ -33,7 +33,7 @@ class Standing:
             `unseen_failures`; inf before the first rung, or when nothing finite can be said.
         losses: Scored metric by seed at that rung; nan where training diverged.
         summary: Of the losses; None before the first rung.
-        failure_bound: How often it may fail at most; see `Suspicion.failure_bound`.
+        failure_bound: How often it may fail at most; see `FailureRisk.failure_bound`.
         seed_epochs: Epochs trained so far, summed over seeds.
     """
 
@@ -85,22 +85,22 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
         ledger: The study.
         in_flight: The trials being trained.
     """
-    return rank(ledger, ledger.trials, _suspicion(ledger), in_flight)
+    return rank(ledger, ledger.trials, _failure_risk(ledger), in_flight)
 
 
 def rank(
-    ledger: Ledger, trials: Iterable[Trial], suspicion: Suspicion, in_flight: frozenset[int] = frozenset()
+    ledger: Ledger, trials: Iterable[Trial], failure_risk: FailureRisk, in_flight: frozenset[int] = frozenset()
 ) -> list[Standing]:
     """Returns some trials, best first; see `standings`.
 
     Args:
         ledger: The study.
         trials: Which of its trials.
-        suspicion: Which has followed all of them.
+        failure_risk: Which has followed all of them.
         in_flight: The trials being trained.
     """
     baseline = scored_baseline(ledger)
-    ranked = sorted((_standing(ledger, trial, baseline, suspicion, in_flight) for trial in trials), key=_order)
+    ranked = sorted((_standing(ledger, trial, baseline, failure_risk, in_flight) for trial in trials), key=_order)
     if not ranked or ranked[0].state != "confirmed":
         return ranked
     alike = [ranked[0], *tied(ranked[0], ranked, baseline)]
@@ -127,16 +127,16 @@ def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[St
 
 
 def unseen_failures(ledger: Ledger) -> Mapping[int, float]:
-    """Returns by trial what is added to its score for failures that its own seeds did not show; see `Suspicion`."""
-    charges = _suspicion(ledger).charges()
-    return {number: charge for number, charge in charges.items() if ledger.trials[number].confirmed}
+    """Returns by trial what is added to its score for failures that its own seeds did not show; see `FailureRisk`."""
+    penalties = _failure_risk(ledger).penalties()
+    return {number: penalty for number, penalty in penalties.items() if ledger.trials[number].confirmed}
 
 
-def _suspicion(ledger: Ledger) -> Suspicion:
-    suspicion = Suspicion(ledger, scored_baseline(ledger))
+def _failure_risk(ledger: Ledger) -> FailureRisk:
+    failure_risk = FailureRisk(ledger, scored_baseline(ledger))
     for trial in ledger.trials:
-        suspicion.follow(trial)
-    return suspicion
+        failure_risk.follow(trial)
+    return failure_risk
 
 
 def incumbent(ranked: list[Standing]) -> Standing | None:
@@ -163,19 +163,19 @@ def scored_baseline(ledger: Ledger) -> float:
 
 
 def _standing(
-    ledger: Ledger, trial: Trial, baseline: float, suspicion: Suspicion, in_flight: frozenset[int]
+    ledger: Ledger, trial: Trial, baseline: float, failure_risk: FailureRisk, in_flight: frozenset[int]
 ) -> Standing:
     last = trial.last
-    charge = suspicion.charges().get(trial.number, 0.0) if trial.confirmed else 0.0
+    penalty = failure_risk.penalties().get(trial.number, 0.0) if trial.confirmed else 0.0
     return Standing(
         trial=trial,
         state=trial.state(trial.number in in_flight),
         rung=last.rung if last else None,
         epochs=ledger.study.rungs[last.rung].epochs if last else 0,
-        score=last.score + charge if last else inf,
+        score=last.score + penalty if last else inf,
         losses=last.losses if last else {},
         summary=summarize(list(last.losses.values()), baseline) if last else None,
-        failure_bound=suspicion.failure_bound(trial.number),
+        failure_bound=failure_risk.failure_bound(trial.number),
         seed_epochs=sum(ledger.trained(trial.number).values()),
     )
 

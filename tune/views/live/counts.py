@@ -7,7 +7,7 @@ from typing import Any
 
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import STATES, State, Trial
-from tune.scoring.failure_risk import Suspicion
+from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import Standing, rank, scored_baseline
 
 
@@ -34,7 +34,7 @@ class Tally:
     def _begin(self) -> None:
         study = self.ledger.study
         self._baseline, self._told = self.ledger.baseline, 0
-        self._suspicion = Suspicion(self.ledger, scored_baseline(self.ledger))
+        self._failure_risk = FailureRisk(self.ledger, scored_baseline(self.ledger))
         self._states: dict[int, State] = {}
         self._counts: Counter[State] = Counter(dict.fromkeys(STATES, 0))
         self._entered: dict[int, tuple[int, int]] = {}  # by trial: how many rungs, and how many of them alive
@@ -91,7 +91,7 @@ class Tally:
                 wanted = len(scores)
             if wanted > 0:
                 chosen += nsmallest(wanted, scores, key=scores.__getitem__)
-        return rank(self.ledger, (self.ledger.trials[one] for one in chosen), self._suspicion, in_flight)[:most]
+        return rank(self.ledger, (self.ledger.trials[one] for one in chosen), self._failure_risk, in_flight)[:most]
 
     def _take(self, trial: Trial) -> None:
         number, state = trial.number, trial.state(in_flight=False)
@@ -108,7 +108,7 @@ class Tally:
             scores.pop(number, None)
         if trial.last is not None and state != "failed":
             self._scores[trial.last.rung][number] = trial.last.score
-        self._suspicion.follow(trial)
+        self._failure_risk.follow(trial)
 
     def _enter(self, trial: Trial) -> None:
         """Counts a trial at the rungs that it has entered, by what it is compared with there while it lives."""

@@ -204,13 +204,13 @@ def _fragile_half(folder: Path) -> Bench:
 
 
 def test_failures_of_neighbours_are_charged(tmp_path: Path) -> None:
-    """A confirmed trial that passed its seeds beside trials that fail is charged; one that may climb is not."""
+    """A confirmed trial that passed its seeds beside trials that fail is penalised; one that may climb is not."""
     study = _fragile_half(tmp_path / "q")
-    charges = unseen_failures(study.ledger)
+    penalties = unseen_failures(study.ledger)
     confirmed = {trial.number: trial for trial in study.ledger.trials if trial.confirmed}
-    assert set(charges) == confirmed.keys()
-    assert all(0 <= charges[number] < 0.5 for number, trial in confirmed.items() if not trial.parameters["fragile"])
-    assert any(charges.values())
+    assert set(penalties) == confirmed.keys()
+    assert all(0 <= penalties[number] < 0.5 for number, trial in confirmed.items() if not trial.parameters["fragile"])
+    assert any(penalties.values())
     waiting = [one for one in standings(study.ledger, frozenset()) if one.rung == 0]
     assert waiting
     assert all(one.score == one.trial.reached[0].score for one in waiting)

@@ -20,7 +20,7 @@ def said(board: Board, rungs: int) -> dict[str, Any]:
     return {
         "sets": [board.open, board.paused, board.confirmed, board.racing],
         "raced": board.raced,
-        "charged": [board.suspicion.charges_at(rung) for rung in range(rungs - 1)],
+        "penalties": [board.failure_risk.penalties_at(rung) for rung in range(rungs - 1)],
         "earned": [list(board.earned(rung)) for rung in range(rungs)],
         "waiting": [list(contest.waiting()) for contest in contests],
         "shown": [(one.number, one.state, one.intermediate_values) for one in board.evidence.shown()],
@@ -47,19 +47,19 @@ def test_an_index_that_was_kept_up_says_what_one_made_now_says(tmp_path: Path, h
     ledger = Ledger.open(study, tmp_path / "s", clock=clock)
     kept = Board(ledger)
     player = Player(ledger, clock, loss, deaths={3: "it died", 9: "it died as well"})
-    charged = 0
+    penalised = 0
 
     def compare() -> None:
-        nonlocal charged
+        nonlocal penalised
         assert said(kept, len(study.rungs)) == said(Board(ledger), len(study.rungs))
-        charges = {one: charge for one, charge in kept.suspicion.charges().items() if one in kept.confirmed}
-        assert charges == pytest.approx(unseen_failures(ledger), rel=1e-9, abs=1e-12)
-        charged += bool(charges)
+        penalties = {one: penalty for one, penalty in kept.failure_risk.penalties().items() if one in kept.confirmed}
+        assert penalties == pytest.approx(unseen_failures(ledger), rel=1e-9, abs=1e-12)
+        penalised += bool(penalties)
 
     player.play(after_each=compare)
     player.optimizer.finish()
     compare()
-    assert charged
-    told = [bool(kept.suspicion.charges_at(rung)) for rung in range(len(study.rungs) - 1)]
+    assert penalised
+    told = [bool(kept.failure_risk.penalties_at(rung)) for rung in range(len(study.rungs) - 1)]
     assert told == [loss is fails_early] * len(told)
     ledger.close("finished")

@@ -11,7 +11,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.ledgers import BASELINE, Player, latent_study
 from tune.ledger.ledger import Ledger
 from tune.optimizer.trial_index import Board
-from tune.scoring.failure_risk import Suspicion
+from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import standings
 
 RISKY = 3e-3
@@ -39,29 +39,29 @@ def first_rung(folder: Path, loss: Any, trials: int = 24, more: int = 0, **chang
     return ledger
 
 
-def suspicion_of(ledger: Ledger) -> Suspicion:
-    suspicion = Suspicion(ledger, BASELINE)
+def failure_risk_of(ledger: Ledger) -> FailureRisk:
+    failure_risk = FailureRisk(ledger, BASELINE)
     for trial in ledger.trials:
-        suspicion.follow(trial)
-    return suspicion
+        failure_risk.follow(trial)
+    return failure_risk
 
 
 def test_a_lucky_seed_at_the_first_rung_is_charged(tmp_path: Path) -> None:
     """Runs that came back up early make those suspect that did not, in the same part of the space."""
     ledger = first_rung(tmp_path / "s", steep)
-    charges = suspicion_of(ledger).charges_at(0)
-    assert set(charges) == set(range(24))
+    penalties = failure_risk_of(ledger).penalties_at(0)
+    assert set(penalties) == set(range(24))
     lucky, safe = [], []
     for trial in ledger.trials:
         (loss,) = trial.reached[0].losses.values()
         if loss < BASELINE:
-            (lucky if trial.parameters["learning_rate"] > RISKY else safe).append(charges[trial.number])
+            (lucky if trial.parameters["learning_rate"] > RISKY else safe).append(penalties[trial.number])
         else:
-            assert charges[trial.number] == 0.0
+            assert penalties[trial.number] == 0.0
     assert lucky
     assert fmean(lucky) > 2 * fmean(safe)
     assert max(lucky) < 3 * BASELINE
-    assert suspicion_of(ledger).charges() == {}
+    assert failure_risk_of(ledger).penalties() == {}
     ledger.close("finished")
 
 
@@ -78,9 +78,9 @@ def test_a_lucky_seed_at_the_first_rung_is_charged(tmp_path: Path) -> None:
 def test_a_first_rung_that_tells_nothing_charges_nothing(
     tmp_path: Path, loss: Any, trials: int, changes: dict[str, Any]
 ) -> None:
-    """No run is charged early where most have not learned, none has failed, few were seen, or epochs are all there."""
+    """No run is penalised early where most have not learned, none failed, few were seen, or epochs are all there."""
     ledger = first_rung(tmp_path / "s", loss, trials, **changes)
-    assert suspicion_of(ledger).charges_at(0) == {}
+    assert failure_risk_of(ledger).penalties_at(0) == {}
     ledger.close("finished")
 
 
@@ -100,7 +100,7 @@ def test_safe_trials_climb_where_the_first_rung_tells_of_failures(tmp_path: Path
 
 
 def test_what_the_first_rung_tells_counts_at_the_next(tmp_path: Path) -> None:
-    """Of trials with one full training each, those are charged whose part of the space failed early, and only there."""
+    """Of trials with one full training each, only those are penalised whose part of the space failed early."""
 
     def flattering(parameters: Mapping[str, Any], seed: int, epoch: int) -> float:
         """As `steep`, but risky trials whose first run holds for three epochs look so good that they climb."""
@@ -109,31 +109,31 @@ def test_what_the_first_rung_tells_counts_at_the_next(tmp_path: Path) -> None:
 
     ledger = first_rung(tmp_path / "s", flattering, trials=24, more=6)
     there = [trial for trial in ledger.trials if 1 in trial.reached]
-    charges = suspicion_of(ledger).charges_at(1)
-    assert set(charges) == {trial.number for trial in there}
-    risky = [charges[one.number] for one in there if one.parameters["learning_rate"] > RISKY]
-    safe = [charges[one.number] for one in there if one.parameters["learning_rate"] <= RISKY]
+    penalties = failure_risk_of(ledger).penalties_at(1)
+    assert set(penalties) == {trial.number for trial in there}
+    risky = [penalties[one.number] for one in there if one.parameters["learning_rate"] > RISKY]
+    safe = [penalties[one.number] for one in there if one.parameters["learning_rate"] <= RISKY]
     assert min(risky) > fmean(safe)
-    assert suspicion_of(ledger).charges() == {}
+    assert failure_risk_of(ledger).penalties() == {}
     ledger.close("finished")
 
 
 def test_trials_beyond_the_first_are_charged_by_what_these_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a large study the first trials are the evidence; a later one is charged at once, and changes no charge."""
+    """In a large study the first trials are the evidence; a later one is penalised at once, and changes no penalty."""
     monkeypatch.setattr("tune.scoring.failure_risk._FIRST", 16)
     ledger = first_rung(tmp_path / "s", steep)
-    suspicion = Suspicion(ledger, BASELINE)
+    failure_risk = FailureRisk(ledger, BASELINE)
     for trial in ledger.trials[:16]:
-        suspicion.follow(trial)
-    before = suspicion.charges_at(0)
+        failure_risk.follow(trial)
+    before = failure_risk.penalties_at(0)
     told = dict(before)
     for trial in ledger.trials[16:]:
-        suspicion.follow(trial)
-    assert suspicion.charges_at(0) is before
+        failure_risk.follow(trial)
+    assert failure_risk.penalties_at(0) is before
     assert {number: before[number] for number in told} == told
-    assert dict(before) == pytest.approx(dict(suspicion_of(ledger).charges_at(0)))
+    assert dict(before) == pytest.approx(dict(failure_risk_of(ledger).penalties_at(0)))
     ledger.close("finished")
 
 

@@ -121,7 +121,7 @@ def test_status_is_that_of_the_trial(ledger: Ledger) -> None:
 
 
 def test_averages_of_a_row_are_the_figures_of_the_leaderboard(ledger: Ledger, raced: Ledger) -> None:
-    """What HParams averages agrees with the terminal's table, after a race too, but for the charge for neighbours."""
+    """What HParams averages agrees with the terminal's table, after a race too, but for the penalty for neighbours."""
     _check_averages(ledger)
     _check_averages(raced)
 
@@ -166,7 +166,7 @@ def test_tags_are_grouped(metric: str, tag: str) -> None:
 
 
 def _check_averages(ledger: Ledger) -> None:
-    runs, charges = runs_of(ledger), unseen_failures(ledger)
+    runs, penalties = runs_of(ledger), unseen_failures(ledger)
     for row in leaderboard(gather(ledger)):
         if row.summary is None:
             continue
@@ -176,7 +176,7 @@ def _check_averages(ledger: Ledger) -> None:
         def average(tag: str, last: list[dict[str, dict[int, float]]] = last) -> float:
             return sum(list(scalars[tag].values())[-1] for scalars in last) / len(last)
 
-        assert average("trial/score") + charges.get(row.number, 0.0) == pytest.approx(row.score)
+        assert average("trial/score") + penalties.get(row.number, 0.0) == pytest.approx(row.score)
         assert average("trial/failure_rate") == pytest.approx(row.summary.failure_rate)
         assert average("trial/loss") == pytest.approx(row.summary.mean_all)
         assert average("trial/epochs") == row.epochs
