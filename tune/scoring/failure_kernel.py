@@ -30,7 +30,7 @@ _WEIGHT_OF_TREND = (16.0, 32.0)
 _ROWS = 1024  # at a time: a matrix of all trials by all that were seen may not fit into memory
 
 
-class Neighbours:
+class KernelRates:
     """Trials whose seeds were seen, and the fit by which they tell how often a setting fails.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
-from tune.scoring.failure_kernel import Neighbours
+from tune.scoring.failure_kernel import KernelRates
 from tune.scoring.failure_trend import Seen, Trend
 from tune.scoring.intervals import wilson_interval
 from tune.scoring.score import fails_early, has_failed
@@ -150,12 +150,12 @@ class FailureRisk:
             return
         early = self._told(self._learned() - self._seen.keys(), self._early) if self._tells() else None
         late = self._told(numbers, self._seen)
-        neighbours = Neighbours(self._space, late.settings, late.failed, late.seen, early)
-        self._bounds = dict(zip(numbers, neighbours.bounds(), strict=True))
-        self._penalties = self._penalties_of(numbers, self._seen, neighbours.rates)
+        kernel = KernelRates(self._space, late.settings, late.failed, late.seen, early)
+        self._bounds = dict(zip(numbers, kernel.bounds(), strict=True))
+        self._penalties = self._penalties_of(numbers, self._seen, kernel.rates)
         if older := sorted(self._confirmed - self._penalties.keys()):
             those = self._told(older, self._seen)
-            rates = neighbours.rates_of(those.settings, those.failed, those.seen)
+            rates = kernel.rates_of(those.settings, those.failed, those.seen)
             self._penalties |= self._penalties_of(older, self._seen, rates)
 
     def _fit_trend(self, *, late: bool) -> _Trended:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from tests.fakes.studies import quadratic_study
-from tune.scoring.failure_kernel import Neighbours
+from tune.scoring.failure_kernel import KernelRates
 from tune.scoring.failure_trend import Seen
 
 SPACE = quadratic_study(space={"x": {"log_uniform": [1e-4, 1e-1]}, "kind": {"choice": ["a", "b"]}}).space
@@ -22,7 +22,7 @@ def test_a_trial_among_failing_ones_is_taken_to_fail() -> None:
     there = settings(40)
     failing = [3 if one["x"] > 1e-2 else 0 for one in there]  # type: ignore[operator]
     new = [{"x": 0.05, "kind": "a"}, {"x": 2e-4, "kind": "a"}]
-    *_, near, far = Neighbours(SPACE, [*there, *new], [*failing, 0, 0], [5] * 42).rates
+    *_, near, far = KernelRates(SPACE, [*there, *new], [*failing, 0, 0], [5] * 42).rates
     assert near > 0.2 > 5 * far
 
 
@@ -31,7 +31,7 @@ def test_a_trial_not_seen_is_what_its_neighbours_are() -> None:
     there = settings(30)
     failing = [2 if one["kind"] == "a" else 0 for one in there]
     new = [{"x": 1e-3, "kind": "a"}, {"x": 1e-3, "kind": "b"}]
-    like_a, like_b = Neighbours(SPACE, there, failing, [4] * 30).rates_of(new, [0, 0], [0, 0])
+    like_a, like_b = KernelRates(SPACE, there, failing, [4] * 30).rates_of(new, [0, 0], [0, 0])
     assert like_a == pytest.approx(0.5, abs=0.12)
     assert like_b < 0.1
 
@@ -41,7 +41,7 @@ def test_chance_failures_are_shared_evenly() -> None:
     random = Random(3)  # noqa: S311
     there = settings(60)
     failing = [sum(random.random() < 0.1 for _ in range(5)) for _ in there]
-    rates = Neighbours(SPACE, there, failing, [5] * 60).rates
+    rates = KernelRates(SPACE, there, failing, [5] * 60).rates
     clean = [rate for rate, failed in zip(rates, failing, strict=True) if not failed]
     assert max(clean) < 0.25
     assert min(clean) > 0.005
@@ -53,7 +53,7 @@ def test_estimates_are_nearer_the_truth_than_counts() -> None:
     there = settings(80, seed=1)
     truth = [0.6 if one["x"] > 1e-2 and one["kind"] == "a" else 0.02 for one in there]  # type: ignore[operator]
     failing = [sum(random.random() < rate for _ in range(3)) for rate in truth]
-    rates = Neighbours(SPACE, there, failing, [3] * 80).rates
+    rates = KernelRates(SPACE, there, failing, [3] * 80).rates
 
     def error(estimates: list[float]) -> float:
         return sum((one - rate) ** 2 for one, rate in zip(estimates, truth, strict=True))
@@ -76,6 +76,6 @@ def test_early_failures_far_away_tell_of_a_trend() -> None:
     failing = [sum(random.random() < rate(one) for _ in range(5)) for one in there]
     shown = [int(random.random() < rate(one) / 2) for one in others]
     far: list[dict[str, object]] = [{"p": 1.0, "q": 1.0, "r": 0.5, "s": 0.5}]
-    (alone,) = Neighbours(space, there, failing, [5] * 20).rates_of(far, [0], [0])
-    (told,) = Neighbours(space, there, failing, [5] * 20, Seen(others, shown, [1] * 150)).rates_of(far, [0], [0])
+    (alone,) = KernelRates(space, there, failing, [5] * 20).rates_of(far, [0], [0])
+    (told,) = KernelRates(space, there, failing, [5] * 20, Seen(others, shown, [1] * 150)).rates_of(far, [0], [0])
     assert told > 0.5 > 1.5 * alone
