@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tune.scoring.failure_trend import Seen, Trend
+from tune.scoring.failure_trend import LogisticRates, Seen
 from tune.study.coordinates import Values, squared_distances
 from tune.study.space import Parameter
 
@@ -56,7 +56,7 @@ class KernelRates:
         self._space, self._settings = space, settings
         self._failures, self._seeds = np.asarray(failed, dtype=float), np.asarray(seen, dtype=float)
         self._overall = (self._failures.sum() + 0.5) / (self._seeds.sum() + 1)
-        self._trend: Trend | None = None
+        self._trend: LogisticRates | None = None
         self._reach, prior, self._weight = _REACH[0], np.full(len(settings), self._overall), 1.0
         best = -np.inf
         for trend, reach, tried in self._priors(early):
@@ -101,7 +101,7 @@ class KernelRates:
             rates += [float(rate) for rate in (own[0] + self._weight * prior) / (own[1] + self._weight)]
         return rates
 
-    def _priors(self, early: Seen | None) -> Iterator[tuple[Trend | None, float, Values]]:
+    def _priors(self, early: Seen | None) -> Iterator[tuple[LogisticRates | None, float, Values]]:
         """Yields every way tried to tell the rates `[n]` from all others: by a trend, or by a kernel of some reach."""
         distances = squared_distances(self._space, self._settings, self._settings)
         for reach in _REACH:
@@ -110,7 +110,7 @@ class KernelRates:
             yield None, reach, self._prior(kernel)
         if early is not None:
             late = Seen(self._settings, [int(count) for count in self._failures], [int(count) for count in self._seeds])
-            trend = Trend(self._space, late, early)
+            trend = LogisticRates(self._space, late, early)
             yield trend, 0.0, trend.left_out()
 
     def _prior(self, kernel: Values) -> Values:

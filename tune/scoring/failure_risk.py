@@ -8,7 +8,7 @@ from typing import Any
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.scoring.failure_kernel import KernelRates
-from tune.scoring.failure_trend import Seen, Trend
+from tune.scoring.failure_trend import LogisticRates, Seen
 from tune.scoring.intervals import wilson_interval
 from tune.scoring.score import fails_early, has_failed
 
@@ -28,7 +28,7 @@ _NONE: dict[int, float] = {}  # the same each time, so that whoever keeps it see
 class _Trended:
     """A trend, None where there is none, and the penalties of trials by it."""
 
-    trend: Trend | None
+    trend: LogisticRates | None
     penalties: dict[int, float]
 
 
@@ -165,9 +165,9 @@ class FailureRisk:
         early = self._learned()
         if late:
             first = {number for number in self._seen if number < _FIRST}
-            trend = Trend(self._space, self._told(first, self._seen), self._told(early - first, self._early))
+            trend = LogisticRates(self._space, self._told(first, self._seen), self._told(early - first, self._early))
         else:
-            trend = Trend(self._space, self._told(early, self._early), Seen())
+            trend = LogisticRates(self._space, self._told(early, self._early), Seen())
         numbers = sorted(seen)
         rates = trend.rates_of([self._settings[number] for number in numbers])
         return _Trended(trend, self._penalties_of(numbers, seen, rates))

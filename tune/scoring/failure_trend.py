@@ -39,7 +39,7 @@ class Seen:
     seen: Sequence[int] = ()
 
 
-class Trend:
+class LogisticRates:
     """A fit of the log odds of failing: a sum over the parameters, linear in those that have an order.
 
     Args:
