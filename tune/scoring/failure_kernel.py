@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tune.scoring.failure_trend import LogisticRates, Seen
+from tune.scoring.failure_trend import LogisticRates, SeedCounts
 from tune.study.coordinates import Values, squared_distances
 from tune.study.space import Parameter
 
@@ -51,7 +51,7 @@ class KernelRates:
         settings: Sequence[Mapping[str, object]],
         failed: Sequence[int],
         seen: Sequence[int],
-        early: Seen | None = None,
+        early: SeedCounts | None = None,
     ) -> None:
         self._space, self._settings = space, settings
         self._failures, self._seeds = np.asarray(failed, dtype=float), np.asarray(seen, dtype=float)
@@ -101,7 +101,7 @@ class KernelRates:
             rates += [float(rate) for rate in (own[0] + self._weight * prior) / (own[1] + self._weight)]
         return rates
 
-    def _priors(self, early: Seen | None) -> Iterator[tuple[LogisticRates | None, float, Values]]:
+    def _priors(self, early: SeedCounts | None) -> Iterator[tuple[LogisticRates | None, float, Values]]:
         """Yields every way tried to tell the rates `[n]` from all others: by a trend, or by a kernel of some reach."""
         distances = squared_distances(self._space, self._settings, self._settings)
         for reach in _REACH:
@@ -109,7 +109,9 @@ class KernelRates:
             np.fill_diagonal(kernel, 0.0)
             yield None, reach, self._prior(kernel)
         if early is not None:
-            late = Seen(self._settings, [int(count) for count in self._failures], [int(count) for count in self._seeds])
+            late = SeedCounts(
+                self._settings, [int(count) for count in self._failures], [int(count) for count in self._seeds]
+            )
             trend = LogisticRates(self._space, late, early)
             yield trend, 0.0, trend.left_out()
 

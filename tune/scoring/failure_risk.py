@@ -8,7 +8,7 @@ from typing import Any
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.scoring.failure_kernel import KernelRates
-from tune.scoring.failure_trend import LogisticRates, Seen
+from tune.scoring.failure_trend import LogisticRates, SeedCounts
 from tune.scoring.intervals import wilson_interval
 from tune.scoring.score import fails_early, has_failed
 
@@ -167,7 +167,7 @@ class FailureRisk:
             first = {number for number in self._seen if number < _FIRST}
             trend = LogisticRates(self._space, self._told(first, self._seen), self._told(early - first, self._early))
         else:
-            trend = LogisticRates(self._space, self._told(early, self._early), Seen())
+            trend = LogisticRates(self._space, self._told(early, self._early), SeedCounts())
         numbers = sorted(seen)
         rates = trend.rates_of([self._settings[number] for number in numbers])
         return _Trended(trend, self._penalties_of(numbers, seen, rates))
@@ -196,10 +196,10 @@ class FailureRisk:
             penalties[number] = self._capped * max(0.0, float(rate) - (failed / runs if runs else 0.0))
         return penalties
 
-    def _told(self, trials: Iterable[int], seen: Mapping[int, Count]) -> Seen:
+    def _told(self, trials: Iterable[int], seen: Mapping[int, Count]) -> SeedCounts:
         numbers = sorted(trials)
         counts = [seen[number] for number in numbers]
-        return Seen(
+        return SeedCounts(
             [self._settings[number] for number in numbers],
             [failed for failed, _ in counts],
             [runs for _, runs in counts],

@@ -31,7 +31,7 @@ Settings = Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeedCounts:
     """Seeds that were seen: settings, how many seeds of each failed, and how many of each were seen."""
 
     settings: Settings = ()
@@ -49,7 +49,7 @@ class LogisticRates:
             All rates are those of late evidence.
     """
 
-    def __init__(self, space: Mapping[str, Parameter], late: Seen, early: Seen) -> None:
+    def __init__(self, space: Mapping[str, Parameter], late: SeedCounts, early: SeedCounts) -> None:
         self._space, self._late = space, len(late.settings)
         self._failed = np.asarray([*late.failed, *early.failed], dtype=float)
         self._seen = np.asarray([*late.seen, *early.seen], dtype=float)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.studies import quadratic_study
 from tune.scoring.failure_kernel import KernelRates
-from tune.scoring.failure_trend import Seen
+from tune.scoring.failure_trend import SeedCounts
 
 SPACE = quadratic_study(space={"x": {"log_uniform": [1e-4, 1e-1]}, "kind": {"choice": ["a", "b"]}}).space
 
@@ -77,5 +77,5 @@ def test_early_failures_far_away_tell_of_a_trend() -> None:
     shown = [int(random.random() < rate(one) / 2) for one in others]
     far: list[dict[str, object]] = [{"p": 1.0, "q": 1.0, "r": 0.5, "s": 0.5}]
     (alone,) = KernelRates(space, there, failing, [5] * 20).rates_of(far, [0], [0])
-    (told,) = KernelRates(space, there, failing, [5] * 20, Seen(others, shown, [1] * 150)).rates_of(far, [0], [0])
+    (told,) = KernelRates(space, there, failing, [5] * 20, SeedCounts(others, shown, [1] * 150)).rates_of(far, [0], [0])
     assert told > 0.5 > 1.5 * alone

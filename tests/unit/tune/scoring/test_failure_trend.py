@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.studies import quadratic_study
-from tune.scoring.failure_trend import LogisticRates, Seen
+from tune.scoring.failure_trend import LogisticRates, SeedCounts
 
 SPACE = quadratic_study(
     space={"x": {"log_uniform": [1e-4, 1e-1]}, "y": {"uniform": [0, 1]}, "kind": {"choice": ["a", "b", "c"]}}
@@ -27,7 +27,7 @@ def test_a_few_failures_tell_of_a_direction() -> None:
     """Five failures among forty trials, all at high x, make the far end of x suspect and the near end safe."""
     there = settings(40)
     highest = sorted(there, key=lambda one: -float(one["x"]))[:5]  # type: ignore[arg-type]
-    trend = LogisticRates(SPACE, Seen(there, [int(one in highest) for one in there], [1] * 40), Seen())
+    trend = LogisticRates(SPACE, SeedCounts(there, [int(one in highest) for one in there], [1] * 40), SeedCounts())
     low, middle, high = trend.rates_of([at(1e-4), at(3e-3), at(1e-1)])
     assert low < 0.05 < high
     assert middle < high / 3
@@ -36,7 +36,7 @@ def test_a_few_failures_tell_of_a_direction() -> None:
 def test_choices_without_an_order_have_rates_of_their_own() -> None:
     """A choice that fails is told from the others, in whatever order they are listed."""
     there = settings(60, seed=1)
-    trend = LogisticRates(SPACE, Seen(there, [2 * (one["kind"] == "b") for one in there], [4] * 60), Seen())
+    trend = LogisticRates(SPACE, SeedCounts(there, [2 * (one["kind"] == "b") for one in there], [4] * 60), SeedCounts())
     a, b, c = trend.rates_of([at(3e-3, kind) for kind in "abc"])
     assert b == pytest.approx(0.5, abs=0.1)
     assert max(a, c) < 0.1
@@ -47,7 +47,7 @@ def test_chance_failures_are_no_trend() -> None:
     random = Random(3)  # noqa: S311
     there = settings(100, seed=2)
     trend = LogisticRates(
-        SPACE, Seen(there, [sum(random.random() < 0.1 for _ in range(5)) for _ in there], [5] * 100), Seen()
+        SPACE, SeedCounts(there, [sum(random.random() < 0.1 for _ in range(5)) for _ in there], [5] * 100), SeedCounts()
     )
     assert all(0.03 < rate < 0.25 for rate in trend.rates_of(there))
 
@@ -59,8 +59,8 @@ def test_early_evidence_counts_for_its_direction_and_not_for_its_rate() -> None:
     risk = [0.9 if float(one["x"]) > 1e-2 else 0.05 for one in [*early, *late]]  # type: ignore[arg-type]
     shown = [int(random.random() < rate / 4) for rate in risk[:150]]
     ended = [sum(random.random() < rate for _ in range(3)) for rate in risk[150:]]
-    both = LogisticRates(SPACE, Seen(late, ended, [3] * 40), Seen(early, shown, [1] * 150))
-    mixed = LogisticRates(SPACE, Seen([*late, *early], [*ended, *shown], [*[3] * 40, *[1] * 150]), Seen())
+    both = LogisticRates(SPACE, SeedCounts(late, ended, [3] * 40), SeedCounts(early, shown, [1] * 150))
+    mixed = LogisticRates(SPACE, SeedCounts([*late, *early], [*ended, *shown], [*[3] * 40, *[1] * 150]), SeedCounts())
     (told,), (diluted,) = both.rates_of([at(5e-2)]), mixed.rates_of([at(5e-2)])
     assert told > diluted + 0.1
     assert told == pytest.approx(0.85, abs=0.15)
@@ -71,9 +71,11 @@ def test_a_trial_left_out_does_not_speak_for_itself() -> None:
     there = settings(30, seed=6)
     failed = [3 if float(one["x"]) > 2e-2 else 0 for one in there]  # type: ignore[arg-type]
     failed[0] = 3 - failed[0]
-    quick = LogisticRates(SPACE, Seen(there, failed, [3] * 30), Seen()).left_out()
+    quick = LogisticRates(SPACE, SeedCounts(there, failed, [3] * 30), SeedCounts()).left_out()
     slow = [
-        LogisticRates(SPACE, Seen(there[:one] + there[one + 1 :], failed[:one] + failed[one + 1 :], [3] * 29), Seen())
+        LogisticRates(
+            SPACE, SeedCounts(there[:one] + there[one + 1 :], failed[:one] + failed[one + 1 :], [3] * 29), SeedCounts()
+        )
         .rates_of([there[one]])
         .item()
         for one in range(30)
@@ -86,7 +88,7 @@ def test_a_parameter_with_one_value_tells_nothing() -> None:
     """A choice of one number neither breaks the fit nor says anything."""
     space = quadratic_study(space={"x": {"uniform": [0, 1]}, "size": {"choice": [64]}}).space
     there: list[dict[str, object]] = [{"x": index / 19, "size": 64} for index in range(20)]
-    trend = LogisticRates(space, Seen(there, [int(index > 14) for index in range(20)], [1] * 20), Seen())
+    trend = LogisticRates(space, SeedCounts(there, [int(index > 14) for index in range(20)], [1] * 20), SeedCounts())
     low, high = trend.rates_of([{"x": 0.0, "size": 64}, {"x": 1.0, "size": 64}])
     assert low < 0.15
     assert high > 0.5
