@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
-from tune.optimizer.trial_index import Board
+from tune.optimizer.trial_index import TrialIndex
 from tune.study.ladder import Rung, cost
 
 
@@ -13,12 +13,12 @@ class Spending:
 
     Args:
         ledger: What was trained so far.
-        board: Its trials; whoever asks has had it follow.
+        index: Its trials; whoever asks has had it follow.
         elapsed_s: How long the study has been worked on, in seconds.
     """
 
-    def __init__(self, ledger: Ledger, board: Board, elapsed_s: Callable[[], float]) -> None:
-        self._study, self._ledger, self._board, self._elapsed_s = ledger.study, ledger, board, elapsed_s
+    def __init__(self, ledger: Ledger, index: TrialIndex, elapsed_s: Callable[[], float]) -> None:
+        self._study, self._ledger, self._index, self._elapsed_s = ledger.study, ledger, index, elapsed_s
 
     def aim(self, trial: Trial, rung: int) -> Rung:
         """Returns a rung with the seeds that the trial has there."""
@@ -39,7 +39,7 @@ class Spending:
         budget = self._study.budget.seed_epochs
         if budget is None:
             return True
-        open_trials = [self._ledger.trials[number] for number in self._board.open]
+        open_trials = [self._ledger.trials[number] for number in self._index.open]
         promised = sum(self.climb(trial, trial.rung) for trial in open_trials)
         kept = self._to_confirm_one() + self._race_kept() if reserve else 0
         return self._ledger.spent + promised + seed_epochs + kept <= budget
@@ -51,11 +51,11 @@ class Spending:
         return clock if budget.gpu_hours is None else max(clock, self._ledger.gpu_seconds / (3600 * budget.gpu_hours))
 
     def _to_confirm_one(self) -> int:
-        if self._board.confirmed:
+        if self._index.confirmed:
             return 0
         rungs = self._study.rungs
         return cost(rungs[-1]) - cost(rungs[0]) if len(rungs) > 1 else 0
 
     def _race_kept(self) -> int:
         top = self._study.top
-        return max(0, self._study.race_reserve - self._board.raced * top.epochs)
+        return max(0, self._study.race_reserve - self._index.raced * top.epochs)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tune.ledger.ledger import Ledger
 from tune.optimizer.budget import Spending
-from tune.optimizer.trial_index import Board
+from tune.optimizer.trial_index import TrialIndex
 from tune.scoring.score import has_failed, loss_interval
 from tune.scoring.standings import scored_baseline
 from tune.study.sections import ScoreRule
@@ -90,12 +90,12 @@ class Finale:
 
     Args:
         ledger: The study's memory.
-        board: Its trials; whoever asks has had it follow.
+        index: Its trials; whoever asks has had it follow.
         spending: What the budget has room for.
     """
 
-    def __init__(self, ledger: Ledger, board: Board, spending: Spending) -> None:
-        self._study, self._ledger, self._board, self._spending = ledger.study, ledger, board, spending
+    def __init__(self, ledger: Ledger, index: TrialIndex, spending: Spending) -> None:
+        self._study, self._ledger, self._index, self._spending = ledger.study, ledger, index, spending
 
     def challenger(self) -> tuple[int, int, str] | None:
         """Returns a trial that waits with its full epochs and beats the leader, the rung it is to climb to, and why.
@@ -103,13 +103,13 @@ class Finale:
         So a study whose confirmed trials turned out to fail does not give its last seeds to the luckiest of them. Few
         seeds never look safe to the score, so a trial that leads with fewer is worth more of them.
         """
-        leaders = sorted((score, number) for number, score in self._scores(self._board.confirmed).items())
+        leaders = sorted((score, number) for number, score in self._scores(self._index.confirmed).items())
         rungs = self._study.rungs
         for rung in reversed(range(len(rungs) - 1)) if leaders else ():
             if rungs[rung].epochs < self._study.top.epochs:
                 break
             lead, leader = leaders[0]
-            waiting = sorted((score, one) for one, score in self._scores(self._board.contest(rung).waiting()).items())
+            waiting = sorted((score, one) for one, score in self._scores(self._index.contest(rung).waiting()).items())
             for score, number in waiting:
                 trial = self._ledger.trials[number]
                 if score < lead and trial.paused and self._spending.affords_climb(trial, rung + 1, reserve=False):
@@ -128,16 +128,16 @@ class Finale:
             return None
         finalists = [
             Finalist(number, tuple(trial.last.losses.values()), score)
-            for number, score in self._scores(sorted(self._board.confirmed)).items()
+            for number, score in self._scores(sorted(self._index.confirmed)).items()
             if (trial := self._ledger.trials[number]).last is not None
         ]
-        busy = (self._board.racing | set(in_flight)) & {one.number for one in finalists}
+        busy = (self._index.racing | set(in_flight)) & {one.number for one in finalists}
         baseline = scored_baseline(self._ledger)
         return next_finalist(finalists, study.most_seeds, study.confirm.finalists, baseline, study.score, busy=busy)
 
     def _scores(self, numbers: Iterable[int]) -> dict[int, float]:
         """Returns scores by trial, of those that have one and did not die."""
-        penalties = self._board.failure_risk.penalties()
+        penalties = self._index.failure_risk.penalties()
         trials = (self._ledger.trials[number] for number in numbers)
         scored = ((one.number, one.last) for one in trials if one.last is not None and not one.ended)
         return {number: last.score + penalties.get(number, 0.0) for number, last in scored}

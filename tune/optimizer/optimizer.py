@@ -14,7 +14,7 @@ from tune.optimizer.retention import Retention
 from tune.optimizer.retries import Retry, retry
 from tune.optimizer.rung_result import verdict
 from tune.optimizer.suggest import suggest
-from tune.optimizer.trial_index import Board
+from tune.optimizer.trial_index import TrialIndex
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed
 from tune.scoring.standings import scored_baseline
@@ -37,11 +37,11 @@ class Optimizer:
 
     def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float]) -> None:
         self.study, self.ledger = ledger.study, ledger
-        self._board = Board(ledger)
-        self._spending = Spending(ledger, self._board, elapsed_s)
+        self._index = TrialIndex(ledger)
+        self._spending = Spending(ledger, self._index, elapsed_s)
         self._in_flight: set[int] = set()
-        self._finale = Finale(ledger, self._board, self._spending)
-        self._retention = Retention(ledger, self._board)
+        self._finale = Finale(ledger, self._index, self._spending)
+        self._retention = Retention(ledger, self._index)
 
     @property
     def in_flight(self) -> frozenset[int]:
@@ -76,7 +76,7 @@ class Optimizer:
         return None
 
     def _choice(self, choose: Callable[[], Trial | None]) -> Trial | None:
-        self._board.follow()
+        self._index.follow()
         return choose()
 
     def complete(self, work: Work) -> None:
@@ -129,8 +129,8 @@ class Optimizer:
 
     def finish(self) -> None:
         """Closes the trials that are not promoted any more."""
-        self._board.follow()
-        for number in sorted(self._board.paused):
+        self._index.follow()
+        for number in sorted(self._index.paused):
             self._stop(self.ledger.trials[number])
         self._retention.collect()
 
@@ -187,7 +187,7 @@ class Optimizer:
         return self._unhurried and (paid is None or len(self.ledger.trials) < paid)
 
     def _unfinished(self) -> Trial | None:
-        waiting = (self.ledger.trials[number] for number in sorted(self._board.open - self._in_flight))
+        waiting = (self.ledger.trials[number] for number in sorted(self._index.open - self._in_flight))
         return next((trial for trial in waiting if not (self._in_flight and self._plan(trial).alone)), None)
 
     def _promotion(self) -> Trial | None:
@@ -196,16 +196,16 @@ class Optimizer:
         From the lowest rung up, so that whoever climbs on is the best of all that come there; from the highest down
         when time may run out. Where seed-epochs are limited a rung waits for those who are on their way to it.
         """
-        for number in sorted(self._board.paused) if self.study.search.halving == "stop" else ():
+        for number in sorted(self._index.paused) if self.study.search.halving == "stop" else ():
             trial = self.ledger.trials[number]
-            if number not in self._board.earned(trial.rung):
+            if number not in self._index.earned(trial.rung):
                 self._stop(trial)
-                self._board.follow()
+                self._index.follow()
         rungs = range(len(self.study.rungs) - 1)
         for rung in rungs if self._unhurried else reversed(rungs):
             if self._thrifty and any(self.ledger.trials[number].rung <= rung for number in self._in_flight):
                 return None
-            for number in self._board.earned(rung):
+            for number in self._index.earned(rung):
                 trial = self.ledger.trials[number]
                 if trial.paused and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, self._standing(trial))
@@ -215,18 +215,18 @@ class Optimizer:
         """Returns how a trial stands at its rung, among those it is compared with."""
         names, kind = self.study.protected if trial.rung == 0 else (), ""
         if names:
-            named = zip(names, self._board.kind(trial), strict=True)
+            named = zip(names, self._index.kind(trial), strict=True)
             kind = " with " + ", ".join(f"{name} {str(value).lower()}" for name, value in named)
-        place, count = self._board.contest(trial.rung).place(trial.number)
+        place, count = self._index.contest(trial.rung).place(trial.number)
         return f"{ordinal(place)} of {count} at rung {trial.rung}{kind}"
 
     def _new(self) -> Trial | None:
         if len(self.ledger.trials) >= self.study.trials or not self._spending.affordable(cost(self.study.rungs[0])):
             return None
-        doomed = not self._board.any_result and looks_doomed(self.ledger.trials, self.study.resources.retries)
+        doomed = not self._index.any_result and looks_doomed(self.ledger.trials, self.study.resources.retries)
         if doomed or self._results_due():
             return None
-        suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._board.evidence)
+        suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._index.evidence)
         if suggestion is None:
             return None
         parameters, reason = suggestion
@@ -240,10 +240,10 @@ class Optimizer:
 
     def _last_resort(self) -> Trial | None:
         """When nothing else is left and no trial is confirmed, sends the best one up: a study ends with a winner."""
-        if self._in_flight or self._spending.time_used() >= 1 or self._board.confirmed:
+        if self._in_flight or self._spending.time_used() >= 1 or self._index.confirmed:
             return None
         for rung in reversed(range(len(self.study.rungs) - 1)):
-            for number in self._board.contest(rung).waiting():
+            for number in self._index.contest(rung).waiting():
                 trial = self.ledger.trials[number]
                 if trial.paused and self._spending.affords_climb(trial, rung + 1, reserve=False):
                     return self._promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
@@ -288,7 +288,7 @@ class Optimizer:
         if self._in_flight or self.study.budget.seed_epochs is None or self.study.search.halving == "stop":
             return None
         for rung in reversed(range(len(self.study.rungs) - 1)):
-            for number in self._board.contest(rung).waiting():
+            for number in self._index.contest(rung).waiting():
                 trial = self.ledger.trials[number]
                 if trial.paused and self._spending.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, f"{self._standing(trial)}, and budget is left")

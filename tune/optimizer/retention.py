@@ -2,7 +2,7 @@
 
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
-from tune.optimizer.trial_index import Board
+from tune.optimizer.trial_index import TrialIndex
 from tune.scoring.standings import rank
 
 
@@ -19,11 +19,11 @@ class Retention:
 
     Args:
         ledger: The study's memory.
-        board: Its trials.
+        index: Its trials.
     """
 
-    def __init__(self, ledger: Ledger, board: Board) -> None:
-        self._ledger, self._board = ledger, board
+    def __init__(self, ledger: Ledger, index: TrialIndex) -> None:
+        self._ledger, self._index = ledger, index
         self._seen = -1
         self._confirmed: set[int] = set()  # those that have checkpoints
 
@@ -67,9 +67,9 @@ class Retention:
         assert keep != "all"
         if len(self._confirmed) <= keep:
             return self._confirmed
-        self._board.follow()
-        trials = [self._ledger.trials[number] for number in sorted(self._confirmed & self._board.confirmed)]
-        ranked = rank(self._ledger, trials, self._board.failure_risk)
+        self._index.follow()
+        trials = [self._ledger.trials[number] for number in sorted(self._confirmed & self._index.confirmed)]
+        ranked = rank(self._ledger, trials, self._index.failure_risk)
         return {one.number for one in ranked[:keep]}
 
     def _unevaluated(self, trial: Trial) -> set[int]:

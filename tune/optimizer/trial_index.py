@@ -15,7 +15,7 @@ from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import scored_baseline
 
 
-class Board:
+class TrialIndex:
     """An index of the ledger's trials.
 
     How its state evolves: `follow()` takes over what was decided since it was last called; call it before looking.

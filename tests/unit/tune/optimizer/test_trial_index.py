@@ -9,21 +9,21 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import BASELINE, Loss, Player, latent_loss, latent_study
 from tune.ledger.ledger import Ledger
-from tune.optimizer.trial_index import Board
+from tune.optimizer.trial_index import TrialIndex
 from tune.scoring.standings import unseen_failures
 
 
-def said(board: Board, rungs: int) -> dict[str, Any]:
+def said(index: TrialIndex, rungs: int) -> dict[str, Any]:
     """Everything that an index says."""
-    board.follow()
-    contests = [board.contest(rung) for rung in range(rungs)]
+    index.follow()
+    contests = [index.contest(rung) for rung in range(rungs)]
     return {
-        "sets": [board.open, board.paused, board.confirmed, board.racing],
-        "raced": board.raced,
-        "penalties": [board.failure_risk.penalties_at(rung) for rung in range(rungs - 1)],
-        "earned": [list(board.earned(rung)) for rung in range(rungs)],
+        "sets": [index.open, index.paused, index.confirmed, index.racing],
+        "raced": index.raced,
+        "penalties": [index.failure_risk.penalties_at(rung) for rung in range(rungs - 1)],
+        "earned": [list(index.earned(rung)) for rung in range(rungs)],
         "waiting": [list(contest.waiting()) for contest in contests],
-        "shown": [(one.number, one.state, one.intermediate_values) for one in board.evidence.shown()],
+        "shown": [(one.number, one.state, one.intermediate_values) for one in index.evidence.shown()],
     }
 
 
@@ -45,13 +45,13 @@ def test_an_index_that_was_kept_up_says_what_one_made_now_says(tmp_path: Path, h
     study = latent_study(search=search, seeds=[1, 12, 123, 1234, 12345, 6, 7])
     clock = Clock()
     ledger = Ledger.open(study, tmp_path / "s", clock=clock)
-    kept = Board(ledger)
+    kept = TrialIndex(ledger)
     player = Player(ledger, clock, loss, deaths={3: "it died", 9: "it died as well"})
     penalised = 0
 
     def compare() -> None:
         nonlocal penalised
-        assert said(kept, len(study.rungs)) == said(Board(ledger), len(study.rungs))
+        assert said(kept, len(study.rungs)) == said(TrialIndex(ledger), len(study.rungs))
         penalties = {one: penalty for one, penalty in kept.failure_risk.penalties().items() if one in kept.confirmed}
         assert penalties == pytest.approx(unseen_failures(ledger), rel=1e-9, abs=1e-12)
         penalised += bool(penalties)

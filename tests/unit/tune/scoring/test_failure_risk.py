@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import BASELINE, Player, latent_study
 from tune.ledger.ledger import Ledger
-from tune.optimizer.trial_index import Board
+from tune.optimizer.trial_index import TrialIndex
 from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import standings
 
@@ -87,14 +87,14 @@ def test_a_first_rung_that_tells_nothing_charges_nothing(
 def test_safe_trials_climb_where_the_first_rung_tells_of_failures(tmp_path: Path) -> None:
     """With the lowest losses at the highest learning rates, those who climb are still those that will not fail."""
     ledger = first_rung(tmp_path / "s", steep)
-    board = Board(ledger)
-    board.follow()
+    index = TrialIndex(ledger)
+    index.follow()
     best = min(ledger.trials, key=lambda trial: trial.reached[0].score)
     assert best.parameters["learning_rate"] > RISKY
-    climbing = [ledger.trials[number].parameters["learning_rate"] for number in board.earned(0)]
+    climbing = [ledger.trials[number].parameters["learning_rate"] for number in index.earned(0)]
     assert len(climbing) > 4
     assert max(climbing) < RISKY
-    shown = {one.number - 1: one.intermediate_values[0] for one in board.evidence.shown()}
+    shown = {one.number - 1: one.intermediate_values[0] for one in index.evidence.shown()}
     assert shown[best.number] > 0.3
     ledger.close("finished")
 
