@@ -11,7 +11,7 @@ from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import Standing, rank, scored_baseline
 
 
-class Tally:
+class TrialCounts:
     """Counts of a study's trials.
 
     How its state evolves: `follow()` takes over what was decided since it was last called; call it before looking.

@@ -7,7 +7,7 @@ from statistics import quantiles
 
 from tune.ledger.ledger import Ledger
 from tune.study.ladder import cost
-from tune.views.live.counts import Tally
+from tune.views.live.counts import TrialCounts
 
 _STRETCH_S = 5.0
 _STRETCHES = 12
@@ -51,7 +51,7 @@ class Pace:
         return low, high
 
 
-def remaining_seed_epochs(tally: Tally) -> int:
+def remaining_seed_epochs(counted: TrialCounts) -> int:
     """Returns the seed-epochs that are still to be trained.
 
     Of the trials planned, one in `reduction_factor` is taken to climb from each rung to the next, at least one to the
@@ -60,16 +60,16 @@ def remaining_seed_epochs(tally: Tally) -> int:
     so far.
 
     Args:
-        tally: Of the study, up to date.
+        counted: Of the study, up to date.
     """
-    ledger = tally.ledger
+    ledger = counted.ledger
     study, expected, total = ledger.study, ledger.study.trials, 0
     for index, rung in enumerate(study.rungs):
         step = cost(rung) - (cost(study.rungs[index - 1]) if index else 0)
-        total += max(0, expected - tally.entered[index]) * step
-        groups = tally.kinds(index) if tally.entered[index] >= expected else [expected]
+        total += max(0, expected - counted.entered[index]) * step
+        groups = counted.kinds(index) if counted.entered[index] >= expected else [expected]
         expected = max(1, sum(int(size / study.search.reduction_factor) for size in groups))
-    for number in tally.open:
+    for number in counted.open:
         total += cost(study.rungs[ledger.trials[number].rung], ledger.trained(number), study.seeds)
     budget = study.budget
     if budget.gpu_hours is not None and ledger.gpu_seconds:

@@ -9,7 +9,7 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Decision, State
 from tune.scoring.standings import Standing, scored_baseline
 from tune.study.study import Study
-from tune.views.live.counts import Tally
+from tune.views.live.counts import TrialCounts
 from tune.views.live.forecast import Pace, remaining_seconds, remaining_seed_epochs
 
 _LEADERS = 10
@@ -74,7 +74,7 @@ class Snapshots:
 
     def __init__(self, ledger: Ledger, in_flight: Callable[[], frozenset[int]], clock: Callable[[], float]) -> None:
         self._ledger, self._in_flight, self._clock = ledger, in_flight, clock
-        self._tally, self._pace = Tally(ledger), Pace()
+        self._counts, self._pace = TrialCounts(ledger), Pace()
         self._newest: deque[Decision] = deque(maxlen=_NEWEST)
         self._told = max(0, len(ledger.decisions) - 4 * _NEWEST)
         self._ranked_at, self._ranking_s, self._ranked_of = float("-inf"), 0.0, -1
@@ -91,16 +91,16 @@ class Snapshots:
         self._told += len(new)
         self._newest.extend(one for one in new if one.trial is not None and one.kind != "start")
         self._pace.add(now, ledger.spent)
-        self._tally.follow()
+        self._counts.follow()
         if exact or now - self._ranked_at >= _PACED * self._ranking_s:
             self._rank(now, running)
-        rate, remaining = self._pace.rate(), remaining_seed_epochs(self._tally)
+        rate, remaining = self._pace.rate(), remaining_seed_epochs(self._counts)
         slow, fast = self._pace.spread() or (rate, rate)
         longest, shortest = (remaining_seconds(ledger, remaining, one) for one in (slow, fast))
         return Snapshot(
             taken=now,
             study=ledger.study,
-            reached=tuple(self._tally.reached),
+            reached=tuple(self._counts.reached),
             spent=ledger.spent,
             redone=ledger.redone,
             remaining=remaining,
@@ -118,7 +118,7 @@ class Snapshots:
         Args:
             in_flight: The trials being trained now.
         """
-        return self._tally.counts(in_flight)
+        return self._counts.counts(in_flight)
 
     def _rank(self, now: float, running: frozenset[int]) -> None:
         """Finds the best trials again if there are decisions that they may hang on."""
@@ -126,5 +126,5 @@ class Snapshots:
         if decided == self._ranked_of:
             return
         began = time.thread_time()
-        self._leaders = tuple(self._tally.leaders(_LEADERS, running))
+        self._leaders = tuple(self._counts.leaders(_LEADERS, running))
         self._ranked_of, self._ranked_at, self._ranking_s = decided, now, time.thread_time() - began

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study
 from tune.ledger.ledger import Ledger
-from tune.views.live.counts import Tally
+from tune.views.live.counts import TrialCounts
 from tune.views.live.forecast import Pace, remaining_seconds, remaining_seed_epochs
 
 
@@ -13,21 +13,21 @@ def test_remaining_work_is_what_the_ladder_asks_for(tmp_path: Path) -> None:
     """18 trials, every second climbs: 18 x 4 + 9 x (12 - 4) + 4 x (40 - 12) seed-epochs; at the end nothing is left."""
     clock = Clock()
     ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
-    assert remaining_seed_epochs(Tally(ledger)) == 18 * 4 + 9 * 8 + 4 * 28
+    assert remaining_seed_epochs(TrialCounts(ledger)) == 18 * 4 + 9 * 8 + 4 * 28
     player = Player(ledger, clock)
     player.play(units=1)
-    assert remaining_seed_epochs(Tally(ledger)) == 17 * 4 + 9 * 8 + 4 * 28
+    assert remaining_seed_epochs(TrialCounts(ledger)) == 17 * 4 + 9 * 8 + 4 * 28
     player.play(units=17)  # nine with batch norm and nine without have started, of each of which four climb
-    assert remaining_seed_epochs(Tally(ledger)) == 8 * 8 + 4 * 28
+    assert remaining_seed_epochs(TrialCounts(ledger)) == 8 * 8 + 4 * 28
     player.play()
-    assert remaining_seed_epochs(Tally(ledger)) == 0
+    assert remaining_seed_epochs(TrialCounts(ledger)) == 0
 
 
 def test_budgets_cap_what_remains(tmp_path: Path) -> None:
     """Neither more seed-epochs nor more time than the study may still spend."""
     study = latent_study(budget={"seed_epochs": 50, "wall_clock": 20})
     ledger = Ledger.open(study, tmp_path / "s", clock=Clock())
-    assert remaining_seed_epochs(Tally(ledger)) == 50
+    assert remaining_seed_epochs(TrialCounts(ledger)) == 50
     assert remaining_seconds(ledger, 50, rate=10.0) == 5.0
     assert remaining_seconds(ledger, 50, rate=1.0) == 20.0
     assert remaining_seconds(ledger, 50, rate=None) is None
@@ -37,10 +37,10 @@ def test_gpu_hours_cap_what_remains_at_what_a_seed_epoch_took(tmp_path: Path) ->
     """One seed-epoch took 10 GPU-seconds, so 100 are enough for nine more; before any was trained nothing is known."""
     study = latent_study(budget={"gpu_hours": 100 / 3600}, resources={"gpus_per_trial": 1})
     ledger = Ledger.open(study, tmp_path / "s", clock=Clock())
-    whole = remaining_seed_epochs(Tally(ledger))
+    whole = remaining_seed_epochs(TrialCounts(ledger))
     assert Player(ledger, Clock()).optimizer.next_work() is not None
     ledger.record(0, (1,), 1, {"validation_loss": [0.03]}, held_s=10.0)
-    assert (whole, remaining_seed_epochs(Tally(ledger))) == (18 * 4 + 9 * 8 + 4 * 28, 9)
+    assert (whole, remaining_seed_epochs(TrialCounts(ledger))) == (18 * 4 + 9 * 8 + 4 * 28, 9)
 
 
 def test_pace_is_that_of_the_last_minute() -> None:

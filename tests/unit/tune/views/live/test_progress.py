@@ -15,7 +15,7 @@ from tests.fakes.ledgers import Player, latent_study
 from tune.ledger.cluster_state import Driving, NodeState
 from tune.ledger.ledger import Ledger
 from tune.scoring.standings import standings
-from tune.views.live.counts import Tally
+from tune.views.live.counts import TrialCounts
 from tune.views.live.forecast import remaining_seed_epochs
 from tune.views.live.load import Load, Loads
 from tune.views.live.progress import Progress
@@ -166,21 +166,21 @@ def test_a_tally_that_was_kept_up_says_what_the_trials_say(tmp_path: Path, halvi
     study = latent_study(search=search, seeds=[1, 12, 123, 1234, 12345, 6, 7])
     clock = Clock()
     ledger = Ledger.open(study, tmp_path / "s", clock=clock)
-    tally = Tally(ledger)
+    counted = TrialCounts(ledger)
     player = Player(ledger, clock, deaths={3: "it died", 9: "it died as well"})
 
     def compare() -> None:
         running = player.optimizer.in_flight
-        tally.follow()
+        counted.follow()
         ranked = standings(ledger, running)
         counts = Counter(one.state for one in ranked)
-        assert +tally.counts(running) == counts
-        assert tally.reached == [sum(rung in one.reached for one in ledger.trials) for rung in range(3)]
-        assert tally.entered == [sum(one.rung >= rung for one in ledger.trials) for rung in range(3)]
-        assert tally.open == {one.number for one in ledger.trials if one.open}
+        assert +counted.counts(running) == counts
+        assert counted.reached == [sum(rung in one.reached for one in ledger.trials) for rung in range(3)]
+        assert counted.entered == [sum(one.rung >= rung for one in ledger.trials) for rung in range(3)]
+        assert counted.open == {one.number for one in ledger.trials if one.open}
         alive = [one for one in ranked if one.rung is not None and one.state != "failed"]
-        assert [one.number for one in tally.leaders(5, running)] == [one.number for one in alive[:5]]
-        assert remaining_seed_epochs(tally) == remaining_seed_epochs(Tally(ledger))
+        assert [one.number for one in counted.leaders(5, running)] == [one.number for one in alive[:5]]
+        assert remaining_seed_epochs(counted) == remaining_seed_epochs(TrialCounts(ledger))
 
     player.play(after_each=compare)
     player.optimizer.finish()
