@@ -61,7 +61,7 @@ class Axis:
         return place if self._scale is None else self._scale[place]
 
 
-class Evidence:
+class Observations:
     """The trials of one study as its sampler sees them.
 
     How its state evolves: `follow(trial)` for every trial when it is made, and again whenever a decision has changed

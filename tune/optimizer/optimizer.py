@@ -226,7 +226,7 @@ class Optimizer:
         doomed = not self._index.any_result and looks_doomed(self.ledger.trials, self.study.resources.retries)
         if doomed or self._results_due():
             return None
-        suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._index.evidence)
+        suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._index.observations)
         if suggestion is None:
             return None
         parameters, reason = suggestion

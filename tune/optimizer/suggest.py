@@ -19,7 +19,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from tune.ledger.records import Trial
-from tune.optimizer.observations import Axis, Evidence, Setting, freeze, setting_key
+from tune.optimizer.observations import Axis, Observations, Setting, freeze, setting_key
 from tune.optimizer.pending import startup
 from tune.study.coordinates import squared_distances
 from tune.study.space import grid, size
@@ -29,7 +29,7 @@ _FRESH_TRIES = 4
 
 
 def suggest(
-    study: Study, trials: Sequence[Trial], baseline: float = inf, evidence: Evidence | None = None
+    study: Study, trials: Sequence[Trial], baseline: float = inf, observations: Observations | None = None
 ) -> tuple[dict[str, Any], str] | None:
     """Returns the parameters of the next trial and why they were chosen; None when the space is used up.
 
@@ -37,29 +37,29 @@ def suggest(
         study: Space, method and seed.
         trials: Every trial so far.
         baseline: The constant model's loss, which says what a failed seed is.
-        evidence: What has been kept up of these trials; None: it is made here.
+        observations: What has been kept up of these trials; None: it is made here.
     """
-    if evidence is None:
-        evidence = Evidence(study, baseline)
+    if observations is None:
+        observations = Observations(study, baseline)
         for trial in trials:
-            evidence.follow(trial)
+            observations.follow(trial)
     number, total = len(trials), size(study.space)
     if number < len(study.search.enqueue):
-        drawn = _ask(evidence.axes, (), RandomSampler(seed=derived_seed(study.search.seed, number, 0)))
+        drawn = _ask(observations.axes, (), RandomSampler(seed=derived_seed(study.search.seed, number, 0)))
         return {**drawn, **study.search.enqueue[number]}, "enqueued by the study"
     if study.search.method == "grid":
-        return _next_of_grid(study, evidence.tried)
-    if total is not None and len(evidence.tried) >= total:
+        return _next_of_grid(study, observations.tried)
+    if total is not None and len(observations.tried) >= total:
         return None
-    seen, informed = _seen(study, trials, baseline, evidence)
+    seen, informed = _seen(study, trials, baseline, observations)
     parameters: dict[str, Any] = {}
     for attempt in range(_FRESH_TRIES):
-        parameters = _ask(evidence.axes, seen, _sampler(study, number, attempt, evidence.scored))
-        if setting_key(parameters) not in evidence.tried:
+        parameters = _ask(observations.axes, seen, _sampler(study, number, attempt, observations.scored))
+        if setting_key(parameters) not in observations.tried:
             break
     else:
         if total is not None:
-            parameters = _nearest_untried(study, parameters, evidence.tried)
+            parameters = _nearest_untried(study, parameters, observations.tried)
     if study.search.method == "random" or informed < startup(study):
         return parameters, "drawn at random"
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
@@ -113,7 +113,7 @@ class _Tpe(TPESampler):
 
 
 def _seen(
-    study: Study, trials: Sequence[Trial], baseline: float, evidence: Evidence
+    study: Study, trials: Sequence[Trial], baseline: float, observations: Observations
 ) -> tuple[Sequence[FrozenTrial], int]:
     """Returns what a sampler is to see, and how many of these trials have a score.
 
@@ -121,15 +121,15 @@ def _seen(
     in Falkner et al. 2018, "BOHB", section 3.2), and those that are still in training.
     """
     if study.search.method == "random":
-        return (), evidence.scored
+        return (), observations.scored
     if study.search.method == "tpe":
-        return evidence.shown(), evidence.scored
+        return observations.shown(), observations.scored
     for rung in reversed(range(len(study.rungs))):
         there = [trial for trial in trials if rung in trial.reached and isfinite(trial.reached[rung].score)]
         if len(there) >= startup(study) or rung == 0:
             level = [replace(trial, reached={0: replace(trial.reached[rung], confirmed=True)}) for trial in there]
             seen = [*level, *(trial for trial in trials if not trial.reached)]
-            return [freeze(trial, evidence.axes, baseline) for trial in seen], len(there)
+            return [freeze(trial, observations.axes, baseline) for trial in seen], len(there)
     raise AssertionError("a ladder has a rung")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
-from tune.optimizer.observations import Evidence
+from tune.optimizer.observations import Observations
 from tune.optimizer.promotion import Contest, Fate
 from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import scored_baseline
@@ -30,7 +30,7 @@ class TrialIndex:
         racing: Those that have a seed of the final race to train.
         raced: How many seeds the final race has given in all.
         any_result: Whether any trial has reached a rung.
-        evidence: What a sampler sees.
+        observations: What a sampler sees.
         failure_risk: What is known of failures that a trial's own seeds did not show.
     """
 
@@ -49,7 +49,7 @@ class TrialIndex:
         self._seeds: dict[int, int] = {}
         self.raced = 0
         self.any_result = False
-        self.evidence = Evidence(study, baseline)
+        self.observations = Observations(study, baseline)
         self.failure_risk = FailureRisk(ledger, baseline)
         self._penalties = [self.failure_risk.penalties_at(rung) for rung in range(len(study.rungs) - 1)]
         self._protected = study.protected
@@ -73,7 +73,7 @@ class TrialIndex:
         again = touched.keys() | self._renew_penalties()
         penalties = self._penalties[0] if self._penalties else {}
         for number in sorted(again):
-            self.evidence.follow(trials[number], penalties.get(number, 0.0))
+            self.observations.follow(trials[number], penalties.get(number, 0.0))
 
     def _renew_penalties(self) -> set[int]:
         """Takes over penalties that changed for all; returns the trials that are penalised anew at the first rung."""

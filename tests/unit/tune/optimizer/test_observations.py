@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from tests.fakes.ledgers import BASELINE, latent_study
 from tune.ledger.records import Reached, Trial
-from tune.optimizer.observations import BEST, SEEN, SHOWN, Evidence
+from tune.optimizer.observations import BEST, SEEN, SHOWN, Observations
 from tune.optimizer.suggest import suggest
 
 STUDY = latent_study(search={"method": "tpe", "trials": 5000})
@@ -36,51 +36,51 @@ def trials(count: int, training: int = 0, confirmed: float = 0.0) -> list[Trial]
     return made
 
 
-def evidence_of(made: list[Trial]) -> Evidence:
-    evidence = Evidence(STUDY, BASELINE)
+def observations_of(made: list[Trial]) -> Observations:
+    observations = Observations(STUDY, BASELINE)
     for trial in made:
-        evidence.follow(trial)
+        observations.follow(trial)
     return evidence
 
 
-def best_of(evidence: Evidence) -> list[int]:
+def best_of(observations: Observations) -> list[int]:
     """The trials that TPE counts among the best of those that it is shown."""
-    seen = [trial for trial in evidence.shown() if trial.state != TrialState.FAIL]
-    below, _ = _split_trials(optuna.create_study(), seen, default_gamma(evidence.scored))
+    seen = [trial for trial in observations.shown() if trial.state != TrialState.FAIL]
+    below, _ = _split_trials(optuna.create_study(), seen, default_gamma(observations.scored))
     return [trial.number for trial in below]
 
 
 @pytest.mark.parametrize("confirmed", [-1.0, 0.0, 0.02])
 def test_of_many_trials_the_best_are_those_of_all(confirmed: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many trials there are, TPE counts the same among the best as if it saw every one."""
-    evidence = evidence_of(trials(1500, training=8, confirmed=confirmed))
-    few = best_of(evidence)
-    assert (len(evidence.shown()), len(few)) == (SHOWN, BEST)
+    observations = observations_of(trials(1500, training=8, confirmed=confirmed))
+    few = best_of(observations)
+    assert (len(observations.shown()), len(few)) == (SHOWN, BEST)
     monkeypatch.setattr("tune.optimizer.observations.SHOWN", 1500)
-    assert len(evidence.shown()) == 1500
-    assert best_of(evidence) == few
+    assert len(observations.shown()) == 1500
+    assert best_of(observations) == few
 
 
 def test_up_to_so_many_all_are_shown() -> None:
     """A study of ordinary size keeps nothing from its sampler."""
-    assert [trial.number for trial in evidence_of(trials(SHOWN)).shown()] == list(range(1, SHOWN + 1))
+    assert [trial.number for trial in observations_of(trials(SHOWN)).shown()] == list(range(1, SHOWN + 1))
 
 
 def test_the_others_shown_are_those_in_training_and_the_newest() -> None:
     """Beside the best, all without a result are shown, then the newest; enough with a result, however many train."""
-    shown = evidence_of(trials(1200, training=40)).shown()
+    shown = observations_of(trials(1200, training=40)).shown()
     numbers = {trial.number - 1 for trial in shown}
     assert numbers >= set(range(1160, 1200))
     assert len(numbers & set(range(1160 - (SHOWN - 40 - BEST), 1160))) == SHOWN - 40 - BEST
-    crowded = evidence_of(trials(1500, training=700)).shown()
+    crowded = observations_of(trials(1500, training=700)).shown()
     assert sum(trial.state == TrialState.RUNNING for trial in crowded) == 700
     assert len(crowded) == 700 + SEEN
 
 
 def test_what_is_kept_up_is_what_would_be_made_anew() -> None:
-    """Trials that climb, one result after the other, leave the evidence and the suggestion that their end leaves."""
+    """Trials that climb, one result after the other, leave the observations and the suggestion that their end leaves."""
     made = trials(60, confirmed=0.2)
-    kept = Evidence(STUDY, BASELINE)
+    kept = Observations(STUDY, BASELINE)
     ends = [dict(trial.reached) for trial in made]
     for trial in made:
         trial.reached.clear()

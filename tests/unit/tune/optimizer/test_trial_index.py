@@ -23,7 +23,7 @@ def said(index: TrialIndex, rungs: int) -> dict[str, Any]:
         "penalties": [index.failure_risk.penalties_at(rung) for rung in range(rungs - 1)],
         "earned": [list(index.earned(rung)) for rung in range(rungs)],
         "waiting": [list(contest.waiting()) for contest in contests],
-        "shown": [(one.number, one.state, one.intermediate_values) for one in index.evidence.shown()],
+        "shown": [(one.number, one.state, one.intermediate_values) for one in index.observations.shown()],
     }
 
 
