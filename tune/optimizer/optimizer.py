@@ -12,7 +12,7 @@ from tune.optimizer.pending import most_unseen
 from tune.optimizer.promotion import ordinal
 from tune.optimizer.retention import Retention
 from tune.optimizer.retries import Retry, retry
-from tune.optimizer.rung_result import verdict
+from tune.optimizer.rung_result import rung_result
 from tune.optimizer.suggest import suggest
 from tune.optimizer.trial_index import TrialIndex
 from tune.optimizer.work import Work
@@ -159,7 +159,7 @@ class Optimizer:
         return retry(trial.attempts, self.study.resources.retries)
 
     def _reach(self, trial: Trial) -> None:
-        reason, detail = verdict(self.ledger, trial, self._baseline)
+        reason, detail = rung_result(self.ledger, trial, self._baseline)
         self.ledger.decide("reach", trial.number, trial.rung, reason, detail)
 
     @property

@@ -10,7 +10,7 @@ from tune.ledger.records import Trial
 from tune.scoring.score import early_loss, has_failed, late_loss, restlessness, score
 
 
-def verdict(ledger: Ledger, trial: Trial, baseline: float) -> tuple[str, Mapping[str, Any]]:
+def rung_result(ledger: Ledger, trial: Trial, baseline: float) -> tuple[str, Mapping[str, Any]]:
     """Returns the reason and the detail of the decision that a trial has reached its rung.
 
     A trial is confirmed by the losses after the last epoch; while it may still climb, by what several epochs say.
