@@ -9,7 +9,7 @@ from tune.optimizer.retries import retry
 _FIRST = 3
 
 
-def stop_if_doomed(trials: Sequence[Trial]) -> None:
+def stop_if_first_trials_die(trials: Sequence[Trial]) -> None:
     """Refuses to go on where the first trials all died of one cause.
 
     Args:
@@ -26,7 +26,7 @@ def stop_if_doomed(trials: Sequence[Trial]) -> None:
             raise StudyStopped(f"the first {_FIRST} trials all died of one cause: {last[0].cause}{log}")
 
 
-def looks_doomed(trials: Sequence[Trial], retries: int) -> bool:
+def first_trials_may_all_die(trials: Sequence[Trial], retries: int) -> bool:
     """Says whether to wait for the first trials before more are started; asked while no trial has a result.
 
     Those that die end before those that train, so the first to end say nothing about the first: one of these may sit

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from tune.ledger.attempts import Attempt, FailureClass
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
-from tune.optimizer.abort import looks_doomed, stop_if_doomed
+from tune.optimizer.abort import first_trials_may_all_die, stop_if_first_trials_die
 from tune.optimizer.budget import Spending
 from tune.optimizer.final_race import Finale
 from tune.optimizer.pending import most_unseen
@@ -57,7 +57,7 @@ class Optimizer:
             StudyStopped: If the first trials all died of one cause.
         """
         self._retention.collect()
-        stop_if_doomed(self.ledger.trials)
+        stop_if_first_trials_die(self.ledger.trials)
         if any(self._plan(self.ledger.trials[number]).alone for number in self._in_flight):
             return None
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
@@ -223,8 +223,10 @@ class Optimizer:
     def _new(self) -> Trial | None:
         if len(self.ledger.trials) >= self.study.trials or not self._spending.affordable(cost(self.study.rungs[0])):
             return None
-        doomed = not self._index.any_result and looks_doomed(self.ledger.trials, self.study.resources.retries)
-        if doomed or self._results_due():
+        hopeless = not self._index.any_result and first_trials_may_all_die(
+            self.ledger.trials, self.study.resources.retries
+        )
+        if hopeless or self._results_due():
             return None
         suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._index.observations)
         if suggestion is None:

@@ -9,9 +9,9 @@ from tune.errors import StudyStopped
 from tune.optimizer.retries import MOST_LOST
 
 
-@pytest.mark.parametrize("doomed", [True, False])
-def test_three_deaths_wait_for_the_first_trial(tmp_path: Path, doomed: bool) -> None:
-    """Trials that die overtake one on a slow slot: nothing new starts until it has told whether the study is doomed."""
+@pytest.mark.parametrize("stops", [True, False])
+def test_three_deaths_wait_for_the_first_trial(tmp_path: Path, stops: bool) -> None:
+    """Trials that die overtake one on a slow slot: nothing new starts until it has told whether the study is stops."""
     study = bench(tmp_path / "q", resources={"retries": 0}, search={"trials": 8})
     slow = study.optimizer.next_work()
     assert slow is not None
@@ -21,7 +21,7 @@ def test_three_deaths_wait_for_the_first_trial(tmp_path: Path, doomed: bool) -> 
         assert work.trial == number
         study.optimizer.failed(work, "ImportError: no module")
     assert study.optimizer.next_work() is None
-    if doomed:
+    if stops:
         study.optimizer.failed(slow, "ImportError: no module")
         with pytest.raises(StudyStopped, match="the first 3 trials all died of one cause: ImportError: no module"):
             study.optimizer.next_work()
@@ -53,7 +53,7 @@ def test_one_that_must_be_alone_waits_and_is_waited_for(tmp_path: Path) -> None:
     assert all(trial.confirmed for trial in study.ledger.trials)
 
 
-def test_lost_trials_do_not_doom_a_study(tmp_path: Path) -> None:
+def test_lost_trials_do_not_end_a_study(tmp_path: Path) -> None:
     """Three trials that no machine kept say something of the machines."""
     study = bench(tmp_path / "q", search={"trials": 4})
     for number in range(3):
@@ -66,7 +66,7 @@ def test_lost_trials_do_not_doom_a_study(tmp_path: Path) -> None:
     assert study.optimizer.next_work() is not None
 
 
-def test_one_cause_in_varying_words_dooms_a_study(tmp_path: Path) -> None:
+def test_one_cause_in_varying_words_ends_a_study(tmp_path: Path) -> None:
     """Paths and numbers in an exception's text do not make it another cause."""
     study = bench(tmp_path / "q", resources={"retries": 0})
     for number in range(3):
