@@ -8,7 +8,7 @@ from tune.ledger.records import Trial
 from tune.optimizer.abort import first_trials_may_all_die, stop_if_first_trials_die
 from tune.optimizer.budget import Spending
 from tune.optimizer.final_race import Finale
-from tune.optimizer.pending import most_unseen
+from tune.optimizer.pending import most_pending
 from tune.optimizer.promotion import ordinal
 from tune.optimizer.retention import Retention
 from tune.optimizer.retries import Retry, retry
@@ -236,8 +236,8 @@ class Optimizer:
         return self.ledger.trials[-1]
 
     def _results_due(self) -> bool:
-        """Says whether the next suggestion should wait for one of the new trials in training; see `most_unseen`."""
-        most = most_unseen(self.study, len(self.ledger.trials)) if self._thrifty else None
+        """Says whether the next suggestion should wait for one of the new trials in training; see `most_pending`."""
+        most = most_pending(self.study, len(self.ledger.trials)) if self._thrifty else None
         return most is not None and sum(not self.ledger.trials[number].reached for number in self._in_flight) >= most
 
     def _last_resort(self) -> Trial | None:

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Axis, Observations, Setting, freeze, setting_key
-from tune.optimizer.pending import startup
+from tune.optimizer.pending import startup_trials
 from tune.study.coordinates import squared_distances
 from tune.study.space import grid, size
 from tune.study.study import Study
@@ -60,7 +60,7 @@ def suggest(
     else:
         if total is not None:
             parameters = _nearest_untried(study, parameters, observations.tried)
-    if study.search.method == "random" or informed < startup(study):
+    if study.search.method == "random" or informed < startup_trials(study):
         return parameters, "drawn at random"
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
 
@@ -89,8 +89,8 @@ def _sampler(study: Study, number: int, attempt: int, scored: int) -> BaseSample
     if study.search.method == "random":
         return RandomSampler(seed=seed)
     if study.search.method == "gp":
-        return GPSampler(seed=seed, n_startup_trials=startup(study))
-    return _Tpe(default_gamma(scored), seed=seed, multivariate=True, n_startup_trials=startup(study))
+        return GPSampler(seed=seed, n_startup_trials=startup_trials(study))
+    return _Tpe(default_gamma(scored), seed=seed, multivariate=True, n_startup_trials=startup_trials(study))
 
 
 class _Tpe(TPESampler):
@@ -126,7 +126,7 @@ def _seen(
         return observations.shown(), observations.scored
     for rung in reversed(range(len(study.rungs))):
         there = [trial for trial in trials if rung in trial.reached and isfinite(trial.reached[rung].score)]
-        if len(there) >= startup(study) or rung == 0:
+        if len(there) >= startup_trials(study) or rung == 0:
             level = [replace(trial, reached={0: replace(trial.reached[rung], confirmed=True)}) for trial in there]
             seen = [*level, *(trial for trial in trials if not trial.reached)]
             return [freeze(trial, observations.axes, baseline) for trial in seen], len(there)

@@ -5,7 +5,7 @@ from math import ceil
 
 from rich.console import Console
 
-from tune.optimizer.pending import most_unseen
+from tune.optimizer.pending import most_pending
 from tune.study.ladder import Stage, stages
 from tune.study.study import Study
 from tune.views import wording
@@ -46,7 +46,7 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
     expected_s = _in_turn(study, planned, total, slots) * seed_epoch_s
     pace = f"{wording.duration(seed_epoch_s)} per epoch of one seed, {wording.count(slots, 'trial')} at once"
     lines.append(f"Expected time: {wording.duration(expected_s)} ({pace}).")
-    if slots > (most_unseen(study, study.trials) or slots):
+    if slots > (most_pending(study, study.trials) or slots):
         lines.append(_PATIENT)
     seed_epoch_gpu_hours = seed_epoch_s * study.resources.gpus / 3600
     if seed_epoch_gpu_hours:
@@ -72,8 +72,8 @@ def _in_turn(study: Study, planned: Sequence[Stage], total: int, slots: int) -> 
         slots: How many trials run at once.
     """
     begun = planned[0].trials
-    freely = sum(most_unseen(study, number) is None for number in range(begun))
-    informed = min(slots, most_unseen(study, begun) or slots)
+    freely = sum(most_pending(study, number) is None for number in range(begun))
+    informed = min(slots, most_pending(study, begun) or slots)
     turns = [ceil(freely / slots) + ceil((begun - freely) / informed)]
     turns += [ceil(stage.trials / slots) for stage in planned[1:]]
     climb = sum(stage.seed_epochs for stage in planned)
