@@ -83,7 +83,7 @@ def _failures(one: Finalist, baseline: float) -> int:
     return sum(has_failed(loss, baseline) for loss in one.losses)
 
 
-class Finale:
+class FinalRace:
     """The end of one study: confirmed trials, and those that may still take the lead from them.
 
     They are compared by their scores with the failures that neighbours tell of; see `tune.scoring.failure_risk`.

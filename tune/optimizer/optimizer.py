@@ -7,7 +7,7 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.abort import first_trials_may_all_die, stop_if_first_trials_die
 from tune.optimizer.budget import Spending
-from tune.optimizer.final_race import Finale
+from tune.optimizer.final_race import FinalRace
 from tune.optimizer.pending import most_pending
 from tune.optimizer.promotion import ordinal
 from tune.optimizer.retention import Retention
@@ -40,7 +40,7 @@ class Optimizer:
         self._index = TrialIndex(ledger)
         self._spending = Spending(ledger, self._index, elapsed_s)
         self._in_flight: set[int] = set()
-        self._finale = Finale(ledger, self._index, self._spending)
+        self._final_race = FinalRace(ledger, self._index, self._spending)
         self._retention = Retention(ledger, self._index)
 
     @property
@@ -262,10 +262,10 @@ class Optimizer:
         self.ledger.decide("stop", trial.number, trial.rung, f"stopped: {self._standing(trial)}{seeds}")
 
     def _challenge(self) -> Trial | None:
-        """Promotes a trial that waits and beats the leader; see `Finale.challenger`."""
+        """Promotes a trial that waits and beats the leader; see `FinalRace.challenger`."""
         if self._in_flight or self.study.budget.seed_epochs is None or self.study.search.halving == "stop":
             return None
-        chosen = self._finale.challenger()
+        chosen = self._final_race.challenger()
         return self._promote(*chosen) if chosen else None
 
     def _race(self) -> Trial | None:
@@ -276,7 +276,7 @@ class Optimizer:
         """
         if self.study.budget.seed_epochs is not None and self._in_flight:
             return None
-        chosen = self._finale.next_finalist(self._in_flight)
+        chosen = self._final_race.next_finalist(self._in_flight)
         if chosen is None:
             return None
         number, why = chosen
