@@ -8,7 +8,7 @@ from tune.optimizer.trial_index import TrialIndex
 from tune.study.ladder import Rung, cost
 
 
-class Spending:
+class BudgetUse:
     """The budget of one study: what is used, promised and kept back, and what that leaves.
 
     Args:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from tune.ledger.ledger import Ledger
-from tune.optimizer.budget import Spending
+from tune.optimizer.budget import BudgetUse
 from tune.optimizer.trial_index import TrialIndex
 from tune.scoring.score import has_failed, loss_interval
 from tune.scoring.standings import scored_baseline
@@ -91,11 +91,11 @@ class FinalRace:
     Args:
         ledger: The study's memory.
         index: Its trials; whoever asks has had it follow.
-        spending: What the budget has room for.
+        budget: What the budget has room for.
     """
 
-    def __init__(self, ledger: Ledger, index: TrialIndex, spending: Spending) -> None:
-        self._study, self._ledger, self._index, self._spending = ledger.study, ledger, index, spending
+    def __init__(self, ledger: Ledger, index: TrialIndex, budget: BudgetUse) -> None:
+        self._study, self._ledger, self._index, self._budget = ledger.study, ledger, index, budget
 
     def challenger(self) -> tuple[int, int, str] | None:
         """Returns a trial that waits with its full epochs and beats the leader, the rung it is to climb to, and why.
@@ -112,7 +112,7 @@ class FinalRace:
             waiting = sorted((score, one) for one, score in self._scores(self._index.contest(rung).waiting()).items())
             for score, number in waiting:
                 trial = self._ledger.trials[number]
-                if score < lead and trial.paused and self._spending.affords_climb(trial, rung + 1, reserve=False):
+                if score < lead and trial.paused and self._budget.affords_climb(trial, rung + 1, reserve=False):
                     counted = f"neighbours' failures counted its score is {score:.6g}"
                     return number, rung + 1, f"{counted}, that of trial {leader}, which leads, {lead:.6g}"
         return None
@@ -124,7 +124,7 @@ class FinalRace:
             in_flight: The trials being trained.
         """
         study = self._study
-        if study.most_seeds == study.top.seeds or not self._spending.affordable(study.top.epochs, reserve=False):
+        if study.most_seeds == study.top.seeds or not self._budget.affordable(study.top.epochs, reserve=False):
             return None
         finalists = [
             Finalist(number, tuple(trial.last.losses.values()), score)

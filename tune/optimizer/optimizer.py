@@ -6,7 +6,7 @@ from tune.ledger.attempts import Attempt, FailureClass
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.abort import first_trials_may_all_die, stop_if_first_trials_die
-from tune.optimizer.budget import Spending
+from tune.optimizer.budget import BudgetUse
 from tune.optimizer.final_race import FinalRace
 from tune.optimizer.pending import most_pending
 from tune.optimizer.promotion import ordinal
@@ -38,9 +38,9 @@ class Optimizer:
     def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float]) -> None:
         self.study, self.ledger = ledger.study, ledger
         self._index = TrialIndex(ledger)
-        self._spending = Spending(ledger, self._index, elapsed_s)
+        self._budget = BudgetUse(ledger, self._index, elapsed_s)
         self._in_flight: set[int] = set()
-        self._final_race = FinalRace(ledger, self._index, self._spending)
+        self._final_race = FinalRace(ledger, self._index, self._budget)
         self._retention = Retention(ledger, self._index)
 
     @property
@@ -136,7 +136,7 @@ class Optimizer:
 
     def _work(self, trial: Trial) -> Work | None:
         """Returns what the trial must train next towards its rung; None when it is there."""
-        aim = self._spending.aim(trial, trial.rung)
+        aim = self._budget.aim(trial, trial.rung)
         judged = dict.fromkeys(self.ledger.judged(trial.number, aim.epochs), aim.epochs)
         done, dead = {**self.ledger.done(trial.number), **judged}, self.ledger.dead(trial.number)
         step = next_step(aim, self.study.seeds, done, dead) or self._evaluation(trial, dead)
@@ -173,7 +173,7 @@ class Optimizer:
         Not where each must go on at once or never, and not when half of a time limit is over: it may cut the study
         short, and a study ends with a winner.
         """
-        return self.study.search.halving == "promote" and self._spending.time_used() < _EXPLORED
+        return self.study.search.halving == "promote" and self._budget.time_used() < _EXPLORED
 
     @property
     def _thrifty(self) -> bool:
@@ -207,7 +207,7 @@ class Optimizer:
                 return None
             for number in self._index.earned(rung):
                 trial = self.ledger.trials[number]
-                if trial.paused and self._spending.affords_climb(trial, rung + 1):
+                if trial.paused and self._budget.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, self._standing(trial))
         return None
 
@@ -221,7 +221,7 @@ class Optimizer:
         return f"{ordinal(place)} of {count} at rung {trial.rung}{kind}"
 
     def _new(self) -> Trial | None:
-        if len(self.ledger.trials) >= self.study.trials or not self._spending.affordable(cost(self.study.rungs[0])):
+        if len(self.ledger.trials) >= self.study.trials or not self._budget.affordable(cost(self.study.rungs[0])):
             return None
         hopeless = not self._index.any_result and first_trials_may_all_die(
             self.ledger.trials, self.study.resources.retries
@@ -242,12 +242,12 @@ class Optimizer:
 
     def _last_resort(self) -> Trial | None:
         """When nothing else is left and no trial is confirmed, sends the best one up: a study ends with a winner."""
-        if self._in_flight or self._spending.time_used() >= 1 or self._index.confirmed:
+        if self._in_flight or self._budget.time_used() >= 1 or self._index.confirmed:
             return None
         for rung in reversed(range(len(self.study.rungs) - 1)):
             for number in self._index.contest(rung).waiting():
                 trial = self.ledger.trials[number]
-                if trial.paused and self._spending.affords_climb(trial, rung + 1, reserve=False):
+                if trial.paused and self._budget.affords_climb(trial, rung + 1, reserve=False):
                     return self._promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
         return None
 
@@ -292,6 +292,6 @@ class Optimizer:
         for rung in reversed(range(len(self.study.rungs) - 1)):
             for number in self._index.contest(rung).waiting():
                 trial = self.ledger.trials[number]
-                if trial.paused and self._spending.affords_climb(trial, rung + 1):
+                if trial.paused and self._budget.affords_climb(trial, rung + 1):
                     return self._promote(number, rung + 1, f"{self._standing(trial)}, and budget is left")
         return None

@@ -40,7 +40,7 @@ def observations_of(made: list[Trial]) -> Observations:
     observations = Observations(STUDY, BASELINE)
     for trial in made:
         observations.follow(trial)
-    return evidence
+    return observations
 
 
 def best_of(observations: Observations) -> list[int]:
@@ -78,7 +78,7 @@ def test_the_others_shown_are_those_in_training_and_the_newest() -> None:
 
 
 def test_what_is_kept_up_is_what_would_be_made_anew() -> None:
-    """Trials that climb, one result after the other, leave the observations and the suggestion that their end leaves."""
+    """Trials that climb, one result after the other, leave the observations and the suggestion of their end."""
     made = trials(60, confirmed=0.2)
     kept = Observations(STUDY, BASELINE)
     ends = [dict(trial.reached) for trial in made]
