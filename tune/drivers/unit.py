@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
+from tune.drivers.reports import Death, Evaluation, News, Report, Unsaved
 from tune.errors import StudyStopped
 from tune.ledger.checkpoints.store import CheckpointStore, Told
 from tune.ledger.curves.history import Evaluation as When
@@ -19,7 +20,6 @@ from tune.trainer import Trainer, TrainerClass
 
 if TYPE_CHECKING:
     from tune.ledger.ledger import Ledger
-from tune.drivers.reports import Death, Evaluation, News, Report, Unsaved
 
 _PATIENCE_S = 240.0
 """Less than `resources.stall_after` is by default: who waits for an object store tells nothing meanwhile."""

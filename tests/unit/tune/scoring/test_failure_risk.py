@@ -94,7 +94,7 @@ def test_safe_trials_climb_where_the_first_rung_tells_of_failures(tmp_path: Path
     climbing = [ledger.trials[number].parameters["learning_rate"] for number in index.earned(0)]
     assert len(climbing) > 4
     assert max(climbing) < RISKY
-    shown = {one.number - 1: one.intermediate_values[0] for one in index.evidence.shown()}
+    shown = {one.number - 1: one.intermediate_values[0] for one in index.observations.shown()}
     assert shown[best.number] > 0.3
     ledger.close("finished")
 
