@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tune.cli.show import Show
 from tune.drivers.job import SCRATCH, Job
-from tune.drivers.start import ahead, drive, muscle
+from tune.drivers.start import drive, prepared, warmed_up
 from tune.drivers.stop_request import StopRequest
 from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, UserMistake
 from tune.ledger.backup.check import refuse_unusable
@@ -61,7 +61,7 @@ def work_on(
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
-    with ahead(study, folder, driver, address):
+    with warmed_up(study, folder, driver, address):
         trainer = load_trainer(study.trainer)
         refuse_configurations(study, trainer)
         refuse_low_space(study, folder)
@@ -70,7 +70,7 @@ def work_on(
         with (
             disk_troubles(folder, again),
             StopRequest(again) as stop,
-            muscle(study, folder, recording, driver, address) as shared,
+            prepared(study, folder, recording, driver, address) as shared,
             logged(folder / "latent-tune.log"),
         ):
             stop.listen()

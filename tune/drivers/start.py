@@ -16,7 +16,7 @@ from tune.study.study import Study
 
 
 @contextmanager
-def ahead(study: Study, folder: Path, driver: str, address: str | None) -> Iterator[None]:
+def warmed_up(study: Study, folder: Path, driver: str, address: str | None) -> Iterator[None]:
     """Starts Ray here and now for a study that goes on, while PyTorch is imported, which takes about as long.
 
     A new study is looked at first: whoever made a mistake in it need not wait for Ray to be told.
@@ -25,7 +25,7 @@ def ahead(study: Study, folder: Path, driver: str, address: str | None) -> Itera
         study: The study.
         folder: Its folder.
         driver: ray or inline.
-        address: Of a Ray cluster; to that `muscle` connects, and nothing is done ahead.
+        address: Of a Ray cluster; to that `prepared` connects, and nothing is warmed up.
     """
     if driver == "inline" or address is not None or not holds_study(folder):
         yield
@@ -50,7 +50,7 @@ def _import_torch() -> None:
 
 
 @contextmanager
-def muscle(study: Study, folder: Path, recording: Any, driver: str, address: str | None) -> Iterator[Any]:
+def prepared(study: Study, folder: Path, recording: Any, driver: str, address: str | None) -> Iterator[Any]:
     """Has at hand what the driver needs; what it cannot have is said before anything is written.
 
     Args:
@@ -89,7 +89,7 @@ def drive(job: Job, driver: str, address: str | None, shared: Any, stop: StopReq
         job: The study.
         driver: ray or inline.
         address: Of a Ray cluster.
-        shared: What `muscle` yielded.
+        shared: What `prepared` yielded.
         stop: Told when Ray's own processes end, without which it would hang.
 
     Raises:

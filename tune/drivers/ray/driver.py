@@ -1,4 +1,4 @@
-"""The Ray driver: Ray Tune is the muscle, the ledger stays the truth.
+"""The Ray driver: Ray Tune trains, the ledger stays the truth.
 
 Each unit of work is one trial of Ray's: Tune starts it on a free slot (in an actor that is reused from one to the
 next), and it ends when its last epoch is in the ledger. A promoted trial comes back as a new unit, which loads its
