@@ -7,7 +7,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic
 from tune.drivers.job import Job
-from tune.drivers.unit import Manner, Unit
+from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.ledger import Ledger
 from tune.optimizer.optimizer import Optimizer
 from tune.optimizer.work import Work
@@ -30,7 +30,7 @@ class Bench:
         self.job = Job(self.optimizer, {}, Quadratic)
 
     def do(self, work: Work) -> None:
-        unit = Unit(lambda: Quadratic, {}, work, Manner.of(self.ledger))
+        unit = Unit(lambda: Quadratic, {}, work, TrainingSettings.of(self.ledger))
         self.job._units.add(work, [work])
         self.job._units.next_part()
         self.job.take(work, list(unit.news()))

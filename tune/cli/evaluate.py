@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tune.drivers.reports import Death, Evaluation
 from tune.drivers.trial_log import write_log
-from tune.drivers.unit import Manner, Unit
+from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import LatentTuneError, UserMistake
 from tune.ledger.attempts import Attempt
 from tune.ledger.ledger import Ledger
@@ -59,8 +59,8 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
     before = seen.sessions[-1]
     ledger = Ledger.open(seen.study, folder, clock=time.time, detail={"driver": before.detail.get("driver", "ray")})
     try:
-        manner = Manner.of(ledger)
-        units = [Unit(lambda: trainer, recording, work, manner) for work in works]
+        settings = TrainingSettings.of(ledger)
+        units = [Unit(lambda: trainer, recording, work, settings) for work in works]
         causes = [cause for unit in units if (cause := _evaluate(ledger, unit, console))]
     finally:
         ledger.close(_ENDS.get(before.ended, "interrupted"))  # the study stands where it stood

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tune.drivers.reports import Death, Evaluation, Report, Unsaved
-from tune.drivers.unit import Manner, Unit, limit_threads
+from tune.drivers.unit import TrainingSettings, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
@@ -83,7 +83,9 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     done = _done(store, folder, training)
     if done < training.epochs or not _evaluated(folder):
         work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
-        unit = Unit(lambda: trainer, recording, work, Manner(str(folder), store.folder.place, None, training.threads))
+        unit = Unit(
+            lambda: trainer, recording, work, TrainingSettings(str(folder), store.folder.place, None, training.threads)
+        )
         with disk_troubles(folder, again):
             done = _run(unit, training, folder, should_stop, console)
             store.prune(_TRIAL, dict.fromkeys(training.seeds, done))

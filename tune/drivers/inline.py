@@ -11,7 +11,7 @@ from tune.drivers.job import Job
 from tune.drivers.reports import Report
 from tune.drivers.silence import Silence
 from tune.drivers.trial_log import trial_log, write_log
-from tune.drivers.unit import Manner, Unit
+from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.log import log
 from tune.optimizer.work import Work
 
@@ -32,8 +32,8 @@ def drive(job: Job) -> None:
 
 def _train(job: Job, work: Work) -> None:
     ledger = job.optimizer.ledger
-    manner = replace(Manner.of(ledger), gpus=gpus_of_one(ledger.study))
-    unit = Unit(lambda: job.trainer, job.recording, work, manner)
+    settings = replace(TrainingSettings.of(ledger), gpus=gpus_of_one(ledger.study))
+    unit = Unit(lambda: job.trainer, job.recording, work, settings)
     try:
         with Watchdog(job, work) as watchdog:
             for item in unit.news():

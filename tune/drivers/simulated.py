@@ -11,7 +11,7 @@ from math import isfinite
 
 from tune.drivers.job import Job
 from tune.drivers.reports import News, Report
-from tune.drivers.unit import Manner, Unit
+from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import DiskFull
 
 
@@ -113,7 +113,7 @@ def _next_unit(job: Job, slots: int) -> Unit | None:
     work, ledger = job.next_work(slots), job.optimizer.ledger
     if work is None:
         return None
-    return Unit(lambda: job.trainer, job.recording, work, Manner.of(ledger))
+    return Unit(lambda: job.trainer, job.recording, work, TrainingSettings.of(ledger))
 
 
 def _land(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: VirtualClock) -> None:

@@ -26,7 +26,7 @@ _PATIENCE_S = 240.0
 
 
 @dataclass(frozen=True)
-class Manner:
+class TrainingSettings:
     """How units of a study are trained, wherever they are.
 
     Attributes:
@@ -49,7 +49,7 @@ class Manner:
 
     @classmethod
     def of(cls, ledger: "Ledger") -> Self:
-        """Returns the manner that a study asks for."""
+        """Returns the settings that a study asks for."""
         study, store = ledger.study, ledger.checkpoints
         setting = study.storage.checkpoints
         every = setting if isinstance(setting, int) else {"every_epoch": 1, "every_rung": None}[setting]
@@ -65,16 +65,16 @@ class Unit:
         load: Returns the trainer's class, importing it where that is still to be done.
         recording: What the trainer is given.
         work: What to train.
-        manner: How.
+        settings: How.
     """
 
     def __init__(
-        self, load: Callable[[], TrainerClass], recording: Mapping[str, Any], work: Work, manner: Manner
+        self, load: Callable[[], TrainerClass], recording: Mapping[str, Any], work: Work, settings: TrainingSettings
     ) -> None:
         self.work = work
-        self._load, self._recording, self._manner = load, recording, manner
-        patience = patience_with(manner.checkpoints, give_up_s=manner.patience_s)
-        self._checkpoints = CheckpointStore(folder_at(manner.checkpoints, patience))
+        self._load, self._recording, self._settings = load, recording, settings
+        patience = patience_with(settings.checkpoints, give_up_s=settings.patience_s)
+        self._checkpoints = CheckpointStore(folder_at(settings.checkpoints, patience))
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
         self._told: list[Told] = []  # since the latest checkpoint
@@ -118,14 +118,14 @@ class Unit:
 
     def _train(self) -> Iterator[News]:
         held_since = time.monotonic()
-        work, every = self.work, self._manner.every
-        if self._manner.mark is not None:
-            self._checkpoints.refuse_other(self._manner.mark, f"node {socket.gethostname()}")
+        work, every = self.work, self._settings.every
+        if self._settings.mark is not None:
+            self._checkpoints.refuse_other(self._settings.mark, f"node {socket.gethostname()}")
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
         trainer = self._load()
-        limit_threads(self._manner.threads)
+        limit_threads(self._settings.threads)
         self._trainer = trainer(work.configuration, self._recording, list(work.seeds), state)
-        limit_threads(self._manner.threads)  # it may have loaded PyTorch only now, which knows the machine's cores
+        limit_threads(self._settings.threads)  # it may have loaded PyTorch only now, which knows the machine's cores
         baseline = dict(self._trainer.baseline())
         evaluate = getattr(self._trainer, "evaluate", None)
         left = work.to_epoch - work.from_epoch
@@ -137,7 +137,7 @@ class Unit:
             if due:
                 self._save_or_tell()
             now = time.monotonic()
-            held_s, gpus = now - held_since, self._manner.gpus
+            held_s, gpus = now - held_since, self._settings.gpus
             yield Report(self._epoch, dict(metrics), due, baseline, held_s, evaluate is not None, gpus)
             held_since = now
         if self._epoch < work.to_epoch:
@@ -151,7 +151,7 @@ class Unit:
             except Exception as error:  # noqa: BLE001 - the training is done, and is kept
                 yield Death.of(error, "evaluation")
             else:
-                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._manner.gpus)
+                yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._settings.gpus)
 
     def _as_told(
         self,
@@ -165,7 +165,7 @@ class Unit:
         }
         losses = {name: float(value) for name, value in baseline.items()}
         after = evaluation_after(evaluates, self._epoch, self.work)
-        return Told(self._epoch, plain, held_s, after, losses, self._manner.gpus)
+        return Told(self._epoch, plain, held_s, after, losses, self._settings.gpus)
 
 
 def evaluation_after(evaluates: bool, epoch: int, work: Work) -> When:

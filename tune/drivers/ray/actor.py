@@ -18,7 +18,7 @@ from ray.train._internal.session import _TrainingResult
 from tune.drivers.ray.actor_process import Place, dump_into, dump_nowhere
 from tune.drivers.ray.recording import SharedRecording
 from tune.drivers.reports import News
-from tune.drivers.unit import Manner, Unit
+from tune.drivers.unit import TrainingSettings, Unit
 from tune.optimizer.work import Work
 from tune.trainer import load_trainer
 
@@ -90,6 +90,6 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
                 sys.path.append(place)
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
         load = partial(load_trainer, self.config["trainer"])
-        manner = Manner(**self.config["manner"])
-        self._log = dump_into(Path(manner.folder), work.trial)
-        return Unit(load, self._recording, work, manner)
+        settings = TrainingSettings(**self.config["settings"])
+        self._log = dump_into(Path(settings.folder), work.trial)
+        return Unit(load, self._recording, work, settings)

@@ -35,7 +35,7 @@ from tune.drivers.ray.recording import SharedRecording, share
 from tune.drivers.ray.stragglers import Paces
 from tune.drivers.ray.watch import Watch, every_death_is_an_actors
 from tune.drivers.reports import Death, News, Report, Unsaved
-from tune.drivers.unit import Manner
+from tune.drivers.unit import TrainingSettings
 from tune.ledger.cluster_state import forget
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log
@@ -104,8 +104,8 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         if taken is None:
             return None
         kind, packed = taken
-        manner = {**self._settings["manner"], "gpus": packed.gpus}
-        return {"asked": asked(self._gpus.cpus, kind, packed.gpus), "manner": manner}
+        settings = {**self._settings["settings"], "gpus": packed.gpus}
+        return {"asked": asked(self._gpus.cpus, kind, packed.gpus), "settings": settings}
 
     def ended(self, trial_id: str, *, out_of_memory: bool = False) -> None:
         """Takes note that a unit holds its slot no more; one that ran out of memory had too many neighbours."""
@@ -304,4 +304,8 @@ def _send_to_log(theirs: logging.Logger) -> None:
 
 
 def _settings(ledger: Ledger) -> dict[str, Any]:
-    return {"trainer": ledger.study.trainer, "manner": asdict(Manner.of(ledger)), "paths": [str(Path.cwd())]}
+    return {
+        "trainer": ledger.study.trainer,
+        "settings": asdict(TrainingSettings.of(ledger)),
+        "paths": [str(Path.cwd())],
+    }

@@ -12,7 +12,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic, Stumbling
 from tune.drivers.reports import Death, News, Report
-from tune.drivers.unit import Manner, Unit
+from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.ledger import Ledger
 from tune.optimizer.work import Work
 
@@ -21,9 +21,9 @@ def unit_of(folder: Path, trainer: Any = Quadratic, recording: dict[str, Any] | 
     """Three seeds that are to train four epochs; a checkpoint is due at the end."""
     study = quadratic_study(resources={"gpus_per_trial": gpus})
     ledger = Ledger.open(study, folder / "study", clock=Clock())
-    manner = Manner.of(ledger)
+    settings = TrainingSettings.of(ledger)
     ledger.close("interrupted")
-    return Unit(lambda: trainer, recording or {}, Work(0, {"x": 0.5}, (1, 2, 3), 0, 4), manner)
+    return Unit(lambda: trainer, recording or {}, Work(0, {"x": 0.5}, (1, 2, 3), 0, 4), settings)
 
 
 def saved(folder: Path) -> Sequence[str]:
