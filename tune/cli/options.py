@@ -2,11 +2,11 @@
 
 import argparse
 
-from tune.cli.show import Manner
+from tune.cli.show import OutputMode
 from tune.errors import UserMistake
 
 
-def manner(options: argparse.Namespace) -> Manner:
+def output_mode(options: argparse.Namespace) -> OutputMode:
     """Returns how a study is shown while it is worked on."""
     return "json" if options.json else "quiet" if options.quiet else "view"
 

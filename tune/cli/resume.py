@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from tune.cli.options import manner, numbers
+from tune.cli.options import numbers, output_mode
 from tune.cli.session import work_on
 from tune.cli.show import showing
 from tune.ledger.backup.copy import is_copy
@@ -21,7 +21,7 @@ def main(options: argparse.Namespace) -> None:
         UserMistake: If the options, or what they name, cannot be used.
         LatentTuneError: As `tune.cli.session.work_on`.
     """
-    with showing(manner(options)) as show:
+    with showing(output_mode(options)) as show:
         folder = Path(options.folder)
         if is_uri(options.folder) or is_copy(folder):
             folder = fetch(options.folder, options.results)

@@ -3,7 +3,7 @@
 import argparse
 
 from tune.cli.dry_run import plan
-from tune.cli.options import manner
+from tune.cli.options import output_mode
 from tune.cli.session import work_on
 from tune.cli.show import showing
 from tune.errors import UserMistake
@@ -19,9 +19,9 @@ def main(options: argparse.Namespace) -> None:
     """
     study, driver = read_study(find(options.study), options.overrides), options.driver or "ray"
     if options.dry_run:
-        if manner(options) != "view":
+        if output_mode(options) != "view":
             raise UserMistake("--dry-run prints a plan and trains nothing: leave --quiet and --json out")
         plan(study, driver)
         return
-    with showing(manner(options)) as show:
+    with showing(output_mode(options)) as show:
         work_on(study, options.results / study.name, driver, show, options.address)

@@ -20,7 +20,7 @@ from tune.views.sentences import answer
 from tune.views.terminal.status import status
 from tune.views.terminal.summary import print_summary
 
-Manner = Literal["view", "quiet", "json"]
+OutputMode = Literal["view", "quiet", "json"]
 """view: a live view, then the results; quiet: nothing but the answer; json: events, one JSON object per line."""
 
 _UNWRAPPED = 100_000
@@ -52,21 +52,21 @@ class Show:
     """Where a study is shown, and how much of it.
 
     Args:
-        manner: How.
+        mode: How.
         out: Where to; not used by `view`, which writes to the terminal.
 
     Attributes:
         console: For what is said on the way: silent when quiet, an event per line in `json`.
     """
 
-    def __init__(self, manner: Manner, out: TextIO) -> None:
-        self._manner, self._out = manner, out
+    def __init__(self, mode: OutputMode, out: TextIO) -> None:
+        self._mode, self._out = mode, out
         self._stream = EventStream(out)
-        if manner == "json":
+        if mode == "json":
             lines = cast("TextIO", Messages(self._stream))  # rich asks for more than it uses
             self.console = Console(file=lines, width=_UNWRAPPED)
         else:
-            self.console = _Lasting(quiet=manner == "quiet")
+            self.console = _Lasting(quiet=mode == "quiet")
 
     def view(self, ledger: Ledger, in_flight: Callable[[], frozenset[int]], stopping: Callable[[], bool]) -> View:
         """Returns what shows a study while it is worked on.
@@ -76,17 +76,17 @@ class Show:
             in_flight: Says which trials are being trained.
             stopping: Says whether the study was asked to stop.
         """
-        if self._manner == "json":
+        if self._mode == "json":
             return Events(ledger, in_flight, self._stream, time.time)
-        if self._manner == "quiet":
+        if self._mode == "quiet":
             return Silence()
         return Progress(ledger, in_flight, self.console, time.time, stopping)
 
     def results(self, ledger: Ledger) -> None:
         """Prints what a study found, as much of it as is wanted; programs are told by `end`."""
-        if self._manner == "view":
+        if self._mode == "view":
             print_summary(ledger, self.console)
-        elif self._manner == "quiet":
+        elif self._mode == "quiet":
             console = Console(file=self._out)
             for sentence in answer(gather(ledger)):
                 console.print(Text(sentence), highlight=False, soft_wrap=True)
@@ -99,7 +99,7 @@ class Show:
             report: Its report; None where it could not be written.
             best: The file that trains its winner again; None where there is none.
         """
-        if self._manner == "json":
+        if self._mode == "json":
             self._stream.emit(
                 "result",
                 time.time(),
@@ -124,17 +124,17 @@ class Silence:
 
 
 @contextmanager
-def showing(manner: Manner) -> Iterator[Show]:
-    """Has a study shown in a manner.
+def showing(mode: OutputMode) -> Iterator[Show]:
+    """Has a study shown in a mode.
 
     Unless it is the live view, standard output is for the study alone until this ends: what a trainer, a library or a
     worker prints goes to standard error.
     """
-    if manner == "view":
-        yield Show(manner, sys.stdout)
+    if mode == "view":
+        yield Show(mode, sys.stdout)
         return
     with _own_stdout() as out:
-        yield Show(manner, out)
+        yield Show(mode, out)
 
 
 @contextmanager
