@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tune.drivers.reports import Death, Evaluation, News, Report, Unsaved
 from tune.errors import StudyStopped
 from tune.ledger.checkpoints.store import CheckpointStore, Told
-from tune.ledger.curves.history import Evaluation as When
+from tune.ledger.curves.history import EvaluationMark
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, patience_with
 from tune.optimizer.work import Work
@@ -168,7 +168,7 @@ class Unit:
         return Told(self._epoch, plain, held_s, after, losses, self._settings.gpus)
 
 
-def evaluation_after(evaluates: bool, epoch: int, work: Work) -> When:
+def evaluation_after(evaluates: bool, epoch: int, work: Work) -> EvaluationMark:
     """Returns what a trainer's evaluation has to do with an epoch of its training."""
     if not evaluates:
         return "none"

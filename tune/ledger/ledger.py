@@ -9,7 +9,7 @@ from typing import Any, Self
 from tune.errors import StudyBusy, UserMistake
 from tune.ledger.backup.copy import LAST_STREAM, LedgerCopy, is_copy, refuse_foreign
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, Evaluation
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, EvaluationMark
 from tune.ledger.database.database import Database
 from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.identity import (
@@ -193,7 +193,7 @@ class Ledger(Memory):
         metrics: Mapping[str, Sequence[float | None]],
         held_s: float = 0.0,
         *,
-        evaluation: Evaluation = "none",
+        evaluation: EvaluationMark = "none",
         gpus: float | None = None,
     ) -> None:
         """Writes one epoch of some seeds of a trial, or what the evaluation after it adds.

@@ -25,7 +25,7 @@ from io import BytesIO
 from typing import Any, BinaryIO, NoReturn
 
 from tune.errors import DamagedCheckpoint, StudyStopped
-from tune.ledger.curves.history import Evaluation
+from tune.ledger.curves.history import EvaluationMark
 from tune.ledger.storage.folders import Folder
 
 BESIDE = "configuration.json"
@@ -69,7 +69,7 @@ class Told:
     epoch: int
     metrics: Mapping[str, Sequence[float | None]]
     held_s: float
-    evaluation: Evaluation
+    evaluation: EvaluationMark
     baseline: Mapping[str, float]
     gpus: float | None = None
 

@@ -11,7 +11,7 @@ EVALUATED = "evaluated"
 """The curve column that the tuner adds where a trainer evaluates apart from training: 0 in the row of a unit's last
 epoch, whose evaluation is to come, and 1 in the row of the same epoch that the evaluation adds."""
 
-Evaluation = Literal["none", "later", "due", "done"]
+EvaluationMark = Literal["none", "later", "due", "done"]
 """What the trainer's evaluation apart from training has to do with a row: nothing; it comes after a later epoch; after
 this one; this is it."""
 
