@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tune.drivers.reports import Death, Evaluation, Report, Unsaved
+from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
 from tune.drivers.unit import TrainingSettings, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
@@ -221,7 +221,7 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
     return done
 
 
-def _now(report: Report, training: Training) -> str:
+def _now(report: EpochReport, training: Training) -> str:
     losses = [loss for loss in report.metrics.get(training.metric, ()) if loss is not None and isfinite(loss)]
     mean = f"{sum(losses) / len(losses):.5f}" if losses else "–"
     return f"epoch {report.epoch}, {training.metric} {mean} over {len(losses)} of {len(training.seeds)} seeds"

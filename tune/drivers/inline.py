@@ -8,7 +8,7 @@ from typing import Self
 
 from tune.drivers.calibration import gpus_of_one
 from tune.drivers.job import Job
-from tune.drivers.reports import Report
+from tune.drivers.reports import EpochReport
 from tune.drivers.silence import Silence
 from tune.drivers.trial_log import trial_log, write_log
 from tune.drivers.unit import TrainingSettings, Unit
@@ -37,7 +37,7 @@ def _train(job: Job, work: Work) -> None:
     try:
         with Watchdog(job, work) as watchdog:
             for item in unit.news():
-                watchdog.heard([item.held_s] if isinstance(item, Report) else [])
+                watchdog.heard([item.held_s] if isinstance(item, EpochReport) else [])
                 job.take(work, [item])
                 if not job.trains(work):
                     return

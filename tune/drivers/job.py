@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune.drivers.placement import Units, Whole, share, split
-from tune.drivers.reports import Death, Evaluation, News, Report, Unsaved
+from tune.drivers.reports import Death, EpochReport, Evaluation, News, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import evaluation_after
 from tune.ledger.log import log
@@ -157,7 +157,7 @@ class Job:
         if gone is not None:
             raise gone
 
-    def _record(self, work: Work, item: Report | Evaluation) -> Death | None:
+    def _record(self, work: Work, item: EpochReport | Evaluation) -> Death | None:
         """Records one epoch, or its evaluation; a trainer that breaks its contract dies of it."""
         ledger = self.optimizer.ledger
         try:

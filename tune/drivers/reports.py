@@ -38,7 +38,7 @@ def failure_class(error: BaseException) -> FailureClass:
 
 
 @dataclass(frozen=True)
-class Report:
+class EpochReport:
     """One epoch of one unit of work.
 
     Attributes:
@@ -135,5 +135,5 @@ class Unsaved:
         )
 
 
-News = Report | Evaluation | Death | Unsaved
+News = EpochReport | Evaluation | Death | Unsaved
 """What a unit of work has to tell."""

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from math import isfinite
 
 from tune.drivers.job import Job
-from tune.drivers.reports import News, Report
+from tune.drivers.reports import EpochReport, News
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import DiskFull
 
@@ -50,7 +50,7 @@ class _Flight:
         """Trains the next epoch, which begins now; what it held its slot for is virtual time as well."""
         item = next(self.news)
         lasted_s = _duration_s(item, len(self.unit.work.seeds))
-        self.item = replace(item, held_s=lasted_s) if isinstance(item, Report) else item
+        self.item = replace(item, held_s=lasted_s) if isinstance(item, EpochReport) else item
         self.due_s = now_s + lasted_s
 
     def deliver(self, job: Job) -> bool:
@@ -128,7 +128,7 @@ def _land(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: Virtu
 
 def _duration_s(item: News, seeds: int) -> float:
     """Returns how long an epoch of so many seeds together took; an end and an evaluation take no time."""
-    if not isinstance(item, Report):
+    if not isinstance(item, EpochReport):
         return 0.0
     said = next(iter(item.metrics.get("seconds", ())), None)
     return said if said is not None and isfinite(said) and said >= 0 else float(seeds)

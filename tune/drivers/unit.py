@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
-from tune.drivers.reports import Death, Evaluation, News, Report, Unsaved
+from tune.drivers.reports import Death, EpochReport, Evaluation, News, Unsaved
 from tune.errors import StudyStopped
 from tune.ledger.checkpoints.store import CheckpointStore, Told
 from tune.ledger.curves.history import EvaluationMark
@@ -138,7 +138,7 @@ class Unit:
                 self._save_or_tell()
             now = time.monotonic()
             held_s, gpus = now - held_since, self._settings.gpus
-            yield Report(self._epoch, dict(metrics), due, baseline, held_s, evaluate is not None, gpus)
+            yield EpochReport(self._epoch, dict(metrics), due, baseline, held_s, evaluate is not None, gpus)
             held_since = now
         if self._epoch < work.to_epoch:
             raise ValueError(

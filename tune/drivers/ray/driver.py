@@ -34,7 +34,7 @@ from tune.drivers.ray.packing import gpu_slots
 from tune.drivers.ray.recording import SharedRecording, share
 from tune.drivers.ray.stragglers import Paces
 from tune.drivers.ray.watch import Watch, every_death_is_an_actors
-from tune.drivers.reports import Death, News, Report, Unsaved
+from tune.drivers.reports import Death, EpochReport, News, Unsaved
 from tune.drivers.unit import TrainingSettings
 from tune.ledger.cluster_state import forget
 from tune.ledger.ledger import Ledger
@@ -137,7 +137,7 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
         job, work = self._job, self._searcher.works[trial.trial_id]
         if "place" in result:
             self._watch.found(trial, result["place"])
-        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, Report)])
+        self._watch.heard(trial.trial_id, [item.held_s for item in result["news"] if isinstance(item, EpochReport)])
         with self._ending_in_order():
             job.take(work, result["news"])
             if job.trains(work) and self._searcher.failure is None and not job.should_stop():

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic, Stumbling
-from tune.drivers.reports import Death, News, Report
+from tune.drivers.reports import Death, EpochReport, News
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.ledger import Ledger
 from tune.optimizer.work import Work
@@ -37,7 +37,7 @@ def test_a_trainer_that_died_in_mid_epoch_is_not_saved(tmp_path: Path) -> None:
     (tmp_path / "marks" / "0").touch()
     unit = unit_of(tmp_path, Stumbling, {"marks": str(tmp_path / "marks"), "seed": 2})
     news: list[News] = list(unit.news())
-    assert [type(item) for item in news] == [Report, Death]
+    assert [type(item) for item in news] == [EpochReport, Death]
     unit.save()
     assert saved(tmp_path) == []
 
@@ -66,7 +66,7 @@ def test_a_unit_that_is_stopped_is_saved_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("gpus", [0.0, 0.25])
 def test_it_tells_what_it_holds(tmp_path: Path, gpus: float) -> None:
     """Each epoch says of how many GPUs it was."""
-    told = [item.gpus for item in unit_of(tmp_path, gpus=gpus).news() if isinstance(item, Report)]
+    told = [item.gpus for item in unit_of(tmp_path, gpus=gpus).news() if isinstance(item, EpochReport)]
     assert told == [gpus] * 4
 
 
