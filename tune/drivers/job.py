@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune.drivers.placement import Units, Whole, share, split
-from tune.drivers.reports import Death, EpochReport, Evaluation, News, Unsaved
+from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import evaluation_after
 from tune.ledger.log import log
@@ -79,7 +79,7 @@ class Job:
         """Takes back work that was cut short; what its checkpoint holds is kept."""
         self._conclude(self._units.released(work))
 
-    def take(self, work: Work, news: Sequence[News]) -> None:
+    def take(self, work: Work, news: Sequence[UnitReport]) -> None:
         """Puts what came of work into the ledger: epochs that were trained and evaluated, or its death.
 
         Work that could not begin, because its checkpoint is damaged, is no attempt of the trial: the checkpoint is set

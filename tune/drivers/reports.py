@@ -135,5 +135,5 @@ class Unsaved:
         )
 
 
-News = EpochReport | Evaluation | Death | Unsaved
+UnitReport = EpochReport | Evaluation | Death | Unsaved
 """What a unit of work has to tell."""

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from math import isfinite
 
 from tune.drivers.job import Job
-from tune.drivers.reports import EpochReport, News
+from tune.drivers.reports import EpochReport, UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import DiskFull
 
@@ -43,8 +43,8 @@ class _Flight:
     due_s: float
     order: int
     unit: Unit = field(compare=False)
-    news: Iterator[News] = field(compare=False)
-    item: News | None = field(compare=False, default=None)
+    news: Iterator[UnitReport] = field(compare=False)
+    item: UnitReport | None = field(compare=False, default=None)
 
     def train(self, now_s: float) -> None:
         """Trains the next epoch, which begins now; what it held its slot for is virtual time as well."""
@@ -126,7 +126,7 @@ def _land(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: Virtu
             resting.pop().unit.close()
 
 
-def _duration_s(item: News, seeds: int) -> float:
+def _duration_s(item: UnitReport, seeds: int) -> float:
     """Returns how long an epoch of so many seeds together took; an end and an evaluation take no time."""
     if not isinstance(item, EpochReport):
         return 0.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
-from tune.drivers.reports import Death, EpochReport, Evaluation, News, Unsaved
+from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
 from tune.errors import StudyStopped
 from tune.ledger.checkpoints.store import CheckpointStore, Told
 from tune.ledger.curves.history import EvaluationMark
@@ -80,7 +80,7 @@ class Unit:
         self._told: list[Told] = []  # since the latest checkpoint
         self._unsaved = False
 
-    def news(self) -> Iterator[News]:
+    def news(self) -> Iterator[UnitReport]:
         """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
 
         Or the trainer's death. A unit whose epochs are all done is only evaluated.
@@ -116,7 +116,7 @@ class Unit:
                 raise _NotSaved from error
             raise
 
-    def _train(self) -> Iterator[News]:
+    def _train(self) -> Iterator[UnitReport]:
         held_since = time.monotonic()
         work, every = self.work, self._settings.every
         if self._settings.mark is not None:

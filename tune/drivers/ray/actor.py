@@ -17,7 +17,7 @@ from ray.train._internal.session import _TrainingResult
 
 from tune.drivers.ray.actor_process import Place, dump_into, dump_nowhere
 from tune.drivers.ray.recording import SharedRecording
-from tune.drivers.reports import News
+from tune.drivers.reports import UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.optimizer.work import Work
 from tune.trainer import load_trainer
@@ -38,7 +38,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         self._recording = recording.here()
         self._told_place = False
         self._unit: Unit | None = None
-        self._news: Iterator[News] = iter(())
+        self._news: Iterator[UnitReport] = iter(())
         self._log: TextIO | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray has put it into self.config

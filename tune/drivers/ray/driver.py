@@ -34,7 +34,7 @@ from tune.drivers.ray.packing import gpu_slots
 from tune.drivers.ray.recording import SharedRecording, share
 from tune.drivers.ray.stragglers import Paces
 from tune.drivers.ray.watch import Watch, every_death_is_an_actors
-from tune.drivers.reports import Death, EpochReport, News, Unsaved
+from tune.drivers.reports import Death, EpochReport, UnitReport, Unsaved
 from tune.drivers.unit import TrainingSettings
 from tune.ledger.cluster_state import forget
 from tune.ledger.ledger import Ledger
@@ -207,7 +207,7 @@ class LedgerScheduler(_Unstored, FIFOScheduler):  # type: ignore[misc] # Ray shi
             self._job.released(work)
 
 
-def _ran_out_of_memory(news: Sequence[News]) -> bool:
+def _ran_out_of_memory(news: Sequence[UnitReport]) -> bool:
     return any(isinstance(item, Death) and item.kind == "out_of_memory" for item in news)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic, Stumbling
-from tune.drivers.reports import Death, EpochReport, News
+from tune.drivers.reports import Death, EpochReport, UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.ledger import Ledger
 from tune.optimizer.work import Work
@@ -36,7 +36,7 @@ def test_a_trainer_that_died_in_mid_epoch_is_not_saved(tmp_path: Path) -> None:
     (tmp_path / "marks").mkdir()
     (tmp_path / "marks" / "0").touch()
     unit = unit_of(tmp_path, Stumbling, {"marks": str(tmp_path / "marks"), "seed": 2})
-    news: list[News] = list(unit.news())
+    news: list[UnitReport] = list(unit.news())
     assert [type(item) for item in news] == [EpochReport, Death]
     unit.save()
     assert saved(tmp_path) == []
