@@ -17,7 +17,7 @@ _MOST_ROWS = 1000
 
 
 @dataclass
-class News:
+class TrialChanges:
     """What is new of one trial, or a part of it, if there is much.
 
     Attributes:
@@ -51,24 +51,24 @@ class Newsreader:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._tail, self._told = ledger, CurveTail(ledger.folder / "curves"), 0
 
-    def read(self) -> list[News]:
+    def read(self) -> list[TrialChanges]:
         """Returns what is new, trial by trial, in parts of at most a thousand rows."""
         decisions = self._ledger.decisions[self._told :]  # before the rows: what these rest on is then among them
         self._told += len(decisions)
         known = len(self._ledger.trials)  # a ledger that is only read may be behind the curves
-        news: dict[int, list[News]] = defaultdict(list)
+        news: dict[int, list[TrialChanges]] = defaultdict(list)
         for table in self._tail.read():
             for trial, rows in _by_trial(known_rows(table, known)):
                 for start in range(0, rows.num_rows, _MOST_ROWS):
                     piece, parts = rows.slice(start, _MOST_ROWS), news[trial]
                     if not parts or not parts[-1].has_room_for(piece):
-                        parts.append(News(trial))
+                        parts.append(TrialChanges(trial))
                     parts[-1].tables.append(piece)
         for decision in decisions:
             if decision.trial is not None:
                 parts = news[decision.trial]
                 if not parts:
-                    parts.append(News(decision.trial))
+                    parts.append(TrialChanges(decision.trial))
                 parts[-1].decisions.append(decision)
         return [part for _, parts in sorted(news.items()) for part in parts]
 

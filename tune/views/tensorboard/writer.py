@@ -17,7 +17,7 @@ from tune.ledger.storage.disk_space import vanished
 from tune.scoring.score import has_failed, summarize
 from tune.scoring.standings import incumbent, scored_baseline, standings
 from tune.views.tensorboard.bands import Bands
-from tune.views.tensorboard.changes import News, Newsreader
+from tune.views.tensorboard.changes import Newsreader, TrialChanges
 from tune.views.tensorboard.hparams import experiment, session_end, session_start
 from tune.views.tensorboard.root_run import CHARTS_TAG, INCUMBENT_TAG, charts, incumbent_page, study_page
 from tune.views.tensorboard.run_files import Run, SeedRun
@@ -84,7 +84,7 @@ class TensorBoard:
     def __init__(self, ledger: Ledger, *, thorough: bool = False, slice_s: float = SLICE_S) -> None:
         self.folder, self._ledger = ledger.folder / "tensorboard", ledger
         self._thorough, self._slice_s = thorough, slice_s
-        self._reader, self._news = Newsreader(ledger), deque[News]()
+        self._reader, self._news = Newsreader(ledger), deque[TrialChanges]()
         self._runs: dict[tuple[int, int], SeedRun] = {}
         self._changed: dict[Run, None] = {}
         self._bands, self._banded = Bands(thorough=thorough), dict[int, tuple[Sequence[int], float]]()
@@ -146,7 +146,7 @@ class TensorBoard:
                 return looked and not self._news
         return True
 
-    def _take(self, news: News) -> None:
+    def _take(self, news: TrialChanges) -> None:
         trial = self._ledger.trials[news.trial]
         for row in news.rows:
             if row["seed"] in self._ledger.study.seeds:
