@@ -17,7 +17,7 @@ def scalars(values: Mapping[str, float]) -> Summary:
     return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
 
 
-class Run:
+class EventRun:
     """One run: knows what its event file holds, so that a step is there once however often it is told.
 
     How its state evolves: made → what is there is read → `put` gathers what is not there yet → `write` appends it.
@@ -78,7 +78,7 @@ class Run:
                 self.pages[value.tag] = value.tensor
 
 
-class SeedRun(Run):
+class SeedRun(EventRun):
     """The run of one seed of a trial.
 
     Args:

@@ -20,7 +20,7 @@ from tune.views.tensorboard.bands import Bands
 from tune.views.tensorboard.changes import Newsreader, TrialChanges
 from tune.views.tensorboard.hparams import experiment, session_end, session_start
 from tune.views.tensorboard.root_run import CHARTS_TAG, INCUMBENT_TAG, charts, incumbent_page, study_page
-from tune.views.tensorboard.run_files import Run, SeedRun
+from tune.views.tensorboard.run_files import EventRun, SeedRun
 from tune.views.tensorboard.thinning import Point
 
 SLICE_S = 0.05
@@ -86,7 +86,7 @@ class TensorBoard:
         self._thorough, self._slice_s = thorough, slice_s
         self._reader, self._news = Newsreader(ledger), deque[TrialChanges]()
         self._runs: dict[tuple[int, int], SeedRun] = {}
-        self._changed: dict[Run, None] = {}
+        self._changed: dict[EventRun, None] = {}
         self._bands, self._banded = Bands(thorough=thorough), dict[int, tuple[Sequence[int], float]]()
         self._steps: dict[int, int] = {}  # by trial, of its latest result
         self._waits: dict[int, dict[tuple[int, float], int]] = {}  # to the first seed that waited
@@ -112,14 +112,14 @@ class TensorBoard:
                 if not run.ended:
                     run.leave(last, session_end("unfinished", last))
 
-    def _begin(self) -> Run:
+    def _begin(self) -> EventRun:
         """Returns the run at the root; a folder that does not begin with this experiment is emptied."""
         created = self._ledger.decisions[0].time if self._ledger.decisions else 0.0
         described = experiment(self._ledger.study, self._metrics(), created)
-        root = Run(self.folder, thorough=self._thorough)
+        root = EventRun(self.folder, thorough=self._thorough)
         if self.folder.exists() and root.first != described:
             shutil.rmtree(self.folder)
-            root = Run(self.folder)
+            root = EventRun(self.folder)
         grown = [decision.time for decision in self._ledger.decisions if decision.kind == "grow"]
         self._put_page(root, created, 0, described)
         self._put_page(root, max(grown, default=created), len(grown), study_page(self._ledger.study))
@@ -266,19 +266,19 @@ class TensorBoard:
             self._put_page(self._root, self._ledger.decisions[-1].time, decided, page)
         self._ranked_of, self._ranked_at, self._ranking_s = results, now, time.perf_counter() - now
 
-    def _put_points(self, run: Run, points: Iterable[Point]) -> None:
+    def _put_points(self, run: EventRun, points: Iterable[Point]) -> None:
         for epoch, clock, values in points:
             self._put(run, clock, epoch, values)
 
-    def _put_figures(self, run: Run, time: float, step: int, figures: Mapping[str, float]) -> None:
+    def _put_figures(self, run: EventRun, time: float, step: int, figures: Mapping[str, float]) -> None:
         """Writes what HParams shows of a session; what is not finite is left out."""
         self._put(run, time, step, {f"trial/{name}": one for name, one in figures.items() if isfinite(one)})
 
-    def _put(self, run: Run, time: float, step: int, values: Mapping[str, float]) -> None:
+    def _put(self, run: EventRun, time: float, step: int, values: Mapping[str, float]) -> None:
         run.put(time, step, values)
         self._changed[run] = None
 
-    def _put_page(self, run: Run, time: float, step: int, page: Summary) -> None:
+    def _put_page(self, run: EventRun, time: float, step: int, page: Summary) -> None:
         run.put_page(time, step, page)
         self._changed[run] = None
 
