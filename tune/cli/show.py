@@ -79,7 +79,7 @@ class Show:
         if self._mode == "json":
             return Events(ledger, in_flight, self._stream, time.time)
         if self._mode == "quiet":
-            return Silence()
+            return QuietView()
         return Progress(ledger, in_flight, self.console, time.time, stopping)
 
     def results(self, ledger: Ledger) -> None:
@@ -110,7 +110,7 @@ class Show:
             )
 
 
-class Silence:
+class QuietView:
     """Shows nothing."""
 
     def start(self) -> None:
