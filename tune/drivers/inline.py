@@ -9,7 +9,7 @@ from typing import Self
 from tune.drivers.calibration import gpus_of_one
 from tune.drivers.job import Job
 from tune.drivers.reports import EpochReport
-from tune.drivers.silence import Silence
+from tune.drivers.stall_timer import Silence
 from tune.drivers.trial_log import trial_log, write_log
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.log import log

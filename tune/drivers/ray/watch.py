@@ -22,7 +22,7 @@ from tune.drivers.ray.actor_process import Place, end_process, oom_kills
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.stragglers import Paces
 from tune.drivers.reports import Death, failure_class
-from tune.drivers.silence import Silence
+from tune.drivers.stall_timer import Silence
 from tune.ledger.log import log
 from tune.optimizer.work import Work
 

@@ -4,7 +4,7 @@ from math import inf, nan
 
 import pytest
 
-from tune.drivers.silence import Silence
+from tune.drivers.stall_timer import Silence
 from tune.study.sections import Resources
 
 
