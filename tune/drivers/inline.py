@@ -9,7 +9,7 @@ from typing import Self
 from tune.drivers.calibration import gpus_of_one
 from tune.drivers.job import Job
 from tune.drivers.reports import EpochReport
-from tune.drivers.stall_timer import Silence
+from tune.drivers.stall_timer import StallTimer
 from tune.drivers.trial_log import trial_log, write_log
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.log import log
@@ -63,7 +63,7 @@ class Watchdog:
     def __init__(self, job: Job, work: Work) -> None:
         ledger = job.optimizer.ledger
         self._folder, self._trial = ledger.folder, work.trial
-        self._silence = Silence(ledger.study.resources, ledger.pace(work.trial) * len(work.seeds))
+        self._timer = StallTimer(ledger.study.resources, ledger.pace(work.trial) * len(work.seeds))
         self._lock, self._over, self._said = threading.Lock(), threading.Event(), False
         self._thread = threading.Thread(target=self._look, name="latent-tune watchdog", daemon=True)
 
@@ -78,19 +78,19 @@ class Watchdog:
     def heard(self, held_s: list[float]) -> None:
         """Takes note of a report, and of the seconds that its epochs took."""
         with self._lock:
-            self._silence.heard(held_s)
+            self._timer.heard(held_s)
             self._said = False
 
     def _look(self) -> None:
         while not self._over.wait(_LOOK_S):
             with self._lock:
-                self._silence.passed(_LOOK_S)
-                if self._silence.stalled and not self._said:
+                self._timer.passed(_LOOK_S)
+                if self._timer.stalled and not self._said:
                     self._said = True
                     self._say()
 
     def _say(self) -> None:
-        said = f"trial {self._trial}: {self._silence.said()}"
+        said = f"trial {self._trial}: {self._timer.said()}"
         path = write_log(self._folder, self._trial, f"{said}; stacks of all threads:")
         with trial_log(self._folder, self._trial).open("a", encoding="utf-8") as file:
             faulthandler.dump_traceback(file)

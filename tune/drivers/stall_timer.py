@@ -10,7 +10,7 @@ _FIRST = 6
 _LONGEST_LOOK_S = 1.0
 
 
-class Silence:
+class StallTimer:
     """How long nothing was heard of one unit of work, and how long that may be.
 
     How its state evolves: `passed(seconds)` while one listens → `stalled` becomes true, once there was silence for too

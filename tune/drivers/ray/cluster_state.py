@@ -43,8 +43,8 @@ class Headway(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
             TrainingState(
                 trial=unit.work.trial,
                 address=addresses.get(unit.place.node, "a node that is gone") if unit.place is not None else "",
-                silent_s=round(unit.silence.lasted_s, 1),
-                limit_s=unit.silence.limit_s if isfinite(unit.silence.limit_s) else None,
+                silent_s=round(unit.timer.lasted_s, 1),
+                limit_s=unit.timer.limit_s if isfinite(unit.timer.limit_s) else None,
                 ended=unit.said,
             )
             for unit in self._watch.training

@@ -22,7 +22,7 @@ from tune.drivers.ray.actor_process import Place, end_process, oom_kills
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.stragglers import Paces
 from tune.drivers.reports import Death, failure_class
-from tune.drivers.stall_timer import Silence
+from tune.drivers.stall_timer import StallTimer
 from tune.ledger.log import log
 from tune.optimizer.work import Work
 
@@ -94,8 +94,8 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def handed_out(self, trial_id: str, work: Work) -> None:
         """Takes note of a unit that some actor is to begin."""
-        silence = Silence(self._job.optimizer.study.resources, nan, first=False)
-        self._waiting[trial_id] = _Unit(work, None, silence)
+        timer = StallTimer(self._job.optimizer.study.resources, nan, first=False)
+        self._waiting[trial_id] = _Unit(work, None, timer)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: RayTrial, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Ray calls this when an actor is about to begin a unit; where it is, it has said before its first."""
@@ -117,13 +117,13 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         self._idle.discard(place)
         self._paces.began(trial_id, work, place.node)
         epoch_s = self._job.optimizer.ledger.pace(work.trial) * len(work.seeds)
-        silence = Silence(self._job.optimizer.study.resources, epoch_s or nan)
-        self._units[trial_id] = _Unit(work, place, silence)
+        timer = StallTimer(self._job.optimizer.study.resources, epoch_s or nan)
+        self._units[trial_id] = _Unit(work, place, timer)
 
     def heard(self, trial_id: str, held_s: Sequence[float]) -> None:
         """Takes note of a report, and of the seconds that its epochs took."""
         if trial_id in self._units:
-            self._units[trial_id].silence.heard(held_s)
+            self._units[trial_id].timer.heard(held_s)
         self._paces.heard(trial_id, held_s)
 
     def ended(self, trial_id: str) -> None:
@@ -161,10 +161,10 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def _look_at(self, unit: "_Unit", passed_s: float, places: Sequence[Place]) -> None:
         """Ends the processes where a unit may be stuck, once it was silent for too long."""
-        unit.silence.passed(passed_s)
-        if unit.said or not unit.silence.stalled:
+        unit.timer.passed(passed_s)
+        if unit.said or not unit.timer.stalled:
             return
-        unit.said = unit.silence.said()
+        unit.said = unit.timer.said()
         log.error("trial %d: %s; its process is ended", unit.work.trial, unit.said)
         folder = self._job.optimizer.ledger.folder.resolve()
         for place in places:
@@ -181,7 +181,7 @@ class _Unit:
 
     work: Work
     place: Place | None
-    silence: Silence
+    timer: StallTimer
     said: str = ""
     since: float = field(default_factory=time.monotonic)
     dumps: list[Any] = field(default_factory=list)
