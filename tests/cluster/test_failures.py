@@ -9,7 +9,7 @@ import pytest
 from tests.behaviour.command import latent_tune, ledger_of, status, write_study
 from tests.fakes.studies import quadratic_study
 from tune.drivers.job import Job
-from tune.drivers.ray.actor_process import Place
+from tune.drivers.ray.actor_process import ActorProcess
 from tune.drivers.ray.watch import death_of
 from tune.ledger.ledger import Ledger
 from tune.optimizer.optimizer import Optimizer
@@ -79,7 +79,7 @@ def test_what_rays_memory_monitor_kills_was_out_of_memory(tmp_path: Path) -> Non
     assert status(tmp_path / "results" / "tiny")["failure_classes"]["out_of_memory"] == {"attempts": 3, "trials": 1}
 
 
-PLACE = Place("node", 7, 0.0, oom_kills=3)
+PLACE = ActorProcess("node", 7, 0.0, oom_kills=3)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,6 @@ PLACE = Place("node", 7, 0.0, oom_kills=3)
         ("", None, 0, "lost"),
     ],
 )
-def test_what_ray_says_is_classed(text: str, place: Place | None, killed: int, expected: str) -> None:
+def test_what_ray_says_is_classed(text: str, place: ActorProcess | None, killed: int, expected: str) -> None:
     """Ray's guess that the kernel may have killed for memory is in every such message; the kernel's count decides."""
     assert death_of(text, place, killed).kind == expected

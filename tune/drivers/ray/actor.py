@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from ray import tune as ray_tune
 from ray.train._internal.session import _TrainingResult
 
-from tune.drivers.ray.actor_process import Place, dump_into, dump_nowhere
+from tune.drivers.ray.actor_process import ActorProcess, dump_into, dump_nowhere
 from tune.drivers.ray.recording import SharedRecording
 from tune.drivers.reports import UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
@@ -53,7 +53,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         """
         if not self._told_place:
             self._told_place = True
-            return {"news": [], "place": Place.here()}
+            return {"news": [], "place": ActorProcess.here()}
         if self._unit is None:
             self._unit = self._begin()
             self._news = self._unit.news()

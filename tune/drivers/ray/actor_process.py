@@ -20,7 +20,7 @@ _LAST_WORDS = 20_000
 
 
 @dataclass(frozen=True)
-class Place:
+class ActorProcess:
     """Where an actor lives.
 
     Attributes:
@@ -71,7 +71,7 @@ def oom_kills() -> int:
     return 0
 
 
-def end_process(place: Place, folder: Path, trial: int) -> str:
+def end_process(place: ActorProcess, folder: Path, trial: int) -> str:
     """Has a process on this machine dump its stacks into its trial's log, waits for it a little, and kills it.
 
     Returns:

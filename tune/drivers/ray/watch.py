@@ -18,7 +18,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tune.drivers.job import Job
-from tune.drivers.ray.actor_process import Place, end_process, oom_kills
+from tune.drivers.ray.actor_process import ActorProcess, end_process, oom_kills
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.stragglers import Paces
 from tune.drivers.reports import Death, failure_class
@@ -32,7 +32,7 @@ _CREATION = "error raised in its creation task"
 _RAISED = "ray::"  # how the text of a task's own exception begins, which ends with the exception
 
 
-def death_of(text: str, place: Place | None, killed_now: int) -> Death:
+def death_of(text: str, place: ActorProcess | None, killed_now: int) -> Death:
     """Returns what the end of an actor means.
 
     Args:
@@ -68,10 +68,10 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def __init__(self, job: Job, nodes: Nodes, paces: Paces) -> None:
         self._job, self._nodes, self._paces = job, nodes, paces
-        self._places: dict[Any, Place] = {}  # by Ray's handle of an actor
+        self._places: dict[Any, ActorProcess] = {}  # by Ray's handle of an actor
         self._units: dict[str, _Unit] = {}
         self._waiting: dict[str, _Unit] = {}  # handed out, not begun
-        self._idle: set[Place] = set()  # of actors between two units
+        self._idle: set[ActorProcess] = set()  # of actors between two units
         self._looked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -103,12 +103,12 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         if place is not None:
             self._began(trial.trial_id, place)
 
-    def found(self, trial: RayTrial, place: Place) -> None:
+    def found(self, trial: RayTrial, place: ActorProcess) -> None:
         """Takes note of where an actor is that begins its first unit."""
         self._places[trial.temporary_state.ray_actor] = place
         self._began(trial.trial_id, place)
 
-    def _began(self, trial_id: str, place: Place) -> None:
+    def _began(self, trial_id: str, place: ActorProcess) -> None:
         """Takes note of where a unit trains from now on."""
         waiting = self._waiting.pop(trial_id, None)
         if waiting is None:
@@ -159,7 +159,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         for unit in self._waiting.values() if roomy else ():
             self._look_at(unit, passed, sorted(self._idle, key=str))
 
-    def _look_at(self, unit: "_Unit", passed_s: float, places: Sequence[Place]) -> None:
+    def _look_at(self, unit: "_Unit", passed_s: float, places: Sequence[ActorProcess]) -> None:
         """Ends the processes where a unit may be stuck, once it was silent for too long."""
         unit.timer.passed(passed_s)
         if unit.said or not unit.timer.stalled:
@@ -180,7 +180,7 @@ class _Unit:
     """
 
     work: Work
-    place: Place | None
+    place: ActorProcess | None
     timer: StallTimer
     said: str = ""
     since: float = field(default_factory=time.monotonic)
@@ -218,7 +218,7 @@ def _told(dumps: Sequence[Any]) -> list[str]:
     return [text for text in texts if text]
 
 
-def _oom_kills_at(place: Place) -> int:
+def _oom_kills_at(place: ActorProcess) -> int:
     """Returns `oom_kills` of a node; what it was when the node cannot be asked any more."""
     try:
         return int(ray.get(_on(place, oom_kills).remote(), timeout=_PROBE_S))
@@ -226,7 +226,7 @@ def _oom_kills_at(place: Place) -> int:
         return place.oom_kills
 
 
-def _on(place: Place, function: Any) -> Any:
+def _on(place: ActorProcess, function: Any) -> Any:
     """Returns a function as a task on a node, which needs no slot there."""
     there: Mapping[str, Any] = {"scheduling_strategy": NodeAffinitySchedulingStrategy(place.node, soft=False)}
     return ray.remote(function).options(num_cpus=0, max_retries=0, **there)
