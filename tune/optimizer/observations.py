@@ -36,7 +36,7 @@ BEST = 25
 Setting = frozenset[tuple[str, Any]]
 """The parameters of a trial, so that equal ones are found in a set."""
 
-Place = tuple[float, float, int]
+Rank = tuple[float, float, int]
 """Where TPE ranks a trial that has a result: its class, its value in it, its number; lower is better."""
 
 _First = tuple[float, int]
@@ -85,8 +85,8 @@ class Observations:
         self._trials: list[Trial] = []
         self._frozen: dict[int, FrozenTrial] = {}
         self._unseen: set[int] = set()  # without a result, and not failed
-        self._ranks: dict[int, Place] = {}
-        self._levels: dict[float, list[Place]] = {}  # by class, those of all that are seen beyond the first rung
+        self._ranks: dict[int, Rank] = {}
+        self._levels: dict[float, list[Rank]] = {}  # by class, those of all that are seen beyond the first rung
         self._kinds: dict[tuple[Any, ...], list[_First]] = {}  # of all that came to the first rung
         self._stayed: dict[tuple[Any, ...], list[_First]] = {}  # of these, those ranked there
         self._first: dict[int, _First] = {}
