@@ -43,7 +43,7 @@ _First = tuple[float, int]
 """Score at the first rung, and number."""
 
 
-class Axis:
+class ParameterAxis:
     """A parameter as a sampler sees it: choices of numbers have an order, so they are seen by their places in it."""
 
     def __init__(self, parameter: Parameter) -> None:
@@ -78,7 +78,7 @@ class Observations:
     """
 
     def __init__(self, study: Study, baseline: float = inf) -> None:
-        self.axes = {name: Axis(parameter) for name, parameter in study.space.items()}
+        self.axes = {name: ParameterAxis(parameter) for name, parameter in study.space.items()}
         self.tried: set[Setting] = set()
         self.scored = 0
         self._protected, self._baseline = study.protected, baseline
@@ -190,7 +190,7 @@ def setting_key(parameters: Mapping[str, Any]) -> Setting:
     return frozenset(parameters.items())
 
 
-def freeze(trial: Trial, axes: Mapping[str, Axis], baseline: float) -> FrozenTrial:
+def freeze(trial: Trial, axes: Mapping[str, ParameterAxis], baseline: float) -> FrozenTrial:
     """Returns a trial as the sampler is to see it.
 
     A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first

@@ -19,7 +19,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from tune.ledger.records import Trial
-from tune.optimizer.observations import Axis, Observations, Setting, freeze, setting_key
+from tune.optimizer.observations import Observations, ParameterAxis, Setting, freeze, setting_key
 from tune.optimizer.pending import startup_trials
 from tune.study.coordinates import squared_distances
 from tune.study.space import grid, size
@@ -133,7 +133,7 @@ def _seen(
     raise AssertionError("a ladder has a rung")
 
 
-def _ask(axes: Mapping[str, Axis], shown: Sequence[FrozenTrial], sampler: BaseSampler) -> dict[str, Any]:
+def _ask(axes: Mapping[str, ParameterAxis], shown: Sequence[FrozenTrial], sampler: BaseSampler) -> dict[str, Any]:
     memory = optuna.create_study(storage=_Shown(shown), sampler=sampler, direction="minimize")
     drawn = memory.ask({name: axis.distribution for name, axis in axes.items()}).params
     return {name: axis.value(drawn[name]) for name, axis in axes.items()}
