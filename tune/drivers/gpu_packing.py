@@ -91,7 +91,7 @@ def _count(one: Packed) -> str:
 
 
 @dataclass(frozen=True)
-class Node:
+class GpuNode:
     """What one machine of the cluster offers.
 
     Attributes:
@@ -120,7 +120,7 @@ class GpuSlots:
 
     packing: Packing
     cpus: float
-    nodes: Callable[[], Sequence[Node]]
+    nodes: Callable[[], Sequence[GpuNode]]
     _taken: dict[str, tuple[str, Packed]] = field(default_factory=dict)
 
     @property

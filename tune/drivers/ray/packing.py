@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from tune.drivers.calibration import Measured, own_gpu, refuse_unused_gpu_hours, short_run
-from tune.drivers.gpu_packing import GpuSlots, Node, Packed, Packing, asked, detail_of, in_words, packing_from
+from tune.drivers.gpu_packing import GpuNode, GpuSlots, Packed, Packing, asked, detail_of, in_words, packing_from
 from tune.drivers.job import Job
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.recording import SharedRecording
@@ -51,9 +51,9 @@ def gpu_slots(job: Job, nodes: Nodes, recording: SharedRecording) -> GpuSlots | 
     return GpuSlots(packing, cpus, partial(machines, nodes)) if used else None
 
 
-def machines(nodes: Nodes) -> list[Node]:
+def machines(nodes: Nodes) -> list[GpuNode]:
     """Returns what the machines of the cluster that live offer to packing."""
-    return [Node(one.total.get("CPU", 0.0), one.total.get("GPU", 0.0), one.accelerator) for one in nodes.now]
+    return [GpuNode(one.total.get("CPU", 0.0), one.total.get("GPU", 0.0), one.accelerator) for one in nodes.now]
 
 
 def _packing(job: Job, kinds: Collection[str], recording: SharedRecording) -> Packing:

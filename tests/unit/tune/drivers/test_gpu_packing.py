@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tune.drivers.calibration import Measured
-from tune.drivers.gpu_packing import GpuSlots, Node, Packed, asked, detail_of, in_words, packing_from, slots_here
+from tune.drivers.gpu_packing import GpuNode, GpuSlots, Packed, asked, detail_of, in_words, packing_from, slots_here
 from tune.errors import UserMistake
 from tune.ledger.ledger import Ledger
 from tune.study.sections import Resources
@@ -54,7 +54,7 @@ def test_a_packing_is_kept_as_it_is() -> None:
     assert in_words({}) == "no GPU in the cluster: trials use none"
 
 
-def slots_of(*nodes: Node, **packing: Packed) -> GpuSlots:
+def slots_of(*nodes: GpuNode, **packing: Packed) -> GpuSlots:
     """Slots of a cluster whose trials have one core each."""
     return GpuSlots(dict(packing), 1.0, lambda: nodes)
 
@@ -62,18 +62,18 @@ def slots_of(*nodes: Node, **packing: Packed) -> GpuSlots:
 def test_each_type_is_packed_on_its_own_and_the_quickest_first() -> None:
     """Two A100 take three trials each, an L4 one; cores limit as well; nodes without GPU take none."""
     a100, l4 = Packed(3, "", 5, epoch_s=1.0), Packed(1, "", 5, epoch_s=4.0)
-    slots = slots_of(Node(16, 2, "A100"), Node(16, 1, "L4"), Node(64, 0, ""), A100=a100, L4=l4)
+    slots = slots_of(GpuNode(16, 2, "A100"), GpuNode(16, 1, "L4"), GpuNode(64, 0, ""), A100=a100, L4=l4)
     assert slots.total == 7
     taken = [slots.take(str(number)) for number in range(8)]
     assert [one and one[0] for one in taken] == ["A100"] * 6 + ["L4", None]
     slots.give_back("2")
     assert slots.take("8") == ("A100", a100)
-    assert slots_of(Node(2, 4, "A100"), A100=a100).total == 2
+    assert slots_of(GpuNode(2, 4, "A100"), A100=a100).total == 2
 
 
 def test_a_type_that_joins_later_has_a_gpu_for_each_trial() -> None:
     """Nothing is known of it, so nothing is risked, and the others are taken first."""
-    slots = slots_of(Node(16, 1, "A100"), Node(16, 2, "H100"), A100=Packed(2, "", 5, epoch_s=9.0))
+    slots = slots_of(GpuNode(16, 1, "A100"), GpuNode(16, 2, "H100"), A100=Packed(2, "", 5, epoch_s=9.0))
     taken = [slots.take(str(number)) for number in range(4)]
     assert [(one[0], one[1].gpus) for one in taken if one] == [("A100", 0.5)] * 2 + [("H100", 1.0)] * 2
 
@@ -81,7 +81,7 @@ def test_a_type_that_joins_later_has_a_gpu_for_each_trial() -> None:
 def test_out_of_memory_packs_one_fewer_once() -> None:
     """Neighbours that die together count once; other types stay as they are; one is the least."""
     slots = slots_of(
-        Node(16, 2, "A100"), Node(16, 1, "L4"), A100=Packed(3, "measured", 5, 1.0), L4=Packed(2, "", 5, 2.0)
+        GpuNode(16, 2, "A100"), GpuNode(16, 1, "L4"), A100=Packed(3, "measured", 5, 1.0), L4=Packed(2, "", 5, 2.0)
     )
     for key in "abcd":
         slots.take(key)
