@@ -13,7 +13,7 @@ from tests.fakes.damage import notes
 from tests.fakes.object_store import ObjectStore
 from tune.errors import DamagedCheckpoint, StudyStopped
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
-from tune.ledger.checkpoints.store import CheckpointStore, Told
+from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.storage.folders import Folder, folder_at
 from tune.study.places import inside
 
@@ -83,7 +83,7 @@ def test_a_write_that_fails_leaves_nothing(folder: Folder) -> None:
 def test_checkpoints_are_saved_loaded_pruned_and_removed(store: CheckpointStore) -> None:
     """A state comes back as it was; earlier ones go when they are not needed; the last takes the folder with it."""
     for epoch in (2, 4):
-        told = [Told(epoch, {"loss": [0.5, 0.6]}, 1.0, "none", {"loss": 1.0})]
+        told = [UnreportedEpoch(epoch, {"loss": [0.5, 0.6]}, 1.0, "none", {"loss": 1.0})]
         store.save(3, epoch, {1: {"weights": torch.arange(50.0)}, 12: {"weights": torch.ones(2)}}, told)
     assert store.epochs(3) == {1: [2, 4], 12: [2, 4]}
     assert store.trials() == [3]
@@ -91,7 +91,7 @@ def test_checkpoints_are_saved_loaded_pruned_and_removed(store: CheckpointStore)
     assert torch.equal(store.load(3, 4, [1])[1]["weights"], torch.arange(50.0))
     store.prune(3, {1: 4})
     assert store.epochs(3) == {1: [4], 12: [2, 4]}
-    assert [(seeds, one.epoch, one.metrics) for seeds, one in store.take_told(3)] == []
+    assert [(seeds, one.epoch, one.metrics) for seeds, one in store.take_unreported(3)] == []
     store.remove(3, keep=[12])
     assert store.epochs(3) == {12: [2, 4]}
     store.remove(3)
@@ -102,11 +102,11 @@ def test_checkpoints_are_saved_loaded_pruned_and_removed(store: CheckpointStore)
 def test_what_was_told_is_taken_once(store: CheckpointStore) -> None:
     """What a trainer left beside its checkpoint is read in order of its epochs, and a damaged one is left out."""
     for epoch in (4, 2, 3):
-        store.save(0, epoch, {1: {}}, [Told(epoch, {"loss": [0.5]}, 1.0, "none", {"loss": 1.0})])
+        store.save(0, epoch, {1: {}}, [UnreportedEpoch(epoch, {"loss": [0.5]}, 1.0, "none", {"loss": 1.0})])
     name = "0/told-1-epoch-000003.json"
     put(store.folder, name, content_of(store.folder, name).replace(b"0.5", b"0.4"))
-    assert [one.epoch for _, one in store.take_told(0)] == [2, 4]
-    assert list(store.take_told(0)) == []
+    assert [one.epoch for _, one in store.take_unreported(0)] == [2, 4]
+    assert list(store.take_unreported(0)) == []
 
 
 def flipped(content: bytes) -> bytes:

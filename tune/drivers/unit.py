@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
 from tune.errors import StudyStopped
-from tune.ledger.checkpoints.store import CheckpointStore, Told
+from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.curves.history import EvaluationMark
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, patience_with
@@ -77,7 +77,7 @@ class Unit:
         self._checkpoints = CheckpointStore(folder_at(settings.checkpoints, patience))
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
-        self._told: list[Told] = []  # since the latest checkpoint
+        self._told: list[UnreportedEpoch] = []  # since the latest checkpoint
         self._unsaved = False
 
     def news(self) -> Iterator[UnitReport]:
@@ -159,13 +159,13 @@ class Unit:
         held_s: float,
         baseline: Mapping[str, float],
         evaluates: bool,
-    ) -> Told:
+    ) -> UnreportedEpoch:
         plain = {
             name: [None if value is None else float(value) for value in values] for name, values in metrics.items()
         }
         losses = {name: float(value) for name, value in baseline.items()}
         after = evaluation_after(evaluates, self._epoch, self.work)
-        return Told(self._epoch, plain, held_s, after, losses, self._settings.gpus)
+        return UnreportedEpoch(self._epoch, plain, held_s, after, losses, self._settings.gpus)
 
 
 def evaluation_after(evaluates: bool, epoch: int, work: Work) -> EvaluationMark:

@@ -124,12 +124,12 @@ class Ledger(Memory):
             return super()._saved(trial)
         configuration = {**self.study.fixed, **self.trials[trial].parameters}
         found = adopt(self.checkpoints, trial, self.study.trainer, configuration)
-        self._hear_out(trial, {seed: max(epochs) for seed, epochs in found.items()})
+        self._record_unreported(trial, {seed: max(epochs) for seed, epochs in found.items()})
         return found
 
-    def _hear_out(self, trial: int, saved: Mapping[int, int]) -> None:
+    def _record_unreported(self, trial: int, saved: Mapping[int, int]) -> None:
         """Records what a trainer saved with its checkpoints, by seed, and its driver, or it, did not live to tell."""
-        for seeds, told in self.checkpoints.take_told(trial):
+        for seeds, told in self.checkpoints.take_unreported(trial):
             new = [
                 place
                 for place, seed in enumerate(seeds)

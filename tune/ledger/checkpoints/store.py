@@ -3,9 +3,9 @@
 A file is the zip archive that `torch.save` writes, in which each part has a CRC-32. torch does not look at it when it
 loads, so it is done here, before.
 
-Beside the state lies what its trainer may not have told yet (`Told`): the epochs since the checkpoint before. It tells
-its driver about once a second, and a driver that is killed hears nothing; so what a checkpoint has saved is never
-trained again, because its rows of the curves are saved with it.
+Beside the state lies what its trainer may not have told yet (`UnreportedEpoch`): the epochs since the checkpoint
+before. It tells its driver about once a second, and a driver that is killed hears nothing; so what a checkpoint has
+saved is never trained again, because its rows of the curves are saved with it.
 
 Where they lie, on a disk or in an object store, is `tune.ledger.storage.folders`'.
 """
@@ -54,7 +54,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Told:
+class UnreportedEpoch:
     """What a unit of work reported of one epoch, as the ledger records it.
 
     Attributes:
@@ -107,7 +107,7 @@ class CheckpointStore:
                 "where every node sees them (storage.shared, or --results on a shared filesystem), see docs/storage.md"
             )
 
-    def save(self, trial: int, epoch: int, states: Mapping[int, Any], told: Sequence[Told] = ()) -> None:
+    def save(self, trial: int, epoch: int, states: Mapping[int, Any], told: Sequence[UnreportedEpoch] = ()) -> None:
         """Makes the state of each seed durable, and before it what was reported of these seeds since the last time."""
         if told:
             text = json.dumps({"seeds": list(states), "told": [asdict(one) for one in told]}).encode()
@@ -147,7 +147,7 @@ class CheckpointStore:
                 found.setdefault(seed, []).append(epoch)
         return {seed: sorted(epochs) for seed, epochs in found.items()}
 
-    def take_told(self, trial: int) -> Iterator[tuple[tuple[int, ...], Told]]:
+    def take_unreported(self, trial: int) -> Iterator[tuple[tuple[int, ...], UnreportedEpoch]]:
         """Yields seeds and report of each epoch that was saved with a checkpoint, in their order.
 
         A file is removed once all of it was taken. One that is not what was written is left out.
@@ -158,7 +158,7 @@ class CheckpointStore:
             if checksum == b"%d" % zlib.crc32(text):
                 content = json.loads(text)
                 for one in content["told"]:
-                    yield tuple(content["seeds"]), Told(**one)
+                    yield tuple(content["seeds"]), UnreportedEpoch(**one)
             self.folder.remove([name])
 
     def trials(self) -> list[int]:

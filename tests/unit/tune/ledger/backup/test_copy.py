@@ -14,7 +14,7 @@ from tests.fakes.studies import quadratic_study
 from tune.errors import StudyBusy, StudyConflict, UserMistake
 from tune.ledger.backup.copy import LedgerCopy
 from tune.ledger.backup.restore import fetch
-from tune.ledger.checkpoints.store import Told
+from tune.ledger.checkpoints.store import UnreportedEpoch
 from tune.ledger.ledger import Ledger
 
 
@@ -72,7 +72,7 @@ def test_what_was_saved_since_the_copy_is_told_by_the_checkpoints(tmp_path: Path
     copied(ledger)
     for epoch in (3, 4):
         ledger.record(trial, (1, 2), epoch, {"validation_loss": [1 / epoch] * 2})
-        told = Told(epoch, {"validation_loss": [1 / epoch] * 2}, 0.5, "none", {"validation_loss": 1.0})
+        told = UnreportedEpoch(epoch, {"validation_loss": [1 / epoch] * 2}, 0.5, "none", {"validation_loss": 1.0})
         ledger.checkpoints.save(trial, epoch, {1: {"epoch": epoch}, 2: {"epoch": epoch}}, [told])
         ledger.saved(trial, (1, 2), epoch)
     other = start(ledger)

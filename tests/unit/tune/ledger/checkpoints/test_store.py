@@ -13,7 +13,7 @@ import torch
 
 from tests.fakes.ledgers import killed, opened, start, train
 from tune.errors import DamagedCheckpoint
-from tune.ledger.checkpoints.store import CheckpointStore, Told
+from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.storage.folders import LocalFolder
 
 
@@ -72,8 +72,8 @@ def test_names_are_files_that_zip_can_read(tmp_path: Path) -> None:
     assert zipfile.is_zipfile(tmp_path / "0" / "seed-12-epoch-000007.pt")
 
 
-def told(epoch: int, *losses: float) -> Told:
-    return Told(epoch, {"validation_loss": losses}, 0.5, "none", {"validation_loss": 1.0})
+def told(epoch: int, *losses: float) -> UnreportedEpoch:
+    return UnreportedEpoch(epoch, {"validation_loss": losses}, 0.5, "none", {"validation_loss": 1.0})
 
 
 def test_what_a_checkpoint_saved_is_never_trained_again(tmp_path: Path) -> None:
