@@ -22,7 +22,7 @@ from tune.ledger.identity import (
 )
 from tune.ledger.lease.lease import Lease
 from tune.ledger.provenance import process_detail
-from tune.ledger.reader import Clock, Memory
+from tune.ledger.reader import Clock, LedgerReader
 from tune.ledger.records import Decision, Ending, Kind
 from tune.ledger.storage.disk_space import free_reserve, hold_reserve
 from tune.ledger.storage.files import make_folder, refuse_links, write_atomically
@@ -31,7 +31,7 @@ from tune.study.growth import described, differences
 from tune.study.study import Study, dump_study
 
 
-class Ledger(Memory):
+class Ledger(LedgerReader):
     """One study's memory. Make one with `open` to work on the study, with `read` to look at it.
 
     How its state evolves: `open` → [`decide(start)` → `record` … `saved` → `decide(reach)` → `decide(promote)` …] →

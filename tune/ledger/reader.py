@@ -25,7 +25,7 @@ from tune.study.study import Study, build_study
 Clock = Callable[[], float]
 
 
-class Memory:
+class LedgerReader:
     """What a ledger knows of its study; `tune.ledger.Ledger` adds to it.
 
     Attributes:
