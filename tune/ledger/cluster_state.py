@@ -52,7 +52,7 @@ class WaitingState(_Said):
     waits_s: float
 
 
-class Driving(_Said):
+class ClusterState(_Said):
     """What a driver knew at a moment.
 
     Attributes:
@@ -90,6 +90,6 @@ class Driving(_Said):
 
 
 def forget(folder: Path) -> None:
-    """Removes what `Driving.write` wrote."""
+    """Removes what `ClusterState.write` wrote."""
     with suppress(OSError):
         (folder / FILE).unlink(missing_ok=True)

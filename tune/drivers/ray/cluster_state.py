@@ -10,7 +10,7 @@ from ray import tune as ray_tune
 
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.watch import Watch
-from tune.ledger.cluster_state import WRITE_S, Driving, NodeState, TrainingState, WaitingState
+from tune.ledger.cluster_state import WRITE_S, ClusterState, NodeState, TrainingState, WaitingState
 
 
 class Headway(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
@@ -36,7 +36,7 @@ class Headway(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
             self._wrote = self._clock()
             self.now().write(self._folder)
 
-    def now(self) -> Driving:
+    def now(self) -> ClusterState:
         """Returns what is known now."""
         addresses = {node.id: node.address for node in self._nodes.now}
         training = [
@@ -57,7 +57,7 @@ class Headway(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
             NodeState(address=node.address, total=dict(node.total), free=dict(node.free), accelerator=node.accelerator)
             for node in self._nodes.now
         ]
-        return Driving(
+        return ClusterState(
             written=time.time(),
             asked=self._nodes.asked,
             slots=self._nodes.slots,

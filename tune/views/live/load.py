@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tune.gpus import visible_gpus
-from tune.ledger.cluster_state import Driving
+from tune.ledger.cluster_state import ClusterState
 from tune.ledger.ledger import Ledger
 
 _EVERY_S = 5.0
@@ -51,22 +51,22 @@ class Loads:
         return self._load
 
     def _look(self) -> Load:
-        driving = Driving.read(self._ledger.folder)
+        state = ClusterState.read(self._ledger.folder)
         looked = [(gpu.sample(), gpu.total_bytes) for gpu in self._gpus]
         samples = [(sample, total) for sample, total in looked if sample is not None]
         busy = [sample.utilisation for sample, _ in samples if sample.utilisation is not None]
         used = sum(sample.used_bytes for sample, _ in samples) if samples else None
         total = sum(total for _, total in samples) if samples else None
-        return Load(self._slots(driving), _gpus(driving), fmean(busy) if busy else None, used, total)
+        return Load(self._slots(state), _gpus(state), fmean(busy) if busy else None, used, total)
 
-    def _slots(self, driving: Driving | None) -> int | None:
-        if driving is not None:
-            return driving.slots
+    def _slots(self, state: ClusterState | None) -> int | None:
+        if state is not None:
+            return state.slots
         sessions = self._ledger.sessions
         return 1 if sessions and sessions[-1].detail.get("driver") == "inline" else None
 
 
-def _gpus(driving: Driving | None) -> tuple[float, float] | None:
-    nodes = driving.nodes if driving is not None else ()
+def _gpus(state: ClusterState | None) -> tuple[float, float] | None:
+    nodes = state.nodes if state is not None else ()
     total = sum(node.total.get("GPU", 0.0) for node in nodes)
     return (total, total - sum(node.free.get("GPU", 0.0) for node in nodes)) if total else None

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tune.ledger.cluster_state import Driving
+from tune.ledger.cluster_state import ClusterState
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import STATES, Decision, Trial
 from tune.scoring.standings import Standing, incumbent, scored_baseline, standings
@@ -47,7 +47,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
         "failure_classes": failure_counts(ledger),
-        "driver": driver_keys(Driving.read(ledger.folder), time.time()),
+        "driver": driver_keys(ClusterState.read(ledger.folder), time.time()),
     }
     plain: dict[str, Any] = wording.plain(said)
     return plain
@@ -80,7 +80,7 @@ def print_status(ledger: Ledger, console: Console) -> None:
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
         *_failures(ledger),
-        *driver_lines(Driving.read(ledger.folder), ledger.study, ledger.live, time.time()),
+        *driver_lines(ClusterState.read(ledger.folder), ledger.study, ledger.live, time.time()),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import latent_study
-from tune.ledger.cluster_state import FILE, Driving, forget
+from tune.ledger.cluster_state import FILE, ClusterState, forget
 from tune.ledger.ledger import Ledger
 from tune.views.terminal.cluster import explanation
 from tune.views.terminal.status import print_status, status
@@ -34,9 +34,9 @@ SAID: dict[str, Any] = {
 }
 
 
-def said(**changes: Any) -> Driving:
+def said(**changes: Any) -> ClusterState:
     """What a driver said, just now."""
-    return Driving.model_validate({**SAID, "written": time.time(), **changes})
+    return ClusterState.model_validate({**SAID, "written": time.time(), **changes})
 
 
 def printed(ledger: Ledger) -> str:
@@ -138,6 +138,6 @@ def test_a_disk_that_does_not_take_it_harms_nothing(tmp_path: Path) -> None:
     said().write(tmp_path / "gone")
     forget(tmp_path / "gone")
     said().write(tmp_path)
-    assert Driving.read(tmp_path) is not None
+    assert ClusterState.read(tmp_path) is not None
     forget(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleDimensions
 
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study
-from tune.ledger.cluster_state import Driving, NodeState
+from tune.ledger.cluster_state import ClusterState, NodeState
 from tune.ledger.ledger import Ledger
 from tune.scoring.standings import standings
 from tune.views.live.counts import TrialCounts
@@ -250,7 +250,9 @@ def test_loads_ask_nvml_and_read_what_the_driver_said(tmp_path: Path, nvml: pyte
     loads = Loads(ledger, clock)
     assert loads.now() == Load(slots=1, utilisation=0.4, used_bytes=300, total_bytes=1600)
     node = NodeState(address="10.0.0.1", total={"CPU": 8, "GPU": 4}, free={"CPU": 2, "GPU": 1})
-    Driving(written=clock(), asked={"GPU": 1}, slots=4, nodes=(node,), training=(), waiting=()).write(ledger.folder)
+    ClusterState(written=clock(), asked={"GPU": 1}, slots=4, nodes=(node,), training=(), waiting=()).write(
+        ledger.folder
+    )
     clock.sleep(1)
     assert loads.now().slots == 1  # not looked at again so soon
     clock.sleep(5)
