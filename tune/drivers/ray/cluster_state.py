@@ -13,7 +13,7 @@ from tune.drivers.ray.watch import Watch
 from tune.ledger.cluster_state import WRITE_S, ClusterState, NodeState, TrainingState, WaitingState
 
 
-class Headway(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
+class ClusterStateWriter(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
     """Writes every few seconds which trials train where, which wait, and what the nodes have.
 
     Args:

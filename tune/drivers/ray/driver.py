@@ -26,7 +26,7 @@ from ray.tune.search import Searcher
 from tune.drivers.gpu_packing import GpuSlots, asked, detail_of, in_words
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.ray.actor import UnitTrainable
-from tune.drivers.ray.cluster_state import Headway
+from tune.drivers.ray.cluster_state import ClusterStateWriter
 from tune.drivers.ray.connection import cluster
 from tune.drivers.ray.moves import Moves
 from tune.drivers.ray.nodes import Nodes, request
@@ -245,7 +245,10 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
                 reuse_actors=True,
             ),
             run_config=ray_tune.RunConfig(
-                name="tune", storage_path=str(scratch), verbose=0, callbacks=[watch, Headway(watch, nodes, folder)]
+                name="tune",
+                storage_path=str(scratch),
+                verbose=0,
+                callbacks=[watch, ClusterStateWriter(watch, nodes, folder)],
             ),
         )
         try:
