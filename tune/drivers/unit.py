@@ -14,7 +14,7 @@ from tune.errors import StudyStopped
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.curves.history import EvaluationMark
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
-from tune.ledger.storage.folders import folder_at, patience_with
+from tune.ledger.storage.folders import folder_at, retry_with
 from tune.optimizer.work import Work
 from tune.trainer import Trainer, TrainerClass
 
@@ -73,8 +73,8 @@ class Unit:
     ) -> None:
         self.work = work
         self._load, self._recording, self._settings = load, recording, settings
-        patience = patience_with(settings.checkpoints, give_up_s=settings.patience_s)
-        self._checkpoints = CheckpointStore(folder_at(settings.checkpoints, patience))
+        retry = retry_with(settings.checkpoints, give_up_s=settings.patience_s)
+        self._checkpoints = CheckpointStore(folder_at(settings.checkpoints, retry))
         self._trainer: Trainer | None = None
         self._epoch = work.from_epoch
         self._told: list[UnreportedEpoch] = []  # since the latest checkpoint

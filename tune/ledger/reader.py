@@ -18,7 +18,7 @@ from tune.ledger.lease.lease import Lease, is_alive
 from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.storage.files import refuse_links
-from tune.ledger.storage.folders import checkpoints_of, folder_at, patience_with
+from tune.ledger.storage.folders import checkpoints_of, folder_at, retry_with
 from tune.study.document import Document
 from tune.study.study import Study, build_study
 
@@ -45,8 +45,8 @@ class LedgerReader:
         self.sessions: list[Session] = []
         self.packed: Mapping[str, Any] | None = None
         place = checkpoints_of(study, folder)
-        patience = patience_with(place, database.patience.should_stop) if writable else None
-        self.checkpoints = CheckpointStore(folder_at(place, patience))
+        retry = retry_with(place, database.retry.should_stop) if writable else None
+        self.checkpoints = CheckpointStore(folder_at(place, retry))
         if (disk := self.checkpoints.folder.disk) is not None:
             refuse_links(disk)
             if writable:

@@ -18,7 +18,7 @@ from typing import Any
 
 from tune.errors import LatentTuneError, StudyBusy, StudyConflict, UserMistake
 from tune.ledger.log import log
-from tune.ledger.storage.folders import Folder, LocalFolder, folder_at, patience_with, shared_of
+from tune.ledger.storage.folders import Folder, LocalFolder, folder_at, retry_with, shared_of
 from tune.study.places import without_options
 from tune.study.study import Study
 
@@ -58,7 +58,7 @@ class LedgerCopy:
         self._study, self._folder, self._holder, self._lost = study, folder, dict(holder), lost
         place = shared_of(study)
         self._shared = folder_at(place)
-        self._last = folder_at(place, patience_with(place, should_stop, give_up_s=_PATIENCE_S))
+        self._last = folder_at(place, retry_with(place, should_stop, give_up_s=_PATIENCE_S))
         self._before: str | None = None
         self._changed, self._over = threading.Event(), threading.Event()
         self._lock = threading.Lock()

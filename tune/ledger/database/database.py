@@ -41,7 +41,7 @@ from tune.ledger.database.connection import (
 )
 from tune.ledger.records import Decision
 from tune.ledger.storage.files import sync_folder
-from tune.ledger.storage.outages import Patience, patient
+from tune.ledger.storage.outages import OutageRetry, retried
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -90,7 +90,7 @@ class Database:
 
     Attributes:
         owner: Of the lease under which this process writes; once it is set, nothing is written when the lease is gone.
-        patience: With which everything is asked.
+        retry: With which everything is asked.
         engine: SQLAlchemy's, with Optuna's tables and ours.
         study_id: Of the study in it.
         network: The kind of network filesystem that an SQLite file lies on, None otherwise; known to a writer only.
@@ -118,17 +118,17 @@ class Database:
         self.owner: str | None = None
         self.network: str | None = None
         self._shown = str(file) if url is None else shown(parsed)
-        self.patience = Patience(self._shown, should_stop, passes=is_outage)
+        self.retry = OutageRetry(self._shown, should_stop, passes=is_outage)
         if create and self._lite:
             check_file(parsed)
             if not Path(str(parsed.database)).is_file():
                 _make_whole(Path(str(parsed.database)), name)
         try:
             if create and self._lite:
-                self.network = self.patience(lambda: set_journal(parsed))
+                self.network = self.retry(lambda: set_journal(parsed))
             make = create and url is not None  # the study's own file was made whole, or holds its study
             if self._lite:
-                self.patience(lambda: self._open(parsed, name, readonly=not create, make=make))
+                self.retry(lambda: self._open(parsed, name, readonly=not create, make=make))
             else:  # whoever starts a study should hear at once that its server does not answer
                 self._open(parsed, name, readonly=not create, make=make)
         except KeyError:
@@ -161,7 +161,7 @@ class Database:
             if self._lite:
                 self._refuse_damage()
 
-    @patient
+    @retried
     def decisions(self) -> Iterator[Decision]:
         """Yields the decisions in the order in which they were taken; TypeError or ValueError: one is none."""
         query = select(_DECISIONS.c.decision).where(_DECISIONS.c.study == self.study_id).order_by(_DECISIONS.c.sequence)
@@ -169,7 +169,7 @@ class Database:
             texts = connection.scalars(query).all()
         return (Decision(**json.loads(text)) for text in texts)
 
-    @patient
+    @retried
     def append(self, sequence: int, decision: Decision) -> None:
         """Writes a decision durably, once, however often it is tried.
 
@@ -187,14 +187,14 @@ class Database:
                 raise StudyBusy(TAKEN_OVER)
         self._settle()
 
-    @patient
+    @retried
     def note(self, key: str) -> Any:
         """Returns the value of a note, None when there is none."""
         with self.engine.connect() as connection:
             text = connection.scalar(_NOTE, self._at(key))
         return None if text is None else json.loads(text)
 
-    @patient
+    @retried
     def replace_note(self, key: str, old: Any, new: Any) -> bool:
         """Writes a note if it still has the value `old`; says whether it did, or an earlier try had. None is no note.
 
@@ -213,7 +213,7 @@ class Database:
             pass
         return bool(self.note(key) == new)
 
-    @patient
+    @retried
     def set_note(self, key: str, value: Any) -> None:
         """Writes a note, whatever it was.
 

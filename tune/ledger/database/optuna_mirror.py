@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from tune.ledger.database.database import Database
 from tune.ledger.database.distributions import distribution
 from tune.ledger.records import Trial
-from tune.ledger.storage.outages import patient
+from tune.ledger.storage.outages import retried
 from tune.study.study import Study
 
 _LEAST_S = 1.0
@@ -72,7 +72,7 @@ class Mirror:
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        self.patience, self._clock = database.patience, clock
+        self.retry, self._clock = database.retry, clock
         self._engine, self._study_id, self._writing = database.engine, database.study_id, database.writing
         self._there: dict[int, _There] = {}  # by trial number
         self._changed: set[int] = set()
@@ -130,7 +130,7 @@ class Mirror:
                 self._changed.add(trial.number)
         self.flush(study, trials, baseline)
 
-    @patient
+    @retried
     def there(self) -> dict[int, _There]:
         """Returns what Optuna's study has, by trial number."""
         here = _TRIALS.c.study_id == self._study_id
@@ -144,7 +144,7 @@ class Mirror:
                 of_id[row.trial_id].scores[row.step] = read(row.intermediate_value, row.intermediate_value_type)
         return {row.number: of_id[row.trial_id] for row in trials}
 
-    @patient
+    @retried
     def follow(self, study: Study, trials: Sequence[Trial]) -> None:
         """Has Optuna's trials be what a study has grown to: those that may go on are open, all know the wider space.
 
@@ -176,7 +176,7 @@ class Mirror:
     def _lacks(there: _There, study: Study, trial: Trial) -> bool:
         return settled(study, trial) or repr(there.scores) != repr(_scores(study, trial))
 
-    @patient
+    @retried
     def _show(self, pictures: Sequence[FrozenTrial]) -> None:
         """Has Optuna's trials be as in their pictures, all or none of them, in one transaction.
 

@@ -73,7 +73,7 @@ class Lease:
             Interrupted, StudyStopped: As `tune.ledger.storage.outages` says, while the database is away.
         """
         if uptime() - self._beaten > TRUST_S and not self.lost.is_set():
-            self._database.patience(self._beat)
+            self._database.retry(self._beat)
         if self.lost.is_set():
             raise StudyBusy(TAKEN_OVER)
 

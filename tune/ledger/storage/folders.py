@@ -16,7 +16,7 @@ from tune.errors import StudyStopped
 from tune.ledger.log import log
 from tune.ledger.storage.damaged import set_aside
 from tune.ledger.storage.files import write_atomically
-from tune.ledger.storage.outages import Patience
+from tune.ledger.storage.outages import OutageRetry
 from tune.study.places import folder_of, inside, parent_and_name, without_options
 from tune.study.study import Study
 
@@ -143,11 +143,11 @@ class ObjectFolder:
 
     Args:
         place: Its URI; options such as `endpoint_override` are Arrow's.
-        patience: With which the store is asked; None: once.
+        retry: With which the store is asked; None: once.
     """
 
-    def __init__(self, place: str, patience: Patience | None = None) -> None:
-        self.place, self._patience = place, patience
+    def __init__(self, place: str, retry: OutageRetry | None = None) -> None:
+        self.place, self._retry = place, retry
         self._system: Any = None
         self._root = ""
 
@@ -202,7 +202,7 @@ class ObjectFolder:
     def set_aside(self, name: str, why: str) -> None:
         """Copies objects under other names and deletes them."""
         above, last = parent_and_name(self.place)
-        beside = ObjectFolder(inside(above, "damaged"), self._patience)
+        beside = ObjectFolder(inside(above, "damaged"), self._retry)
         label = "-".join((last, *name.split("/")))
         taken = {there.split("/")[0] for there in beside.files()}
         count = next(number for number in range(1, len(taken) + 2) if f"{label}.{number}" not in taken)
@@ -250,7 +250,7 @@ class ObjectFolder:
             return call(self._system)
 
         try:
-            return once() if self._patience is None else self._patience(once)
+            return once() if self._retry is None else self._retry(once)
         except FileNotFoundError:
             raise
         except (OSError, ValueError) as error:
@@ -269,26 +269,26 @@ def is_away(error: BaseException) -> bool:
     return not any(refusal in str(error) for refusal in _REFUSALS)
 
 
-def folder_at(place: str, patience: Patience | None = None) -> Folder:
+def folder_at(place: str, retry: OutageRetry | None = None) -> Folder:
     """Returns the folder at a path or URI.
 
     Args:
         place: Path of a folder, or URI of one or of a prefix in an object store.
-        patience: With which an object store is asked; None: once.
+        retry: With which an object store is asked; None: once.
     """
     disk = folder_of(place)
-    return ObjectFolder(place, patience) if disk is None else LocalFolder(disk)
+    return ObjectFolder(place, retry) if disk is None else LocalFolder(disk)
 
 
-def patience_with(place: str, should_stop: Callable[[], bool] = lambda: False, **given: Any) -> Patience:
-    """Returns the patience with which an object store is asked.
+def retry_with(place: str, should_stop: Callable[[], bool] = lambda: False, **given: Any) -> OutageRetry:
+    """Returns the retry with which an object store is asked.
 
     Args:
         place: Its URI.
         should_stop: Asked while it is away; when it says yes, nothing is waited for.
-        **given: Of `Patience`, such as `give_up_s`.
+        **given: Of `OutageRetry`, such as `give_up_s`.
     """
-    return Patience(without_options(place), should_stop, kind="object store", passes=is_away, **given)
+    return OutageRetry(without_options(place), should_stop, kind="object store", passes=is_away, **given)
 
 
 def checkpoints_of(study: Study, folder: Path) -> str:

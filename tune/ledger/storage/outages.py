@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Patience:
+class OutageRetry:
     """Does something with a database or object store again and again for as long as that is locked or away.
 
     Whatever is done must be safe to do twice: a connection may break after the server has taken a write and before
@@ -99,19 +99,19 @@ class Patience:
                 return
 
 
-class _Patient(Protocol):
-    patience: Patience
+class _Retrying(Protocol):
+    retry: OutageRetry
 
 
-D = TypeVar("D", bound=_Patient)
+D = TypeVar("D", bound=_Retrying)
 
 
-def patient(method: Callable[Concatenate[D, P], T]) -> Callable[Concatenate[D, P], T]:
-    """Has a method of something that has `patience` done again while its database is locked or away."""
+def retried(method: Callable[Concatenate[D, P], T]) -> Callable[Concatenate[D, P], T]:
+    """Has a method of something that has `retry` done again while its database is locked or away."""
 
     @wraps(method)
     def waiting(self: D, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.patience(lambda: method(self, *args, **kwargs))
+        return self.retry(lambda: method(self, *args, **kwargs))
 
     return waiting
 

@@ -22,7 +22,7 @@ from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.lease.lease import Lease
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Decision, Trial
-from tune.ledger.storage.outages import GIVE_UP_S, STOPPING_S, Patience
+from tune.ledger.storage.outages import GIVE_UP_S, STOPPING_S, OutageRetry
 
 
 class Away:
@@ -43,7 +43,7 @@ def test_it_waits_longer_and_longer_and_says_so(capsys: pytest.CaptureFixture[st
     """The waits grow to five seconds; a word after three seconds and every minute, and one when it is over."""
     time = Clock(0.0)
     away = Away(time, until=100)
-    assert Patience("db", clock=time, sleep=time.sleep, passes=is_outage)(away) == "here"
+    assert OutageRetry("db", clock=time, sleep=time.sleep, passes=is_outage)(away) == "here"
     waits = [round(after - before, 6) for before, after in zip(away.tried, away.tried[1:], strict=False)]
     assert waits[:7] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
     assert set(waits[6:]) == {5.0}
@@ -57,32 +57,32 @@ def test_it_waits_longer_and_longer_and_says_so(capsys: pytest.CaptureFixture[st
 def test_a_moment_is_not_spoken_of(capsys: pytest.CaptureFixture[str]) -> None:
     """A lock of a second is nobody's business."""
     time = Clock(0.0)
-    Patience("db", clock=time, sleep=time.sleep, passes=is_outage)(Away(time, until=1))
+    OutageRetry("db", clock=time, sleep=time.sleep, passes=is_outage)(Away(time, until=1))
     assert capsys.readouterr().err == ""
 
 
 def test_it_gives_up_at_last_and_then_for_good() -> None:
     """After a quarter of an hour the study stops, and its last words wait for nothing."""
     time = Clock(0.0)
-    patience, away = Patience("db", clock=time, sleep=time.sleep, passes=is_outage), Away(time, until=1e9)
+    retry, away = OutageRetry("db", clock=time, sleep=time.sleep, passes=is_outage), Away(time, until=1e9)
     with pytest.raises(StudyStopped, match=r"did not answer for 15 min: .*connection refused.*resume the study"):
-        patience(away)
+        retry(away)
     assert GIVE_UP_S <= time.now <= GIVE_UP_S + 5
     then = time.now
     with pytest.raises(StudyStopped):
-        patience(away)
+        retry(away)
     assert time.now == then
 
 
 def test_a_request_to_stop_ends_the_wait() -> None:
     """Whoever is asked to stop while it waits, waits no more; a lock that passes at once it still survives."""
     time = Clock(0.0)
-    patience = Patience("db", lambda: time.now >= 30, clock=time, sleep=time.sleep, passes=is_outage)
+    retry = OutageRetry("db", lambda: time.now >= 30, clock=time, sleep=time.sleep, passes=is_outage)
     with pytest.raises(Interrupted, match="nothing is lost"):
-        patience(Away(time, until=1e9))
+        retry(Away(time, until=1e9))
     assert time.now <= 30 + STOPPING_S
     assert (
-        Patience("db", lambda: True, clock=time, sleep=time.sleep, passes=is_outage)(Away(time, until=time.now + 1))
+        OutageRetry("db", lambda: True, clock=time, sleep=time.sleep, passes=is_outage)(Away(time, until=time.now + 1))
         == "here"
     )
 
@@ -100,18 +100,18 @@ def test_a_lock_delays_the_ledger(tmp_path: Path) -> None:
     ledger = Ledger.open(quadratic_study(), tmp_path, clock=Clock(tick_s=1.0))
     locked = sqlite3.connect(tmp_path / "study.db", isolation_level=None, check_same_thread=False)
     refused = threading.Event()
-    wait = ledger._database.patience._wait
+    wait = ledger._database.retry._wait
 
     def release(seconds: float) -> None:
         refused.set()
         locked.execute("COMMIT")
         wait(seconds)
-        ledger._database.patience._wait = wait  # type: ignore[method-assign]
+        ledger._database.retry._wait = wait  # type: ignore[method-assign]
 
     def lock() -> None:
         refused.clear()
         locked.execute("BEGIN IMMEDIATE")
-        ledger._database.patience._wait = release  # type: ignore[method-assign]
+        ledger._database.retry._wait = release  # type: ignore[method-assign]
 
     lock()
     ledger.decide("start", 0, 0, "by hand", {"parameters": {"x": 0.5, "fragile": False}})
@@ -168,7 +168,7 @@ def test_a_lease_that_was_taken_unheard_is_ones_own(database: Database, proxy: C
         lease = Lease(database, Clock(tick_s=1.0))
     with proxy.cut_after_commit():
         lease.check()
-        database.patience(lease._beat)
+        database.retry(lease._beat)
     lease.check()
     assert not lease.lost.is_set()
     with proxy.cut_after_commit():
