@@ -32,7 +32,7 @@ from tune.drivers.ray.moves import Moves
 from tune.drivers.ray.nodes import Nodes, request
 from tune.drivers.ray.packing import gpu_slots
 from tune.drivers.ray.recording import SharedRecording, share
-from tune.drivers.ray.stragglers import Paces
+from tune.drivers.ray.stragglers import Stragglers
 from tune.drivers.ray.watch import Watch, every_death_is_an_actors
 from tune.drivers.reports import Death, EpochReport, UnitReport, Unsaved
 from tune.drivers.unit import TrainingSettings
@@ -231,9 +231,9 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
         gpus = gpu_slots(job, nodes, shared)
         slots = nodes.slots if gpus is None else gpus.total
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once
-        paces = Paces()
-        watch = Watch(job, nodes, paces)
-        moves = Moves(nodes, paces, lambda: watch.resting)
+        stragglers = Stragglers()
+        watch = Watch(job, nodes, stragglers)
+        moves = Moves(nodes, stragglers, lambda: watch.resting)
         searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus)
         trainable = ray_tune.with_parameters(UnitTrainable, recording=shared)
         tuner = ray_tune.Tuner(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection
 
 from tune.drivers.ray.nodes import Node, Nodes
-from tune.drivers.ray.stragglers import IDLE_S, Paces
+from tune.drivers.ray.stragglers import IDLE_S, Stragglers
 from tune.ledger.log import log
 from tune.optimizer.work import Work
 
@@ -18,7 +18,7 @@ class Moves:
 
     Args:
         nodes: The nodes that live.
-        paces: How fast they are.
+        stragglers: How fast they are.
         resting: Returns the nodes on which an actor of this study rests, whose slot Tune keeps for the next unit.
         clock: Seconds, never backwards.
     """
@@ -26,11 +26,11 @@ class Moves:
     def __init__(
         self,
         nodes: Nodes,
-        paces: Paces,
+        stragglers: Stragglers,
         resting: Callable[[], Collection[str]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._nodes, self.paces, self._resting, self._clock = nodes, paces, resting, clock
+        self._nodes, self.stragglers, self._resting, self._clock = nodes, stragglers, resting, clock
         self._unwanted_since: float | None = None
         self._leaving: dict[str, Work] = {}
         self._avoided: dict[int, str] = {}
@@ -48,8 +48,8 @@ class Moves:
         """Says whether a unit is to be moved away from its node; then it is expected to be paused."""
         if self._unwanted_since is None or self._clock() - self._unwanted_since < IDLE_S or self._leaving:
             return False
-        node = self.paces.node(unit)
-        why = self.paces.slow(unit, [each.id for each in self._nodes.now if each.id != node and self._idle(each)])
+        node = self.stragglers.node(unit)
+        why = self.stragglers.slow(unit, [each.id for each in self._nodes.now if each.id != node and self._idle(each)])
         if not why:
             return False
         log.warning("trial %d is moved to another node, where a slot is idle: %s", work.trial, why)
@@ -60,7 +60,7 @@ class Moves:
         """Says whether a slot of a node is free for another unit."""
         asked = self._nodes.asked
         free = node.room_left(asked) > 0 or node.id in self._resting()
-        return free and self.paces.on(node.id) < node.room(asked)
+        return free and self.stragglers.on(node.id) < node.room(asked)
 
     def left(self, unit: str) -> Work | None:
         """Returns the work of a unit that has left its node, None when it was not to; asked once of each."""

@@ -41,7 +41,7 @@ class _Unit:
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
 
-class Paces:
+class Stragglers:
     """Seconds per seed-epoch of every trial on every node.
 
     How its state evolves: `began(...)` → `heard(...)` with every report → `slow(...)` says why a unit is to be moved,

@@ -20,7 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tune.drivers.job import Job
 from tune.drivers.ray.actor_process import ActorProcess, end_process, oom_kills
 from tune.drivers.ray.nodes import Nodes
-from tune.drivers.ray.stragglers import Paces
+from tune.drivers.ray.stragglers import Stragglers
 from tune.drivers.reports import Death, failure_class
 from tune.drivers.stall_timer import StallTimer
 from tune.ledger.log import log
@@ -63,11 +63,11 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
     Args:
         job: The study.
         nodes: The nodes that live.
-        paces: Told where units train, and how fast.
+        stragglers: Told where units train, and how fast.
     """
 
-    def __init__(self, job: Job, nodes: Nodes, paces: Paces) -> None:
-        self._job, self._nodes, self._paces = job, nodes, paces
+    def __init__(self, job: Job, nodes: Nodes, stragglers: Stragglers) -> None:
+        self._job, self._nodes, self._stragglers = job, nodes, stragglers
         self._places: dict[Any, ActorProcess] = {}  # by Ray's handle of an actor
         self._units: dict[str, _Unit] = {}
         self._waiting: dict[str, _Unit] = {}  # handed out, not begun
@@ -115,7 +115,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
             return
         work = waiting.work
         self._idle.discard(place)
-        self._paces.began(trial_id, work, place.node)
+        self._stragglers.began(trial_id, work, place.node)
         epoch_s = self._job.optimizer.ledger.pace(work.trial) * len(work.seeds)
         timer = StallTimer(self._job.optimizer.study.resources, epoch_s or nan)
         self._units[trial_id] = _Unit(work, place, timer)
@@ -124,11 +124,11 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
         """Takes note of a report, and of the seconds that its epochs took."""
         if trial_id in self._units:
             self._units[trial_id].timer.heard(held_s)
-        self._paces.heard(trial_id, held_s)
+        self._stragglers.heard(trial_id, held_s)
 
     def ended(self, trial_id: str) -> None:
         """Takes note that a unit has ended; its actor waits for another."""
-        self._paces.ended(trial_id)
+        self._stragglers.ended(trial_id)
         self._waiting.pop(trial_id, None)
         unit = self._units.pop(trial_id, None)
         if unit is not None and unit.place is not None:
@@ -136,7 +136,7 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
 
     def death(self, trial_id: str, text: str) -> Death:
         """Returns what the end of a unit's actor means, given what Ray says."""
-        self._paces.ended(trial_id)
+        self._stragglers.ended(trial_id)
         unit = self._units.pop(trial_id, None) or self._waiting.pop(trial_id, None)
         if unit is not None and unit.place is not None:
             self._places = {actor: place for actor, place in self._places.items() if place != unit.place}

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.clock import Clock
-from tune.drivers.ray.stragglers import IDLE_S, Paces
+from tune.drivers.ray.stragglers import IDLE_S, Stragglers
 from tune.optimizer.work import Work
 from tune.study.sections import Resources
 
@@ -18,10 +18,10 @@ class Scene:
         self.clock, self.resting = Clock(), set[str]()
         self.there = [Node("a", "10.0.0.1", {"CPU": 1}, {}), Node("b", "10.0.0.2", {"CPU": 1}, {"CPU": free_on_b})]
         nodes = Nodes(Resources(), lambda: list(self.there), self.clock)
-        self.moves = Moves(nodes, Paces(), lambda: self.resting, self.clock)
+        self.moves = Moves(nodes, Stragglers(), lambda: self.resting, self.clock)
         for trial in (1, 2, 3):
             self.train(trial, "b", 1.0)
-            self.moves.paces.ended(str(trial))
+            self.moves.stragglers.ended(str(trial))
         self.train(0, "a", 7.0)
 
     def work(self, trial: int) -> Work:
@@ -30,8 +30,8 @@ class Scene:
 
     def train(self, trial: int, node: str, epoch_s: float) -> None:
         """A few epochs of a trial on a node."""
-        self.moves.paces.began(str(trial), self.work(trial), node)
-        self.moves.paces.heard(str(trial), [9.0, epoch_s, epoch_s])
+        self.moves.stragglers.began(str(trial), self.work(trial), node)
+        self.moves.stragglers.heard(str(trial), [9.0, epoch_s, epoch_s])
 
     def idle(self, seconds: float) -> None:
         """A slot is offered, there is no work for it, and time passes."""

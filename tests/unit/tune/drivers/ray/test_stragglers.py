@@ -2,7 +2,7 @@
 
 import pytest
 
-from tune.drivers.ray.stragglers import Paces
+from tune.drivers.ray.stragglers import Stragglers
 from tune.optimizer.work import Work
 
 IDLE = ["b", "c"]
@@ -13,9 +13,9 @@ def work(trial: int, to_epoch: int = 100) -> Work:
     return Work(trial, {"x": 0.5}, (1, 2), 0, to_epoch)
 
 
-def paces(*known: tuple[int, str, float]) -> Paces:
+def stragglers(*known: tuple[int, str, float]) -> Stragglers:
     """What is known when each trial has trained a few epochs on a node, at so many seconds per seed-epoch."""
-    found = Paces()
+    found = Stragglers()
     for trial, node, seconds in known:
         unit = f"{trial} on {node}"
         found.began(unit, work(trial), node)
@@ -41,25 +41,25 @@ def test_a_unit_is_slow_beside_itself_or_the_slowest_of_enough_peers(
     here: float, known: list[tuple[int, str, float]], moved: bool
 ) -> None:
     """A trial's own pace elsewhere is what counts; without it, the slowest of three others is to be expected."""
-    assert bool(paces(*known, (0, "a", here)).slow("0 on a", IDLE)) is moved
+    assert bool(stragglers(*known, (0, "a", here)).slow("0 on a", IDLE)) is moved
 
 
 def test_it_is_moved_only_where_a_slot_is_idle() -> None:
     """What trains on a node that has no idle slot says nothing of those that have."""
-    assert not paces(*PEERS, (0, "a", 7.0)).slow("0 on a", [])
-    assert not paces(*PEERS, (0, "a", 7.0)).slow("0 on a", ["a", "b"])
+    assert not stragglers(*PEERS, (0, "a", 7.0)).slow("0 on a", [])
+    assert not stragglers(*PEERS, (0, "a", 7.0)).slow("0 on a", ["a", "b"])
 
 
 def test_it_is_moved_once() -> None:
     """A trial that is slow wherever it is costs one start at most."""
-    found = paces(*PEERS, (0, "a", 7.0))
+    found = stragglers(*PEERS, (0, "a", 7.0))
     assert "7 s per seed-epoch, 3.5 times as long as on other nodes" in found.slow("0 on a", IDLE)
     assert not found.slow("0 on a", IDLE)
 
 
 def test_it_is_moved_only_when_that_saves_more_than_a_start_costs() -> None:
     """It took 20 s to begin: with one epoch of two seeds left, 14 s against 4 s, it stays."""
-    found = paces(*PEERS)
+    found = stragglers(*PEERS)
     found.began("short", work(0, to_epoch=4 + 1), "a")
     found.heard("short", [20.0, 14.0, 14.0, 14.0])
     assert not found.slow("short", IDLE)
@@ -70,7 +70,7 @@ def test_it_is_moved_only_when_that_saves_more_than_a_start_costs() -> None:
 
 def test_the_first_epoch_does_not_count() -> None:
     """It loads and compiles."""
-    found = paces(*PEERS)
+    found = stragglers(*PEERS)
     found.began("new", work(0), "a")
     found.heard("new", [900.0])
     assert not found.slow("new", IDLE)
