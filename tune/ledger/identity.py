@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tune.errors import StudyConflict, UserMistake
-from tune.ledger.database.connection import without_password
+from tune.ledger.database.connection import value_without_password
 from tune.ledger.log import log
 from tune.ledger.storage.damaged import set_aside
 from tune.study import document
-from tune.study.growth import differences, refused, shown
+from tune.study.growth import differences, in_words, refused
 from tune.study.study import Study, build_study
 
 
@@ -98,8 +98,8 @@ def refuse_other(study: Study, there: Study, folder: Path) -> None:
     different = differences(there, study)
     if not different:
         return
-    seen = {path: map(without_password, values) for path, values in different.items()}
-    lines = [f"  {path}: there {shown(old)}, asked for {shown(new)}" for path, (old, new) in seen.items()]
+    seen = {path: map(value_without_password, values) for path, values in different.items()}
+    lines = [f"  {path}: there {in_words(old)}, asked for {in_words(new)}" for path, (old, new) in seen.items()]
     ways = []
     if not refused(study, there):
         ways.append(f"it has grown since it was that; continue it with: latent-tune resume {shlex.quote(str(folder))}")

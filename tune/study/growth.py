@@ -53,7 +53,7 @@ def differences(old: Study, new: Study) -> dict[str, tuple[Any, Any]]:
 
 def described(different: Mapping[str, tuple[Any, Any]]) -> str:
     """Returns differences in one line, such as `search.trials 24 → 48`."""
-    return "; ".join(f"{path} {shown(old)} → {shown(new)}" for path, (old, new) in different.items())
+    return "; ".join(f"{path} {in_words(old)} → {in_words(new)}" for path, (old, new) in different.items())
 
 
 def refused(old: Study, new: Study, started: int = 0) -> list[Mistake]:
@@ -68,7 +68,7 @@ def refused(old: Study, new: Study, started: int = 0) -> list[Mistake]:
     for path, (before, asked) in differences(old, new).items():
         why = _why_not(path, old, new)
         if why is not None:
-            found.append(Mistake(path, f"there {shown(before)}, asked for {shown(asked)}: {why}"))
+            found.append(Mistake(path, f"there {in_words(before)}, asked for {in_words(asked)}: {why}"))
     if new.search.trials is not None and new.search.trials < started:
         less = f"{started} trials have been started, asked for {new.search.trials}; trials are never taken back"
         found.append(Mistake("search.trials", less))
@@ -191,7 +191,7 @@ def _holds_all(wider: Parameter, narrower: Parameter) -> bool:
     return same and wider.extremes[0] <= narrower.extremes[0] and narrower.extremes[1] <= wider.extremes[1]
 
 
-def shown(value: Any) -> str:
+def in_words(value: Any) -> str:
     """Returns a value of a study in a few words."""
     if isinstance(value, list) and value and all(isinstance(one, dict) and "epochs" in one for one in value):
         value = ", ".join(f"{rung['epochs']} x {rung['seeds']}" for rung in value)

@@ -57,7 +57,7 @@ def asked_by(resources: Resources) -> dict[str, float]:
     return {name: amount for name, amount in asked.items() if amount}
 
 
-def shown(asked: Mapping[str, float]) -> str:
+def in_words(asked: Mapping[str, float]) -> str:
     """Returns resources as people read them: `1 CPU and 0.5 GPU`."""
     return " and ".join(f"{amount:g} {name}" for name, amount in asked.items())
 
@@ -121,9 +121,9 @@ class Nodes:
             return
         each = "; ".join(str(node) for node in self.now) or "no node at all"
         raise UserMistake(
-            f"resources: one trial asks for {shown(self.asked)}, and no single node of the cluster has that: {each}; "
-            "lower resources.cpus_per_trial or resources.gpus_per_trial, give --address of a cluster with larger "
-            "nodes, or wait until they have joined (ray status)"
+            f"resources: one trial asks for {in_words(self.asked)}, and no single node of the cluster has that: "
+            f"{each}; lower resources.cpus_per_trial or resources.gpus_per_trial, give --address of a cluster with "
+            "larger nodes, or wait until they have joined (ray status)"
         )
 
 

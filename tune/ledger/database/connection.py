@@ -48,18 +48,18 @@ def parse(url: str) -> URL:
     return parsed
 
 
-def shown(url: URL) -> str:
+def without_password(url: URL) -> str:
     """Returns a database URL as people may see it: without its password, wherever that stands."""
     hidden = {key: "***" if "password" in key.lower() else value for key, value in url.query.items()}
     return url.set(query=hidden).render_as_string(hide_password=True)
 
 
-def without_password(value: Any) -> Any:
+def value_without_password(value: Any) -> Any:
     """Returns a value of a study file as people may see it: a database URL without its password."""
     if not isinstance(value, str) or "://" not in value:
         return value
     try:
-        return shown(sqlalchemy.make_url(value))
+        return without_password(sqlalchemy.make_url(value))
     except (sqlalchemy.exc.ArgumentError, ValueError):
         return value
 
@@ -100,7 +100,8 @@ def without_driver(url: URL, error: ImportError) -> str:
     missing = error.__cause__ if isinstance(error.__cause__, ImportError) else error
     postgresql = url.get_backend_name() == "postgresql"
     how = "pip install 'latent-tune[postgresql]'" if postgresql else "install it beside latent-tune"
-    return f"{shown(url)}: the study's database cannot be opened: its driver is not installed ({missing}); {how}"
+    what = "the study's database cannot be opened: its driver is not installed"
+    return f"{without_password(url)}: {what} ({missing}); {how}"
 
 
 def check_file(url: URL) -> None:
@@ -108,7 +109,8 @@ def check_file(url: URL) -> None:
     file = Path(str(url.database))
     if not file.parent.is_dir():
         raise UserMistake(
-            f"storage.database: {shown(url)}: the folder {file.parent} is not there; make it, or give another"
+            f"storage.database: {without_password(url)}: the folder {file.parent} is not there; make it, "
+            "or give another"
         )
     try:
         if file.exists():
@@ -119,7 +121,8 @@ def check_file(url: URL) -> None:
             probe.unlink()
     except OSError as error:
         raise UserMistake(
-            f"storage.database: {shown(url)}: the file cannot be written: {error.strerror}; give another place"
+            f"storage.database: {without_password(url)}: the file cannot be written: {error.strerror}; "
+            "give another place"
         ) from None
 
 

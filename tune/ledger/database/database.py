@@ -36,8 +36,8 @@ from tune.ledger.database.connection import (
     making_alone,
     parse,
     set_journal,
-    shown,
     without_driver,
+    without_password,
 )
 from tune.ledger.records import Decision
 from tune.ledger.storage.files import sync_folder
@@ -112,12 +112,12 @@ class Database:
         parsed = parse(url or f"sqlite:///{file.resolve()}")
         self._lite = is_sqlite(parsed)
         if self._lite and not create and not Path(str(parsed.database)).is_file():
-            missing = file.name if url is None else shown(parsed)
+            missing = file.name if url is None else without_password(parsed)
             raise UserMistake(f"{folder}: no study there ({missing} is missing); give a folder that `run` made")
         self.url = parsed.render_as_string(hide_password=False)
         self.owner: str | None = None
         self.network: str | None = None
-        self._shown = str(file) if url is None else shown(parsed)
+        self._shown = str(file) if url is None else without_password(parsed)
         self.retry = OutageRetry(self._shown, should_stop, passes=is_outage)
         if create and self._lite:
             check_file(parsed)

@@ -41,7 +41,7 @@ def seen(results: Results) -> list[Standing]:
     return [one for one in results.ranked if one.rung is not None and one.state != "failed"]
 
 
-def shown(results: Results) -> tuple[list[Standing], str]:
+def trials_shown(results: Results) -> tuple[list[Standing], str]:
     """Returns the trials of a figure with points for each, and the sentence that says which were left out."""
     trials = seen(results)
     if len(trials) <= MOST_TRIALS:

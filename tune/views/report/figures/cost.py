@@ -9,7 +9,7 @@ from tune.scoring.standings import Standing
 from tune.study.ladder import cost
 from tune.views import wording
 from tune.views.report.blocks import Figure, Table
-from tune.views.report.figures.axes import TABLE_ROWS, Omitted, axis_of, rung_name, rung_text, seen, shown
+from tune.views.report.figures.axes import TABLE_ROWS, Omitted, axis_of, rung_name, rung_text, seen, trials_shown
 from tune.views.report.marks import Axis, Bars, Colour, Line, Mark, Marker, Panel, Points
 from tune.views.results import Results
 
@@ -20,7 +20,7 @@ _FEW_TICKS = 8
 def time_against_loss(results: Results) -> Figure | Omitted:
     """What a training takes against how good it is, and the trials that no other beats in both."""
     title = "Time against loss"
-    trials, left_out = shown(results)
+    trials, left_out = trials_shown(results)
     timed = [(one, _training_s(results, one)) for one in trials]
     timed = [(one, seconds) for one, seconds in timed if isfinite(seconds) and isfinite(one.score)]
     if not timed:
@@ -107,7 +107,7 @@ def throughput(results: Results) -> Figure | Omitted:
         if isfinite(run.samples_per_second):
             rates.setdefault(run.trial, []).append(run.samples_per_second)
     found = []
-    for one in shown(results)[0]:
+    for one in trials_shown(results)[0]:
         batch = one.trial.parameters.get(_BATCH)
         if one.number in rates and isinstance(batch, int | float):
             found.append((one, float(batch), fmean(rates[one.number])))

@@ -24,7 +24,7 @@ from tune.views.report.figures.axes import (
     place_on,
     rung_text,
     seen,
-    shown,
+    trials_shown,
 )
 from tune.views.report.marks import Axis, Cells, Colour, Mark, Marker, Panel, Points
 from tune.views.results import Results
@@ -43,7 +43,7 @@ _LOOKS: dict[str, tuple[Colour, Marker]] = {
 def against_parameters(results: Results) -> Figure | Omitted:
     """Every seed's loss against each parameter."""
     title, metric = "Loss against each parameter", results.study.score.metric
-    trials, left_out = shown(results)
+    trials, left_out = trials_shown(results)
     names = results.varying[:_MOST_PARAMETERS]
     if not trials:
         return Omitted(title, "no trial has reached a rung")

@@ -18,7 +18,7 @@ from tune.views.report.figures.axes import (
     beyond,
     rung_name,
     seen,
-    shown,
+    trials_shown,
 )
 from tune.views.report.marks import RANKED, Axis, Colour, Line, Mark, Marker, Panel, Points
 from tune.views.results import Results
@@ -77,7 +77,7 @@ def strip(results: Results) -> Figure | Omitted:
 def gap(results: Results) -> Figure | Omitted:
     """Training against validation loss at the end of every run."""
     title, metric = "Gap between training and validation", results.study.score.metric
-    trials, left_out = shown(results)
+    trials, left_out = trials_shown(results)
     numbers = {one.number: place for place, one in enumerate(trials)}
     runs = [run for run in results.runs if run.trial in numbers and isfinite(run.train_loss) and run.train_loss > 0]
     if not runs:
