@@ -9,13 +9,13 @@ from tune.study.space import Scalar
 from tune.study.units import parse_duration, parse_size
 
 
-class Section(BaseModel):
+class StudySection(BaseModel):
     """A part of a study file, in which unknown keys are mistakes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Search(Section):
+class Search(StudySection):
     """How configurations are chosen."""
 
     method: Literal["tpe", "gp", "random", "grid"] = Field(
@@ -43,7 +43,7 @@ class Search(Section):
     )
 
 
-class Budget(Section):
+class Budget(StudySection):
     """Where the study ends, whichever comes first; trials in flight finish their rung."""
 
     seed_epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(
@@ -61,7 +61,7 @@ class Budget(Section):
     )
 
 
-class Confirm(Section):
+class Confirm(StudySection):
     """The final race: the best few confirmed trials get more of `seeds` than the ladder gives, one at a time."""
 
     seeds: Annotated[int, Field(strict=True, ge=1)] = Field(
@@ -77,7 +77,7 @@ class Confirm(Section):
     )
 
 
-class Resources(Section):
+class Resources(StudySection):
     """What one trial occupies."""
 
     cpus_per_trial: Annotated[float, Field(gt=0)] = Field(default=1, description="cores; below 1 shares a core")
@@ -119,7 +119,7 @@ class Resources(Section):
         return max(1, int(self.cpus_per_trial))
 
 
-class Storage(Section):
+class Storage(StudySection):
     """Where the study is kept."""
 
     database: str | None = Field(

@@ -11,7 +11,7 @@ from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
-from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Section, Storage
+from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Storage, StudySection
 from tune.study.space import Parameter, Scalar, size
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -34,7 +34,7 @@ def _planned_rungs(given: dict[str, Any]) -> list[Rung]:
     return planned(given["epochs"], len(given["seeds"]), given["budget"].seed_epochs)
 
 
-class Study(Section):
+class Study(StudySection):
     """One search: a space, a recording, a budget."""
 
     name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(
