@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
 
-Key = str | int
+YamlKey = str | int
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 1_000_000
@@ -46,10 +46,10 @@ class Document:
 
     source: str
     value: dict[str, Any]
-    lines: dict[tuple[Key, ...], int] = field(default_factory=dict)
+    lines: dict[tuple[YamlKey, ...], int] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def mistake(self, path: Sequence[Key], message: str) -> Mistake:
+    def mistake(self, path: Sequence[YamlKey], message: str) -> Mistake:
         """Returns a mistake at a path, with the line of the nearest value that stands in the file."""
         keys = tuple(path)
         nearest = next((keys[:end] for end in range(len(keys), 0, -1) if keys[:end] in self.lines), None)
@@ -104,7 +104,7 @@ def assign(document: Document, path: str, value: Any) -> None:
 
     Intermediate mappings that are missing are made. A path that leads through a plain value is recorded as a mistake.
     """
-    keys: list[Key] = [int(key) if key.isdecimal() else key for key in path.split(".")]
+    keys: list[YamlKey] = [int(key) if key.isdecimal() else key for key in path.split(".")]
     target: Any = document.value
     for depth, key in enumerate(keys[:-1]):
         if isinstance(target, dict):
@@ -176,12 +176,12 @@ _Dumper.add_representer(list, _represent_list)
 _Dumper.add_representer(tuple, _represent_list)
 
 
-def _locate(root: yaml.Node) -> tuple[dict[tuple[Key, ...], int], list[Mistake]]:
+def _locate(root: yaml.Node) -> tuple[dict[tuple[YamlKey, ...], int], list[Mistake]]:
     """Returns the line of every value, and keys that stand twice."""
-    lines: dict[tuple[Key, ...], int] = {}
+    lines: dict[tuple[YamlKey, ...], int] = {}
     mistakes: list[Mistake] = []
 
-    def walk(node: yaml.Node, path: tuple[Key, ...]) -> None:
+    def walk(node: yaml.Node, path: tuple[YamlKey, ...]) -> None:
         for key, line, child in _children(node):
             at = (*path, key)
             if at in lines:
@@ -197,7 +197,7 @@ def _locate(root: yaml.Node) -> tuple[dict[tuple[Key, ...], int], list[Mistake]]
     return lines, mistakes
 
 
-def _children(node: yaml.Node) -> Iterator[tuple[Key, int, yaml.Node]]:
+def _children(node: yaml.Node) -> Iterator[tuple[YamlKey, int, yaml.Node]]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
@@ -225,9 +225,9 @@ def _shown(value: Any) -> str:
     return f"{type(value).__name__} {text}" if len(text) <= 60 else f"{type(value).__name__} {text[:57]}..."
 
 
-def _real_path(value: Any, loc: Sequence[Key]) -> tuple[Key, ...]:
+def _real_path(value: Any, loc: Sequence[YamlKey]) -> tuple[YamlKey, ...]:
     """Drops from pydantic's location the names of union members, which stand in no file."""
-    path: list[Key] = []
+    path: list[YamlKey] = []
     for index, key in enumerate(loc):
         if isinstance(key, str) and key.startswith("<"):
             continue
