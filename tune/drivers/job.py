@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tune.drivers.placement import Units, Whole, share, split
+from tune.drivers.placement import Units, Whole, split, split_over_slots
 from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import evaluation_after
@@ -64,7 +64,7 @@ class Job:
         whole = [work for work in works if placement == "packed" or self._is_large(work)]
         others = [work for work in works if work not in whole]
         if placement == "auto":
-            parts = share(others, free - len(whole))
+            parts = split_over_slots(others, free - len(whole))
         else:
             parts = [part for one in others for part in split(one, slots)]
         for work in works:

@@ -28,7 +28,7 @@ def split(work: Work, most: int) -> list[Work]:
     return [replace(work, seeds=seeds[start:end]) for start, end in pairwise(edges)]
 
 
-def share(works: Sequence[Work], slots: int) -> list[Work]:
+def split_over_slots(works: Sequence[Work], slots: int) -> list[Work]:
     """Returns units that begin together, split as far as slots are left over: the one that would end last first.
 
     Args:

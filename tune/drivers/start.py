@@ -75,11 +75,11 @@ def prepared(study: Study, folder: Path, recording: Any, driver: str, address: s
     set_environment(address)
     from tune.drivers.ray.connection import cluster
     from tune.drivers.ray.node_checks import refuse_blind_nodes
-    from tune.drivers.ray.recording import share
+    from tune.drivers.ray.recording import share_recording
 
     with cluster(study, address):
         refuse_blind_nodes(study, folder)
-        yield share(recording, study.recording, joinable=address is not None)
+        yield share_recording(recording, study.recording, joinable=address is not None)
 
 
 def drive(job: Job, driver: str, address: str | None, shared: Any, stop: StopRequest) -> None:

@@ -31,7 +31,7 @@ from tune.drivers.ray.connection import cluster
 from tune.drivers.ray.moves import Moves
 from tune.drivers.ray.nodes import Nodes, request
 from tune.drivers.ray.packing import gpu_slots
-from tune.drivers.ray.recording import SharedRecording, share
+from tune.drivers.ray.recording import SharedRecording, share_recording
 from tune.drivers.ray.stragglers import Stragglers
 from tune.drivers.ray.watch import Watch, every_death_is_an_actors
 from tune.drivers.reports import Death, EpochReport, UnitReport, Unsaved
@@ -217,7 +217,7 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
     Args:
         job: The study.
         address: Of a running Ray cluster; None starts Ray on this machine for as long as the study runs.
-        recording: The job's, on its way to the nodes; None: as `share` finds it.
+        recording: The job's, on its way to the nodes; None: as `share_recording` finds it.
 
     Raises:
         UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
@@ -227,7 +227,7 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
     scratch = folder.resolve() / SCRATCH
     with cluster(study, address) as nodes:
         _send_to_log(logging.getLogger("ray"))
-        shared = recording or share(job.recording, study.recording, joinable=address is not None)
+        shared = recording or share_recording(job.recording, study.recording, joinable=address is not None)
         gpus = gpu_slots(job, nodes, shared)
         slots = nodes.slots if gpus is None else gpus.total
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once

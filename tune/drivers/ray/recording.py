@@ -73,7 +73,7 @@ class SharedRecording:
         return {**self.plain, **ray.get(arrays)}
 
 
-class Source:
+class RecordingServer:
     """An actor that puts files into the object store when the first node asks that lacks them."""
 
     def __init__(self, files: Mapping[str, Mapping[str, Any]]) -> None:
@@ -86,7 +86,7 @@ class Source:
         return [self._arrays]
 
 
-def share(recording: Mapping[str, Any], named: Mapping[str, Any], *, joinable: bool) -> SharedRecording:
+def share_recording(recording: Mapping[str, Any], named: Mapping[str, Any], *, joinable: bool) -> SharedRecording:
     """Finds out which nodes have the files of a recording.
 
     Args:
@@ -109,7 +109,7 @@ def share(recording: Mapping[str, Any], named: Mapping[str, Any], *, joinable: b
     _refuse_other_files(seen, others, files, named)
     having = {node for node, verdicts in seen.items() if set(_verdicts(verdicts)) == {"same"}}
     at_home = NodeAffinitySchedulingStrategy(here, soft=False)
-    source = ray.remote(Source).options(num_cpus=0, scheduling_strategy=at_home)
+    source = ray.remote(RecordingServer).options(num_cpus=0, scheduling_strategy=at_home)
     return SharedRecording(
         plain, files, frozenset({here, *having}), source.remote({key: asdict(file) for key, file in files.items()})
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune.drivers.placement import Units, share, split
+from tune.drivers.placement import Units, split, split_over_slots
 from tune.drivers.reports import Death
 from tune.optimizer.work import Work
 
@@ -50,14 +50,14 @@ def test_a_unit_is_split_as_far_as_it_helps(seeds: int, most: int, picture: str)
 )
 def test_idle_slots_go_to_who_would_end_last(units: list[tuple[int, int]], slots: int, picture: str) -> None:
     """Units that begin together share the slots that are left over."""
-    assert drawn(share([unit(*one, trial) for trial, one in enumerate(units)], slots)) == picture
+    assert drawn(split_over_slots([unit(*one, trial) for trial, one in enumerate(units)], slots)) == picture
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 30)), max_size=6), st.integers(0, 40))
 def test_every_seed_is_in_one_part_and_parts_fit(units: list[tuple[int, int]], spare: int) -> None:
     """Whatever is shared, nothing is lost, nothing is twice, and there is a slot for each part."""
     works = [unit(*one, trial) for trial, one in enumerate(units)]
-    parts = share(works, len(works) + spare)
+    parts = split_over_slots(works, len(works) + spare)
     assert len(parts) <= len(works) + spare
     together = [(part.trial, seed) for part in parts for seed in part.seeds]
     assert together == [(work.trial, seed) for work in works for seed in work.seeds]
