@@ -167,10 +167,10 @@ def _open_npz(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
 
 
 def _open_table(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
-    from model.recording.tables import Table
+    from model.recording.tables import TableFile
 
     try:
-        table = Table(path)
+        table = TableFile(path)
     except UNREADABLE as error:
         raise RecordingError(f"{ROOT}.path: {path} is not a readable table ({first_line(error)})") from error
     missing = [name for name in spec.stimulus_columns if name not in table.numeric]

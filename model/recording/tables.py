@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.recording.arrays import CHUNK_BYTES
 
 
-class Table:
+class TableFile:
     """A table in a file; only what is asked for is read.
 
     Args:
