@@ -26,7 +26,7 @@ _MAKING = 7_215_332_081_442
 """Any number, the same for all who make tables in one PostgreSQL database."""
 
 
-def parse(url: str) -> URL:
+def parse_url(url: str) -> URL:
     """Returns a database URL.
 
     Raises:

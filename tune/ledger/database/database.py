@@ -34,7 +34,7 @@ from tune.ledger.database.connection import (
     is_outage,
     is_sqlite,
     making_alone,
-    parse,
+    parse_url,
     set_journal,
     without_driver,
     without_password,
@@ -109,7 +109,7 @@ class Database:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         file = folder / "study.db"
-        parsed = parse(url or f"sqlite:///{file.resolve()}")
+        parsed = parse_url(url or f"sqlite:///{file.resolve()}")
         self._lite = is_sqlite(parsed)
         if self._lite and not create and not Path(str(parsed.database)).is_file():
             missing = file.name if url is None else without_password(parsed)

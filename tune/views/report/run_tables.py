@@ -111,7 +111,7 @@ def reproducibility(results: Results) -> list[Section]:
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]
 
 
-def cost(results: Results, price_per_gpu_hour: float | None, sentences: Sequence[str]) -> list[Section]:
+def cost_sections(results: Results, price_per_gpu_hour: float | None, sentences: Sequence[str]) -> list[Section]:
     """Returns what the study cost.
 
     Args:

@@ -22,8 +22,8 @@ from tune.views.report.figures.parameters import (
     importance_order,
     interactions,
 )
-from tune.views.report.figures.seeds import gap, strip, unrest
-from tune.views.report.run_tables import cost, overview, performance, reproducibility, short_commit
+from tune.views.report.figures.seeds import gap, loss_by_seed, unrest
+from tune.views.report.run_tables import cost_sections, overview, performance, reproducibility, short_commit
 from tune.views.results import Results, cost_of, failed_seeds, failures, leaderboard
 from tune.views.sentences import cost_sentences, luck_sentence
 
@@ -43,7 +43,7 @@ def sections(results: Results, price_per_gpu_hour: float | None) -> list[Section
     after: tuple[Callable[[Results], list[Section]], ...] = (_rungs, overview, performance, _failures, _again, _how)
     return [
         *(section for part in (*before, *between) for section in part(results)),
-        *cost(results, price_per_gpu_hour, cost_sentences(cost_of(results.ledger))),
+        *cost_sections(results, price_per_gpu_hour, cost_sentences(cost_of(results.ledger))),
         *(section for part in after for section in part(results)),
     ]
 
@@ -100,7 +100,7 @@ def _by_seed(results: Results) -> list[Section]:
     blocks: list[Block] = [Table(headings, rows, caption=f"{study.score.metric} by seed")]
     if isfinite(results.baseline):
         blocks.append(Paragraph(f"The constant model's loss is {results.baseline:.6g}."))
-    return [Section(f"{study.score.metric} by seed", [*blocks, *_figures([strip(results)])])]
+    return [Section(f"{study.score.metric} by seed", [*blocks, *_figures([loss_by_seed(results)])])]
 
 
 def _one_seed(results: Results) -> list[Section]:

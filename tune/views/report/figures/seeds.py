@@ -27,7 +27,7 @@ _WINNER, _OTHERS, _FAILED = "winner's seeds", "other trials' seeds", "failed see
 _SHARE, _FEWEST, _MOST = 5, 5, 100
 
 
-def strip(results: Results) -> Figure | Omitted:
+def loss_by_seed(results: Results) -> Figure | Omitted:
     """Every seed of the best trials, the baseline beside them."""
     title, metric = "Loss by seed", results.study.score.metric
     trials = seen(results)[:TOP]

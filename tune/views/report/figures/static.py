@@ -45,7 +45,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def draw(figure: Figure) -> bytes:
+def draw_png(figure: Figure) -> bytes:
     """Returns a figure as PNG; the same figure makes the same bytes."""
     columns = min(figure.columns, len(figure.panels))
     rows = ceil(len(figure.panels) / columns)
@@ -183,4 +183,4 @@ def _handle(key: Key) -> Line2D | Patch:
 
 def draw_all(figures: Sequence[Figure]) -> dict[str, bytes]:
     """Returns by file the figures as PNG."""
-    return {figure.file: draw(figure) for figure in figures}
+    return {figure.file: draw_png(figure) for figure in figures}

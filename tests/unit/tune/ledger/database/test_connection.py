@@ -13,7 +13,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tune.errors import UserMistake
 from tune.ledger.database import connection as connection_module
-from tune.ledger.database.connection import network_filesystem, parse, value_without_password, without_password
+from tune.ledger.database.connection import network_filesystem, parse_url, value_without_password, without_password
 from tune.ledger.database.database import Database
 from tune.ledger.ledger import Ledger
 
@@ -81,13 +81,13 @@ def test_a_place_that_cannot_be_is_a_mistake(tmp_path: Path, url: str, message: 
 
 def test_passwords_are_never_shown() -> None:
     """Neither the one before the @ nor one among the options."""
-    url = parse("postgresql+psycopg://me:s3cret@host/db?password=s3cret&sslpassword=s3cret&connect_timeout=3")
+    url = parse_url("postgresql+psycopg://me:s3cret@host/db?password=s3cret&sslpassword=s3cret&connect_timeout=3")
     assert "s3cret" not in without_password(url)
     assert "connect_timeout=3" in without_password(url)
     assert value_without_password("postgresql://me:s3cret@host/db") == "postgresql://me:***@host/db"
     assert value_without_password(0.5) == 0.5
     with pytest.raises(UserMistake) as caught:
-        parse("postgresql//me:s3cret@host")
+        parse_url("postgresql//me:s3cret@host")
     assert "s3cret" not in str(caught.value)
 
 

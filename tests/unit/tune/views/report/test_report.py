@@ -21,7 +21,7 @@ from tune.study.space import Choice, Uniform
 from tune.views.one_seed import one_seed_choices
 from tune.views.report.blocks import Bullets, Code, Figure, Paragraph, Report, Table
 from tune.views.report.caveats import caveats, seeds_needed
-from tune.views.report.figures.static import draw
+from tune.views.report.figures.static import draw_png
 from tune.views.report.page import report_of, write_report
 from tune.views.report.rendering import as_html, as_markdown
 from tune.views.results import gather
@@ -127,7 +127,7 @@ def test_report_of_a_study_in_which_everything_failed(tmp_path: Path) -> None:
     lost = played(tmp_path / "lost", latent_study(search={"trials": 4}), loss=_diverging)
     assert "Every one of its seeds failed" in write_report(lost).read_text()
     for figure in report_of(lost).figures:
-        assert draw(figure).startswith(b"\x89PNG")
+        assert draw_png(figure).startswith(b"\x89PNG")
 
 
 def test_figures_that_are_gone_are_removed(ledger: Ledger) -> None:
