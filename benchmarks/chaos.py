@@ -30,7 +30,7 @@ from benchmarks.faults import shim
 from benchmarks.faults.kinds import FAULTS
 from benchmarks.faults.storm import ROOT, Hung, Storm, study
 from benchmarks.record import record
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 
 def main() -> int:
@@ -113,7 +113,7 @@ def weathered(cwd: Path, options: argparse.Namespace) -> tuple[Storm, list[str]]
 
 def verdict(whole: Path, stormy: Path) -> dict[str, Any]:
     """Compares the study under faults with the undisturbed one, decision by decision and bit by bit."""
-    first, second = (Ledger.read(folder, clock=time.time) for folder in (whole, stormy))
+    first, second = (LedgerReader.read(folder, clock=time.time) for folder in (whole, stormy))
     starts = Counter(one.trial for one in second.decisions if one.kind == "start")
     reached = Counter(
         (one.trial, one.rung, len(one.detail["losses"])) for one in second.decisions if one.kind == "reach"
@@ -143,7 +143,7 @@ def verdict(whole: Path, stormy: Path) -> dict[str, Any]:
     }
 
 
-def rows_compared(whole: Ledger, stormy: Ledger) -> tuple[int, int]:
+def rows_compared(whole: LedgerReader, stormy: LedgerReader) -> tuple[int, int]:
     """Returns how many rows of curves differ or should not be there, and how many are not there.
 
     A damaged file takes rows of trials that are finished, whose results are in the decisions: nobody trains them again.
@@ -161,7 +161,7 @@ def recommended(folder: Path) -> Any:
     return yaml.safe_load(file.read_text())["config"] | {"sleep_s": 0} if file.exists() else None
 
 
-def decided(ledger: Ledger) -> list[tuple[Any, ...]]:
+def decided(ledger: LedgerReader) -> list[tuple[Any, ...]]:
     """The decisions about trials in order, without times and deaths."""
     told = [one for one in ledger.decisions if one.trial is not None and one.kind != "attempt"]
     return [(one.kind, one.trial, one.rung, one.reason, dict(one.detail)) for one in told]

@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 
 from tune.ledger.curves.history import EVALUATED
 from tune.ledger.curves.store import CurveStore
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.study import find, read_study
 
 HERE = Path(__file__).resolve().parent
@@ -153,7 +153,7 @@ def progress(folder: Path) -> dict[str, int]:
 
 def verdict(folder: Path) -> dict[str, Any]:
     """Looks for trials that were lost, run twice or left open, and for gaps in curves."""
-    ledger = Ledger.read(folder, clock=time.time)
+    ledger = LedgerReader.read(folder, clock=time.time)
     numbers = [trial.number for trial in ledger.trials]
     starts = [decision.trial for decision in ledger.decisions if decision.kind == "start"]
     storage = f"sqlite:///{folder / 'study.db'}"

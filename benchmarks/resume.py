@@ -26,6 +26,7 @@ from benchmarks.record import record
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +55,7 @@ def main() -> int:
                 {
                     "driver": driver,
                     "trials": options.trials,
-                    "decisions": len(Ledger.read(large, clock=time.time).decisions),
+                    "decisions": len(LedgerReader.read(large, clock=time.time).decisions),
                     "seconds": [round(one, 2) for one in taken["large"]],
                     "seconds_of_one_trial": [round(one, 2) for one in taken["small"]],
                 }

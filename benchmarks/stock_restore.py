@@ -163,10 +163,10 @@ def trained(cwd: Path) -> list[str]:
 def results(cwd: Path, way: str) -> int:
     """Settings of which a result is known in the end."""
     if way == "ours":
-        from tune.ledger.ledger import Ledger
+        from tune.ledger.reader import LedgerReader
 
         folder = cwd / "results" / "stock"
-        return sum(trial.confirmed for trial in Ledger.read(folder, clock=time.time).trials)
+        return sum(trial.confirmed for trial in LedgerReader.read(folder, clock=time.time).trials)
     file = cwd / "done.json"
     return int(json.loads(file.read_text())) if file.exists() else 0
 

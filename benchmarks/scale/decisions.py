@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.scale import DoNothing, study_of
 from tune.drivers.job import Job
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.optimizer.optimizer import Optimizer
 from tune.optimizer.work import Work
 
@@ -121,7 +122,7 @@ def looked_at(folder: Path) -> dict[str, Any]:
         found[name] = round(time.process_time() - began, 2)
         return result
 
-    ledger = clocked("read_cpu_s", lambda: Ledger.read(folder, clock=time.time))
+    ledger = clocked("read_cpu_s", lambda: LedgerReader.read(folder, clock=time.time))
     clocked("status_cpu_s", lambda: status(ledger))
     clocked("report_cpu_s", lambda: write_report(ledger))
     clocked("open_cpu_s", lambda: Ledger.open(ledger.study, folder, clock=time.time)).close("interrupted")

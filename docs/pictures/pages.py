@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.tensorboard.server import bring_up_to_date, pages, serve
 
 HERE = Path(__file__).parent
@@ -59,7 +59,7 @@ def main() -> None:
     """Opens a study in TensorBoard, then its report, and takes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of a finished study")
-    ledger = Ledger.read(parser.parse_args().folder, clock=time.time)
+    ledger = LedgerReader.read(parser.parse_args().folder, clock=time.time)
     chromium = next(path for name in BROWSERS if (path := shutil.which(name)))
     bring_up_to_date(ledger)
     addresses = pages(ledger, serve(ledger.folder / "tensorboard", 0))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import yaml
 
 from tune.ledger.curves.store import CurveStore
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
@@ -269,12 +269,12 @@ def runs_of(table: pa.Table) -> list[tuple[int, int]]:
     return list(zip(table["trial"].to_pylist(), table["seed"].to_pylist(), strict=True))
 
 
-def ledger_of(folder: Path) -> Ledger:
+def ledger_of(folder: Path) -> LedgerReader:
     """The ledger, to look at."""
-    return Ledger.read(folder, clock=time.time)
+    return LedgerReader.read(folder, clock=time.time)
 
 
-def decided(ledger: Ledger) -> list[tuple[Any, ...]]:
+def decided(ledger: LedgerReader) -> list[tuple[Any, ...]]:
     """The decisions about trials in order, without their times."""
     told = [decision for decision in ledger.decisions if decision.trial is not None]
     return [(each.kind, each.trial, each.rung, each.reason, dict(each.detail)) for each in told]

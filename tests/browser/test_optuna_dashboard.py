@@ -13,20 +13,20 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.servers import serving
 from tests.fakes.ledgers import played
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import incumbent, standings
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> LedgerReader:
     """A finished study in which one trial died."""
     return played(tmp_path_factory.mktemp("optuna") / "batch-norm", deaths={5: "RuntimeError: no memory"})
 
 
 @pytest.fixture(scope="module")
-def address(ledger: Ledger) -> Iterator[str]:
+def address(ledger: LedgerReader) -> Iterator[str]:
     """The dashboard, opened as docs/tensorboard.md says: the database can only be read."""
     pytest.importorskip("optuna_dashboard")
     url = f"sqlite:///file:{ledger.folder}/study.db?mode=ro&uri=true"
@@ -36,7 +36,7 @@ def address(ledger: Ledger) -> Iterator[str]:
         yield address
 
 
-def test_the_best_trial_is_the_incumbent(ledger: Ledger, address: str, chromium: str, tmp_path: Path) -> None:
+def test_the_best_trial_is_the_incumbent(ledger: LedgerReader, address: str, chromium: str, tmp_path: Path) -> None:
     """The page loads without an error, draws its plots, and names the incumbent as best, with its score."""
     best = incumbent(standings(ledger, frozenset()))
     assert best is not None
@@ -63,7 +63,7 @@ def test_the_best_trial_is_the_incumbent(ledger: Ledger, address: str, chromium:
     assert len(states) == len(ledger.trials)
 
 
-def test_it_writes_nothing(ledger: Ledger, address: str) -> None:
+def test_it_writes_nothing(ledger: LedgerReader, address: str) -> None:
     """The database is opened so that it can only be read: a note is refused, and not a byte of it changes."""
     before = (ledger.folder / "study.db").read_bytes()
     request = urllib.request.Request(  # noqa: S310 - loopback

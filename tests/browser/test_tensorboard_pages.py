@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.browser.servers import serving
 from tests.fakes.boards import finished
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views import wording
 from tune.views.results import gather
 from tune.views.tensorboard.server import pages
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> LedgerReader:
     """A finished study in which one trial died, in TensorBoard."""
     return finished(tmp_path_factory.mktemp("hparams") / "batch-norm")
 
 
 @pytest.fixture(scope="module")
-def address(ledger: Ledger) -> Iterator[str]:
+def address(ledger: LedgerReader) -> Iterator[str]:
     """A TensorBoard on loopback that has read the study."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(ledger.folder / "tensorboard")]
     command += ["--host", "127.0.0.1", "--port", "PORT"]
@@ -42,7 +42,7 @@ def page(chromium: str) -> Iterator[Page]:
 
 
 def test_one_row_per_trial_and_a_column_per_varying_parameter(
-    page: Page, address: str, ledger: Ledger, tmp_path: Path
+    page: Page, address: str, ledger: LedgerReader, tmp_path: Path
 ) -> None:
     """The table shows each trial once, its parameters, and the score of the leaderboard."""
     page.goto(f"{address}/#hparams")
@@ -59,7 +59,7 @@ def test_one_row_per_trial_and_a_column_per_varying_parameter(
     assert table.get_by_text(wording.number(best.score, 5)).count() >= 1
 
 
-def test_a_bool_parameter_can_be_filtered_by(page: Page, address: str, ledger: Ledger) -> None:
+def test_a_bool_parameter_can_be_filtered_by(page: Page, address: str, ledger: LedgerReader) -> None:
     """Without `true`, only the trials without batch norm are left."""
     page.goto(f"{address}/#hparams")
     page.reload()
@@ -98,7 +98,7 @@ def test_logarithmic_axes_can_be_chosen(page: Page, address: str, tmp_path: Path
     page.screenshot(path=tmp_path / "parallel.png")
 
 
-def test_bands_of_the_best_are_drawn(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
+def test_bands_of_the_best_are_drawn(page: Page, address: str, ledger: LedgerReader, tmp_path: Path) -> None:
     """The address that is printed opens custom scalars with the best trials chosen, and each has a line and a band."""
     page.goto(pages(ledger, address)["bands of the best 4"])
     page.reload()
@@ -109,7 +109,7 @@ def test_bands_of_the_best_are_drawn(page: Page, address: str, ledger: Ledger, t
     page.screenshot(path=tmp_path / "custom-scalars.png")
 
 
-def test_curves_of_the_best_are_chosen(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
+def test_curves_of_the_best_are_chosen(page: Page, address: str, ledger: LedgerReader, tmp_path: Path) -> None:
     """The address that is printed opens the scalars of their seeds, however many runs there are."""
     page.goto(pages(ledger, address)["curves of the best 4"])
     page.reload()
@@ -122,7 +122,9 @@ def test_curves_of_the_best_are_chosen(page: Page, address: str, ledger: Ledger,
     page.screenshot(path=tmp_path / "curves.png")
 
 
-def test_the_text_page_shows_incumbent_and_study_file(page: Page, address: str, ledger: Ledger, tmp_path: Path) -> None:
+def test_the_text_page_shows_incumbent_and_study_file(
+    page: Page, address: str, ledger: LedgerReader, tmp_path: Path
+) -> None:
     """The address that is printed opens both, laid out."""
     best = gather(ledger).best
     assert best is not None

@@ -18,7 +18,7 @@ from tests.cluster.processes import SEVERAL, end_all, environment, free_ports, s
 from tests.contracts.test_failures import marks
 from tests.fakes.studies import quadratic_study
 from tune.errors import UserMistake
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.sections import Budget
 
 __all__ = ["marks"]
@@ -40,7 +40,7 @@ class Cluster:
     address: str
     client: dict[str, str]
 
-    def tune(self, cwd: Path, *arguments: str) -> Ledger:
+    def tune(self, cwd: Path, *arguments: str) -> LedgerReader:
         """Runs a command on it to its end, and returns the study."""
         with Running(cwd, *arguments, "--address", self.address, **self.client) as process:
             poll(lambda: not process.alive, "the study's end", LIMIT_S)
@@ -101,7 +101,7 @@ def most_at_once(rows: list[dict[str, Any]], busy: int) -> int:
     return max(sum(one["began"] <= row["began"] < one["ended"] for one in here) for row in here)
 
 
-def packs(ledger: Ledger) -> list[str]:
+def packs(ledger: LedgerReader) -> list[str]:
     """What was decided about packing, without the reasons."""
     found = [decision.detail["gpus"] for decision in ledger.decisions if decision.kind == "pack"]
     return [", ".join(f"{kind} {one['trials']}" for kind, one in sorted(gpus.items())) for gpus in found]

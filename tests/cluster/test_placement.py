@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.command import Running, Trained, here, ledger_of, poll, write_study
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -22,7 +22,7 @@ STUDY: dict[str, Any] = {
 }
 
 
-def losses(ledger: Ledger) -> list[tuple[int, int, int, float]]:
+def losses(ledger: LedgerReader) -> list[tuple[int, int, int, float]]:
     """Every epoch of every run, in the order of their names."""
     rows = ledger.curves().to_pylist()
     return sorted((row["trial"], row["seed"], row["epoch"], row["validation_loss"]) for row in rows)

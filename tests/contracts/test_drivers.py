@@ -10,6 +10,7 @@ from tests.fakes.damage import flip
 from tests.fakes.studies import quadratic_study
 from tune.drivers.job import Job
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision
 from tune.optimizer.optimizer import Optimizer
 from tune.study.study import Study
@@ -51,7 +52,7 @@ def work_on(
     if not stopping:
         optimizer.finish()
     ledger.close("interrupted" if stopping else "finished")
-    return Ledger.read(folder, clock=Clock(tick_s=1.0))
+    return LedgerReader.read(folder, clock=Clock(tick_s=1.0))
 
 
 def told(ledger: Ledger) -> list[tuple[str, int | None, int | None, str]]:

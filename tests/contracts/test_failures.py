@@ -8,7 +8,7 @@ import pytest
 
 from tests.contracts.test_drivers import ONE_SLOT, Drive, drive, told, work_on
 from tests.fakes.studies import quadratic_study
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.study import Study
 
 __all__ = ["drive"]
@@ -41,7 +41,7 @@ def study_of(trainer: str, recording: dict[str, Any], **changes: Any) -> Study:
     return quadratic_study(trainer=f"tests.fakes.trainers:{trainer}", recording=recording, **{**FIVE, **changes})
 
 
-def results(ledger: Ledger) -> list[tuple[int, int, int, float]]:
+def results(ledger: LedgerReader) -> list[tuple[int, int, int, float]]:
     """Every epoch of every run."""
     rows = ledger.curves().to_pylist()
     return [(row["trial"], row["seed"], row["epoch"], row["validation_loss"]) for row in rows]
@@ -66,7 +66,7 @@ def test_out_of_memory_with_one_seed_alone_is_the_end(drive: Drive, tmp_path: Pa
     study = study_of("Hungry", {"room": 0}, seeds=[1, 2], rungs=[{"epochs": 3, "seeds": 2}], search={"trials": 9})
     with pytest.raises(StudyStopped, match=r"the first 3 trials all died of one cause: OutOfMemoryError: CUDA"):
         work_on(study, tmp_path / "q", drive)
-    ledger = Ledger.read(tmp_path / "q", clock=lambda: 0.0)
+    ledger = LedgerReader.read(tmp_path / "q", clock=lambda: 0.0)
     assert [[len(one.seeds) for one in trial.attempts] for trial in ledger.trials] == [[2, 1, 1]] * 3
     assert ledger.trials[0].reason.startswith(
         "out of memory with 1 seed and nothing else in training: OutOfMemoryError"

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.report.page import report_of
 from tune.views.report.rendering import as_markdown
 
@@ -42,7 +43,7 @@ def golden_report() -> str:
     """Returns the report of the stored ledger, read from a copy: a reader may leave files beside SQLite's."""
     with TemporaryDirectory() as place, chdir(place):
         shutil.copytree(LEDGER, LEDGER.name)
-        return as_markdown(report_of(Ledger.read(Path(LEDGER.name), clock=Clock())))
+        return as_markdown(report_of(LedgerReader.read(Path(LEDGER.name), clock=Clock())))
 
 
 def _play(folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.optimizer.optimizer import Optimizer
 from tune.optimizer.work import Work
 from tune.study.study import Study
@@ -108,7 +109,7 @@ def played(folder: Path, study: Study | None = None, loss: Loss = latent_loss, *
     player.play()
     player.optimizer.finish()
     ledger.close("finished")
-    return Ledger.read(folder, clock=clock)
+    return LedgerReader.read(folder, clock=clock)
 
 
 def opened(folder: Path, **changes: Any) -> Ledger:

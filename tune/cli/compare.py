@@ -6,7 +6,7 @@ import time
 from rich.console import Console
 
 from tune.cli.options import numbers
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.terminal.compare import print_comparison
 
 
@@ -17,4 +17,4 @@ def main(options: argparse.Namespace) -> None:
         UserMistake: If the folder holds no study, or the study no such trials or epochs.
     """
     epochs = numbers("--epochs", options.epochs) if options.epochs is not None else None
-    print_comparison(Ledger.read(options.folder, clock=time.time), options.trials, Console(), epochs)
+    print_comparison(LedgerReader.read(options.folder, clock=time.time), options.trials, Console(), epochs)

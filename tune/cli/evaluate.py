@@ -14,6 +14,7 @@ from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import LatentTuneError, UserMistake
 from tune.ledger.attempts import Attempt
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Ending
 from tune.optimizer.work import Work
 from tune.trainer import load_trainer, prepare_recording
@@ -46,7 +47,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
         StudyBusy: If a process works on the study.
         LatentTuneError: If an evaluation failed again; the others are done all the same.
     """
-    seen = Ledger.read(folder, clock=time.time)
+    seen = LedgerReader.read(folder, clock=time.time)
     unknown = [number for number in numbers if not 0 <= number < len(seen.trials)]
     if unknown:
         raise UserMistake(f"evaluate: no trial {unknown[0]} in {folder}; there are 0 to {len(seen.trials) - 1}")

@@ -4,7 +4,7 @@ import argparse
 import time
 
 from tune.errors import UserMistake
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.report.page import write_best, write_report
 
 
@@ -14,7 +14,7 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         UserMistake: If the folder holds no study, or the price cannot be one.
     """
-    ledger, price = Ledger.read(options.folder, clock=time.time), options.price
+    ledger, price = LedgerReader.read(options.folder, clock=time.time), options.price
     if price is not None and not 0 < price < float("inf"):
         raise UserMistake(f"--price: the price of a GPU-hour is a number above 0, such as 2.50; got {price:g}")
     if price is not None and not ledger.study.resources.gpus_per_trial:

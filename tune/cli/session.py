@@ -21,6 +21,7 @@ from tune.ledger.identity import holds_study, refuse_growth, refuse_other
 from tune.ledger.lease.clock import SteadyClock
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log, logged
+from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
 from tune.optimizer.optimizer import Optimizer
 from tune.study.growth import differences
@@ -56,7 +57,7 @@ def work_on(
     console = show.console
     if _is_finished(study, folder, grow=grow):
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        there = Ledger.read(folder, clock=time.time)
+        there = LedgerReader.read(folder, clock=time.time)
         _present(there, _write_results(there), show)
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
@@ -85,7 +86,7 @@ def work_on(
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
                 with ledger.closing("finished"):
-                    there = Ledger.read(folder, clock=time.time)
+                    there = LedgerReader.read(folder, clock=time.time)
                     results = _write_results(there)
             _present(there, results, show)
 
@@ -120,7 +121,7 @@ def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
     """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
     if not holds_study(folder):
         return False
-    there = Ledger.read(folder, clock=time.time, curves=False)
+    there = LedgerReader.read(folder, clock=time.time, curves=False)
     if differences(there.study, study):
         if not grow:
             refuse_other(study, there.study, folder)

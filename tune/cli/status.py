@@ -6,7 +6,7 @@ import time
 
 from rich.console import Console
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.terminal.status import print_status, status
 
 
@@ -16,7 +16,7 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         UserMistake: If the folder holds no study.
     """
-    ledger = Ledger.read(options.folder, clock=time.time)
+    ledger = LedgerReader.read(options.folder, clock=time.time)
     if options.json:
         print(json.dumps(status(ledger), indent=2, allow_nan=False))
     else:

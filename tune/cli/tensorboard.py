@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.tensorboard.server import bring_up_to_date, pages, serve
 
 
@@ -16,7 +16,7 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         UserMistake: If the folder holds no study, or the port cannot be used.
     """
-    ledger = Ledger.read(options.folder, clock=time.time)
+    ledger = LedgerReader.read(options.folder, clock=time.time)
     if doubt := bring_up_to_date(ledger):
         print(f"latent-tune: {doubt}", file=sys.stderr)
     found = pages(ledger, serve(ledger.folder / "tensorboard", options.port))

@@ -6,41 +6,41 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from tune.errors import StudyBusy, UserMistake
-from tune.ledger.backup.copy import LAST_STREAM, LedgerCopy, is_copy, refuse_foreign
+from tune.errors import StudyBusy
+from tune.ledger.backup.copy import LAST_STREAM, LedgerCopy
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
+from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, EvaluationMark
-from tune.ledger.database.database import Database
+from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.optuna_mirror import Mirror
-from tune.ledger.identity import (
-    holds_study,
-    refuse_growth,
-    refuse_other,
-    set_damaged_study_aside,
-    stored_study,
-    study_detail,
-)
+from tune.ledger.identity import set_damaged_study_aside, stored_study, study_detail
 from tune.ledger.lease.lease import Lease
+from tune.ledger.opening import make_checkpoints, make_database, refuse_conflict, refuse_unfit
 from tune.ledger.provenance import process_detail
-from tune.ledger.reader import Clock, LedgerReader
+from tune.ledger.reader import Clock, LedgerReader, Stores
 from tune.ledger.records import Decision, Ending, Kind
 from tune.ledger.storage.disk_space import free_reserve, hold_reserve
-from tune.ledger.storage.files import make_folder, refuse_links, write_atomically
-from tune.ledger.storage.folders import folder_at, shared_of
+from tune.ledger.storage.files import write_atomically
 from tune.study.growth import described, differences
 from tune.study.study import Study, dump_study
 
 
 class Ledger(LedgerReader):
-    """One study's memory. Make one with `open` to work on the study, with `read` to look at it.
+    """One study's memory, for the process that works on it: make one with `open`. Others look with `LedgerReader.read`.
 
     How its state evolves: `open` → [`decide(start)` → `record` … `saved` → `decide(reach)` → `decide(promote)` …] →
     `close`. After each of these calls everything said so far is durable.
+
+    Args:
+        study, folder, stores, clock: As of `LedgerReader`; the stores can be written.
+        lease: What says that this process, and no other, works on the study.
     """
 
-    def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
-        super().__init__(study, folder, database, clock, writable=writable)
-        self._mirror = Mirror(database)
+    checkpoints: CheckpointStore
+
+    def __init__(self, study: Study, folder: Path, stores: Stores, clock: Clock, lease: Lease) -> None:
+        super().__init__(study, folder, stores, clock)
+        self._lease, self._mirror = lease, Mirror(stores.database)
         self._copy: LedgerCopy | None = None
         self._largest: int | None = None
 
@@ -70,58 +70,46 @@ class Ledger(LedgerReader):
             StudyBusy: If a live process works on it.
             UserMistake: If the folder cannot be written or the database not opened.
         """
-        refuse_links(folder)
-        if is_copy(folder):
-            raise UserMistake(f"{folder}: is the copy of a study; bring it here: latent-tune resume {folder}")
-        there = stored_study(folder) if holds_study(folder) else study
-        if differences(there, study):
-            _refuse(cls.read(folder, clock=clock, curves=False), study, grow=grow)  # before anything is written
-        if study.storage.shared is not None:
-            refuse_foreign(folder_at(shared_of(study)), folder)
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
-        make_folder(folder)
-        try:
-            database = Database(study.storage.database, folder, study.name, create=True, should_stop=should_stop)
-        except UserMistake:
-            for path in made:
-                with suppress(OSError):
-                    path.rmdir()
-            raise
+        there = refuse_unfit(study, folder, clock, grow=grow)
+        database = make_database(study, folder, should_stop)
         lease = Lease(database, clock)
         try:
             hold_reserve(folder)
-            ledger = cls(there, folder, database, clock, writable=True)
+            checkpoints = make_checkpoints(there, folder, database.retry.should_stop)
+            stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=True))
+            ledger = cls(there, folder, stores, clock, lease)
             _ = ledger._runs
-            _refuse(ledger, study, grow=grow)  # again, now that nobody else can have it grow
-            ledger._lease = lease
-            ledger._reconcile()
-            ledger.decide("open", detail={**process_detail(), **study_detail(ledger.study), **(detail or {})})
-            if different := differences(ledger.study, study):
-                detail = {
-                    "study": study.model_dump(mode="json", by_alias=True),
-                    "longer": len(study.rungs) > len(ledger.study.rungs),
-                    "revived": study.search.halving == "promote",
-                }
-                ledger.decide("grow", reason=described(different), detail=detail)
-            if study.storage.shared is not None:
-                copy = LedgerCopy(ledger.study, folder, lease.holder, lease.lost, should_stop)
-                copy.begin()
-                ledger._copy = copy
+            refuse_conflict(ledger, study, grow=grow)  # again, now that nobody else can have it grow
+            ledger._begin(study, detail or {}, should_stop)
         except BaseException:
             lease.release()
             database.close()
             raise
         return ledger
 
+    def _begin(self, study: Study, detail: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
+        """Begins a session: repairs what the last one left, has the study grow to the one given, keeps a copy of it."""
+        self._reconcile()
+        self.decide("open", detail={**process_detail(), **study_detail(self.study), **detail})
+        if different := differences(self.study, study):
+            grown = {
+                "study": study.model_dump(mode="json", by_alias=True),
+                "longer": len(study.rungs) > len(self.study.rungs),
+                "revived": study.search.halving == "promote",
+            }
+            self.decide("grow", reason=described(different), detail=grown)
+        if study.storage.shared is not None:
+            copy = LedgerCopy(self.study, self.folder, self._lease.holder, self._lease.lost, should_stop)
+            copy.begin()
+            self._copy = copy
+
     @property
     def lease_lost(self) -> bool:
         """Whether another process has taken the study over; then nothing more is written."""
-        return self._lease is not None and self._lease.lost.is_set()
+        return self._lease.lost.is_set()
 
     def _saved(self, trial: int) -> Mapping[int, Sequence[int]]:
-        """Returns by seed the epochs of which a trial has a checkpoint; a writer takes over what lies beside them."""
-        if not self._writable:
-            return super()._saved(trial)
+        """Returns by seed the epochs of which a trial has a checkpoint, and takes over what lies beside them."""
         configuration = {**self.study.fixed, **self.trials[trial].parameters}
         found = adopt(self.checkpoints, trial, self.study.trainer, configuration)
         self._record_unreported(trial, {seed: max(epochs) for seed, epochs in found.items()})
@@ -170,7 +158,7 @@ class Ledger(LedgerReader):
         detail: Mapping[str, Any] | None = None,
     ) -> Decision:
         """Writes a decision after everything that it rests on, and returns it."""
-        self._check_lease()
+        self._lease.check()
         self._curves.sync()
         decision = Decision(kind, trial, rung, reason, detail or {}, self._clock())
         self._database.append(len(self.decisions), decision)
@@ -214,7 +202,7 @@ class Ledger(LedgerReader):
             ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
             StudyBusy: If another process has taken the study over.
         """
-        self._check_lease()
+        self._lease.check()
         scored = self.study.score.metric
         known = evaluation == "done" and self.scored(trial, seeds, epoch)
         if scored not in metrics and not known and evaluation not in ("later", "due"):
@@ -235,7 +223,7 @@ class Ledger(LedgerReader):
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Takes note that a checkpoint of these seeds at this epoch is durable; earlier ones are removed."""
-        self._check_lease()
+        self._lease.check()
         self._curves.sync()
         self._done[trial] = {**self.done(trial), **dict.fromkeys(seeds, epoch)}
         self._when_copied(partial(self.checkpoints.prune, trial, dict(self._done[trial])))
@@ -274,7 +262,7 @@ class Ledger(LedgerReader):
             if self._copy is not None:
                 to_do.callback(self._copy.finish)
             to_do.callback(self._database.close)
-            if self._lease is not None and not self._lease.given_back:
+            if not self._lease.given_back:
                 free_reserve(self.folder)
                 to_do.callback(self._give_back)
                 with suppress(StudyBusy):  # then it is no longer this process's to end
@@ -284,8 +272,13 @@ class Ledger(LedgerReader):
                         self.set_in_flight(())
             yield
 
+    def _now(self) -> float:
+        return self._clock()
+
+    def _last_holder(self) -> Mapping[str, Any] | None:
+        return self._lease.last_holder
+
     def _give_back(self) -> None:
-        assert self._lease is not None
         try:
             if self._lease.held():
                 self._curves.close()
@@ -299,10 +292,6 @@ class Ledger(LedgerReader):
         else:
             self._copy.later(remove)
             self._copy.changed()
-
-    def _check_lease(self) -> None:
-        assert self._lease is not None, "this ledger was opened to look at"
-        self._lease.check()
 
     def _show_study(self) -> None:
         """Has `study.yaml` and Optuna's study say what the decisions say."""
@@ -322,11 +311,3 @@ class Ledger(LedgerReader):
         if not file.exists() or differences(stored_study(self.folder), self.study):
             self._show_study()
         self._mirror.catch_up(self.study, self.trials, self._baseline)
-
-
-def _refuse(there: Ledger, study: Study, *, grow: bool) -> None:
-    """Raises StudyConflict if a study that is there is not the one asked for, and may not or cannot become it."""
-    if grow:
-        refuse_growth(there.study, study, there.folder, len(there.trials))
-    else:
-        refuse_other(study, there.study, there.folder)

@@ -1,32 +1,48 @@
 """What a study's folder says: its decisions, replayed, and its curves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from math import nan
+from math import inf, nan
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
-from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.checkpoints.store import Checkpoints
 from tune.ledger.curves.history import Runs
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.database import Database
 from tune.ledger.identity import stored_study
-from tune.ledger.lease.lease import Lease, is_alive
+from tune.ledger.lease.lease import is_alive
 from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.storage.files import refuse_links
-from tune.ledger.storage.folders import checkpoints_of, folder_at, retry_with
+from tune.ledger.storage.folders import checkpoints_of, folder_at
 from tune.study.document import Document
 from tune.study.study import Study, build_study
 
 Clock = Callable[[], float]
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where a ledger's content lies: decisions and notes, states of trainers, and what they told."""
+
+    database: Database
+    checkpoints: Checkpoints
+    curves: CurveStore
 
 
 class LedgerReader:
-    """What a ledger knows of its study; `tune.ledger.Ledger` adds to it.
+    """What a ledger knows of its study, for those who look at it; `Ledger` adds to it.
+
+    Args:
+        study: The study.
+        folder: Its folder.
+        stores: Where its content lies.
+        clock: Seconds since the epoch.
 
     Attributes:
         study: The study.
@@ -38,28 +54,20 @@ class LedgerReader:
         packed: What the latest decision of the kind `pack` says; None where there is none.
     """
 
-    def __init__(self, study: Study, folder: Path, database: Database, clock: Clock, *, writable: bool) -> None:
-        self.study, self.folder, self._writable = study, folder, writable
+    def __init__(self, study: Study, folder: Path, stores: Stores, clock: Clock) -> None:
+        self.study, self.folder, self.checkpoints = study, folder, stores.checkpoints
         self.trials: list[Trial] = []
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
         self.packed: Mapping[str, Any] | None = None
-        place = checkpoints_of(study, folder)
-        retry = retry_with(place, database.retry.should_stop) if writable else None
-        self.checkpoints = CheckpointStore(folder_at(place, retry))
-        if (disk := self.checkpoints.folder.disk) is not None:
-            refuse_links(disk)
-            if writable:
-                disk.mkdir(parents=study.storage.shared is not None, exist_ok=True)
-        self._database, self._clock = database, clock
-        self._curves = CurveStore(folder / "curves", writable=writable)
-        self._lease: Lease | None = None
+        self._database, self._curves, self._clock = stores.database, stores.curves, clock
         self._done: dict[int, dict[int, int]] = {}
-        replay(database.decisions(), lambda: self.study, self.trials, self._apply)
-        self._baseline = checked_baseline(database.note("baseline"), study)
+        self._derived: dict[object, Any] = {}
+        replay(stores.database.decisions(), lambda: self.study, self.trials, self._apply)
+        self._baseline = checked_baseline(stores.database.note("baseline"), study)
 
-    @classmethod
-    def read(cls, folder: Path, *, clock: Clock, curves: bool = True) -> Self:
+    @staticmethod
+    def read(folder: Path, *, clock: Clock, curves: bool = True) -> "LedgerReader":
         """Opens a study to look at it; nothing is written, and a process may work on it meanwhile.
 
         Args:
@@ -73,7 +81,11 @@ class LedgerReader:
         refuse_links(folder)
         study = stored_study(folder)
         database = Database(study.storage.database, folder, study.name, create=False)
-        ledger = cls(study, folder, database, clock, writable=False)
+        checkpoints = Checkpoints(folder_at(checkpoints_of(study, folder)))
+        if (disk := checkpoints.folder.disk) is not None:
+            refuse_links(disk)
+        stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=False))
+        ledger = LedgerReader(study, folder, stores, clock)
         if curves:
             _ = ledger._runs
         return ledger
@@ -90,6 +102,11 @@ class LedgerReader:
     def baseline(self) -> Mapping[str, float] | None:
         """The constant model's losses; None until a trainer has said them."""
         return self._baseline
+
+    @property
+    def scored_baseline(self) -> float:
+        """The constant model's loss in the scored metric; inf when no trainer has said one."""
+        return (self.baseline or {}).get(self.study.score.metric, inf)
 
     @property
     def spent(self) -> int:
@@ -132,7 +149,7 @@ class LedgerReader:
         Each session is measured by the clock of its own process, so a clock that was set between two of them, or
         differs from host to host, does not show.
         """
-        now = self.last_sign() if self._lease is None else self._clock()
+        now = self._now()
         return sum(max(0.0, (each.closed if each.ended else now) - each.opened) for each in self.sessions)
 
     def last_sign(self) -> float:
@@ -140,8 +157,23 @@ class LedgerReader:
 
         By that process's own clock.
         """
-        holder = self._lease.last_holder if self._lease else self._database.note("lease")
+        holder = self._last_holder()
         return max(float(holder["beat"]) if holder else 0.0, self.decisions[-1].time if self.decisions else 0.0)
+
+    def derived(self, make: "Callable[[LedgerReader], D]") -> D:
+        """Returns what `make` makes of this ledger: made once, the same for all in this process who ask for it."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast("D", self._derived[make])
+
+    def _now(self) -> float:
+        """Returns up to when the study is known to have been worked on."""
+        return self.last_sign()
+
+    def _last_holder(self) -> Mapping[str, Any] | None:
+        """Returns what is known of the process that worked on the study last."""
+        holder: Mapping[str, Any] | None = self._database.note("lease")
+        return holder
 
     def done(self, trial: int) -> Mapping[int, int]:
         """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there.

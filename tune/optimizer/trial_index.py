@@ -7,7 +7,7 @@ would look at a hundred million; instead each decision says which trial has chan
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Observations
 from tune.optimizer.promotion import Contest, Fate
@@ -34,7 +34,7 @@ class TrialIndex:
         failure_risk: What is known of failures that a trial's own seeds did not show.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: LedgerReader) -> None:
         self._ledger = ledger
         self._begin()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.scoring.failure_kernel import KernelRates
 from tune.scoring.failure_trend import LogisticRates, SeedCounts
@@ -55,7 +55,7 @@ class FailureRisk:
         baseline: The constant model's loss in the scored metric.
     """
 
-    def __init__(self, ledger: Ledger, baseline: float) -> None:
+    def __init__(self, ledger: LedgerReader, baseline: float) -> None:
         study = ledger.study
         self._ledger, self._space, self._baseline = ledger, study.space, baseline
         self._capped = study.score.cap * baseline

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import State, Trial
 from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.paired import paired
@@ -72,7 +72,7 @@ class Lucky:
     failed: tuple[int, ...]
 
 
-def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
+def standings(ledger: LedgerReader, in_flight: frozenset[int]) -> list[Standing]:
     """Returns every trial, best first.
 
     Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
@@ -89,7 +89,7 @@ def standings(ledger: Ledger, in_flight: frozenset[int]) -> list[Standing]:
 
 
 def rank(
-    ledger: Ledger, trials: Iterable[Trial], failure_risk: FailureRisk, in_flight: frozenset[int] = frozenset()
+    ledger: LedgerReader, trials: Iterable[Trial], failure_risk: FailureRisk, in_flight: frozenset[int] = frozenset()
 ) -> list[Standing]:
     """Returns some trials, best first; see `standings`.
 
@@ -126,13 +126,13 @@ def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[St
     ]
 
 
-def unseen_failures(ledger: Ledger) -> Mapping[int, float]:
+def unseen_failures(ledger: LedgerReader) -> Mapping[int, float]:
     """Returns by trial what is added to its score for failures that its own seeds did not show; see `FailureRisk`."""
     penalties = _failure_risk(ledger).penalties()
     return {number: penalty for number, penalty in penalties.items() if ledger.trials[number].confirmed}
 
 
-def _failure_risk(ledger: Ledger) -> FailureRisk:
+def _failure_risk(ledger: LedgerReader) -> FailureRisk:
     failure_risk = FailureRisk(ledger, scored_baseline(ledger))
     for trial in ledger.trials:
         failure_risk.follow(trial)
@@ -144,7 +144,7 @@ def incumbent(ranked: list[Standing]) -> Standing | None:
     return next((standing for standing in ranked if standing.rung is not None and standing.state != "failed"), None)
 
 
-def lucky(ledger: Ledger, ranked: list[Standing]) -> list[Lucky]:
+def lucky(ledger: LedgerReader, ranked: list[Standing]) -> list[Lucky]:
     """Returns the trials that look better than the incumbent on one seed and fail on others, most flattered first.
 
     A trial is compared with the incumbent on the same seed at the same rung.
@@ -157,13 +157,13 @@ def lucky(ledger: Ledger, ranked: list[Standing]) -> list[Lucky]:
     return sorted((luck for luck in found if luck), key=lambda luck: luck.loss - luck.incumbent_loss)
 
 
-def scored_baseline(ledger: Ledger) -> float:
+def scored_baseline(ledger: LedgerReader) -> float:
     """Returns the constant model's loss in the scored metric; inf when no trainer has said one."""
     return (ledger.baseline or {}).get(ledger.study.score.metric, inf)
 
 
 def _standing(
-    ledger: Ledger, trial: Trial, baseline: float, failure_risk: FailureRisk, in_flight: frozenset[int]
+    ledger: LedgerReader, trial: Trial, baseline: float, failure_risk: FailureRisk, in_flight: frozenset[int]
 ) -> Standing:
     last = trial.last
     penalty = failure_risk.penalties().get(trial.number, 0.0) if trial.confirmed else 0.0

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune.ledger.attempts import CLASSES, DIVERGED, Attempt
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import State
 from tune.scoring.score import SeedSummary, has_failed
 from tune.scoring.standings import Lucky, Standing, incumbent, lucky, scored_baseline, standings, tied
@@ -31,10 +31,10 @@ class Results:
         baseline: The constant model's loss in the scored metric; inf when unknown.
         seconds: By trial, see `trial_seconds`.
         test_losses: Of the best trial, by seed, at its rung; empty when the trainer tells none.
-        curves: As `Ledger.curves` returns them.
+        curves: As `LedgerReader.curves` returns them.
     """
 
-    ledger: Ledger
+    ledger: LedgerReader
     ranked: Sequence[Standing]
     best: Standing | None
     lucky: Sequence[Lucky]
@@ -121,7 +121,7 @@ class Cost:
         sessions: How many processes did.
         interruptions: How many of them were interrupted or killed.
         full: Seed-epochs of the same trials, had each gone the full ladder.
-        gpu_hours: GPU-hours used, see `Ledger.gpu_seconds`; None when trials have no GPU.
+        gpu_hours: GPU-hours used, see `LedgerReader.gpu_seconds`; None when trials have no GPU.
         gpu_hours_budget: How many the study may use; None when that is not limited.
     """
 
@@ -140,7 +140,7 @@ class Cost:
         return 1 - self.spent / self.full if self.full else 0.0
 
 
-def gather(ledger: Ledger) -> Results:
+def gather(ledger: LedgerReader) -> Results:
     """Reads everything that is said of a study; the curves are read once."""
     ranked = standings(ledger, ledger.in_flight)
     best = incumbent(ranked)
@@ -188,7 +188,7 @@ def trial_seconds(curves: pa.Table) -> dict[int, float]:
     return {trial: seconds for trial, seconds in pairs if seconds is not None}
 
 
-def failures(ledger: Ledger) -> list[Failure]:
+def failures(ledger: LedgerReader) -> list[Failure]:
     """Returns what went wrong, by class and cause, the most frequent first; then the seeds that diverged."""
     found: dict[tuple[str, str], list[tuple[Attempt, int]]] = {}
     for trial in ledger.trials:
@@ -205,7 +205,7 @@ def failures(ledger: Ledger) -> list[Failure]:
     return [*rows, *([Failure(DIVERGED, "the loss of a seed became non-finite", seeds, numbers, "")] if seeds else [])]
 
 
-def failure_counts(ledger: Ledger) -> dict[str, dict[str, int]]:
+def failure_counts(ledger: LedgerReader) -> dict[str, dict[str, int]]:
     """Returns by class of failure how many attempts (where it is diverged: seeds) and how many trials there were."""
     counts: dict[str, dict[str, int]] = {}
     rows = failures(ledger)
@@ -217,7 +217,7 @@ def failure_counts(ledger: Ledger) -> dict[str, dict[str, int]]:
     return counts
 
 
-def cost_of(ledger: Ledger) -> Cost:
+def cost_of(ledger: LedgerReader) -> Cost:
     """Returns what the study cost so far."""
     return Cost(
         spent=ledger.spent,

@@ -8,7 +8,7 @@ from math import nan
 import numpy as np
 import pyarrow as pa
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.score import has_failed
 from tune.scoring.standings import scored_baseline
 
@@ -45,12 +45,12 @@ class Run:
     samples_per_second: float
 
 
-def runs_of(ledger: Ledger, curves: pa.Table) -> list[Run]:
+def runs_of(ledger: LedgerReader, curves: pa.Table) -> list[Run]:
     """Returns every run, by trial and then by seed.
 
     Args:
         ledger: Of the study.
-        curves: Its curves, as `Ledger.curves` returns them.
+        curves: Its curves, as `LedgerReader.curves` returns them.
     """
     if not curves.num_rows:
         return []

@@ -1,7 +1,4 @@
-"""Checkpoints: the state of one seed of one trial at one epoch, a file each.
-
-A file is the zip archive that `torch.save` writes, in which each part has a CRC-32. torch does not look at it when it
-loads, so it is done here, before.
+"""Checkpoints: the state of one seed of one trial at one epoch, a file each (`tune.ledger.checkpoints.state_file`).
 
 Beside the state lies what its trainer may not have told yet (`UnreportedEpoch`): the epochs since the checkpoint
 before. It tells its driver about once a second, and a driver that is killed hears nothing; so what a checkpoint has
@@ -11,20 +8,16 @@ Where they lie, on a disk or in an object store, is `tune.ledger.storage.folders
 """
 
 import json
-import os
-import pickle
 import re
 import secrets
-import sys
-import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from io import BytesIO
-from typing import Any, BinaryIO, NoReturn
+from typing import Any
 
 from tune.errors import DamagedCheckpoint, StudyStopped
+from tune.ledger.checkpoints.state_file import damage, write_state
 from tune.ledger.curves.history import EvaluationMark
 from tune.ledger.storage.folders import Folder
 
@@ -74,23 +67,15 @@ class UnreportedEpoch:
     gpus: float | None = None
 
 
-class CheckpointStore:
-    """The folder `checkpoints/<trial number>/`; on a disk, that of all trials must be there.
+class Checkpoints:
+    """What lies in the folder `checkpoints/<trial number>/`, for those who only look.
 
-    Trainers write into it from wherever they run, so it holds nothing but its place.
+    Args:
+        folder: The folder `checkpoints`; on a disk, that of all trials must be there.
     """
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-
-    def mark(self) -> str:
-        """Returns the random word in it, which is written where there is none."""
-        word = self._marked()
-        if word is None:
-            word = secrets.token_hex(16)
-            text = word.encode()
-            self.folder.write(MARK, lambda out: out.write(text))
-        return word
 
     def refuse_other(self, word: str, who: str) -> None:
         """Raises StudyStopped if it holds another random word than the study's, or none.
@@ -106,15 +91,6 @@ class CheckpointStore:
                 f"{who} does not see the study's checkpoints in {self.folder.place}: {seen}; checkpoints must lie "
                 "where every node sees them (storage.shared, or --results on a shared filesystem), see docs/storage.md"
             )
-
-    def save(self, trial: int, epoch: int, states: Mapping[int, Any], told: Sequence[UnreportedEpoch] = ()) -> None:
-        """Makes the state of each seed durable, and before it what was reported of these seeds since the last time."""
-        if told:
-            text = json.dumps({"seeds": list(states), "told": [asdict(one) for one in told]}).encode()
-            checked = b"%s\n%d\n" % (text, zlib.crc32(text))
-            self.folder.write(f"{trial}/told-{min(states)}-epoch-{epoch:06d}.json", lambda out: out.write(checked))
-        for seed, state in states.items():
-            self.folder.write(_name(trial, seed, epoch), partial(_write, state))
 
     def load(self, trial: int, epoch: int, seeds: Sequence[int]) -> dict[int, Any]:
         """Returns the state of each seed at an epoch.
@@ -147,20 +123,6 @@ class CheckpointStore:
                 found.setdefault(seed, []).append(epoch)
         return {seed: sorted(epochs) for seed, epochs in found.items()}
 
-    def take_unreported(self, trial: int) -> Iterator[tuple[tuple[int, ...], UnreportedEpoch]]:
-        """Yields seeds and report of each epoch that was saved with a checkpoint, in their order.
-
-        A file is removed once all of it was taken. One that is not what was written is left out.
-        """
-        for name, _ in _told(self.folder.files(str(trial))):
-            with self.folder.open(name) as file:
-                text, _, checksum = file.read().rstrip(b"\n").rpartition(b"\n")
-            if checksum == b"%d" % zlib.crc32(text):
-                content = json.loads(text)
-                for one in content["told"]:
-                    yield tuple(content["seeds"]), UnreportedEpoch(**one)
-            self.folder.remove([name])
-
     def trials(self) -> list[int]:
         """Returns the trials that have a folder, in the order of their numbers."""
         return sorted(int(name) for name in self.folder.folders() if name.isdecimal())
@@ -174,24 +136,6 @@ class CheckpointStore:
         """Returns the bytes of a trial's largest checkpoint, 0 when it has none."""
         sizes = self.folder.files(str(trial))
         return max((sizes[name] for name in _checkpoints(sizes)), default=0)
-
-    def remove(self, trial: int, keep: Collection[int] = ()) -> None:
-        """Removes every checkpoint of a trial but those of some seeds, and its folder when nothing is left in it.
-
-        It may be asked for what is gone, or half gone, already.
-        """
-        names = self.folder.files(str(trial))
-        found = _checkpoints(names)
-        self.folder.remove(name for name, (seed, _) in found.items() if seed not in keep)
-        if not any(seed in keep for seed, _ in found.values()):
-            self.folder.remove([*(name for name, _ in _told(names)), f"{trial}/{BESIDE}"])
-            self.folder.remove_empty(str(trial))
-
-    def prune(self, trial: int, keep: Mapping[int, int]) -> None:
-        """Removes the checkpoints of earlier epochs than the one to keep, by seed, and what was told up to there."""
-        names = self.folder.files(str(trial))
-        self.folder.remove(name for name, (seed, epoch) in _checkpoints(names).items() if epoch < keep.get(seed, 0))
-        self.folder.remove(name for name, (seed, epoch) in _told(names) if epoch <= keep.get(seed, 0))
 
     def _marked(self) -> str | None:
         try:
@@ -220,56 +164,61 @@ class CheckpointStore:
         raise DamagedCheckpoint(f"{self.folder.place}/{name}: {wrong}")
 
 
-class _Plain(pickle.Pickler):
-    """Pickles what is made of Python's numbers, texts, lists and mappings alone."""
+class CheckpointStore(Checkpoints):
+    """The same, for those who write into it.
 
-    def reducer_override(self, thing: object) -> NoReturn:
-        """Called for all else."""
-        raise pickle.PicklingError(f"{type(thing).__name__} is no plain data")
-
-
-def _write(state: Any, out: BinaryIO) -> None:
-    """Writes a state as `torch.save` does; where PyTorch is not loaded and the state is plain, without loading it.
-
-    That takes more than a second, in each process that trains with something else.
+    Trainers do from wherever they run, so it holds nothing but its place.
     """
-    plain = None if "torch" in sys.modules else _pickled(state)
-    if plain is None:
-        import torch
 
-        torch.save(state, out)
-        return
-    archived = BytesIO()
-    with zipfile.ZipFile(archived, "w") as archive:
-        for name, content in (("data.pkl", plain), ("version", b"3\n")):
-            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
-    out.write(archived.getbuffer())
+    def mark(self) -> str:
+        """Returns the random word in it, which is written where there is none."""
+        word = self._marked()
+        if word is None:
+            word = secrets.token_hex(16)
+            text = word.encode()
+            self.folder.write(MARK, lambda out: out.write(text))
+        return word
 
+    def save(self, trial: int, epoch: int, states: Mapping[int, Any], told: Sequence[UnreportedEpoch] = ()) -> None:
+        """Makes the state of each seed durable, and before it what was reported of these seeds since the last time."""
+        if told:
+            text = json.dumps({"seeds": list(states), "told": [asdict(one) for one in told]}).encode()
+            checked = b"%s\n%d\n" % (text, zlib.crc32(text))
+            self.folder.write(f"{trial}/told-{min(states)}-epoch-{epoch:06d}.json", lambda out: out.write(checked))
+        for seed, state in states.items():
+            self.folder.write(_name(trial, seed, epoch), partial(write_state, state))
 
-def _pickled(state: Any) -> bytes | None:
-    """Returns a state as `torch.load` reads it, None where it is not plain."""
-    pickled = BytesIO()
-    try:
-        _Plain(pickled, protocol=2).dump(state)
-    except pickle.PicklingError:
-        return None
-    return pickled.getvalue()
+    def take_unreported(self, trial: int) -> Iterator[tuple[tuple[int, ...], UnreportedEpoch]]:
+        """Yields seeds and report of each epoch that was saved with a checkpoint, in their order.
 
+        A file is removed once all of it was taken. One that is not what was written is left out.
+        """
+        for name, _ in _told(self.folder.files(str(trial))):
+            with self.folder.open(name) as file:
+                text, _, checksum = file.read().rstrip(b"\n").rpartition(b"\n")
+            if checksum == b"%d" % zlib.crc32(text):
+                content = json.loads(text)
+                for one in content["told"]:
+                    yield tuple(content["seeds"]), UnreportedEpoch(**one)
+            self.folder.remove([name])
 
-def damage(file: BinaryIO) -> str | None:
-    """Returns what is wrong with an open checkpoint file, None when it is what was written."""
-    try:
-        size = file.seek(0, os.SEEK_END)
-        with zipfile.ZipFile(file) as archive:
-            parts = archive.infolist()
-            # Stored as they are: what is packed could be small here and fill the memory there.
-            packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
-            if packed or sum(part.file_size for part in parts) > size:
-                return "its parts are not stored as torch stores them"
-            wrong = archive.testzip()
-    except Exception as error:  # noqa: BLE001 - whatever zipfile stumbles over, it is not what was written
-        return f"{type(error).__name__}: {error}"
-    return None if wrong is None else f"the checksum of its part {wrong} is wrong"
+    def remove(self, trial: int, keep: Collection[int] = ()) -> None:
+        """Removes every checkpoint of a trial but those of some seeds, and its folder when nothing is left in it.
+
+        It may be asked for what is gone, or half gone, already.
+        """
+        names = self.folder.files(str(trial))
+        found = _checkpoints(names)
+        self.folder.remove(name for name, (seed, _) in found.items() if seed not in keep)
+        if not any(seed in keep for seed, _ in found.values()):
+            self.folder.remove([*(name for name, _ in _told(names)), f"{trial}/{BESIDE}"])
+            self.folder.remove_empty(str(trial))
+
+    def prune(self, trial: int, keep: Mapping[int, int]) -> None:
+        """Removes the checkpoints of earlier epochs than the one to keep, by seed, and what was told up to there."""
+        names = self.folder.files(str(trial))
+        self.folder.remove(name for name, (seed, epoch) in _checkpoints(names).items() if epoch < keep.get(seed, 0))
+        self.folder.remove(name for name, (seed, epoch) in _told(names) if epoch <= keep.get(seed, 0))
 
 
 def _checkpoints(names: Iterable[str]) -> dict[str, tuple[int, int]]:

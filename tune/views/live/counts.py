@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from heapq import nsmallest
 from typing import Any
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, State, Trial
 from tune.scoring.failure_risk import FailureRisk
 from tune.scoring.standings import Standing, rank, scored_baseline
@@ -26,7 +26,7 @@ class TrialCounts:
         entered: By rung index, how many trials head for it, stand there or went on.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: LedgerReader) -> None:
         self.ledger = ledger
         self._begin()
         self.follow()

@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import inf
 from statistics import quantiles
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.ladder import cost
 from tune.views.live.counts import TrialCounts
 
@@ -78,7 +78,7 @@ def remaining_seed_epochs(counted: TrialCounts) -> int:
     return total if budget.seed_epochs is None else min(total, max(0, budget.seed_epochs - ledger.spent))
 
 
-def remaining_seconds(ledger: Ledger, remaining: int, rate: float | None) -> float | None:
+def remaining_seconds(ledger: LedgerReader, remaining: int, rate: float | None) -> float | None:
     """Returns the seconds left at a rate, at most what the wall-clock budget leaves; None while the rate is unknown.
 
     Args:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from tune.ledger.ledger import Ledger
 from tune.ledger.log import log
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, Decision
 from tune.views import wording
 from tune.views.live.snapshot import Snapshots
@@ -79,7 +79,7 @@ class Events:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: LedgerReader,
         in_flight: Callable[[], frozenset[int]],
         stream: EventStream,
         clock: Callable[[], float],

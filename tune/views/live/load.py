@@ -6,7 +6,7 @@ from statistics import fmean
 
 from tune.gpus import visible_gpus
 from tune.ledger.cluster_state import ClusterState
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 _EVERY_S = 5.0
 
@@ -38,7 +38,7 @@ class Loads:
         clock: Seconds since the epoch.
     """
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float]) -> None:
+    def __init__(self, ledger: LedgerReader, clock: Callable[[], float]) -> None:
         self._ledger, self._clock = ledger, clock
         self._gpus = visible_gpus()
         self._looked = float("-inf")

@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.live.load import Loads
 from tune.views.live.screen import Moment, draw, said, title
 from tune.views.live.snapshot import Snapshots
@@ -33,7 +33,7 @@ class Progress:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: LedgerReader,
         in_flight: Callable[[], frozenset[int]],
         console: Console,
         clock: Callable[[], float],

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, State
 from tune.scoring.standings import Standing, scored_baseline
 from tune.study.study import Study
@@ -72,7 +72,9 @@ class Snapshots:
         clock: Seconds since the epoch.
     """
 
-    def __init__(self, ledger: Ledger, in_flight: Callable[[], frozenset[int]], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, ledger: LedgerReader, in_flight: Callable[[], frozenset[int]], clock: Callable[[], float]
+    ) -> None:
         self._ledger, self._in_flight, self._clock = ledger, in_flight, clock
         self._counts, self._pace = TrialCounts(ledger), Pace()
         self._newest: deque[Decision] = deque(maxlen=_NEWEST)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import nan
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.views import wording
 
@@ -30,7 +30,7 @@ class RankCorrelation:
     value: float
 
 
-def rank_correlations(ledger: Ledger) -> list[RankCorrelation]:
+def rank_correlations(ledger: LedgerReader) -> list[RankCorrelation]:
     """Returns the correlation of each rung with the next and with the last.
 
     Each over all trials that reached both rungs, and over those that share the values of the study's protected

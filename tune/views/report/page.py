@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.files import write_atomically
 from tune.study import document
 from tune.views import wording
@@ -27,7 +27,7 @@ FIGURES = (
 """The keys of all figures that there are, in their order; other files in `figures/` are not ours."""
 
 
-def write_report(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Path:
+def write_report(ledger: LedgerReader, price_per_gpu_hour: float | None = None) -> Path:
     """Writes `report.md`, `report.html` and `figures/` into the study folder and returns the path of the first.
 
     Args:
@@ -52,13 +52,13 @@ def write_report(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Pat
     return path
 
 
-def report_of(ledger: Ledger, price_per_gpu_hour: float | None = None) -> Report:
+def report_of(ledger: LedgerReader, price_per_gpu_hour: float | None = None) -> Report:
     """Returns all that the report says: what `report.md` and `report.html` are both made from."""
     results = gather(ledger)
     return Report(ledger.study.name, answer(results), _facts(results), sections(results, price_per_gpu_hour))
 
 
-def write_best(ledger: Ledger) -> Path | None:
+def write_best(ledger: LedgerReader) -> Path | None:
     """Writes `best.yaml`, with which `latent-tune train` trains the best trial again; None before there is one."""
     results = gather(ledger)
     best, study = results.best, ledger.study

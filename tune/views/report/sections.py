@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from math import isfinite
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Session
 from tune.study.study import Study, dump_study
 from tune.views import wording
@@ -231,7 +231,7 @@ def _how(results: Results) -> list[Section]:
     return [Section("How it was run", blocks)]
 
 
-def _growth(ledger: Ledger) -> list[str]:
+def _growth(ledger: LedgerReader) -> list[str]:
     """Says when the study was given more to do; what was decided before rests on what it was then."""
     grown = [(index, one) for index, one in enumerate(ledger.decisions) if one.kind == "grow"]
     lines = []

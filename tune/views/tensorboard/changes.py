@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tune.ledger.curves.files import known_rows
 from tune.ledger.curves.follow import CurveTail
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision
 
 _MOST_ROWS = 1000
@@ -48,7 +48,7 @@ class Newsreader:
         ledger: The study's memory.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: LedgerReader) -> None:
         self._ledger, self._tail, self._told = ledger, CurveTail(ledger.folder / "curves"), 0
 
     def read(self) -> list[TrialChanges]:

@@ -8,7 +8,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.text import metadata as text
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import Standing, scored_baseline
 from tune.study.study import Study, dump_study
 from tune.views import wording
@@ -67,12 +67,12 @@ def study_page(study: Study) -> Summary:
     return _page(STUDY_TAG, "the study file", body)
 
 
-def incumbent_page(ledger: Ledger, best: Standing | None) -> Summary:
+def incumbent_page(ledger: LedgerReader, best: Standing | None) -> Summary:
     """Shows the best trial so far: its setting, its figures, the loss of every seed."""
     return _page(INCUMBENT_TAG, "the best trial so far", _incumbent(ledger, best))
 
 
-def _incumbent(ledger: Ledger, best: Standing | None) -> str:
+def _incumbent(ledger: LedgerReader, best: Standing | None) -> str:
     if best is None or best.summary is None:
         return "No trial has a result yet."
     summary, baseline = best.summary, scored_baseline(ledger)

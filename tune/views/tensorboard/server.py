@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tune.errors import UserMistake
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import standings
 from tune.views.tensorboard.event_file import event_file
 from tune.views.tensorboard.writer import TensorBoard, group_of
@@ -16,7 +16,7 @@ _CHOSEN = 40  # runs: of more TensorBoard chooses none
 _MOST_PORTS = 65535
 
 
-def bring_up_to_date(ledger: Ledger) -> str:
+def bring_up_to_date(ledger: LedgerReader) -> str:
     """Writes what is missing or damaged in a study's `tensorboard/`.
 
     Returns:
@@ -68,7 +68,7 @@ def serve(folder: Path, port: int) -> str:
     return address.rstrip("/")
 
 
-def pages(ledger: Ledger, address: str) -> Mapping[str, str]:
+def pages(ledger: LedgerReader, address: str) -> Mapping[str, str]:
     """Returns the addresses of the pages worth opening, by what they show.
 
     TensorBoard chooses no run on some pages where there are more than 40, and on Time Series where there are more than

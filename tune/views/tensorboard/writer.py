@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
 
 from tune.ledger.curves.history import EVALUATED
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, Reached, Trial
 from tune.ledger.storage.disk_space import vanished
 from tune.scoring.score import has_failed, summarize
@@ -81,7 +81,7 @@ class TensorBoard:
             thousand rows of them.
     """
 
-    def __init__(self, ledger: Ledger, *, thorough: bool = False, slice_s: float = SLICE_S) -> None:
+    def __init__(self, ledger: LedgerReader, *, thorough: bool = False, slice_s: float = SLICE_S) -> None:
         self.folder, self._ledger = ledger.folder / "tensorboard", ledger
         self._thorough, self._slice_s = thorough, slice_s
         self._reader, self._news = Newsreader(ledger), deque[TrialChanges]()

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tune.errors import UserMistake
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.scoring.paired import Difference, paired
 from tune.scoring.standings import scored_baseline
@@ -62,7 +62,7 @@ class Comparison:
     sides: tuple[Side, ...]
 
 
-def compare_trials(ledger: Ledger, numbers: Sequence[int], epochs: Sequence[int] | None = None) -> Comparison:
+def compare_trials(ledger: LedgerReader, numbers: Sequence[int], epochs: Sequence[int] | None = None) -> Comparison:
     """Sets trials side by side; each is compared with the first.
 
     Args:
@@ -94,7 +94,7 @@ def compare_trials(ledger: Ledger, numbers: Sequence[int], epochs: Sequence[int]
     )
 
 
-def _refuse_epochs(ledger: Ledger, numbers: Sequence[int], epochs: Sequence[int] | None) -> None:
+def _refuse_epochs(ledger: LedgerReader, numbers: Sequence[int], epochs: Sequence[int] | None) -> None:
     """Raises UserMistake if epochs are asked for to which no run of these trials came."""
     longest = max(max(ledger.trained(number).values(), default=0) for number in numbers)
     wrong = [epoch for epoch in epochs or () if not 1 <= epoch <= longest]
@@ -104,7 +104,7 @@ def _refuse_epochs(ledger: Ledger, numbers: Sequence[int], epochs: Sequence[int]
 
 
 def print_comparison(
-    ledger: Ledger, numbers: Sequence[int], console: Console, epochs: Sequence[int] | None = None
+    ledger: LedgerReader, numbers: Sequence[int], console: Console, epochs: Sequence[int] | None = None
 ) -> None:
     """Prints trials side by side, and how each differs from the first; for the arguments see `compare_trials`.
 
@@ -177,7 +177,7 @@ def _difference_sentence(first: Side, second: Side) -> str:
 
 
 def _side(
-    ledger: Ledger, trial: Trial, first: Trial, curves: pa.Table, seconds: float, *, epochs: Sequence[int] | None
+    ledger: LedgerReader, trial: Trial, first: Trial, curves: pa.Table, seconds: float, *, epochs: Sequence[int] | None
 ) -> Side:
     shared = max(set(trial.reached) & set(first.reached), default=None) if trial is not first else None
     against = None
@@ -194,7 +194,7 @@ def _side(
     )
 
 
-def _losses(ledger: Ledger, trial: Trial, epochs: Sequence[int] | None) -> dict[int, dict[int, float]]:
+def _losses(ledger: LedgerReader, trial: Trial, epochs: Sequence[int] | None) -> dict[int, dict[int, float]]:
     runs = {seed: curve for seed in ledger.study.seeds if (curve := ledger.curve(trial.number, seed))}
     longest = max((len(curve) for curve in runs.values()), default=0)
     if epochs is None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tune.ledger.cluster_state import ClusterState
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, Decision, Trial
 from tune.scoring.standings import Standing, incumbent, scored_baseline, standings
 from tune.study.units import show_size
@@ -23,7 +23,7 @@ StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
 _LATEST = 8
 
 
-def status(ledger: Ledger) -> dict[str, Any]:
+def status(ledger: LedgerReader) -> dict[str, Any]:
     """Returns the study's state as plain values; what is not finite is None, so it is JSON on every reader."""
     ranked = standings(ledger, ledger.in_flight)
     best = incumbent(ranked)
@@ -53,7 +53,7 @@ def status(ledger: Ledger) -> dict[str, Any]:
     return plain
 
 
-def study_state(ledger: Ledger) -> StudyState:
+def study_state(ledger: LedgerReader) -> StudyState:
     """Returns running while a process works on the study, otherwise how the last one ended; lost: it was killed."""
     if ledger.live:
         return "running"
@@ -64,7 +64,7 @@ def study_state(ledger: Ledger) -> StudyState:
     return "lost"
 
 
-def print_status(ledger: Ledger, console: Console) -> None:
+def print_status(ledger: LedgerReader, console: Console) -> None:
     """Prints the study's state: trials by state, the best so far, which trials wait or run, the latest decisions."""
     ranked = standings(ledger, ledger.in_flight)
     counts = Counter(standing.state for standing in ranked)
@@ -92,13 +92,13 @@ def print_status(ledger: Ledger, console: Console) -> None:
         console.print(_two_columns([_decision(decision) for decision in decisions]))
 
 
-def _reason(ledger: Ledger) -> str | None:
+def _reason(ledger: LedgerReader) -> str | None:
     """Returns why the last process ended, None where it simply finished, or while one works."""
     last = next((one for one in reversed(ledger.decisions) if one.kind in ("open", "close")), None)
     return (last.reason or None) if last is not None and last.kind == "close" else None
 
 
-def _stored(ledger: Ledger) -> str:
+def _stored(ledger: LedgerReader) -> str:
     usage = ledger.checkpoints.usage()
     return f"{wording.count(usage.files, 'checkpoint')}, {show_size(usage.size)}"
 
@@ -133,7 +133,7 @@ def _incumbent(best: Standing, baseline: float) -> dict[str, Any]:
     }
 
 
-def _best(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
+def _best(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]:
     best = incumbent(ranked)
     if best is None or best.summary is None:
         return [("best", "none yet: no trial has reached a rung")]
@@ -148,7 +148,7 @@ def _best(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
     ]
 
 
-def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]:
+def _unfinished(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]:
     lines = []
     for state in ("running", "waiting"):
         open_trials = sorted((standing.trial for standing in ranked if standing.state == state), key=lambda t: t.number)
@@ -158,7 +158,7 @@ def _unfinished(ledger: Ledger, ranked: list[Standing]) -> list[tuple[str, str]]
     return lines
 
 
-def _failures(ledger: Ledger) -> list[tuple[str, str]]:
+def _failures(ledger: LedgerReader) -> list[tuple[str, str]]:
     """Returns what went wrong, by class, in one line; none when nothing did."""
     said = []
     for kind, counts in failure_counts(ledger).items():
@@ -170,7 +170,7 @@ def _failures(ledger: Ledger) -> list[tuple[str, str]]:
     return [("failures", ", ".join(said))] if said else []
 
 
-def _headway(ledger: Ledger, trial: Trial) -> str:
+def _headway(ledger: LedgerReader, trial: Trial) -> str:
     trained, seeds = ledger.trained(trial.number), ledger.seeds(trial.number, trial.rung)
     whole = ledger.study.rungs[trial.rung].epochs * len(seeds)
     return f"{sum(trained[seed] for seed in seeds)} of {whole} seed-epochs to rung {trial.rung}"

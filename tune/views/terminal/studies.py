@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tune.errors import UserMistake
 from tune.ledger.identity import holds_study
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import Standing, incumbent, standings
 from tune.views import wording
 from tune.views.terminal.status import StudyState, study_state
@@ -112,7 +112,7 @@ def print_studies(found: Studies, console: Console) -> None:
 
 
 def _line(folder: Path, clock: Callable[[], float]) -> StudyLine:
-    ledger = Ledger.read(folder, clock=clock)
+    ledger = LedgerReader.read(folder, clock=clock)
     seen = ledger.last_sign()
     return StudyLine(
         folder=folder,

@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.score import SeedSummary
 from tune.views import wording
 from tune.views.results import Failure, Results, Row, cost_of, failures, gather, leaderboard
@@ -29,7 +29,7 @@ class _Fit:
     together: bool
 
 
-def print_summary(ledger: Ledger, console: Console) -> None:
+def print_summary(ledger: LedgerReader, console: Console) -> None:
     """Prints what a study found: leaderboard, winner, lucky trials, failures and cost."""
     results = gather(ledger)
     rows = leaderboard(results)

@@ -9,7 +9,7 @@ from tests.fakes.ledgers import latent_study, played
 from tests.fakes.studies import quadratic_study
 from tune.cli import session
 from tune.cli.show import showing
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.report.page import write_report
 from tune.views.terminal.status import study_state
 
@@ -20,9 +20,9 @@ def test_who_sees_a_study_finished_finds_its_report(tmp_path: Path, monkeypatch:
     seen: list[str] = []
 
     def told() -> str:
-        return study_state(Ledger.read(folder, clock=time.time))
+        return study_state(LedgerReader.read(folder, clock=time.time))
 
-    def writing(ledger: Ledger) -> Path:
+    def writing(ledger: LedgerReader) -> Path:
         seen.append(told())
         report = write_report(ledger)
         seen.append(told())

@@ -12,6 +12,7 @@ from tune.drivers.calibration import Measured
 from tune.drivers.gpu_packing import GpuNode, GpuSlots, Packed, asked, detail_of, in_words, packing_from, slots_here
 from tune.errors import UserMistake
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.sections import Resources
 
 GB = 10**9
@@ -124,14 +125,14 @@ def test_a_ledger_keeps_the_packing(tmp_path: Path) -> None:
     for trials in (3, 2):
         ledger.decide("pack", reason="so", detail=detail_of({"A100": Packed(trials, "so", 5)}))
     ledger.close("interrupted")
-    again = Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+    again = LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
     assert again.packed is not None
     assert packing_from(again.packed) == {"A100": Packed(2, "so", 5)}
     ledger = Ledger.open(study, tmp_path / "q", clock=Clock(tick_s=1.0))
     ledger.decide("pack", detail={"gpus": {"A100": {"trials": -1}}})
     ledger.close("interrupted")
     with pytest.raises(UserMistake, match="trials on each GPU must be 0 or more"):
-        Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+        LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
 
 
 def test_gpu_seconds_are_of_what_a_unit_held(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.fakes.damage import cut, garble
 from tests.fakes.ledgers import killed, opened, start, train
 from tune.errors import UserMistake
 from tune.ledger.identity import stored_study
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 
 @pytest.mark.parametrize("harm", [cut, garble, Path.unlink, lambda path: cut(path, 0)])
@@ -24,7 +24,7 @@ def test_a_damaged_study_file_is_written_anew(tmp_path: Path, harm: Callable[[Pa
     before = file.read_bytes()
     harm(file)
     assert stored_study(tmp_path / "q") == ledger.study
-    assert Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)).study == ledger.study
+    assert LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)).study == ledger.study
     with pytest.raises(UserMistake, match="holds another study"):
         opened(tmp_path / "q", seeds=[1, 2, 4])
     opened(tmp_path / "q").close("finished")
@@ -53,7 +53,7 @@ def test_a_damaged_database_is_named(tmp_path: Path, harm: Callable[[Path], None
     """Nothing can be said of a study without its decisions; the message names the file and what to do."""
     opened(tmp_path / "q").close("interrupted")
     harm(tmp_path / "q" / "study.db")
-    for look in (lambda: Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)), lambda: opened(tmp_path / "q")):
+    for look in (lambda: LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)), lambda: opened(tmp_path / "q")):
         with pytest.raises(
             UserMistake, match=r"study\.db: the study's database cannot be opened: .*; put a copy of it"
         ):
@@ -107,7 +107,7 @@ def test_a_decision_that_cannot_be_is_refused(tmp_path: Path, strange: object) -
         connection.execute("INSERT INTO latent_tune_decisions VALUES (?, 3, ?)", (*row, json.dumps(strange)))
     connection.close()
     with pytest.raises(UserMistake, match=r"of the decisions in its database number 4 .*cannot be: "):
-        Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+        LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
 
 
 LINKS = [
@@ -133,7 +133,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
         elsewhere.mkdir()
     before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
     place.symlink_to(elsewhere)
-    for look in (lambda: Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)), lambda: opened(tmp_path / "q")):
+    for look in (lambda: LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)), lambda: opened(tmp_path / "q")):
         with pytest.raises(UserMistake, match=f"{name}: is a symbolic link to .*elsewhere"):
             look()
     place.unlink()

@@ -13,7 +13,7 @@ from tests.fakes.ledgers import killed, opened, start, train
 from tune.errors import StudyBusy, StudyConflict, UserMistake
 from tune.ledger.database.database import Database
 from tune.ledger.database.optuna_mirror import Mirror
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 
 def test_a_raced_trial_is_told_to_optuna_at_the_end(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_raced_trial_is_told_to_optuna_at_the_end(tmp_path: Path) -> None:
     ledger.close("finished")
     (told,) = optuna.load_study(study_name="quadratic", storage=f"sqlite:///{tmp_path / 'q' / 'study.db'}").trials
     assert (told.state.name, told.value) == ("COMPLETE", 0.4)
-    assert Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)).trials == ledger.trials
+    assert LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)).trials == ledger.trials
 
 
 def test_everything_said_is_there_again(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_everything_said_is_there_again(tmp_path: Path) -> None:
     ledger.decide("reach", trial, 0, "reached rung 0", detail)
     ledger.decide("promote", trial, 1, "promoted")
     ledger.close("interrupted")
-    again = Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+    again = LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
     assert again.baseline == {"validation_loss": 1.0}
     assert again.trials == ledger.trials
     assert again.trials[0].reached[0].score == float("inf")
@@ -76,7 +76,7 @@ def test_work_beyond_the_checkpoint_is_redone_and_counted(tmp_path: Path) -> Non
     assert again.curves().column("epoch").to_pylist() == [1, 2, 3, 4, 5] * 2
     again.close("finished")
     assert [session.ended for session in again.sessions] == ["lost", "finished"]
-    assert Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)).redone == 4
+    assert LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)).redone == 4
 
 
 def test_gpu_seconds_are_a_sum_of_the_curves(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_gpu_seconds_are_a_sum_of_the_curves(tmp_path: Path) -> None:
     assert (again.redone, again.gpu_seconds) == (3, pytest.approx(0.3 * 15))
     assert again.curves()["gpu_seconds"].to_pylist() == pytest.approx([0.1, 0.7] * 3)
     again.close("interrupted")
-    assert Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)).gpu_seconds == again.gpu_seconds
+    assert LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)).gpu_seconds == again.gpu_seconds
 
 
 def test_without_gpus_no_gpu_seconds_are_kept(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_trainer_that_breaks_the_contract_is_told(
 def test_folders_that_hold_no_study(tmp_path: Path) -> None:
     """A wrong folder is named, and nothing is made in it."""
     with pytest.raises(UserMistake, match="no study there"):
-        Ledger.read(tmp_path, clock=Clock(tick_s=1.0))
+        LedgerReader.read(tmp_path, clock=Clock(tick_s=1.0))
     (tmp_path / "file").touch()
     with pytest.raises(UserMistake, match="the results folder cannot be written"):
         opened(tmp_path / "file" / "q")

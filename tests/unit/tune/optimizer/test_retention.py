@@ -13,6 +13,7 @@ from tune.drivers.job import Job
 from tune.drivers.simulated import drive as drive_simulated
 from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.optimizer import Optimizer
 from tune.scoring.standings import standings
@@ -79,7 +80,7 @@ def test_a_finished_study_keeps_the_best_and_nothing_else(tmp_path: Path, whole:
     assert set(stored(ledger)) == set(confirmed(ledger)[:keep])
     assert all(set(ledger.done(number).values()) == {6} for number in stored(ledger))
     assert all(not ledger.done(number) for number in set(range(12)) - set(stored(ledger)))
-    again = Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+    again = LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
     assert [again.done(number) for number in range(12)] == [ledger.done(number) for number in range(12)]
 
 

@@ -10,6 +10,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.ledgers import BASELINE, Player
 from tests.fakes.studies import quadratic_study
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import incumbent, standings, tied
 from tune.views.results import gather
 from tune.views.sentences import answer
@@ -52,7 +53,7 @@ def confirmed(folder: Path, worse: float, slower: float, *, more_seeds: bool = F
     player.play()
     player.optimizer.finish()
     ledger.close("finished")
-    return Ledger.read(folder, clock=clock)
+    return LedgerReader.read(folder, clock=clock)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tests.fakes.ledgers import Player, latent_study, played
 from tune.errors import FileMistakes, StudyConflict
 from tune.ledger.database.optuna_mirror import Mirror, settled
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.growth import described, differences, extended, extended_rungs, refused
 from tune.study.ladder import Rung
 from tune.study.study import Study
@@ -124,7 +125,7 @@ def grown(folder: Path, study: Study, clock: Clock | None = None) -> Ledger:
     player.play()
     player.optimizer.finish()
     ledger.close("finished")
-    return Ledger.read(folder, clock=clock)
+    return LedgerReader.read(folder, clock=clock)
 
 
 def test_more_trials(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_growth_survives_a_kill_at_any_write(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(Gone):
             Ledger.open(study, tmp_path / "q", clock=Clock(), grow=True)
     assert "trials: 18" in (tmp_path / "q" / "study.yaml").read_text()
-    assert Ledger.read(tmp_path / "q", clock=Clock()).study.trials == 30
+    assert LedgerReader.read(tmp_path / "q", clock=Clock()).study.trials == 30
     ledger = Ledger.open(study, tmp_path / "q", clock=Clock(1_900_000_000.0))
     assert "trials: 30" in (tmp_path / "q" / "study.yaml").read_text()
     assert sum(decision.kind == "grow" for decision in ledger.decisions) == 1
@@ -210,7 +211,7 @@ def test_a_study_that_is_not_asked_to_grow_does_not(tmp_path: Path) -> None:
     before = played(tmp_path / "q")
     with pytest.raises(StudyConflict, match=r"there 18, asked for 30[\s\S]*resume .*--set search\.trials="):
         Ledger.open(changed(search={**before.study.search.model_dump(), "trials": 30}), tmp_path / "q", clock=Clock())
-    assert len(Ledger.read(tmp_path / "q", clock=Clock()).decisions) == len(before.decisions)
+    assert len(LedgerReader.read(tmp_path / "q", clock=Clock()).decisions) == len(before.decisions)
 
 
 def test_described_in_a_line() -> None:

@@ -16,6 +16,7 @@ from tune.ledger.backup.copy import LedgerCopy
 from tune.ledger.backup.restore import fetch
 from tune.ledger.checkpoints.store import UnreportedEpoch
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 
 def opened(folder: Path, shared: Path, **changes: Any) -> Ledger:
@@ -119,7 +120,7 @@ def test_curves_of_a_copy_are_never_behind_its_decisions(tmp_path: Path, shared:
         "000002.arrows",
     ]
     lost(ledger)
-    again = Ledger.read(fetch(str(shared / "quadratic"), tmp_path / "b"), clock=Clock(tick_s=1.0))
+    again = LedgerReader.read(fetch(str(shared / "quadratic"), tmp_path / "b"), clock=Clock(tick_s=1.0))
     assert [len(again.curve(trial, seed)) for seed in (1, 2)] == [4, 4]
 
 

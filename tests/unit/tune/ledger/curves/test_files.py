@@ -15,7 +15,7 @@ from tests.fakes.damage import cut, flip, garble, notes
 from tests.fakes.ledgers import opened, start, train
 from tune.ledger.curves.files import new_stream, read_parquet, read_stream, schema_of, write_batch, write_parquet
 from tune.ledger.curves.store import CurveStore
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 
 def epochs_of(table: pa.Table) -> list[int]:
@@ -136,7 +136,7 @@ def test_a_study_opens_without_its_curves(tmp_path: Path) -> None:
         ledger = opened(tmp_path / "q")
     ledger.close("interrupted")
     garble(tmp_path / "q" / "curves" / "000002.parquet")
-    for again in (Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)), opened(tmp_path / "q")):
+    for again in (LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)), opened(tmp_path / "q")):
         assert again.trained(trial) == {1: 2, 2: 2, 3: 0}
         assert (again.spent, again.redone) == (10, 0)
         assert again.done(trial) == {1: 0, 2: 0}
@@ -145,7 +145,7 @@ def test_a_study_opens_without_its_curves(tmp_path: Path) -> None:
     assert (again.spent, again.redone) == (12, 10)
     again.close("interrupted")
     assert (again.spent, again.redone) == (12, 10)
-    last = Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+    last = LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
     assert (last.spent, last.redone) == (12, 10)
 
 
@@ -158,7 +158,7 @@ def test_rows_of_trials_that_nobody_knows_are_taken_out(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "q" / "study.db") as connection:
         connection.execute("DELETE FROM latent_tune_decisions WHERE sequence >= 2")
     connection.close()
-    reader = Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+    reader = LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
     assert set(reader.curves()["trial"].to_pylist()) == {0}
     again = opened(tmp_path / "q")
     assert again.spent == 4

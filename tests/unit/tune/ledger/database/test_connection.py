@@ -16,6 +16,7 @@ from tune.ledger.database import connection as connection_module
 from tune.ledger.database.connection import network_filesystem, parse_url, value_without_password, without_password
 from tune.ledger.database.database import Database
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 
 def journal_mode(file: Path) -> str:
@@ -40,7 +41,10 @@ def test_a_given_file_is_made_as_whole_as_the_studys_own(tmp_path: Path) -> None
     assert journal_mode(file) == "wal"
     assert [path.name for path in file.parent.iterdir()] == ["studies.db"]
     assert not (tmp_path / "one" / "study.db").exists()
-    assert [each.kind for each in Ledger.read(tmp_path / "two", clock=Clock(tick_s=1.0)).decisions] == ["open", "close"]
+    assert [each.kind for each in LedgerReader.read(tmp_path / "two", clock=Clock(tick_s=1.0)).decisions] == [
+        "open",
+        "close",
+    ]
 
 
 def test_a_given_file_is_absent_until_it_is_whole(tmp_path: Path) -> None:
@@ -128,7 +132,7 @@ def test_on_a_network_filesystem_there_is_no_write_ahead_log(tmp_path: Path, mon
     assert ledger.network == "nfs4"
     assert journal_mode(tmp_path / "study.db") == "delete"
     ledger.close("finished")
-    assert Ledger.read(tmp_path, clock=Clock(tick_s=1.0)).sessions[-1].ended == "finished"
+    assert LedgerReader.read(tmp_path, clock=Clock(tick_s=1.0)).sessions[-1].ended == "finished"
 
 
 def beside(folder: Path) -> dict[str, bytes]:
@@ -142,11 +146,11 @@ def test_looking_leaves_nothing_behind(tmp_path: Path) -> None:
     before = beside(tmp_path)
     code = (
         "import os, time; from pathlib import Path; from tune.ledger.ledger import Ledger;"
-        f"assert Ledger.read(Path({str(tmp_path)!r}), clock=time.time).decisions; os._exit(0)"
+        f"assert LedgerReader.read(Path({str(tmp_path)!r}), clock=time.time).decisions; os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert beside(tmp_path) == before
-    reader = Ledger.read(tmp_path, clock=Clock(tick_s=1.0))
+    reader = LedgerReader.read(tmp_path, clock=Clock(tick_s=1.0))
     with pytest.raises(sqlalchemy.exc.OperationalError, match="readonly"):
         reader._database.set_note("baseline", {})
     assert beside(tmp_path) == before
@@ -158,7 +162,7 @@ def test_looking_at_a_live_study_sees_its_latest(tmp_path: Path) -> None:
     for number in range(3):
         ledger.decide("start", number, 0, "", {"parameters": {"x": 0.5, "fragile": False}})
         before = (tmp_path / "study.db").read_bytes()
-        assert len(Ledger.read(tmp_path, clock=Clock(tick_s=1.0)).trials) == number + 1
+        assert len(LedgerReader.read(tmp_path, clock=Clock(tick_s=1.0)).trials) == number + 1
         assert (tmp_path / "study.db").read_bytes() == before
     ledger.close("finished")
 
@@ -186,6 +190,6 @@ def test_looking_at_a_killed_study_sees_what_was_decided(tmp_path: Path, network
     assert left == (
         {"study.db", "study.db-wal", "study.db-shm"} if network is None else {"study.db", "study.db-journal"}
     )
-    ledger = Ledger.read(tmp_path, clock=Clock(tick_s=1.0))
+    ledger = LedgerReader.read(tmp_path, clock=Clock(tick_s=1.0))
     assert [trial.number for trial in ledger.trials] == [0]
     assert not ledger.live

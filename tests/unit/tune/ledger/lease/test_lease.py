@@ -20,6 +20,7 @@ from tune.ledger.lease.clock import SteadyClock
 from tune.ledger.lease.lease import STALE_S, Lease, is_alive
 from tune.ledger.lease.process import birth, machine
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 
 
 def held_here(**changes: object) -> dict[str, object]:
@@ -51,7 +52,7 @@ def test_a_live_study_is_refused_and_a_dead_one_taken_over(tmp_path: Path) -> No
         assert holder.stdout.readline() == "open\n"
         with pytest.raises(StudyBusy, match=f"process {holder.pid} on {socket.gethostname()} is running this study"):
             Ledger.open(quadratic_study(), tmp_path / "q", clock=Clock(tick_s=1.0))
-        assert Ledger.read(tmp_path / "q", clock=Clock(tick_s=1.0)).live
+        assert LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)).live
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         ledger = Ledger.open(quadratic_study(), tmp_path / "q", clock=Clock(tick_s=1.0))
@@ -122,15 +123,15 @@ def test_a_session_is_measured_by_a_clock_that_does_not_jump(tmp_path: Path, mon
         passed[0] += 10
         before = ledger.elapsed_s()
         assert before == pytest.approx(passed[0] - 500)
-        assert Ledger.read(tmp_path, clock=time.time).live
+        assert LedgerReader.read(tmp_path, clock=time.time).live
         ledger.decide("start", len(ledger.trials), 0, "", {"parameters": {"x": 0.5, "fragile": False}})
-        assert Ledger.read(tmp_path, clock=time.time).elapsed_s() == pytest.approx(before)
+        assert LedgerReader.read(tmp_path, clock=time.time).elapsed_s() == pytest.approx(before)
     ledger.close("finished")
     again = Ledger.open(quadratic_study(), tmp_path, clock=SteadyClock(time.time, lambda: passed[0]))
     passed[0] += 5
     assert again.elapsed_s() == pytest.approx(25)
     again.close("finished")
-    assert Ledger.read(tmp_path, clock=time.time).elapsed_s() == pytest.approx(25)
+    assert LedgerReader.read(tmp_path, clock=time.time).elapsed_s() == pytest.approx(25)
 
 
 def test_a_holder_that_was_away_asks_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +164,7 @@ def test_a_holder_that_was_away_asks_before_it_writes(tmp_path: Path, monkeypatc
     assert new.in_flight == {0}
     new.decide("stop", 0, 0, "in time")
     new.close("finished")
-    seen = Ledger.read(tmp_path, clock=Clock(tick_s=1.0))
+    seen = LedgerReader.read(tmp_path, clock=Clock(tick_s=1.0))
     assert [decision.kind for decision in seen.decisions] == ["open", "start", "close", "open", "stop", "close"]
     assert list(seen.curve(0, 1)) == [0.5, 0.4]
     assert seen.baseline is None

@@ -19,6 +19,7 @@ from tune.errors import DiskFull, StudyStopped
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import logged
+from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import estimate, explained, free_bytes, is_full, needed_bytes
 from tune.ledger.storage.files import WholeWrites, write_atomically
 from tune.optimizer.optimizer import Optimizer
@@ -89,7 +90,7 @@ def test_curves_that_begin_another_stream(disk: SmallDisk, ledger: Ledger) -> No
     disk.free()
     ledger.record(0, (1, 2), 3, {"validation_loss": [0.5, 0.5], **wide})
     ledger.close("interrupted")
-    table = Ledger.read(disk.path / "q", clock=Clock(tick_s=1.0)).curves()
+    table = LedgerReader.read(disk.path / "q", clock=Clock(tick_s=1.0)).curves()
     assert table["epoch"].to_pylist() == [1, 2, 3] * 2
     assert table["metric_7"].to_pylist() == [None, None, 0.5] * 2
 
@@ -133,7 +134,7 @@ def test_the_end_is_written_on_a_full_disk(disk: SmallDisk, ledger: Ledger) -> N
     disk.fill()
     until_it_fails(lambda: grow(ledger, 10))
     ledger.close("interrupted", "the disk is full")
-    again = Ledger.read(disk.path / "q", clock=Clock(tick_s=1.0))
+    again = LedgerReader.read(disk.path / "q", clock=Clock(tick_s=1.0))
     assert [session.ended for session in again.sessions] == ["interrupted"]
     assert again.decisions[-1].reason == "the disk is full"
     assert not again.live

@@ -21,6 +21,7 @@ from tune.ledger.database.database import Database
 from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.lease.lease import Lease
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, Trial
 from tune.ledger.storage.outages import GIVE_UP_S, STOPPING_S, OutageRetry
 
@@ -126,7 +127,7 @@ def test_a_lock_delays_the_ledger(tmp_path: Path) -> None:
     assert refused.is_set()
     locked.close()
     ledger.close("finished")
-    again = Ledger.read(tmp_path, clock=Clock(tick_s=1.0))
+    again = LedgerReader.read(tmp_path, clock=Clock(tick_s=1.0))
     assert [decision.kind for decision in again.decisions] == ["open", "start", "close"]
     assert again.decisions == ledger.decisions
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.fakes.ledgers import latent_study, played
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.space import Choice, IntRange, LogUniform, Uniform
 from tune.views.report.blocks import Figure, Paragraph, Report
 from tune.views.report.figures.axes import Bins, Omitted, bins_of, buckets, log_ticks
@@ -30,7 +30,7 @@ def test_every_figure_is_there(report: Report) -> None:
     assert all(figure.alt and figure.caption and figure.data.rows for figure in report.figures)
 
 
-def test_points_of_the_figures_are_those_of_the_ledger(ledger: Ledger, report: Report) -> None:
+def test_points_of_the_figures_are_those_of_the_ledger(ledger: LedgerReader, report: Report) -> None:
     """The strip plot, the parameters and the curves hold the ledger's losses, not rounded ones."""
     figures = {figure.key: figure for figure in report.figures}
     losses = {loss for trial in ledger.trials if trial.last for loss in trial.last.losses.values()}
@@ -77,7 +77,7 @@ def test_long_curves_keep_their_spikes() -> None:
     assert buckets(0) == []
 
 
-def test_pareto_front(ledger: Ledger) -> None:
+def test_pareto_front(ledger: LedgerReader) -> None:
     """No trial of the front is beaten in both time and score, and every other one is."""
     trials = [
         replace(one, score=score) for one, score in zip(gather(ledger).ranked, (3.0, 1.0, 2.0, 4.0), strict=False)
@@ -115,7 +115,7 @@ def test_log_axes_have_a_few_ticks(low: float, high: float) -> None:
     assert low / 1.2 <= ticks[0] <= ticks[-1] <= high * 1.2
 
 
-def test_coverage_counts_every_trial(ledger: Ledger, report: Report) -> None:
+def test_coverage_counts_every_trial(ledger: LedgerReader, report: Report) -> None:
     """The numbers of each map add up to the trials seen at the rung that most reached."""
     figure = next(figure for figure in report.figures if figure.key == "interactions")
     reached = sum(0 in trial.reached for trial in ledger.trials)

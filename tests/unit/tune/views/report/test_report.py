@@ -15,6 +15,7 @@ from tests.fakes.html_page import HtmlPage
 from tests.fakes.ledgers import Player, latent_loss, latent_study, played
 from tune.cli import main
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.optimizer.importance import importances
 from tune.scoring.paired import paired
 from tune.study.space import Choice, Uniform
@@ -111,7 +112,7 @@ def test_report_of_a_study_that_was_interrupted(tmp_path: Path, units: int) -> N
     ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
     Player(ledger, clock).play(units=units)
     ledger.close("interrupted")
-    there = Ledger.read(tmp_path / "s", clock=clock)
+    there = LedgerReader.read(tmp_path / "s", clock=clock)
     for _ in range(2):
         write_report(there)
     said = "nothing to recommend" if units == 0 else "No trial was confirmed"

@@ -25,6 +25,7 @@ from tests.fakes.boards import (
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study, played
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.study.growth import extended
 from tune.views.tensorboard.root_run import STUDY_TAG
 from tune.views.tensorboard.writer import TensorBoard
@@ -74,7 +75,7 @@ def test_growing_step_by_step_and_made_at_once_are_the_same(tmp_path: Path, chan
         board.close()
         ledger.close("finished" if units == 1000 else "interrupted")
     grown = {run: [event.SerializeToString() for event in events] for run, events in runs_of(ledger).items()}
-    TensorBoard(Ledger.read(tmp_path / "s", clock=clock)).close()
+    TensorBoard(LedgerReader.read(tmp_path / "s", clock=clock)).close()
     made = runs_of(ledger)
     assert set(grown) == set(made)
     for run, events in made.items():
@@ -120,7 +121,7 @@ def test_catching_up_takes_a_slice_at_a_time(ledger: Ledger, tmp_path: Path) -> 
     """With no time at all a call takes one trial; after as many calls as there are trials all is there."""
     whole = runs_of(ledger)
     shutil.copytree(ledger.folder, tmp_path / "s", ignore=shutil.ignore_patterns("tensorboard"))
-    copied = Ledger.read(tmp_path / "s", clock=Clock())
+    copied = LedgerReader.read(tmp_path / "s", clock=Clock())
     board = TensorBoard(copied, slice_s=0.0)
     assert set(runs_of(copied)) == {"."}
     seen = []
@@ -209,7 +210,7 @@ def test_files_of_another_version_are_replaced(ledger: Ledger, tmp_path: Path) -
     home = tmp_path / "s" / "tensorboard"
     for file in list(home.rglob("*tfevents*")):
         file.rename(file.with_name("events.out.tfevents.0000000000.latent-tune"))
-    copied = Ledger.read(tmp_path / "s", clock=Clock())
+    copied = LedgerReader.read(tmp_path / "s", clock=Clock())
     TensorBoard(copied).close()
     assert set(files_of(copied)) == set(files_of(ledger))
 
@@ -228,7 +229,7 @@ def grown_and_made(ledger: Ledger) -> tuple[dict[str, list[Event]], dict[str, li
     """Asserts that the files of a study say what such say that are made of it at once; returns both by run."""
     grown = runs_of(ledger)
     shutil.rmtree(ledger.folder / "tensorboard")
-    TensorBoard(Ledger.read(ledger.folder, clock=Clock())).close()
+    TensorBoard(LedgerReader.read(ledger.folder, clock=Clock())).close()
     made = runs_of(ledger)
     assert set(grown) == set(made)
     for run, events in made.items():

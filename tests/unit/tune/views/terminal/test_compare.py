@@ -8,13 +8,13 @@ from rich.console import Console
 
 from tests.fakes.ledgers import BASELINE
 from tune.errors import UserMistake
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.paired import paired
 from tune.views.results import gather
 from tune.views.terminal.compare import compare_trials, print_comparison
 
 
-def test_tied_trials_are_confirmed_and_fail_no_more_than_the_winner(ledger: Ledger) -> None:
+def test_tied_trials_are_confirmed_and_fail_no_more_than_the_winner(ledger: LedgerReader) -> None:
     """Whatever is tied with the winner has an interval that holds zero."""
     results = gather(ledger)
     assert results.best is not None
@@ -24,7 +24,7 @@ def test_tied_trials_are_confirmed_and_fail_no_more_than_the_winner(ledger: Ledg
         assert low <= 0 <= high
 
 
-def test_compare_shows_what_differs(ledger: Ledger) -> None:
+def test_compare_shows_what_differs(ledger: LedgerReader) -> None:
     """Values that all share are left out; losses are those of the curves; each is compared with the first."""
     first, second, *_ = [standing.number for standing in gather(ledger).ranked]
     comparison = compare_trials(ledger, [first, second])
@@ -43,7 +43,7 @@ def test_compare_shows_what_differs(ledger: Ledger) -> None:
     assert f"trial {second} minus trial {first}: " in out.getvalue()
 
 
-def test_compare_at_chosen_epochs(ledger: Ledger) -> None:
+def test_compare_at_chosen_epochs(ledger: LedgerReader) -> None:
     """Losses after the epochs asked for, those that a seed has not reached unknown; the final ones beside them."""
     first, *_, last = [standing.number for standing in gather(ledger).ranked if standing.rung is not None]
     comparison = compare_trials(ledger, [first, last], [1, 7])
@@ -67,7 +67,7 @@ def test_compare_at_chosen_epochs(ledger: Ledger) -> None:
         ([3, 3], "compare needs two or more different trials, got 3 3; its trials are 0 to 17"),
     ],
 )
-def test_compare_refuses_trials_that_are_not_there(ledger: Ledger, numbers: list[int], said: str) -> None:
+def test_compare_refuses_trials_that_are_not_there(ledger: LedgerReader, numbers: list[int], said: str) -> None:
     """The message says which was asked for and which there are."""
     with pytest.raises(UserMistake) as caught:
         compare_trials(ledger, numbers)

@@ -10,6 +10,7 @@ from rich.console import Console
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study, played
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import incumbent, standings
 from tune.views.terminal.status import print_status, status
 
@@ -92,7 +93,7 @@ def test_printed_status_names_who_runs_and_who_waits(tmp_path: Path) -> None:
     player.train(work, epochs=1)
     assert f"running   trial {work.trial} (" in _printed(ledger)
     ledger.close("interrupted")
-    shown = _printed(Ledger.read(tmp_path / "s", clock=clock))
+    shown = _printed(LedgerReader.read(tmp_path / "s", clock=clock))
     assert f"waiting   trial {work.trial} (" in shown
     assert "batch-norm: interrupted" in shown
     assert ledger.decisions[-2].reason in shown

@@ -13,6 +13,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study, played
 from tune.errors import UserMistake
 from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.views.terminal.status import status
 from tune.views.terminal.studies import list_studies, print_studies
 
@@ -32,7 +33,7 @@ def test_each_study_has_a_line_that_agrees_with_its_status(tmp_path: Path) -> No
     assert [line["state"] for line in found["studies"]] == ["finished", "running"]
     assert found["studies"][1]["last_sign_age_s"] == 3
     for line in found["studies"]:
-        said = status(Ledger.read(Path(line["folder"]), clock=clock))
+        said = status(LedgerReader.read(Path(line["folder"]), clock=clock))
         best = {key: said["incumbent"][key] for key in ("number", "score", "confirmed", "failure_rate")}
         assert line["incumbent"] == best
         assert line["trials"] == sum(said["trials"].values())
