@@ -37,10 +37,11 @@ _WRITE = """\
 import resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
-from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
 from tune.ledger.curves.files import KEY, schema_of, write_parquet
 from tune.views.report.page import write_report
-write_report(LedgerReader.read(Path(sys.argv[1]), clock=time.time))
+from tune.views.results import gather
+write_report(gather(LedgerReader.read(Path(sys.argv[1]), clock=time.time)))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(time.perf_counter() - start, used.ru_utime + used.ru_stime)
 """

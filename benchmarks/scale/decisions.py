@@ -112,6 +112,7 @@ def around(size: int, trials: int, spent: Sequence[tuple[int, int, float]]) -> f
 def looked_at(folder: Path) -> dict[str, Any]:
     """Opens a study that is there, in this process, and says what that cost."""
     from tune.views.report.page import write_report
+    from tune.views.results import gather
     from tune.views.terminal.status import status
 
     found: dict[str, Any] = {}
@@ -124,7 +125,7 @@ def looked_at(folder: Path) -> dict[str, Any]:
 
     ledger = clocked("read_cpu_s", lambda: LedgerReader.read(folder, clock=time.time))
     clocked("status_cpu_s", lambda: status(ledger))
-    clocked("report_cpu_s", lambda: write_report(ledger))
+    clocked("report_cpu_s", lambda: write_report(gather(ledger)))
     clocked("open_cpu_s", lambda: Ledger.open(ledger.study, folder, clock=time.time)).close("interrupted")
     rows = ledger.curves().num_rows
     sizes = {"ledger_mib": folder / "study.db", "curves_mib": folder / "curves"}

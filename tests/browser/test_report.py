@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fakes.ledgers import latent_study, played
 from tune.views.report.page import report_of, write_report
+from tune.views.results import gather
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +41,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished study in which one trial died, with its report."""
     ledger = played(tmp_path_factory.mktemp("report") / "batch-norm", deaths={5: "RuntimeError: no memory"})
-    write_report(ledger)
+    write_report(gather(ledger))
     return ledger.folder
 
 
@@ -119,12 +120,12 @@ def test_no_value_becomes_script(browser: Browser, tmp_path: Path) -> None:
         confirm={"seeds": 2},
     )
     ledger = played(tmp_path / "batch-norm", study, deaths={0: HOSTILE[0]})
-    write_report(ledger)
+    write_report(gather(ledger))
     with _visit(browser, ledger.folder, 1280) as visit:
         assert visit.complaints == []
         assert visit.page.evaluate("typeof hacked") == "undefined"
         assert visit.page.locator("svg a").count() == 0
-        assert len(report_of(ledger).figures) == visit.page.locator("figure").count()
+        assert len(report_of(gather(ledger)).figures) == visit.page.locator("figure").count()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
 from tune.views.report.page import report_of
 from tune.views.report.rendering import as_markdown
+from tune.views.results import gather
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LEDGER, REPORT = GOLDEN / "batch-norm", GOLDEN / "batch-norm.md"
@@ -43,7 +44,7 @@ def golden_report() -> str:
     """Returns the report of the stored ledger, read from a copy: a reader may leave files beside SQLite's."""
     with TemporaryDirectory() as place, chdir(place):
         shutil.copytree(LEDGER, LEDGER.name)
-        return as_markdown(report_of(LedgerReader.read(Path(LEDGER.name), clock=Clock())))
+        return as_markdown(report_of(gather(LedgerReader.read(Path(LEDGER.name), clock=Clock()))))
 
 
 def _play(folder: Path) -> None:

@@ -70,7 +70,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
     console.print(f"write the report again with: latent-tune report {folder}", highlight=False, soft_wrap=True)
 
 
-def _works(ledger: Ledger, numbers: Sequence[int]) -> Iterator[Work]:
+def _works(ledger: LedgerReader, numbers: Sequence[int]) -> Iterator[Work]:
     """Yields what is to be evaluated: of each trial the seeds whose checkpoints are of one epoch, together."""
     for number in numbers:
         configuration = {**ledger.study.fixed, **ledger.trials[number].parameters}

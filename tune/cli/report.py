@@ -6,6 +6,7 @@ import time
 from tune.errors import UserMistake
 from tune.ledger.reader import LedgerReader
 from tune.views.report.page import write_best, write_report
+from tune.views.results import gather
 
 
 def main(options: argparse.Namespace) -> None:
@@ -22,7 +23,8 @@ def main(options: argparse.Namespace) -> None:
             f"--price: the trials of {ledger.folder} have no GPU (resources.gpus_per_trial is 0), so there are no "
             "GPU-hours to pay for; leave it out"
         )
-    report = write_report(ledger, price)
-    for path in (report, report.with_suffix(".html"), write_best(ledger)):
+    results = gather(ledger)
+    report = write_report(results, price)
+    for path in (report, report.with_suffix(".html"), write_best(results)):
         if path is not None:
             print(path)

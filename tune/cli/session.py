@@ -17,6 +17,7 @@ from tune.drivers.start import drive, prepared, warmed_up
 from tune.drivers.stop_request import StopRequest
 from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, UserMistake
 from tune.ledger.backup.check import refuse_unusable
+from tune.ledger.cursor import DecisionCursor
 from tune.ledger.identity import holds_study, refuse_growth, refuse_other
 from tune.ledger.lease.clock import SteadyClock
 from tune.ledger.ledger import Ledger
@@ -30,6 +31,7 @@ from tune.study.study import Study
 from tune.study.units import show_size
 from tune.trainer import load_trainer, prepare_recording, refuse_configurations
 from tune.views.report.page import write_best, write_report
+from tune.views.results import Results, gather
 from tune.views.tensorboard.writer import TensorBoard
 
 
@@ -57,8 +59,8 @@ def work_on(
     console = show.console
     if _is_finished(study, folder, grow=grow):
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        there = LedgerReader.read(folder, clock=time.time)
-        _present(there, _write_results(there), show)
+        results = gather(LedgerReader.read(folder, clock=time.time))
+        _present(results, _write_results(results), show)
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
@@ -86,9 +88,9 @@ def work_on(
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
                 with ledger.closing("finished"):
-                    there = LedgerReader.read(folder, clock=time.time)
-                    results = _write_results(there)
-            _present(there, results, show)
+                    results = gather(LedgerReader.read(folder, clock=time.time))
+                    written = _write_results(results)
+            _present(results, written, show)
 
 
 @contextmanager
@@ -130,7 +132,7 @@ def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
     return bool(there.sessions) and there.sessions[-1].ended == "finished"
 
 
-def _refuse_vain(study: Study, there: Ledger, folder: Path) -> None:
+def _refuse_vain(study: Study, there: LedgerReader, folder: Path) -> None:
     """Raises if a study cannot grow so, or would have nothing to do for want of budget, before anything is written."""
     refuse_growth(there.study, study, folder, len(there.trials))
     budget, left = study.budget, "; give more with --budget"
@@ -168,14 +170,12 @@ def _views(job: Job, show: Show) -> Iterator[None]:
     _announce(ledger, show.console)
     progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
     board = _board(ledger)
-    seen = len(ledger.decisions)
+    cursor = DecisionCursor(ledger, len(ledger.decisions))
 
     def watch() -> None:
-        nonlocal seen
-        for decision in ledger.decisions[seen:]:
+        for decision in cursor.take():
             whose = "study" if decision.trial is None else f"trial {decision.trial}"
             log.info("%s: %s: %s", whose, decision.kind, decision.reason)
-        seen = len(ledger.decisions)
         for refresh in (progress.refresh, *([board.refresh] if board else [])):
             _harmless(refresh)
 
@@ -231,25 +231,25 @@ class _Written:
     said: str
 
 
-def _write_results(ledger: Ledger) -> _Written:
+def _write_results(results: Results) -> _Written:
     """Writes winner and report; where the report fails the study is finished all the same, and its winner known."""
-    best = write_best(ledger)
+    best = write_best(results)
     try:
-        report = write_report(ledger)
+        report = write_report(results)
     except Exception as error:
         log.exception("the report could not be written")
-        again = f"latent-tune report {shlex.quote(str(ledger.folder))}"
+        again = f"latent-tune report {shlex.quote(str(results.ledger.folder))}"
         failed = f"the report could not be written: {type(error).__name__}: {error}; try again with: {again}"
         return _Written(best, None, failed)
     return _Written(best, report, f"report: {report}")
 
 
-def _present(ledger: Ledger, results: _Written, show: Show) -> None:
-    show.results(ledger)
-    show.console.print(Text(results.said), highlight=False, soft_wrap=True)
-    if results.best is not None:
-        show.console.print(f"train the winner again: latent-tune train {results.best}", highlight=False, soft_wrap=True)
-    show.end(ledger, results.report, results.best)
+def _present(results: Results, written: _Written, show: Show) -> None:
+    show.results(results)
+    show.console.print(Text(written.said), highlight=False, soft_wrap=True)
+    if written.best is not None:
+        show.console.print(f"train the winner again: latent-tune train {written.best}", highlight=False, soft_wrap=True)
+    show.end(results, written.report, written.best)
 
 
 def _harmless(call: Callable[[], None]) -> None:

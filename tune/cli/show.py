@@ -15,7 +15,7 @@ from rich.text import Text
 from tune.ledger.ledger import Ledger
 from tune.views.live.json_events import Events, EventStream, Messages
 from tune.views.live.progress import Progress
-from tune.views.results import gather
+from tune.views.results import Results
 from tune.views.sentences import answer
 from tune.views.terminal.status import status
 from tune.views.terminal.summary import print_summary
@@ -82,20 +82,20 @@ class Show:
             return QuietView()
         return Progress(ledger, in_flight, self.console, time.time, stopping)
 
-    def results(self, ledger: Ledger) -> None:
+    def results(self, results: Results) -> None:
         """Prints what a study found, as much of it as is wanted; programs are told by `end`."""
         if self._mode == "view":
-            print_summary(ledger, self.console)
+            print_summary(results, self.console)
         elif self._mode == "quiet":
             console = Console(file=self._out)
-            for sentence in answer(gather(ledger)):
+            for sentence in answer(results):
                 console.print(Text(sentence), highlight=False, soft_wrap=True)
 
-    def end(self, ledger: Ledger, report: Path | None, best: Path | None) -> None:
+    def end(self, results: Results, report: Path | None, best: Path | None) -> None:
         """Tells programs what a study found.
 
         Args:
-            ledger: The study.
+            results: Of the study.
             report: Its report; None where it could not be written.
             best: The file that trains its winner again; None where there is none.
         """
@@ -103,8 +103,8 @@ class Show:
             self._stream.emit(
                 "result",
                 time.time(),
-                status=status(ledger),
-                answer=answer(gather(ledger)),
+                status=status(results.ledger),
+                answer=answer(results),
                 report=report and str(report),
                 best=best and str(best),
             )

@@ -13,7 +13,6 @@ from tune.ledger.ledger import Ledger
 from tune.optimizer.budget import BudgetUse
 from tune.optimizer.trial_index import TrialIndex
 from tune.scoring.score import has_failed, loss_interval
-from tune.scoring.standings import scored_baseline
 from tune.study.sections import ScoreRule
 
 
@@ -132,7 +131,7 @@ class FinalRace:
             if (trial := self._ledger.trials[number]).last is not None
         ]
         busy = (self._index.racing | set(in_flight)) & {one.number for one in finalists}
-        baseline = scored_baseline(self._ledger)
+        baseline = self._ledger.scored_baseline
         return next_finalist(finalists, study.most_seeds, study.confirm.finalists, baseline, study.score, busy=busy)
 
     def _scores(self, numbers: Iterable[int]) -> dict[int, float]:

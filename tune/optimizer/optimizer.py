@@ -17,7 +17,6 @@ from tune.optimizer.suggest import suggest
 from tune.optimizer.trial_index import TrialIndex
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed
-from tune.scoring.standings import scored_baseline
 from tune.study.ladder import Step, cost, next_step
 
 _EXPLORED = 0.5  # of the time there is
@@ -164,7 +163,7 @@ class Optimizer:
 
     @property
     def _baseline(self) -> float:
-        return scored_baseline(self.ledger)
+        return self.ledger.scored_baseline
 
     @property
     def _unhurried(self) -> bool:

@@ -1,5 +1,6 @@
 """Which checkpoints are kept: those from which a trial may still go on, and those of the best confirmed trials."""
 
+from tune.ledger.cursor import DecisionCursor
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.trial_index import TrialIndex
@@ -24,7 +25,7 @@ class Retention:
 
     def __init__(self, ledger: Ledger, index: TrialIndex) -> None:
         self._ledger, self._index = ledger, index
-        self._seen = -1
+        self._cursor: DecisionCursor | None = None
         self._confirmed: set[int] = set()  # those that have checkpoints
 
     def collect(self) -> None:
@@ -34,10 +35,9 @@ class Retention:
             OSError: If files cannot be removed.
         """
         ledger = self._ledger
-        if ledger.study.storage.keep == "all" or self._seen == len(ledger.decisions):
+        if ledger.study.storage.keep == "all" or (self._cursor is not None and not self._cursor.behind):
             return
         changed = [ledger.trials[number] for number in self._changed()]
-        self._seen = len(ledger.decisions)
         self._confirmed |= {trial.number for trial in changed if trial.confirmed and not trial.ended}
         for trial in changed:
             if trial.ended:
@@ -57,9 +57,10 @@ class Retention:
     def _changed(self) -> list[int]:
         """Returns the trials decided upon since the last time; at the first time those that have checkpoints."""
         ledger = self._ledger
-        if self._seen < 0:
+        if self._cursor is None:
+            self._cursor = DecisionCursor(ledger, len(ledger.decisions))
             return [number for number in ledger.checkpoints.trials() if number < len(ledger.trials)]
-        return sorted({one.trial for one in ledger.decisions[self._seen :] if one.trial is not None})
+        return sorted({one.trial for one in self._cursor.take() if one.trial is not None})
 
     def _best(self) -> set[int]:
         """Returns the confirmed trials whose checkpoints are kept; they are only ranked when there are too many."""
@@ -69,7 +70,7 @@ class Retention:
             return self._confirmed
         self._index.follow()
         trials = [self._ledger.trials[number] for number in sorted(self._confirmed & self._index.confirmed)]
-        ranked = rank(self._ledger, trials, self._index.failure_risk)
+        ranked = rank(self._ledger, trials)
         return {one.number for one in ranked[:keep]}
 
     def _unevaluated(self, trial: Trial) -> set[int]:

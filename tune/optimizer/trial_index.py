@@ -11,8 +11,8 @@ from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Observations
 from tune.optimizer.promotion import Contest, Fate
-from tune.scoring.failure_risk import FailureRisk
-from tune.scoring.standings import scored_baseline
+from tune.scoring.failure_risk import failure_risk_of
+from tune.scoring.trial_follower import TrialFollower
 
 
 class TrialIndex:
@@ -35,13 +35,12 @@ class TrialIndex:
     """
 
     def __init__(self, ledger: LedgerReader) -> None:
-        self._ledger = ledger
+        self._ledger, self._follower = ledger, TrialFollower(ledger)
         self._begin()
 
     def _begin(self) -> None:
         ledger = self._ledger
-        study, baseline, self._baseline = ledger.study, scored_baseline(ledger), ledger.baseline
-        self._told = 0
+        study = ledger.study
         self.open: set[int] = set()
         self.paused: set[int] = set()
         self.confirmed: set[int] = set()
@@ -49,9 +48,9 @@ class TrialIndex:
         self._seeds: dict[int, int] = {}
         self.raced = 0
         self.any_result = False
-        self.observations = Observations(study, baseline)
-        self.failure_risk = FailureRisk(ledger, baseline)
-        self._penalties = [self.failure_risk.penalties_at(rung) for rung in range(len(study.rungs) - 1)]
+        self.observations = Observations(study, ledger.scored_baseline)
+        self.failure_risk = failure_risk_of(ledger)
+        self._penalties: list[Mapping[int, float]] = [{} for _ in study.rungs[:-1]]  # not yet taken over
         self._protected = study.protected
         self._contests = [
             Contest(study.search.reduction_factor, at_once=study.search.halving == "stop") for _ in study.rungs
@@ -60,17 +59,13 @@ class TrialIndex:
 
     def follow(self) -> None:
         """Takes over what was decided since the last time."""
-        decisions, trials = self._ledger.decisions, self._ledger.trials
-        new = decisions[self._told :]
-        if self._ledger.baseline is not self._baseline or any(one.kind == "grow" for one in new):
+        changes, trials = self._follower.changes(), self._ledger.trials
+        if changes.anew:
             self._begin()
-            touched: Mapping[int, None] = dict.fromkeys(range(len(trials)))
-        else:
-            touched = dict.fromkeys(one.trial for one in new if one.trial is not None)
-        self._told = len(decisions)
-        for number in touched:
+        for number in changes.trials:
             self._take(trials[number])
-        again = touched.keys() | self._renew_penalties()
+        self.failure_risk = failure_risk_of(self._ledger)
+        again = {*changes.trials} | self._renew_penalties()
         penalties = self._penalties[0] if self._penalties else {}
         for number in sorted(again):
             self.observations.follow(trials[number], penalties.get(number, 0.0))
@@ -122,6 +117,5 @@ class TrialIndex:
         self.raced += extra - self._seeds.get(number, 0)
         self._seeds[number] = extra
         self.any_result = self.any_result or bool(trial.reached)
-        self.failure_risk.follow(trial)
         for rung in trial.reached:
             self._changed[rung].add(number)

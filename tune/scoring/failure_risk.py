@@ -11,6 +11,7 @@ from tune.scoring.failure_kernel import KernelRates
 from tune.scoring.failure_trend import LogisticRates, SeedCounts
 from tune.scoring.intervals import wilson_interval
 from tune.scoring.score import fails_early, has_failed
+from tune.scoring.trial_follower import TrialFollower
 
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
 _MOST_NEIGHBOURS = 1000  # trials; a fit takes the square of it
@@ -30,6 +31,11 @@ class _Trended:
 
     trend: LogisticRates | None
     penalties: dict[int, float]
+
+
+def failure_risk_of(ledger: LedgerReader) -> "FailureRisk":
+    """Returns the failure risk of a ledger's trials as of now; one for all in this process who ask, so one fit."""
+    return ledger.derived(_Followed).now()
 
 
 class FailureRisk:
@@ -204,3 +210,19 @@ class FailureRisk:
             [failed for failed, _ in counts],
             [runs for _, runs in counts],
         )
+
+
+class _Followed:
+    """The failure risk of a ledger's trials, which are followed."""
+
+    def __init__(self, ledger: LedgerReader) -> None:
+        self._ledger, self._follower = ledger, TrialFollower(ledger)
+        self._failure_risk = FailureRisk(ledger, ledger.scored_baseline)
+
+    def now(self) -> FailureRisk:
+        changes = self._follower.changes()
+        if changes.anew:
+            self._failure_risk = FailureRisk(self._ledger, self._ledger.scored_baseline)
+        for number in changes.trials:
+            self._failure_risk.follow(self._ledger.trials[number])
+        return self._failure_risk

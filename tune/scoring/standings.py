@@ -6,7 +6,7 @@ from math import inf, isfinite
 
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import State, Trial
-from tune.scoring.failure_risk import FailureRisk
+from tune.scoring.failure_risk import FailureRisk, failure_risk_of
 from tune.scoring.paired import paired
 from tune.scoring.score import SeedSummary, has_failed, summarize
 
@@ -85,21 +85,19 @@ def standings(ledger: LedgerReader, in_flight: frozenset[int]) -> list[Standing]
         ledger: The study.
         in_flight: The trials being trained.
     """
-    return rank(ledger, ledger.trials, _failure_risk(ledger), in_flight)
+    return rank(ledger, ledger.trials, in_flight)
 
 
-def rank(
-    ledger: LedgerReader, trials: Iterable[Trial], failure_risk: FailureRisk, in_flight: frozenset[int] = frozenset()
-) -> list[Standing]:
+def rank(ledger: LedgerReader, trials: Iterable[Trial], in_flight: frozenset[int] = frozenset()) -> list[Standing]:
     """Returns some trials, best first; see `standings`.
 
     Args:
         ledger: The study.
         trials: Which of its trials.
-        failure_risk: Which has followed all of them.
         in_flight: The trials being trained.
     """
-    baseline = scored_baseline(ledger)
+    baseline = ledger.scored_baseline
+    failure_risk = failure_risk_of(ledger)
     ranked = sorted((_standing(ledger, trial, baseline, failure_risk, in_flight) for trial in trials), key=_order)
     if not ranked or ranked[0].state != "confirmed":
         return ranked
@@ -128,15 +126,8 @@ def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[St
 
 def unseen_failures(ledger: LedgerReader) -> Mapping[int, float]:
     """Returns by trial what is added to its score for failures that its own seeds did not show; see `FailureRisk`."""
-    penalties = _failure_risk(ledger).penalties()
+    penalties = failure_risk_of(ledger).penalties()
     return {number: penalty for number, penalty in penalties.items() if ledger.trials[number].confirmed}
-
-
-def _failure_risk(ledger: LedgerReader) -> FailureRisk:
-    failure_risk = FailureRisk(ledger, scored_baseline(ledger))
-    for trial in ledger.trials:
-        failure_risk.follow(trial)
-    return failure_risk
 
 
 def incumbent(ranked: list[Standing]) -> Standing | None:
@@ -152,14 +143,9 @@ def lucky(ledger: LedgerReader, ranked: list[Standing]) -> list[Lucky]:
     best = incumbent(ranked)
     if best is None:
         return []
-    baseline = scored_baseline(ledger)
+    baseline = ledger.scored_baseline
     found = [_luck(standing, best, baseline) for standing in ranked if standing.rung is not None]
     return sorted((luck for luck in found if luck), key=lambda luck: luck.loss - luck.incumbent_loss)
-
-
-def scored_baseline(ledger: LedgerReader) -> float:
-    """Returns the constant model's loss in the scored metric; inf when no trainer has said one."""
-    return (ledger.baseline or {}).get(ledger.study.score.metric, inf)
 
 
 def _standing(

@@ -13,7 +13,7 @@ from tune.ledger.attempts import CLASSES, DIVERGED, Attempt
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import State
 from tune.scoring.score import SeedSummary, has_failed
-from tune.scoring.standings import Lucky, Standing, incumbent, lucky, scored_baseline, standings, tied
+from tune.scoring.standings import Lucky, Standing, incumbent, lucky, standings, tied
 from tune.study.ladder import cost
 from tune.study.study import Study
 from tune.views.runs import Run, runs_of
@@ -150,7 +150,7 @@ def gather(ledger: LedgerReader) -> Results:
         ranked=ranked,
         best=best,
         lucky=lucky(ledger, ranked),
-        baseline=scored_baseline(ledger),
+        baseline=ledger.scored_baseline,
         seconds=trial_seconds(curves),
         test_losses=_test_losses(curves, best) if best else {},
         curves=curves,

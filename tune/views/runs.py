@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from tune.ledger.reader import LedgerReader
 from tune.scoring.score import has_failed
-from tune.scoring.standings import scored_baseline
 
 _J_PER_KWH = 3.6e6
 
@@ -57,7 +56,7 @@ def runs_of(ledger: LedgerReader, curves: pa.Table) -> list[Run]:
     trial, seed = (curves[name].to_numpy() for name in ("trial", "seed"))
     first = np.flatnonzero(np.insert((trial[1:] != trial[:-1]) | (seed[1:] != seed[:-1]), 0, True))
     columns = {name: _column(curves, name) for name in _COLUMNS}
-    scored, baseline = _column(curves, ledger.study.score.metric), scored_baseline(ledger)
+    scored, baseline = _column(curves, ledger.study.score.metric), ledger.scored_baseline
     found = []
     for start, end in pairwise([*first.tolist(), curves.num_rows]):
         loss = float(scored[end - 1])

@@ -1,14 +1,13 @@
 """What the live view counts, kept up decision by decision, so that showing a study costs the same throughout."""
 
 from collections import Counter
-from collections.abc import Mapping
 from heapq import nsmallest
 from typing import Any
 
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, State, Trial
-from tune.scoring.failure_risk import FailureRisk
-from tune.scoring.standings import Standing, rank, scored_baseline
+from tune.scoring.standings import Standing, rank
+from tune.scoring.trial_follower import TrialFollower
 
 
 class TrialCounts:
@@ -27,14 +26,12 @@ class TrialCounts:
     """
 
     def __init__(self, ledger: LedgerReader) -> None:
-        self.ledger = ledger
+        self.ledger, self._follower = ledger, TrialFollower(ledger)
         self._begin()
         self.follow()
 
     def _begin(self) -> None:
         study = self.ledger.study
-        self._baseline, self._told = self.ledger.baseline, 0
-        self._failure_risk = FailureRisk(self.ledger, scored_baseline(self.ledger))
         self._states: dict[int, State] = {}
         self._counts: Counter[State] = Counter(dict.fromkeys(STATES, 0))
         self._entered: dict[int, tuple[int, int]] = {}  # by trial: how many rungs, and how many of them alive
@@ -47,15 +44,11 @@ class TrialCounts:
 
     def follow(self) -> None:
         """Takes over what was decided since the last time."""
-        decisions, trials = self.ledger.decisions, self.ledger.trials
-        new = decisions[self._told :]
-        touched: Mapping[int, None] = dict.fromkeys(one.trial for one in new if one.trial is not None)
-        if self.ledger.baseline is not self._baseline or any(one.kind == "grow" for one in new):
+        changes = self._follower.changes()
+        if changes.anew:
             self._begin()
-            touched = dict.fromkeys(range(len(trials)))
-        self._told = len(decisions)
-        for number in touched:
-            self._take(trials[number])
+        for number in changes.trials:
+            self._take(self.ledger.trials[number])
 
     def counts(self, in_flight: frozenset[int]) -> Counter[State]:
         """Returns how many trials are in each state; any thread may ask.
@@ -91,7 +84,7 @@ class TrialCounts:
                 wanted = len(scores)
             if wanted > 0:
                 chosen += nsmallest(wanted, scores, key=scores.__getitem__)
-        return rank(self.ledger, (self.ledger.trials[one] for one in chosen), self._failure_risk, in_flight)[:most]
+        return rank(self.ledger, (self.ledger.trials[one] for one in chosen), in_flight)[:most]
 
     def _take(self, trial: Trial) -> None:
         number, state = trial.number, trial.state(in_flight=False)
@@ -108,7 +101,6 @@ class TrialCounts:
             scores.pop(number, None)
         if trial.last is not None and state != "failed":
             self._scores[trial.last.rung][number] = trial.last.score
-        self._failure_risk.follow(trial)
 
     def _enter(self, trial: Trial) -> None:
         """Counts a trial at the rungs that it has entered, by what it is compared with there while it lives."""

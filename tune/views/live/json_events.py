@@ -3,12 +3,13 @@
 import io
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TextIO
 
+from tune.ledger.cursor import DecisionCursor
 from tune.ledger.log import log
 from tune.ledger.reader import LedgerReader
-from tune.ledger.records import STATES, Decision
+from tune.ledger.records import STATES
 from tune.views import wording
 from tune.views.live.snapshot import Snapshots
 
@@ -86,13 +87,13 @@ class Events:
     ) -> None:
         self._ledger, self._in_flight, self._stream, self._clock = ledger, in_flight, stream, clock
         self._snapshots = Snapshots(ledger, in_flight, clock)
-        self._told = 0
+        self._cursor = DecisionCursor(ledger)
         self._progress_at = float("-inf")
 
     def start(self) -> None:
         """Tells which study this is and how far; what was decided before is not told again."""
         ledger = self._ledger
-        self._told = len(ledger.decisions)
+        self._cursor.skip()
         self._stream.emit(
             "begin",
             self._clock(),
@@ -118,9 +119,7 @@ class Events:
         self._tell_headway(exact=True)
 
     def _tell_decisions(self) -> None:
-        new: Sequence[Decision] = self._ledger.decisions[self._told :]
-        self._told += len(new)
-        for one in new:
+        for one in self._cursor.take():
             if one.trial is not None:
                 about = {"trial": one.trial, "rung": one.rung, "reason": one.reason, "detail": dict(one.detail)}
                 self._stream.emit(one.kind, one.time, **about)

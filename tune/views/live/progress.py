@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from tune.ledger.cursor import DecisionCursor
 from tune.ledger.reader import LedgerReader
 from tune.views.live.load import Loads
 from tune.views.live.screen import Moment, draw, said, title
@@ -45,11 +46,11 @@ class Progress:
         self._live: Live | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_drawing, name="live view", daemon=True)
-        self._told = len(ledger.decisions)
+        self._cursor = DecisionCursor(ledger)
 
     def start(self) -> None:
         """Begins to show; what was decided before is not told again."""
-        self._told = len(self._ledger.decisions)
+        self._cursor.skip()
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._snapshots = Snapshots(self._ledger, self._in_flight, self._clock)
             self._loads = Loads(self._ledger, self._clock)
@@ -83,9 +84,7 @@ class Progress:
         live.stop()
 
     def _print_new(self) -> None:
-        new = self._ledger.decisions[self._told :]
-        self._told += len(new)
-        for decision in new:
+        for decision in self._cursor.take():
             if decision.trial is not None:
                 self.note(said(decision))
 

@@ -5,9 +5,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tune.ledger.cursor import DecisionCursor
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, State
-from tune.scoring.standings import Standing, scored_baseline
+from tune.scoring.standings import Standing
 from tune.study.study import Study
 from tune.views.live.counts import TrialCounts
 from tune.views.live.forecast import Pace, remaining_seconds, remaining_seed_epochs
@@ -78,7 +79,7 @@ class Snapshots:
         self._ledger, self._in_flight, self._clock = ledger, in_flight, clock
         self._counts, self._pace = TrialCounts(ledger), Pace()
         self._newest: deque[Decision] = deque(maxlen=_NEWEST)
-        self._told = max(0, len(ledger.decisions) - 4 * _NEWEST)
+        self._cursor = DecisionCursor(ledger, max(0, len(ledger.decisions) - 4 * _NEWEST))
         self._ranked_at, self._ranking_s, self._ranked_of = float("-inf"), 0.0, -1
         self._leaders: tuple[Standing, ...] = ()
 
@@ -89,9 +90,7 @@ class Snapshots:
             exact: Whether to find the best trials now, whatever it takes; else they are as found last, not long ago.
         """
         ledger, now, running = self._ledger, self._clock(), self._in_flight()
-        new = ledger.decisions[self._told :]
-        self._told += len(new)
-        self._newest.extend(one for one in new if one.trial is not None and one.kind != "start")
+        self._newest.extend(one for one in self._cursor.take() if one.trial is not None and one.kind != "start")
         self._pace.add(now, ledger.spent)
         self._counts.follow()
         if exact or now - self._ranked_at >= _PACED * self._ranking_s:
@@ -110,7 +109,7 @@ class Snapshots:
             rate=rate,
             left_s=None if longest is None or shortest is None else (shortest, longest),
             leaders=self._leaders,
-            baseline=scored_baseline(ledger),
+            baseline=ledger.scored_baseline,
             newest=tuple(self._newest),
         )
 

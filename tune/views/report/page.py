@@ -3,13 +3,12 @@
 import shlex
 from pathlib import Path
 
-from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.files import write_atomically
 from tune.study import document
 from tune.views import wording
 from tune.views.report.blocks import Report
 from tune.views.report.sections import sections
-from tune.views.results import Results, failed_seeds, gather
+from tune.views.results import Results, failed_seeds
 from tune.views.sentences import answer
 
 FIGURES = (
@@ -27,48 +26,45 @@ FIGURES = (
 """The keys of all figures that there are, in their order; other files in `figures/` are not ours."""
 
 
-def write_report(ledger: LedgerReader, price_per_gpu_hour: float | None = None) -> Path:
+def write_report(results: Results, price_per_gpu_hour: float | None = None) -> Path:
     """Writes `report.md`, `report.html` and `figures/` into the study folder and returns the path of the first.
 
     Args:
-        ledger: Of the study.
+        results: Of the study.
         price_per_gpu_hour: For the cost in money; None: no money is told.
     """
     from tune.views.report.figures.static import draw_all
     from tune.views.report.rendering import as_html, as_markdown
 
-    report = report_of(ledger, price_per_gpu_hour)
+    report, folder = report_of(results, price_per_gpu_hour), results.ledger.folder
     pictures = draw_all(report.figures)
-    folder = ledger.folder / "figures"
-    folder.mkdir(exist_ok=True)
+    (folder / "figures").mkdir(exist_ok=True)
     for file, picture in pictures.items():
-        _write(ledger.folder / file, picture)
+        _write(folder / file, picture)
     for key in FIGURES:
         if f"figures/{key}.png" not in pictures:  # drawn by an earlier report, and shown no more
-            (folder / f"{key}.png").unlink(missing_ok=True)
-    _write(ledger.folder / "report.html", as_html(report, pictures).encode())
-    path = ledger.folder / "report.md"
+            (folder / f"figures/{key}.png").unlink(missing_ok=True)
+    _write(folder / "report.html", as_html(report, pictures).encode())
+    path = folder / "report.md"
     _write(path, as_markdown(report).encode())
     return path
 
 
-def report_of(ledger: LedgerReader, price_per_gpu_hour: float | None = None) -> Report:
+def report_of(results: Results, price_per_gpu_hour: float | None = None) -> Report:
     """Returns all that the report says: what `report.md` and `report.html` are both made from."""
-    results = gather(ledger)
-    return Report(ledger.study.name, answer(results), _facts(results), sections(results, price_per_gpu_hour))
+    return Report(results.study.name, answer(results), _facts(results), sections(results, price_per_gpu_hour))
 
 
-def write_best(ledger: LedgerReader) -> Path | None:
+def write_best(results: Results) -> Path | None:
     """Writes `best.yaml`, with which `latent-tune train` trains the best trial again; None before there is one."""
-    results = gather(ledger)
-    best, study = results.best, ledger.study
+    best, study, folder = results.best, results.study, results.ledger.folder
     if best is None:
         return None
     sure = "confirmed" if best.state == "confirmed" else "provisional, no trial was confirmed yet"
     header = (
         f"# Trial {best.number} of the study {study.name}: {sure}, score {best.score:.6g} "
         f"({len(failed_seeds(best.losses, results.baseline))} of {wording.count(len(best.losses), 'seed')} failed).\n"
-        f"# Train it again: latent-tune train {shlex.quote(str(ledger.folder / 'best.yaml'))}\n"
+        f"# Train it again: latent-tune train {shlex.quote(str(folder / 'best.yaml'))}\n"
     )
     again = {
         "name": f"{study.name}-trial-{best.number}",
@@ -79,7 +75,7 @@ def write_best(ledger: LedgerReader) -> Path | None:
         "epochs": study.top.epochs,
         "metric": study.score.metric,
     }
-    path = ledger.folder / "best.yaml"
+    path = folder / "best.yaml"
     _write(path, (header + document.dump(again)).encode())
     return path
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tune.ledger.cursor import DecisionCursor
 from tune.ledger.curves.files import known_rows
 from tune.ledger.curves.follow import CurveTail
 from tune.ledger.reader import LedgerReader
@@ -49,12 +50,11 @@ class Newsreader:
     """
 
     def __init__(self, ledger: LedgerReader) -> None:
-        self._ledger, self._tail, self._told = ledger, CurveTail(ledger.folder / "curves"), 0
+        self._ledger, self._tail, self._cursor = ledger, CurveTail(ledger.folder / "curves"), DecisionCursor(ledger)
 
     def read(self) -> list[TrialChanges]:
         """Returns what is new, trial by trial, in parts of at most a thousand rows."""
-        decisions = self._ledger.decisions[self._told :]  # before the rows: what these rest on is then among them
-        self._told += len(decisions)
+        decisions = self._cursor.take()  # before the rows: what these rest on is then among them
         known = len(self._ledger.trials)  # a ledger that is only read may be behind the curves
         news: dict[int, list[TrialChanges]] = defaultdict(list)
         for table in self._tail.read():

@@ -9,7 +9,7 @@ from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.text import metadata as text
 
 from tune.ledger.reader import LedgerReader
-from tune.scoring.standings import Standing, scored_baseline
+from tune.scoring.standings import Standing
 from tune.study.study import Study, dump_study
 from tune.views import wording
 from tune.views.tensorboard.bands import band_tag
@@ -75,7 +75,7 @@ def incumbent_page(ledger: LedgerReader, best: Standing | None) -> Summary:
 def _incumbent(ledger: LedgerReader, best: Standing | None) -> str:
     if best is None or best.summary is None:
         return "No trial has a result yet."
-    summary, baseline = best.summary, scored_baseline(ledger)
+    summary, baseline = best.summary, ledger.scored_baseline
     sure = "went the full ladder" if best.state == "confirmed" else "provisional: no trial went the full ladder yet"
     figures = {
         "score": best.score,

@@ -15,7 +15,7 @@ from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, Reached, Trial
 from tune.ledger.storage.disk_space import vanished
 from tune.scoring.score import has_failed, summarize
-from tune.scoring.standings import incumbent, scored_baseline, standings
+from tune.scoring.standings import incumbent, standings
 from tune.views.tensorboard.bands import Bands
 from tune.views.tensorboard.changes import Newsreader, TrialChanges
 from tune.views.tensorboard.hparams import experiment, session_end, session_start
@@ -192,7 +192,7 @@ class TensorBoard:
             self._end(trial, self._ledger.study.seeds, "failed", decision.time)
 
     def _take_result(self, trial: Trial, reached: Reached, time: float) -> None:
-        baseline = scored_baseline(self._ledger)
+        baseline = self._ledger.scored_baseline
         summary = summarize(list(reached.losses.values()), baseline)
         epochs = self._ledger.study.rungs[reached.rung].epochs
         step = self._steps[trial.number] = max(epochs, self._steps.get(trial.number, 0) + 1)

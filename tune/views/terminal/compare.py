@@ -16,7 +16,6 @@ from tune.errors import UserMistake
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.scoring.paired import Difference, paired
-from tune.scoring.standings import scored_baseline
 from tune.views import wording
 from tune.views.results import failed_seeds, trial_seconds
 from tune.views.terminal.summary import plain_table
@@ -118,7 +117,7 @@ def print_comparison(
     for side in sides[1:]:
         console.print(Text(_difference_sentence(sides[0], side)), highlight=False)
     for side in sides:
-        last, baseline = side.trial.last, scored_baseline(ledger)
+        last, baseline = side.trial.last, ledger.scored_baseline
         failed = failed_seeds(last.losses, baseline) if last is not None else ()
         if failed:
             console.print(Text(f"trial {side.trial.number} fails on {wording.seeds(failed)}."), highlight=False)
@@ -182,7 +181,7 @@ def _side(
     shared = max(set(trial.reached) & set(first.reached), default=None) if trial is not first else None
     against = None
     if shared is not None:
-        against = paired(first.reached[shared].losses, trial.reached[shared].losses, scored_baseline(ledger))
+        against = paired(first.reached[shared].losses, trial.reached[shared].losses, ledger.scored_baseline)
     return Side(
         trial=trial,
         losses=_losses(ledger, trial, epochs),

@@ -12,7 +12,7 @@ from rich.text import Text
 from tune.ledger.cluster_state import ClusterState
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, Decision, Trial
-from tune.scoring.standings import Standing, incumbent, scored_baseline, standings
+from tune.scoring.standings import Standing, incumbent, standings
 from tune.study.units import show_size
 from tune.views import wording
 from tune.views.results import cost_of, failed_seeds, failure_counts
@@ -36,7 +36,7 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "reason": _reason(ledger),
         "trials": {state: counts[state] for state in STATES},
         "planned_trials": ledger.study.trials,
-        "incumbent": None if best is None else _incumbent(best, scored_baseline(ledger)),
+        "incumbent": None if best is None else _incumbent(best, ledger.scored_baseline),
         "baseline": dict(ledger.baseline) if ledger.baseline is not None else None,
         "seed_epochs_spent": cost.spent,
         "seed_epochs_redone": cost.redone,

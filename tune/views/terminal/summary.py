@@ -9,10 +9,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tune.ledger.reader import LedgerReader
 from tune.scoring.score import SeedSummary
 from tune.views import wording
-from tune.views.results import Failure, Results, Row, cost_of, failures, gather, leaderboard
+from tune.views.results import Failure, Results, Row, cost_of, failures, leaderboard
 from tune.views.sentences import answer, cost_sentences, luck_sentence
 
 _MOST_ROWS = 40
@@ -29,9 +28,8 @@ class _Fit:
     together: bool
 
 
-def print_summary(ledger: LedgerReader, console: Console) -> None:
+def print_summary(results: Results, console: Console) -> None:
     """Prints what a study found: leaderboard, winner, lucky trials, failures and cost."""
-    results = gather(ledger)
     rows = leaderboard(results)
     if rows:
         console.print(fitting_leaderboard(results, rows, console))
@@ -42,11 +40,11 @@ def print_summary(ledger: LedgerReader, console: Console) -> None:
         console.print(seeds_table(results))
     if results.lucky:
         _lines(console, ["", *(luck_sentence(results, luck) for luck in results.lucky)])
-    found = failures(ledger)
+    found = failures(results.ledger)
     if found:
         console.print()
         console.print(failure_table(found))
-    _lines(console, ["", f"Cost: {' '.join(cost_sentences(cost_of(ledger)))}"])
+    _lines(console, ["", f"Cost: {' '.join(cost_sentences(cost_of(results.ledger)))}"])
 
 
 def fitting_leaderboard(results: Results, rows: list[Row], console: Console) -> Table:

@@ -11,6 +11,7 @@ from tune.cli import session
 from tune.cli.show import showing
 from tune.ledger.reader import LedgerReader
 from tune.views.report.page import write_report
+from tune.views.results import Results, gather
 from tune.views.terminal.status import study_state
 
 
@@ -22,9 +23,9 @@ def test_who_sees_a_study_finished_finds_its_report(tmp_path: Path, monkeypatch:
     def told() -> str:
         return study_state(LedgerReader.read(folder, clock=time.time))
 
-    def writing(ledger: LedgerReader) -> Path:
+    def writing(results: Results) -> Path:
         seen.append(told())
-        report = write_report(ledger)
+        report = write_report(results)
         seen.append(told())
         return report
 
@@ -40,7 +41,7 @@ def test_a_study_outlives_a_report_that_fails(tmp_path: Path) -> None:
     """It is said, with the command that tries again, and nothing is raised."""
     ledger = played(tmp_path / "s", latent_study(search={"trials": 2}))
     (ledger.folder / "figures").touch()  # where a folder belongs
-    written = session._write_results(ledger)
+    written = session._write_results(gather(ledger))
     assert written.report is None
     assert "the report could not be written: FileExistsError" in written.said
     assert f"try again with: latent-tune report {ledger.folder}" in written.said

@@ -145,7 +145,7 @@ def test_looking_leaves_nothing_behind(tmp_path: Path) -> None:
     Ledger.open(quadratic_study(), tmp_path, clock=Clock(tick_s=1.0)).close("finished")
     before = beside(tmp_path)
     code = (
-        "import os, time; from pathlib import Path; from tune.ledger.ledger import Ledger;"
+        "import os, time; from pathlib import Path; from tune.ledger.reader import LedgerReader;"
         f"assert LedgerReader.read(Path({str(tmp_path)!r}), clock=time.time).decisions; os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

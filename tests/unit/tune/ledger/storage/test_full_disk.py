@@ -25,6 +25,7 @@ from tune.ledger.storage.files import WholeWrites, write_atomically
 from tune.optimizer.optimizer import Optimizer
 from tune.trainer import load_trainer
 from tune.views.report.page import write_report
+from tune.views.results import gather
 from tune.views.tensorboard.writer import TensorBoard
 
 
@@ -167,10 +168,10 @@ def test_event_files(disk: SmallDisk, ledger: Ledger) -> None:
 
 def test_the_report(disk: SmallDisk, ledger: Ledger) -> None:
     """The old report stays until the new one is whole."""
-    path = write_report(ledger)
+    path = write_report(gather(ledger))
     before = path.read_text()
     disk.fill()
-    until_it_fails(lambda: write_report(ledger))
+    until_it_fails(lambda: write_report(gather(ledger)))
     assert path.read_text() == before
     assert list(ledger.folder.glob(".report*")) == []
 

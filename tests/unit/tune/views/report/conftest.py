@@ -6,6 +6,7 @@ from tests.fakes.ledgers import played
 from tune.ledger.reader import LedgerReader
 from tune.views.report.blocks import Report
 from tune.views.report.page import report_of
+from tune.views.results import gather
 
 
 @pytest.fixture(scope="module")
@@ -17,4 +18,4 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> LedgerReader:
 @pytest.fixture(scope="module")
 def report(ledger: LedgerReader) -> Report:
     """Its report."""
-    return report_of(ledger)
+    return report_of(gather(ledger))

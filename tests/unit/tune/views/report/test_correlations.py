@@ -11,6 +11,7 @@ from tests.fakes.studies import quadratic_study
 from tune.ledger.ledger import Ledger
 from tune.views.report.correlations import rank_correlations
 from tune.views.report.page import write_report
+from tune.views.results import gather
 
 LADDER = [{"epochs": 2, "seeds": 1}, {"epochs": 6, "seeds": 1}, {"epochs": 6, "seeds": 3}]
 
@@ -84,8 +85,8 @@ def test_the_report_shows_them_and_how_to_read_them(ledger: Ledger) -> None:
     heading = "## Rank correlation between rungs"
     for scores in [(1, 2), (2, 1), (3, 4)]:
         seen(ledger, scores)
-    assert heading not in write_report(ledger).read_text()
+    assert heading not in write_report(gather(ledger)).read_text()
     seen(ledger, (4, 3))
-    section = write_report(ledger).read_text().split(heading)[1].split("\n## ")[0]
+    section = write_report(gather(ledger)).read_text().split(heading)[1].split("\n## ")[0]
     assert "Only promoted trials are seen at both rungs" in section
     assert section.rstrip().endswith("| 0 (2 epochs x 1 seed) | 1 (6 epochs x 1 seed) | all | 4 | 0.60 |")

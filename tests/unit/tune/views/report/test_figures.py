@@ -130,7 +130,7 @@ def test_coverage_counts_every_trial(ledger: LedgerReader, report: Report) -> No
 def test_one_parameter_makes_no_map(tmp_path: Path) -> None:
     """What cannot be drawn is left out with its reason: no empty picture."""
     study = latent_study(space={"batch_size": {"choice": [64]}}, search={"method": "grid"})
-    report = report_of(played(tmp_path / "s", study))
+    report = report_of(gather(played(tmp_path / "s", study)))
     said = [block.text for section in report.sections for block in section.blocks if isinstance(block, Paragraph)]
     assert "Interactions and coverage is not drawn, because only one parameter varies." in said
     assert isinstance(Omitted("a", "b"), Omitted)

@@ -24,7 +24,7 @@ def test_report_begins_with_the_answer(ledger: Ledger) -> None:
     best = gather(ledger).best
     assert best is not None
     assert best.summary is not None
-    paragraph = write_report(ledger).read_text().split("\n\n")[1]
+    paragraph = write_report(gather(ledger)).read_text().split("\n\n")[1]
     assert paragraph.startswith("Use learning_rate ")
     assert f"trial {best.number}, the best of 4 confirmed trials" in paragraph
     assert f"Expect validation_loss {best.summary.mean:.5f} ± {best.summary.sd:.5f} over 5 seeds" in paragraph
@@ -33,7 +33,7 @@ def test_report_begins_with_the_answer(ledger: Ledger) -> None:
 
 def test_numbers_of_the_report_are_those_of_the_ledger(ledger: Ledger) -> None:
     """Every row of the leaderboard and every loss by seed can be read back from the page."""
-    text = write_report(ledger).read_text()
+    text = write_report(gather(ledger)).read_text()
     board = _rows(text, "Leaderboard")
     for row, cells in zip(leaderboard(gather(ledger)), board, strict=True):
         assert cells["trial"] == str(row.number)
@@ -52,8 +52,8 @@ def test_numbers_of_the_report_are_those_of_the_ledger(ledger: Ledger) -> None:
 
 def test_report_can_be_written_again(ledger: Ledger) -> None:
     """The same ledger makes the same page, and nothing else is left in the folder."""
-    first = write_report(ledger).read_text()
-    assert write_report(ledger).read_text() == first
+    first = write_report(gather(ledger)).read_text()
+    assert write_report(gather(ledger)).read_text() == first
     assert not list(ledger.folder.glob(".*.tmp"))
 
 
@@ -61,7 +61,7 @@ def test_values_cannot_break_a_table(tmp_path: Path) -> None:
     """A parameter value with bars, backticks or line ends stays in its cell, in tables and code blocks alike."""
     nasty = ["a|b", "```\n# no", "<b>*x*</b>", "_y_"]
     study = latent_study(space={"mode": {"choice": nasty}}, search={"method": "grid"})
-    text = write_report(played(tmp_path / "s", study)).read_text()
+    text = write_report(gather(played(tmp_path / "s", study))).read_text()
     rows = _rows(text, "Leaderboard")
     assert {cells["mode"] for cells in rows} == {" ".join(value.split()) for value in nasty}
     assert [line for line in text.splitlines() if line.startswith("# ")] == ["# batch-norm"]
@@ -70,15 +70,15 @@ def test_values_cannot_break_a_table(tmp_path: Path) -> None:
 def test_report_of_a_study_without_results(tmp_path: Path) -> None:
     """It says that there is nothing to recommend, and makes no winner's file."""
     ledger = Ledger.open(latent_study(), tmp_path / "s", clock=Clock())
-    assert "nothing to recommend" in write_report(ledger).read_text()
-    assert write_best(ledger) is None
+    assert "nothing to recommend" in write_report(gather(ledger)).read_text()
+    assert write_best(gather(ledger)) is None
     assert not (tmp_path / "s" / "best.yaml").exists()
     ledger.close("interrupted")
 
 
 def test_report_names_the_lucky_and_the_dead(ledger: Ledger) -> None:
     """What one seed would have preferred, and what trials died of, have sections of their own."""
-    text = write_report(ledger).read_text()
+    text = write_report(gather(ledger)).read_text()
     (luck,) = gather(ledger).lucky
     assert f"- Trial {luck.standing.number} " in text.split("## What one seed would have preferred")[1]
     (death,) = _rows(text, "What went wrong")
@@ -95,7 +95,7 @@ def test_best_is_the_winner_in_full(ledger: Ledger) -> None:
     """The file holds exactly what training the winner again needs, floats to the last digit."""
     best = gather(ledger).best
     assert best is not None
-    path = write_best(ledger)
+    path = write_best(gather(ledger))
     assert path == ledger.folder / "best.yaml"
     text = path.read_text()
     assert yaml.safe_load(text) == {

@@ -91,11 +91,11 @@ def test_hostile_strings_are_text(tmp_path: Path) -> None:
         confirm={"seeds": 2},
     )
     ledger = played(tmp_path / "s", study, deaths={0: HOSTILE[1]})
-    write_report(ledger)
+    write_report(gather(ledger))
     text = (tmp_path / "s" / "report.html").read_text()
     page = HtmlPage()
     page.feed(text)
-    figures = report_of(ledger).figures
+    figures = report_of(gather(ledger)).figures
     assert page.scripts == 2 + sum(len(figure.panels) for figure in figures)
     assert page.images == len(figures)
     assert HOSTILE[0] in " ".join(page.text)
@@ -114,7 +114,7 @@ def test_report_of_a_study_that_was_interrupted(tmp_path: Path, units: int) -> N
     ledger.close("interrupted")
     there = LedgerReader.read(tmp_path / "s", clock=clock)
     for _ in range(2):
-        write_report(there)
+        write_report(gather(there))
     said = "nothing to recommend" if units == 0 else "No trial was confirmed"
     for name in ("report.md", "report.html"):
         assert said in (tmp_path / "s" / name).read_text()
@@ -124,10 +124,10 @@ def test_report_of_a_study_that_was_interrupted(tmp_path: Path, units: int) -> N
 def test_report_of_a_study_in_which_everything_failed(tmp_path: Path) -> None:
     """Trials that died and seeds that diverged leave tables, and figures of what there is."""
     dead = played(tmp_path / "dead", latent_study(search={"trials": 3}), deaths={0: "a", 1: "b", 2: "c"})
-    assert "nothing to recommend" in write_report(dead).read_text()
+    assert "nothing to recommend" in write_report(gather(dead)).read_text()
     lost = played(tmp_path / "lost", latent_study(search={"trials": 4}), loss=_diverging)
-    assert "Every one of its seeds failed" in write_report(lost).read_text()
-    for figure in report_of(lost).figures:
+    assert "Every one of its seeds failed" in write_report(gather(lost)).read_text()
+    for figure in report_of(gather(lost)).figures:
         assert draw_png(figure).startswith(b"\x89PNG")
 
 
@@ -137,7 +137,7 @@ def test_figures_that_are_gone_are_removed(ledger: Ledger) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "speed.png").touch()
     (folder / "mine.png").touch()
-    write_report(ledger)
+    write_report(gather(ledger))
     assert not (folder / "speed.png").exists()
     assert (folder / "mine.png").exists()
 

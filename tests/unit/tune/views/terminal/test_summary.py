@@ -58,5 +58,5 @@ def test_summary_says_plainly_when_nothing_was_confirmed(tmp_path: Path) -> None
 
 def _summary(ledger: Ledger, width: int) -> str:
     out = io.StringIO()
-    print_summary(ledger, Console(file=out, width=width))
+    print_summary(gather(ledger), Console(file=out, width=width))
     return out.getvalue()
