@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from ray import tune as ray_tune
-from ray.tune.execution import class_cache
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
-from ray.tune.registry import _global_registry
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -31,9 +29,10 @@ from tune.drivers.ray.connection import cluster
 from tune.drivers.ray.moves import Moves
 from tune.drivers.ray.nodes import Nodes, request
 from tune.drivers.ray.packing import gpu_slots
+from tune.drivers.ray.patches import patched
 from tune.drivers.ray.recording import SharedRecording, share_recording
 from tune.drivers.ray.stragglers import Stragglers
-from tune.drivers.ray.watch import Watch, every_death_is_an_actors
+from tune.drivers.ray.watch import Watch
 from tune.drivers.reports import Death, EpochReport, UnitReport, Unsaved
 from tune.drivers.unit import TrainingSettings
 from tune.ledger.cluster_state import forget
@@ -252,7 +251,7 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             ),
         )
         try:
-            with every_death_is_an_actors(), _in_processes_that_wait(), _looked_up_once():
+            with patched():
                 tuner.fit()
         except Exception:
             if searcher.failure is None:  # else it is of what came before, such as a full disk
@@ -261,42 +260,6 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             forget(folder)
     if searcher.failure is not None:
         raise searcher.failure
-
-
-@contextmanager
-def _in_processes_that_wait() -> Iterator[None]:
-    """Has actors begin in the processes that Ray starts with itself, a second or two earlier.
-
-    Tune asks for an environment variable of its own for them (Ray 2.60, `DEFAULT_ENV_VARS`), and for another
-    environment Ray starts other processes. `UnitTrainable` sets it itself.
-    """
-    theirs = class_cache.DEFAULT_ENV_VARS
-    class_cache.DEFAULT_ENV_VARS = {}
-    try:
-        yield
-    finally:
-        class_cache.DEFAULT_ENV_VARS = theirs
-
-
-@contextmanager
-def _looked_up_once() -> Iterator[None]:
-    """Has Tune keep what it trains: it asks Ray's head for it five times per trial (Ray 2.60, `_Registry`)."""
-    registry, found = _global_registry, {}
-    look_up, knows = registry.get, registry.contains
-
-    def get(category: str, name: str) -> Any:
-        if (category, name) not in found:
-            found[category, name] = look_up(category, name)
-        return found[category, name]
-
-    def contains(category: str, name: str) -> bool:
-        return (category, name) in found or knows(category, name)
-
-    registry.get, registry.contains = get, contains
-    try:
-        yield
-    finally:
-        del registry.get, registry.contains
 
 
 def _send_to_log(theirs: logging.Logger) -> None:

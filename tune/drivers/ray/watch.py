@@ -5,15 +5,14 @@ is ended from outside, by a task on its node that knows its process.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import nan
 from typing import Any
 
 import ray
 from ray import tune as ray_tune
-from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.tune.experiment import Trial as RayTrial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -185,28 +184,6 @@ class _Unit:
     said: str = ""
     since: float = field(default_factory=time.monotonic)
     dumps: list[Any] = field(default_factory=list)
-
-
-@contextmanager
-def every_death_is_an_actors() -> Iterator[None]:
-    """Has Ray Tune treat every end of an actor as one.
-
-    It knows two exceptions, and raises out of the whole run at any other (Ray 2.60, `RayActorManager`): one actor that
-    Ray's memory monitor killed, or that went with its node, would end the study.
-    """
-    theirs = RayActorManager._actor_task_failed  # noqa: SLF001 - Tune offers no other place
-
-    def failed(manager: RayActorManager, tracked_actor_task: Any, exception: Exception) -> None:
-        if not isinstance(exception, ray.exceptions.RayActorError | ray.exceptions.RayTaskError):
-            said = f"{type(exception).__name__}: {exception}"
-            exception = ray.exceptions.RayActorError(actor_id=None, error_msg=said)
-        theirs(manager, tracked_actor_task, exception)
-
-    RayActorManager._actor_task_failed = failed  # noqa: SLF001
-    try:
-        yield
-    finally:
-        RayActorManager._actor_task_failed = theirs  # noqa: SLF001
 
 
 def _told(dumps: Sequence[Any]) -> list[str]:
