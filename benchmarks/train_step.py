@@ -16,20 +16,20 @@ training steps, without validation. "alone" is the time of S trainings of one se
 """
 
 import argparse
-import ctypes
 import json
 import platform
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any, Self
+from typing import Any
 
 import torch
 from figure import draw
 from published import PublishedTraining
 from torch import Tensor
 
+from benchmarks.memory import PeakMemory
 from model.config import TrainingConfig
 from model.device.cost import Rates, count_bytes, count_flops, floor_s, measure_rates
 from model.device.precision import numerics
@@ -199,39 +199,6 @@ def spread(slow: list[float], fast: list[float]) -> dict[str, float]:
     """Median, smallest and largest ratio over the rounds."""
     ratios = [a / b for a, b in zip(slow, fast, strict=True)]
     return {"median": median(ratios), "low": min(ratios), "high": max(ratios)}
-
-
-class PeakMemory:
-    """The most memory taken while inside, above what was taken at entry; `mib` is None where nobody counts it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self.mib: float | None = None
-
-    def __enter__(self) -> Self:
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
-            self._before: float | None = torch.cuda.memory_allocated(self._device) / 2**20
-        else:
-            ctypes.CDLL(None).malloc_trim(0)  # or what others have freed would be taken for nothing
-            try:
-                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the kernel forgets the old peak
-            except OSError:
-                self._before = None
-            else:
-                self._before = _status_mib("VmRSS")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            cuda = self._device.type == "cuda"
-            peak = torch.cuda.max_memory_allocated(self._device) / 2**20 if cuda else _status_mib("VmHWM")
-            self.mib = peak - self._before
-
-
-def _status_mib(field: str) -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith(f"{field}:"))
 
 
 def machine(device: torch.device) -> dict[str, Any]:

@@ -10,8 +10,11 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TypeAlias
 
 from tune.errors import LatentTuneError
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 
 _OVERVIEW = """\
 Hyperparameter search that can be trusted: every trial is trained on several seeds, early stopping works on their
@@ -54,13 +57,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show a traceback with every error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        sub.set_defaults(command=name)
-        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        return sub
+    _add_searching(commands)
+    _add_looking(commands)
+    _add_training(commands)
+    return parser
 
-    run = add("run", "search a study file's space; a study that exists is continued")
+
+def _add(commands: "_Commands", name: str, text: str) -> argparse.ArgumentParser:
+    sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    sub.set_defaults(command=name)
+    sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return sub
+
+
+def _add_searching(commands: "_Commands") -> None:
+    """Adds the commands that work on a study."""
+    run = _add(commands, "run", "search a study file's space; a study that exists is continued")
     run.add_argument("study", metavar="STUDY.yaml", help="a file, or the name of a study that comes with the package")
     _add_results(run)
     _add_set(run)
@@ -69,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
     )
-    resume = add("resume", "continue an interrupted study, or have a finished one do more, from its folder alone")
+    resume = _add(
+        commands, "resume", "continue an interrupted study, or have a finished one do more, from its folder alone"
+    )
     resume.add_argument(
         "folder",
         metavar="STUDY_FOLDER",
@@ -79,40 +93,47 @@ def _parser() -> argparse.ArgumentParser:
     _add_driver(resume)
     _add_showing(resume)
     _add_growth(resume)
-    status = add("status", "say how a study stands")
+
+
+def _add_looking(commands: "_Commands") -> None:
+    """Adds the commands that show a study."""
+    status = _add(commands, "status", "say how a study stands")
     _add_folder(status)
     status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
-    list_ = add("list", "say how every study in a folder stands, a line for each")
+    list_ = _add(commands, "list", "say how every study in a folder stands, a line for each")
     list_.add_argument(
         "folder", metavar="RESULTS_DIR", type=Path, nargs="?", default=Path("results"), help="default: results"
     )
     list_.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/terminal.md")
-    report = add("report", "write report.md, report.html, figures/ and best.yaml again")
+    report = _add(commands, "report", "write report.md, report.html, figures/ and best.yaml again")
     _add_folder(report)
     report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
-    tensorboard = add("tensorboard", "open a study in TensorBoard, on this machine only")
+    tensorboard = _add(commands, "tensorboard", "open a study in TensorBoard, on this machine only")
     _add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
-    compare = add("compare", "set trials of a study side by side")
+    compare = _add(commands, "compare", "set trials of a study side by side")
     _add_folder(compare)
     compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
     compare.add_argument(
         "--epochs", metavar="E,E", help="compare losses after these epochs (default: those of the rungs)"
     )
-    evaluate = add("evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
+    evaluate = _add(commands, "evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
     _add_folder(evaluate)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
-    train = add("train", "train one configuration, without a search")
+
+
+def _add_training(commands: "_Commands") -> None:
+    """Adds the commands that need no study."""
+    train = _add(commands, "train", "train one configuration, without a search")
     train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
     _add_results(train)
     _add_set(train)
     train.add_argument("--profile", action="store_true", help="time some steps instead, and write a Chrome trace")
-    simulate = add("simulate", "write the built-in recording of the fly visual system")
+    simulate = _add(commands, "simulate", "write the built-in recording of the fly visual system")
     simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
     simulate.add_argument("--extent", type=int, help="radius of the hexagonal eye in columns, 1 to 15")
     simulate.add_argument("--steps", type=int, help="rows")
     simulate.add_argument("--seed", type=int, help="of stimulus and noise")
-    return parser
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,10 @@ from tune.errors import StudyConflict, UserMistake
 from tune.ledger.database.connection import value_without_password
 from tune.ledger.log import log
 from tune.ledger.storage.damaged import set_aside
+from tune.ledger.storage.files import write_atomically
 from tune.study import document
 from tune.study.growth import differences, in_words, refused
-from tune.study.study import Study, build_study
+from tune.study.study import Study, build_study, dump_study
 
 
 def stored_study(folder: Path) -> Study:
@@ -50,6 +51,12 @@ def set_damaged_study_aside(study: Study, folder: Path) -> None:
         found, mistake = _read(file)
         if mistake is not None and found != study:
             set_aside(folder, file, f"{mistake}; it is written anew")
+
+
+def write_study(study: Study, folder: Path) -> None:
+    """Writes `study.yaml`."""
+    text = dump_study(study).encode()
+    write_atomically(folder / "study.yaml", lambda file: file.write(text))
 
 
 def study_detail(study: Study) -> dict[str, Any]:

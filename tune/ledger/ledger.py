@@ -10,19 +10,19 @@ from tune.errors import StudyBusy
 from tune.ledger.backup.copy import LAST_STREAM, LedgerCopy
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, EvaluationMark
+from tune.ledger.curves.epoch import Metrics, refuse_uneven, with_own_columns
+from tune.ledger.curves.history import EvaluationMark
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.optuna_mirror import Mirror
-from tune.ledger.identity import set_damaged_study_aside, stored_study, study_detail
+from tune.ledger.identity import set_damaged_study_aside, stored_study, study_detail, write_study
 from tune.ledger.lease.lease import Lease
 from tune.ledger.opening import make_checkpoints, make_database, refuse_conflict, refuse_unfit
 from tune.ledger.provenance import process_detail
 from tune.ledger.reader import Clock, LedgerReader, Stores
 from tune.ledger.records import Decision, Ending, Kind
 from tune.ledger.storage.disk_space import free_reserve, hold_reserve
-from tune.ledger.storage.files import write_atomically
 from tune.study.growth import described, differences
-from tune.study.study import Study, dump_study
+from tune.study.study import Study
 
 
 class Ledger(LedgerReader):
@@ -118,19 +118,13 @@ class Ledger(LedgerReader):
     def _record_unreported(self, trial: int, saved: Mapping[int, int]) -> None:
         """Records what a trainer saved with its checkpoints, by seed, and its driver, or it, did not live to tell."""
         for seeds, told in self.checkpoints.take_unreported(trial):
-            new = [
-                place
-                for place, seed in enumerate(seeds)
-                if len(self.curve(trial, seed)) == told.epoch - 1 and told.epoch <= saved.get(seed, 0)
-            ]
-            if not new:
-                continue
-            metrics = {name: [values[place] for place in new] for name, values in told.metrics.items()}
-            held_s, after = told.held_s * len(new) / len(seeds), told.evaluation
-            self.set_baseline(told.baseline)
-            with suppress(ValueError):  # a trainer that breaks its contract tells nothing that can be recorded
-                whose = [seeds[place] for place in new]
-                self.record(trial, whose, told.epoch, metrics, held_s, evaluation=after, gpus=told.gpus)
+            missing = {seed for seed in seeds if len(self.curve(trial, seed)) == told.epoch - 1}
+            new = [seed for seed in seeds if seed in missing and told.epoch <= saved.get(seed, 0)]
+            if new:
+                self.set_baseline(told.baseline)
+                metrics, held_s = told.part(seeds, new)
+                with suppress(ValueError):  # a trainer that breaks its contract tells nothing that can be recorded
+                    self.record(trial, new, told.epoch, metrics, held_s, evaluation=told.evaluation, gpus=told.gpus)
         self._curves.sync()
 
     @property
@@ -178,7 +172,7 @@ class Ledger(LedgerReader):
         trial: int,
         seeds: Sequence[int],
         epoch: int,
-        metrics: Mapping[str, Sequence[float | None]],
+        metrics: Metrics,
         held_s: float = 0.0,
         *,
         evaluation: EvaluationMark = "none",
@@ -207,15 +201,9 @@ class Ledger(LedgerReader):
         known = evaluation == "done" and self.scored(trial, seeds, epoch)
         if scored not in metrics and not known and evaluation not in ("later", "due"):
             raise ValueError(f"the trainer yields no '{scored}', which the study scores; it yields {sorted(metrics)}")
-        uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
-        if uneven:
-            raise ValueError(f"metric '{uneven[0]}' has {len(metrics[uneven[0]])} values for {len(seeds)} seeds")
+        refuse_uneven(metrics, seeds)
         gpus = self.study.resources.gpus if gpus is None else gpus
-        if gpus:
-            share = held_s * gpus / len(seeds)
-            metrics = {**metrics, GPU_SECONDS: [share] * len(seeds)}
-        if evaluation in ("due", "done"):
-            metrics = {**metrics, EVALUATED: [float(evaluation == "done")] * len(seeds)}
+        metrics = with_own_columns(metrics, seeds, held_s, gpus, evaluation)
         self._runs.refuse_gap(trial, seeds, epoch)
         self._curves.append(trial, seeds, epoch, metrics)  # first, and if it fails memory is not ahead of the disk
         self._runs.take(trial, seeds, epoch, metrics)
@@ -296,8 +284,7 @@ class Ledger(LedgerReader):
     def _show_study(self) -> None:
         """Has `study.yaml` and Optuna's study say what the decisions say."""
         self._mirror.follow(self.study, self.trials)
-        text = dump_study(self.study).encode()
-        write_atomically(self.folder / "study.yaml", lambda file: file.write(text))
+        write_study(self.study, self.folder)
 
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from tune.errors import DamagedCheckpoint, StudyStopped
 from tune.ledger.checkpoints.state_file import damage, write_state
+from tune.ledger.curves.epoch import Metrics
 from tune.ledger.curves.history import EvaluationMark
 from tune.ledger.storage.folders import Folder
 
@@ -60,11 +61,17 @@ class UnreportedEpoch:
     """
 
     epoch: int
-    metrics: Mapping[str, Sequence[float | None]]
+    metrics: Metrics
     held_s: float
     evaluation: EvaluationMark
     baseline: Mapping[str, float]
     gpus: float | None = None
+
+    def part(self, seeds: Sequence[int], some: Collection[int]) -> tuple[Metrics, float]:
+        """Returns the metrics of some of its seeds, and their share of `held_s`."""
+        places = [place for place, seed in enumerate(seeds) if seed in some]
+        metrics = {name: [values[place] for place in places] for name, values in self.metrics.items()}
+        return metrics, self.held_s * len(places) / len(seeds)
 
 
 class Checkpoints:

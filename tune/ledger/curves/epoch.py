@@ -1,0 +1,35 @@
+"""One epoch of some seeds, as its rows in the curves hold it."""
+
+from collections.abc import Mapping, Sequence
+
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, EvaluationMark
+
+Metrics = Mapping[str, Sequence[float | None]]
+"""By name, one value per seed."""
+
+
+def refuse_uneven(metrics: Metrics, seeds: Sequence[int]) -> None:
+    """Raises ValueError if a metric has not one value per seed."""
+    uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
+    if uneven:
+        raise ValueError(f"metric '{uneven[0]}' has {len(metrics[uneven[0]])} values for {len(seeds)} seeds")
+
+
+def with_own_columns(
+    metrics: Metrics, seeds: Sequence[int], held_s: float, gpus: float, evaluation: EvaluationMark
+) -> Metrics:
+    """Returns metrics with the columns that the ledger keeps beside them.
+
+    Args:
+        metrics: What the trainer told.
+        seeds: Whose.
+        held_s: Seconds for which the trial held its slot.
+        gpus: How many GPUs it held; where it held some, `gpu_seconds` is each seed's equal share of them.
+        evaluation: As in `Ledger.record`.
+    """
+    own: dict[str, Sequence[float | None]] = {}
+    if gpus:
+        own[GPU_SECONDS] = [held_s * gpus / len(seeds)] * len(seeds)
+    if evaluation in ("due", "done"):
+        own[EVALUATED] = [float(evaluation == "done")] * len(seeds)
+    return {**metrics, **own}
