@@ -18,7 +18,7 @@ BESIDE := --numprocesses $(CORES) --dist loadfile
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-ray test-browser test-slow test-cluster chromium postgresql compiler hosts slurm lint schema \
-	lock clean
+	reference lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -112,12 +112,15 @@ lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Nothing is taken over from the present lock or environment. Lines that only torch's GPU builds add are dropped: torch
-# pins them itself, and on a machine without a GPU they must not be asked for.
 schema: $(STAMP)  ## write the JSON Schema of study files from the models
 	$(BIN)/python -c 'import json; from tune.study.study import json_schema; print(json.dumps(json_schema(), indent=1))' \
 		> search_spaces/study.schema.json
 
+reference: schema  ## write docs/study.md and docs/commands.md from models and parser, after a change of keys or options
+	$(BIN)/python -m docs.reference
+
+# Nothing is taken over from the present lock or environment. Lines that only torch's GPU builds add are dropped: torch
+# pins them itself, and on a machine without a GPU they must not be asked for.
 lock:  ## resolve pyproject.toml afresh and rewrite constraints.txt
 	@set -e; $(find_python); \
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \

@@ -28,7 +28,7 @@ distribution, and nothing computed is ever lost.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         import_module(f"tune.cli.{options.command}").main(options)
     except LatentTuneError as error:
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="latent-tune", description=_OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -44,7 +44,8 @@ class Study(StudySection):
         default=TRAINER, description="what trains, as package.module:Class"
     )
     recording: dict[str, Any] = Field(
-        default_factory=lambda: {"simulate": {}}, description="handed to the trainer as it stands"
+        default_factory=lambda: {"simulate": {}},
+        description="handed to the trainer as it stands; left out: the built-in one is simulated",
     )
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="configuration values shared by all trials")
     space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(description="the parameters that are searched")
