@@ -9,7 +9,7 @@ import pytest
 
 from tests.behaviour.command import latent_tune
 
-COMMANDS = ("run", "resume", "status", "list", "report", "tensorboard", "compare", "train", "simulate")
+COMMANDS = ("run", "resume", "status", "list", "report", "tensorboard", "compare", "evaluate", "train", "simulate")
 HEAVY = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow", "sqlalchemy", "pydantic")
 
 
@@ -43,14 +43,14 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command says how it is used, and explains every argument."""
     from tune.cli import main
-    from tune.cli.parser import _parser
+    from tune.cli.parser import build_parser
 
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     shown = capsys.readouterr().out
     assert ended.value.code == 0
     assert shown.startswith(f"usage: latent-tune {command}")
-    (choices,) = [action.choices for action in _parser()._actions if isinstance(action, _SubParsersAction)]
+    (choices,) = [action.choices for action in build_parser()._actions if isinstance(action, _SubParsersAction)]
     arguments = choices[command]._actions
     assert [action.dest for action in arguments if not action.help] == []
     assert choices[command].description[0].isupper()
