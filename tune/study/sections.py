@@ -43,6 +43,29 @@ class Search(StudySection):
     )
 
 
+class ScoreRule(StudySection):
+    """How the losses of a trial's seeds become one number."""
+
+    metric: Annotated[str, Field(min_length=1)] = Field(
+        default="validation_loss", description="the curve column that is scored; lower is better"
+    )
+    risk: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="how many standard deviations over seeds are added to the mean"
+    )
+    cap: Annotated[float, Field(gt=1)] = Field(
+        default=3.0, description="a failed seed counts with a loss of at most this many baselines"
+    )
+    prior_spread: Annotated[float, Field(ge=0)] = Field(
+        default=0.1, description="spread over seeds that is taken for granted, as a share of the mean, like one seed's"
+    )
+    prior_failures: Annotated[float, Field(ge=0)] = Field(
+        default=0.1, description="failed seeds that are taken for granted, so that few seeds never look safe"
+    )
+    unrest: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="weight of the rises of the scored metric over the last epochs"
+    )
+
+
 class Budget(StudySection):
     """Where the study ends, whichever comes first; trials in flight finish their rung."""
 
@@ -151,29 +174,4 @@ class Storage(StudySection):
         description="bytes, or like 2GB: how much must be free on the disk of the study's folder; with less no new "
         "work is begun and the study pauses. 0: not looked at",
         json_schema_extra={"anyOf": [{"type": "integer"}, {"type": "string"}]},
-    )
-
-
-class ScoreRule(BaseModel):
-    """How the losses of a trial's seeds become one number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    metric: Annotated[str, Field(min_length=1)] = Field(
-        default="validation_loss", description="the curve column that is scored; lower is better"
-    )
-    risk: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="how many standard deviations over seeds are added to the mean"
-    )
-    cap: Annotated[float, Field(gt=1)] = Field(
-        default=3.0, description="a failed seed counts with a loss of at most this many baselines"
-    )
-    prior_spread: Annotated[float, Field(ge=0)] = Field(
-        default=0.1, description="spread over seeds that is taken for granted, as a share of the mean, like one seed's"
-    )
-    prior_failures: Annotated[float, Field(ge=0)] = Field(
-        default=0.1, description="failed seeds that are taken for granted, so that few seeds never look safe"
-    )
-    unrest: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="weight of the rises of the scored metric over the last epochs"
     )
