@@ -188,7 +188,7 @@ def write_study(cwd: Path, **changes: Any) -> dict[str, Any]:
 
 def status(folder: Path) -> dict[str, Any]:
     """What `status --json` says."""
-    said = here("status", folder, "--json")
+    said = here("status", folder, "--json", "--connect")
     assert said.code == 0, said.err
     found: dict[str, Any] = json.loads(said.out)
     return found
@@ -271,7 +271,7 @@ def runs_of(table: pa.Table) -> list[tuple[int, int]]:
 
 def ledger_of(folder: Path) -> LedgerReader:
     """The ledger, to look at."""
-    return LedgerReader.read(folder, clock=time.time)
+    return LedgerReader.read(folder, clock=time.time, connect=True)
 
 
 def decided(ledger: LedgerReader) -> list[tuple[Any, ...]]:

@@ -55,7 +55,7 @@ def test_it_decides_as_on_sqlite(tmp_path: Path, database_url: str, whole: Path)
     folder = run(tmp_path, database_url)
     check_same(folder, whole)
     assert not (folder / "study.db").exists()
-    assert here("report", folder).code == 0
+    assert here("report", folder, "--connect").code == 0
 
 
 def test_two_studies_share_a_database(tmp_path: Path, database_url: str, whole: Path) -> None:

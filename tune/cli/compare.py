@@ -3,10 +3,9 @@
 import argparse
 import time
 
-from rich.console import Console
-
 from tune.cli.options import numbers
 from tune.ledger.reader import LedgerReader
+from tune.views.console import Terminal
 from tune.views.terminal.compare import print_comparison
 
 
@@ -17,4 +16,5 @@ def main(options: argparse.Namespace) -> None:
         UserMistake: If the folder holds no study, or the study no such trials or epochs.
     """
     epochs = numbers("--epochs", options.epochs) if options.epochs is not None else None
-    print_comparison(LedgerReader.read(options.folder, clock=time.time), options.trials, Console(), epochs)
+    ledger = LedgerReader.read(options.folder, clock=time.time, connect=options.connect)
+    print_comparison(ledger, options.trials, Terminal(), epochs)

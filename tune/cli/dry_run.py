@@ -2,14 +2,13 @@
 
 import os
 
-from rich.console import Console
-
 from tune.drivers.calibration import gpus_of_one, middle, own_gpu, short_run
 from tune.drivers.gpu_packing import Packed, in_words, slots_here
 from tune.errors import UserMistake
 from tune.gpus import visible_gpus
 from tune.study.study import Study
 from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.views.console import Terminal
 from tune.views.terminal.plan import print_plan
 
 
@@ -19,7 +18,7 @@ def plan(study: Study, driver: str) -> None:
     Raises:
         UserMistake: If the study, its trainer or its recording cannot be used.
     """
-    console = Console()
+    console = Terminal()
     trainer = load_trainer(study.trainer)
     refuse_configurations(study, trainer)
     recording = prepare_recording(trainer, study.recording)

@@ -8,16 +8,19 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tune.cli.show import tell_servers
 from tune.drivers.reports import Death, Evaluation
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import LatentTuneError, UserMistake
 from tune.ledger.attempts import Attempt
+from tune.ledger.identity import stored_study
 from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Ending
 from tune.optimizer.work import Work
 from tune.trainer import load_trainer, prepare_recording
+from tune.views.console import Terminal
 
 _ENDS: dict[str, Ending] = {"finished": "finished", "stopped": "stopped"}
 
@@ -28,7 +31,7 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         LatentTuneError: As `evaluate`.
     """
-    evaluate(options.folder, options.trials, Console())
+    evaluate(options.folder, options.trials, Terminal())
 
 
 def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
@@ -47,7 +50,8 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
         StudyBusy: If a process works on the study.
         LatentTuneError: If an evaluation failed again; the others are done all the same.
     """
-    seen = LedgerReader.read(folder, clock=time.time)
+    tell_servers(stored_study(folder), console)
+    seen = LedgerReader.read(folder, clock=time.time, connect=True)
     unknown = [number for number in numbers if not 0 <= number < len(seen.trials)]
     if unknown:
         raise UserMistake(f"evaluate: no trial {unknown[0]} in {folder}; there are 0 to {len(seen.trials) - 1}")

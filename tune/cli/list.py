@@ -4,8 +4,7 @@ import argparse
 import json
 import time
 
-from rich.console import Console
-
+from tune.views.console import Terminal
 from tune.views.terminal.studies import list_studies, print_studies
 
 
@@ -15,8 +14,8 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         UserMistake: If there is no such folder.
     """
-    found = list_studies(options.folder, time.time)
+    found = list_studies(options.folder, time.time, connect=options.connect)
     if options.json:
         print(json.dumps(found.as_json(), indent=2, allow_nan=False))
     else:
-        print_studies(found, Console())
+        print_studies(found, Terminal())

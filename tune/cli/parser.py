@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tune.errors import LatentTuneError
+from tune.printable import printable
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 
@@ -32,9 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         import_module(f"tune.cli.{options.command}").main(options)
     except LatentTuneError as error:
-        if options.debug:
-            traceback.print_exc()
-        print(f"latent-tune: {error}", file=sys.stderr)
+        _say(str(error), debug=options.debug)
         return error.exit_code
     except BrokenPipeError:
         # The reader of a pipe has left, as `head` does.
@@ -43,11 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # the last resort of a program: say it in one line, with the way to the rest
-        if options.debug:
-            traceback.print_exc()
-        print(f"latent-tune: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        _say(f"{type(error).__name__}: {error} (--debug shows where)", debug=options.debug)
         return 1
     return 0
+
+
+def _say(message: str, *, debug: bool) -> None:
+    """Prints the message of the error that is handled, with its traceback before it where that is asked for."""
+    if debug:
+        print(printable(traceback.format_exc()), file=sys.stderr, end="")
+    print(printable(f"latent-tune: {message}"), file=sys.stderr)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -106,9 +110,13 @@ def _add_looking(commands: "_Commands") -> None:
         "folder", metavar="RESULTS_DIR", type=Path, nargs="?", default=Path("results"), help="default: results"
     )
     list_.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/terminal.md")
+    _add_connect(list_)
     report = _add(commands, "report", "write report.md, report.html, figures/ and best.yaml again")
     _add_folder(report)
     report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
+    where = report.add_mutually_exclusive_group()
+    where.add_argument("--out", metavar="DIR", type=Path, help="write into this folder, not into the study's")
+    where.add_argument("--print", action="store_true", help="print the report as Markdown, and write nothing")
     tensorboard = _add(commands, "tensorboard", "open a study in TensorBoard, on this machine only")
     _add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
@@ -119,7 +127,7 @@ def _add_looking(commands: "_Commands") -> None:
         "--epochs", metavar="E,E", help="compare losses after these epochs (default: those of the rungs)"
     )
     evaluate = _add(commands, "evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
-    _add_folder(evaluate)
+    _add_folder(evaluate, reads=False)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
 
 
@@ -137,8 +145,20 @@ def _add_training(commands: "_Commands") -> None:
     simulate.add_argument("--seed", type=int, help="of stimulus and noise")
 
 
-def _add_folder(parser: argparse.ArgumentParser) -> None:
+def _add_folder(parser: argparse.ArgumentParser, *, reads: bool = True) -> None:
+    """Adds the study folder and, for a command that only reads it, whether it may follow where the folder leads."""
     parser.add_argument("folder", metavar="STUDY_FOLDER", type=Path, help="such as results/quickstart")
+    if reads:
+        _add_connect(parser)
+
+
+def _add_connect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="connect to the database server or object store that a study names, with the credentials of this "
+        "environment; only for folders that you trust",
+    )
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:

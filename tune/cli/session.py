@@ -18,7 +18,7 @@ from tune.drivers.stop_request import StopRequest
 from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, UserMistake
 from tune.ledger.backup.check import refuse_unusable
 from tune.ledger.cursor import DecisionCursor
-from tune.ledger.identity import holds_study, refuse_growth, refuse_other
+from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study
 from tune.ledger.lease.clock import SteadyClock
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log, logged
@@ -59,7 +59,7 @@ def work_on(
     console = show.console
     if _is_finished(study, folder, grow=grow):
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        results = gather(LedgerReader.read(folder, clock=time.time))
+        results = gather(LedgerReader.read(folder, clock=time.time, connect=True))
         _present(results, _write_results(results), show)
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
@@ -88,7 +88,7 @@ def work_on(
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
                 with ledger.closing("finished"):
-                    results = gather(LedgerReader.read(folder, clock=time.time))
+                    results = gather(LedgerReader.read(folder, clock=time.time, connect=True))
                     written = _write_results(results)
             _present(results, written, show)
 
@@ -123,7 +123,10 @@ def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
     """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
     if not holds_study(folder):
         return False
-    there = LedgerReader.read(folder, clock=time.time, curves=False)
+    stored = stored_study(folder)
+    if not grow and stored.storage.database != study.storage.database:
+        refuse_other(study, stored, folder)  # nobody has said to connect to what the folder names
+    there = LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
     if differences(there.study, study):
         if not grow:
             refuse_other(study, there.study, folder)

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from tune.ledger.ledger import Ledger
+from tune.ledger.servers import servers
+from tune.study.study import Study
+from tune.views.console import Terminal
 from tune.views.live.json_events import Events, EventStream, Messages
 from tune.views.live.progress import Progress
 from tune.views.results import Results
@@ -26,7 +29,7 @@ OutputMode = Literal["view", "quiet", "json"]
 _UNWRAPPED = 100_000
 
 
-class _Lasting(Console):
+class _Lasting(Terminal):
     """A console whose reader may leave, as `head` does: rich would end the process, and the study with it."""
 
     def on_broken_pipe(self) -> None:
@@ -64,7 +67,7 @@ class Show:
         self._stream = EventStream(out)
         if mode == "json":
             lines = cast("TextIO", Messages(self._stream))  # rich asks for more than it uses
-            self.console = Console(file=lines, width=_UNWRAPPED)
+            self.console = Terminal(file=lines, width=_UNWRAPPED)
         else:
             self.console = _Lasting(quiet=mode == "quiet")
 
@@ -87,7 +90,7 @@ class Show:
         if self._mode == "view":
             print_summary(results, self.console)
         elif self._mode == "quiet":
-            console = Console(file=self._out)
+            console = Terminal(file=self._out)
             for sentence in answer(results):
                 console.print(Text(sentence), highlight=False, soft_wrap=True)
 
@@ -108,6 +111,12 @@ class Show:
                 report=report and str(report),
                 best=best and str(best),
             )
+
+
+def tell_servers(study: Study, console: Console) -> None:
+    """Says to which servers working on a study connects, before it does."""
+    for key, place in servers(study).items():
+        console.print(Text(f"connecting to {place} ({key})"), highlight=False, soft_wrap=True)
 
 
 class QuietView:

@@ -3,6 +3,7 @@
 import argparse
 
 from tune.errors import UserMistake
+from tune.printable import printable
 from tune.trainer import load_function
 
 
@@ -15,6 +16,7 @@ def main(options: argparse.Namespace) -> None:
     asked = {name: getattr(options, name) for name in ("extent", "steps", "seed")}
     write = load_function("model.recording.flyvis:write_recording")
     try:
-        print(write(options.out, **{name: value for name, value in asked.items() if value is not None}))
+        said = write(options.out, **{name: value for name, value in asked.items() if value is not None})
     except (ValueError, OSError) as error:
         raise UserMistake(f"simulate: {error}") from error
+    print(printable(said))

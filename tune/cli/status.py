@@ -4,9 +4,8 @@ import argparse
 import json
 import time
 
-from rich.console import Console
-
 from tune.ledger.reader import LedgerReader
+from tune.views.console import Terminal
 from tune.views.terminal.status import print_status, status
 
 
@@ -16,8 +15,8 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         UserMistake: If the folder holds no study.
     """
-    ledger = LedgerReader.read(options.folder, clock=time.time)
+    ledger = LedgerReader.read(options.folder, clock=time.time, connect=options.connect)
     if options.json:
         print(json.dumps(status(ledger), indent=2, allow_nan=False))
     else:
-        print_status(ledger, Console())
+        print_status(ledger, Terminal())

@@ -3,10 +3,9 @@
 import argparse
 import shlex
 
-from rich.console import Console
-
 from tune.cli.training import profile, train
 from tune.drivers.stop_request import StopRequest
+from tune.views.console import Terminal
 
 
 def main(options: argparse.Namespace) -> None:
@@ -17,8 +16,8 @@ def main(options: argparse.Namespace) -> None:
         Interrupted: If it was asked to stop.
     """
     if options.profile:
-        profile(options.config, options.results, options.overrides, Console())
+        profile(options.config, options.results, options.overrides, Terminal())
         return
     again = f"continue with: latent-tune train {shlex.quote(str(options.config))}"
     with StopRequest(again) as should_stop:
-        train(options.config, options.results, options.overrides, should_stop, Console())
+        train(options.config, options.results, options.overrides, should_stop, Terminal())

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
 from tune.drivers.unit import TrainingSettings, Unit, limit_threads
@@ -188,7 +189,7 @@ def _evaluated(folder: Path) -> bool:
 def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[], bool], console: Console) -> int:
     curves = CurveStore(folder / "curves", writable=True)
     done = unit.work.from_epoch
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
     try:
         with bar:
@@ -250,7 +251,7 @@ def _show(folder: Path, training: Training, console: Console) -> None:
         table.add_column(heading, justify="right")
     for seed in training.seeds:
         values = [f"{_number(last[seed].get(name)):.6f}" for name in shown]
-        table.add_row(str(seed), *values, "[red]failed[/red]" if has_failed(losses[seed], limit) else "")
+        table.add_row(str(seed), *values, Text("failed", style="red") if has_failed(losses[seed], limit) else "")
     console.print(table)
     console.print(
         f"{training.metric} {summary.mean:.6f} ± {summary.sd:.6f} over the seeds that did not fail; "

@@ -14,6 +14,7 @@ from tune.drivers.trial_log import trial_log, write_log
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.log import log
 from tune.optimizer.work import Work
+from tune.printable import printable
 
 _LOOK_S = 1.0
 
@@ -96,4 +97,4 @@ class Watchdog:
             faulthandler.dump_traceback(file)
         said += f"; {path} says where it is stuck; Ctrl-C, then Ctrl-C again, and resume, is all that can be done"
         log.error(said)
-        sys.stderr.write(f"{said}\n")
+        sys.stderr.write(printable(f"{said}\n"))

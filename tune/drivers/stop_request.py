@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Self
 
+from tune.printable import printable
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C; what Slurm, Kubernetes and `kill` send; a closed terminal."""
 
@@ -94,4 +96,4 @@ class StopRequest:
 def _say(message: str) -> None:
     """Writes to the descriptor, because a handler may interrupt a write to the same stream; a terminal may be gone."""
     with suppress(OSError):
-        os.write(sys.stderr.fileno(), f"\n{message}\n".encode())
+        os.write(sys.stderr.fileno(), printable(f"\n{message}\n").encode())

@@ -5,6 +5,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tune.printable import printable
+
 
 def trial_log(folder: Path, trial: int) -> Path:
     """Returns the file in a study folder that has the tracebacks and stack dumps of a trial; its folder is made."""
@@ -35,5 +37,5 @@ def write_log(folder: Path, trial: int, text: str) -> Path:
     path = trial_log(folder, trial)
     now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     with path.open("a", encoding="utf-8") as file:
-        file.write(f"{now} {text.rstrip()}\n")
+        file.write(printable(f"{now} {text.rstrip()}\n"))
     return folder / "logs" / path.name

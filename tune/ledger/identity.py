@@ -10,7 +10,7 @@ from tune.errors import StudyConflict, UserMistake
 from tune.ledger.database.connection import value_without_password
 from tune.ledger.log import log
 from tune.ledger.storage.damaged import set_aside
-from tune.ledger.storage.files import write_atomically
+from tune.ledger.storage.files import readable, write_atomically
 from tune.study import document
 from tune.study.growth import differences, in_words, refused
 from tune.study.study import Study, build_study, dump_study
@@ -20,10 +20,13 @@ def stored_study(folder: Path) -> Study:
     """Returns the study that a folder holds; where `study.yaml` is damaged or gone, as its latest process told it.
 
     Raises:
-        UserMistake: If it holds none, or its `study.yaml` is damaged and nothing else tells the study.
+        UserMistake: If it holds none or may not be read, or `study.yaml` is damaged and nothing else tells the study.
     """
     file = folder / "study.yaml"
-    study, mistake = _read(file)
+    with readable(folder):
+        if file.is_file():
+            file.open("rb").close()  # what may not be read is not damaged
+        study, mistake = _read(file)
     if study is not None and mistake is None:
         return study
     told = _told_study(folder)
@@ -41,7 +44,8 @@ def stored_study(folder: Path) -> Study:
 
 def holds_study(folder: Path) -> bool:
     """Says whether a folder holds a study, whatever became of its `study.yaml`."""
-    return (folder / "study.yaml").exists() or _told_study(folder) is not None
+    with readable(folder):
+        return (folder / "study.yaml").exists() or _told_study(folder) is not None
 
 
 def set_damaged_study_aside(study: Study, folder: Path) -> None:

@@ -5,11 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tune.printable import printable
+
 log = logging.getLogger("latent-tune")
+
+
+def _neutralise(record: logging.LogRecord) -> bool:
+    """Has a message act on no terminal, also where no log is open and logging itself prints it."""
+    record.msg, record.args = printable(record.getMessage()), None
+    return True
+
+
+log.addFilter(_neutralise)
 
 
 class _Log(logging.FileHandler):
     """The study's log; a line that the disk does not take is lost, and nothing else."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns a line as people may see it, whoever logs it and whatever a traceback says."""
+        return printable(super().format(record))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a line, if it can."""

@@ -34,7 +34,7 @@ def refuse_unfit(study: Study, folder: Path, clock: Clock, *, grow: bool) -> Stu
         raise UserMistake(f"{folder}: is the copy of a study; bring it here: latent-tune resume {folder}")
     there = stored_study(folder) if holds_study(folder) else study
     if differences(there, study):
-        refuse_conflict(LedgerReader.read(folder, clock=clock, curves=False), study, grow=grow)
+        refuse_conflict(LedgerReader.read(folder, clock=clock, curves=False, connect=True), study, grow=grow)
     if study.storage.shared is not None:
         refuse_foreign(folder_at(shared_of(study)), folder)
     return there

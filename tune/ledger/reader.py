@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
-from tune.ledger.checkpoints.store import Checkpoints
+from tune.ledger.checkpoints.store import Checkpoints, Usage
 from tune.ledger.curves.history import Runs
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.database import Database
@@ -17,7 +17,8 @@ from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import is_alive
 from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
-from tune.ledger.storage.files import refuse_links
+from tune.ledger.servers import refuse_server
+from tune.ledger.storage.files import readable, refuse_links
 from tune.ledger.storage.folders import checkpoints_of, folder_at
 from tune.study.document import Document
 from tune.study.study import Study, build_study
@@ -28,11 +29,17 @@ D = TypeVar("D")
 
 @dataclass(frozen=True)
 class Stores:
-    """Where a ledger's content lies: decisions and notes, states of trainers, and what they told."""
+    """Where a ledger's content lies: decisions and notes, states of trainers, and what they told.
+
+    Attributes:
+        database, checkpoints, curves: These three.
+        connect: Whether checkpoints are looked at where they lie in an object store.
+    """
 
     database: Database
     checkpoints: Checkpoints
     curves: CurveStore
+    connect: bool = True
 
 
 class LedgerReader:
@@ -60,35 +67,39 @@ class LedgerReader:
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
         self.packed: Mapping[str, Any] | None = None
-        self._database, self._curves, self._clock = stores.database, stores.curves, clock
+        self._database, self._curves, self._clock, self._stores = stores.database, stores.curves, clock, stores
         self._done: dict[int, dict[int, int]] = {}
         self._derived: dict[object, Any] = {}
         replay(stores.database.decisions(), lambda: self.study, self.trials, self._apply)
         self._baseline = checked_baseline(stores.database.note("baseline"), study)
 
     @staticmethod
-    def read(folder: Path, *, clock: Clock, curves: bool = True) -> "LedgerReader":
+    def read(folder: Path, *, clock: Clock, curves: bool = True, connect: bool = False) -> "LedgerReader":
         """Opens a study to look at it; nothing is written, and a process may work on it meanwhile.
 
         Args:
             folder: The study folder.
             clock: Seconds since the epoch.
             curves: Whether to read the curves now; else they are read when something is asked of them.
+            connect: Whether to connect to servers that the study names (`tune.ledger.servers`).
 
         Raises:
-            UserMistake: If the folder holds no study.
+            UserMistake: If the folder holds no study, may not be read, or would have to be connected for.
         """
-        refuse_links(folder)
-        study = stored_study(folder)
-        database = Database(study.storage.database, folder, study.name, create=False)
-        checkpoints = Checkpoints(folder_at(checkpoints_of(study, folder)))
-        if (disk := checkpoints.folder.disk) is not None:
-            refuse_links(disk)
-        stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=False))
-        ledger = LedgerReader(study, folder, stores, clock)
-        if curves:
-            _ = ledger._runs
-        return ledger
+        with readable(folder):
+            refuse_links(folder)
+            study = stored_study(folder)
+            if not connect:
+                refuse_server(study, folder)
+            database = Database(study.storage.database, folder, study.name, create=False)
+            checkpoints = Checkpoints(folder_at(checkpoints_of(study, folder), connect=connect))
+            if (disk := checkpoints.folder.disk) is not None:
+                refuse_links(disk)
+            stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=False), connect)
+            ledger = LedgerReader(study, folder, stores, clock)
+            if curves:
+                _ = ledger._runs
+            return ledger
 
     @cached_property
     def _runs(self) -> Runs:
@@ -126,6 +137,11 @@ class LedgerReader:
         died had begun since its last epoch does not.
         """
         return self._runs.gpu_seconds
+
+    def usage(self) -> Usage | None:
+        """Returns what checkpoints take; None where they lie in an object store to which nobody said to connect."""
+        unseen = self.checkpoints.folder.disk is None and not self._stores.connect
+        return None if unseen else self.checkpoints.usage()
 
     @property
     def network(self) -> str | None:

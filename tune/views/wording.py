@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from math import floor, isfinite, isnan, log10
 from typing import Any
 
+from tune.printable import printable_line
+
 UNKNOWN = "\N{EN DASH}"
 _MOST_DECIMALS = 8
 
@@ -81,12 +83,12 @@ def value(given: Any, digits: int = 3) -> str:
     """Returns a parameter's value as it is written in a study file, floats with so many significant digits."""
     if given is None or isinstance(given, bool):
         return {None: "null", True: "true", False: "false"}[given]
-    return f"{given:.{digits}g}" if isinstance(given, float) else str(given)
+    return f"{given:.{digits}g}" if isinstance(given, float) else printable_line(given)
 
 
 def setting(parameters: Mapping[str, Any]) -> str:
     """Returns parameters in one line: `learning_rate 0.001, batch_size 64`."""
-    return ", ".join(f"{name} {value(given)}" for name, given in parameters.items())
+    return ", ".join(f"{printable_line(name)} {value(given)}" for name, given in parameters.items())
 
 
 def count(number_of: int, noun: str) -> str:

@@ -18,7 +18,9 @@ from typing import Any
 
 from tune.errors import LatentTuneError, StudyBusy, StudyConflict, UserMistake
 from tune.ledger.log import log
+from tune.ledger.storage.files import readable
 from tune.ledger.storage.folders import Folder, LocalFolder, folder_at, retry_with, shared_of
+from tune.printable import printable
 from tune.study.places import without_options
 from tune.study.study import Study
 
@@ -166,7 +168,7 @@ class LedgerCopy:
 
     def _say(self, message: str) -> None:
         log.warning(message)
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(printable(f"{message}\n"))
 
 
 def whose(shared: Folder) -> dict[str, Any] | None:
@@ -187,7 +189,8 @@ def whose(shared: Folder) -> dict[str, Any] | None:
 
 def is_copy(folder: Path) -> bool:
     """Says whether a folder is the copy of a study, and no study folder."""
-    return (folder / WHOSE).is_file()
+    with readable(folder):
+        return (folder / WHOSE).is_file()
 
 
 def refuse_foreign(shared: Folder, folder: Path) -> dict[str, Any] | None:

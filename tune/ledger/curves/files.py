@@ -152,6 +152,7 @@ def read_parquet(path: Path) -> tuple[pa.Table, int]:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        PermissionError: If this user may not read it, which is no damage.
     """
     try:
         with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
@@ -161,7 +162,7 @@ def read_parquet(path: Path) -> tuple[pa.Table, int]:
             told = (file.schema_arrow.metadata or {}).get(_CHECKSUM)
             wanted = [None] * count if told is None else json.loads(told)
             groups = [_read_group(file, index, right) for index, right in enumerate(wanted[:count])]
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise
     except _UNREADABLE:
         return _EMPTY, 1

@@ -69,6 +69,11 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
+def is_file(url: URL) -> bool:
+    """Says whether a database is a file, for which nothing is connected to."""
+    return is_sqlite(url) and not url.host
+
+
 def engine_settings(url: URL, *, readonly: bool) -> dict[str, Any]:
     """Returns what SQLAlchemy is to know of a database besides its URL.
 

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -105,6 +106,24 @@ def refuse_links(folder: Path) -> None:
                 f"{entry.path}: is a symbolic link to {Path(entry.path).readlink()}, and nothing is read or written "
                 "through links in a study folder; put the file or folder itself there, or remove the link"
             )
+
+
+@contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Has a file or folder of a study that this user may not read be the user's mistake, said in words."""
+    try:
+        yield
+    except PermissionError as error:
+        denied = f"{error.filename or folder}: cannot be read by this user: {os.strerror(errno.EACCES)}"
+        way = f"ask {_owner(folder)} to let you read {folder} and all below, or for a copy"
+        raise UserMistake(f"{denied}; {way}") from error
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return folder.owner()
+    except (OSError, KeyError):
+        return "its owner"
 
 
 def _below(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -114,15 +114,16 @@ class LocalFolder:
         set_aside(self._path.parent, self._path / name, why)
 
 
-def folder_at(place: str, retry: OutageRetry | None = None) -> Folder:
+def folder_at(place: str, retry: OutageRetry | None = None, *, connect: bool = True) -> Folder:
     """Returns the folder at a path or URI.
 
     Args:
         place: Path of a folder, or URI of one or of a prefix in an object store.
         retry: With which an object store is asked; None: once.
+        connect: Whether an object store may be asked; where not, whatever is asked of it is a UserMistake.
     """
     disk = folder_of(place)
-    return ObjectFolder(place, retry) if disk is None else LocalFolder(disk)
+    return ObjectFolder(place, retry, connect=connect) if disk is None else LocalFolder(disk)
 
 
 def retry_with(place: str, should_stop: Callable[[], bool] = lambda: False, **given: Any) -> OutageRetry:

@@ -6,7 +6,7 @@ from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
 
-from tune.errors import StudyStopped
+from tune.errors import StudyStopped, UserMistake
 from tune.ledger.log import log
 from tune.ledger.storage.outages import OutageRetry
 from tune.study.places import inside, parent_and_name, without_options
@@ -39,10 +39,11 @@ class ObjectFolder:
     Args:
         place: Its URI; options such as `endpoint_override` are Arrow's.
         retry: With which the store is asked; None: once.
+        connect: Whether it may be asked at all.
     """
 
-    def __init__(self, place: str, retry: OutageRetry | None = None) -> None:
-        self.place, self._retry = place, retry
+    def __init__(self, place: str, retry: OutageRetry | None = None, *, connect: bool = True) -> None:
+        self.place, self._retry, self._connect = place, retry, connect
         self._system: Any = None
         self._root = ""
 
@@ -135,7 +136,13 @@ class ObjectFolder:
         Raises:
             FileNotFoundError: If there is no such object.
             StudyStopped: If the store refuses, or did not answer for too long.
+            UserMistake: If it is not to be asked.
         """
+        if not self._connect:
+            raise UserMistake(
+                f"{without_options(self.place)}: an object store, and looking at a folder connects to none unasked, "
+                "for a stranger's may name any; if you trust this one, add --connect"
+            )
 
         def once() -> T:
             if self._system is None:

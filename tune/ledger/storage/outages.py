@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from tune.errors import Interrupted, StudyStopped
 from tune.ledger.log import log
+from tune.printable import printable
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 SAY_AFTER_S = 3.0
@@ -120,5 +121,5 @@ def _say(message: str) -> None:
     """To the terminal, and to the study's log once it is open."""
     if log.handlers:
         log.warning(message)
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(printable(f"{message}\n"))
     sys.stderr.flush()

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Sequence
 
+from tune.printable import printable
+
 # An underscore inside a word is no markup; what is special only at the start of a line never stands there.
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 def escape(text: str) -> str:
     """Returns text in which nothing is markup, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", printable(" ".join(text.split())))
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ()) -> list[str]:
@@ -29,7 +31,7 @@ def code_block(text: str, language: str) -> list[str]:
     """Returns text as a code block that no backticks in it can end."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return [f"{fence}{language}", *text.rstrip("\n").splitlines(), fence]
+    return [f"{fence}{language}", *printable(text).rstrip("\n").split("\n"), fence]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -26,17 +26,18 @@ FIGURES = (
 """The keys of all figures that there are, in their order; other files in `figures/` are not ours."""
 
 
-def write_report(results: Results, price_per_gpu_hour: float | None = None) -> Path:
-    """Writes `report.md`, `report.html` and `figures/` into the study folder and returns the path of the first.
+def write_report(results: Results, price_per_gpu_hour: float | None = None, out: Path | None = None) -> Path:
+    """Writes `report.md`, `report.html` and `figures/` and returns the path of the first.
 
     Args:
         results: Of the study.
         price_per_gpu_hour: For the cost in money; None: no money is told.
+        out: A folder that is there; None: the study's.
     """
     from tune.views.report.figures.static import draw_all
     from tune.views.report.rendering import as_html, as_markdown
 
-    report, folder = report_of(results, price_per_gpu_hour), results.ledger.folder
+    report, folder = report_of(results, price_per_gpu_hour), out or results.ledger.folder
     pictures = draw_all(report.figures)
     (folder / "figures").mkdir(exist_ok=True)
     for file, picture in pictures.items():
@@ -55,9 +56,14 @@ def report_of(results: Results, price_per_gpu_hour: float | None = None) -> Repo
     return Report(results.study.name, answer(results), _facts(results), sections(results, price_per_gpu_hour))
 
 
-def write_best(results: Results) -> Path | None:
-    """Writes `best.yaml`, with which `latent-tune train` trains the best trial again; None before there is one."""
-    best, study, folder = results.best, results.study, results.ledger.folder
+def write_best(results: Results, out: Path | None = None) -> Path | None:
+    """Writes `best.yaml`, with which `latent-tune train` trains the best trial again; None before there is one.
+
+    Args:
+        results: Of the study.
+        out: A folder that is there; None: the study's.
+    """
+    best, study, folder = results.best, results.study, out or results.ledger.folder
     if best is None:
         return None
     sure = "confirmed" if best.state == "confirmed" else "provisional, no trial was confirmed yet"
@@ -71,7 +77,7 @@ def write_best(results: Results) -> Path | None:
         "trainer": study.trainer,
         "recording": study.recording,
         "config": {**study.fixed, **best.trial.parameters},
-        "seeds": list(study.seeds[: study.top.seeds]),
+        "seeds": list(results.ledger.seeds(best.number, len(study.rungs) - 1)),
         "epochs": study.top.epochs,
         "metric": study.score.metric,
     }

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
+from tune.printable import printable
 from tune.views.report.blocks import Report
 from tune.views.report.figures.interactive import panels_of, plotly_script
 from tune.views.report.markdown import code_block, escape, table
@@ -20,9 +21,14 @@ class _Lines(str):
     __slots__ = ()
 
 
-def as_markdown(report: Report) -> str:
-    """Returns the report as Markdown, its figures as links to `figures/`."""
-    return str(_markdown().get_template("report.md.jinja").render(report=report))
+def as_markdown(report: Report, *, linked: bool = True) -> str:
+    """Returns the report as Markdown.
+
+    Args:
+        report: What it says.
+        linked: Whether its figures are links to `figures/`; else only their data is there.
+    """
+    return str(_markdown().get_template("report.md.jinja").render(report=report, linked=linked))
 
 
 def as_html(report: Report, pictures: Mapping[str, bytes]) -> str:
@@ -60,11 +66,16 @@ def _markdown() -> Environment:
 
 @cache
 def _html() -> Environment:
-    environment = _environment(autoescape=True)
+    environment = _environment(autoescape=True, finalize=lambda value: value if _is_page(value) else printable(value))
     environment.filters["panels"] = lambda figure: [Markup(one) for one in panels_of(figure)]  # noqa: S704 - made safe there
     environment.filters["legend"] = lambda figure: legend(figure.panels)
-    environment.filters["breakable"] = lambda text: Markup("_<wbr>").join(str(text).split("_"))  # join escapes
+    environment.filters["breakable"] = lambda text: Markup("_<wbr>").join(printable(text).split("_"))  # join escapes
     return environment
+
+
+def _is_page(value: Any) -> bool:
+    """Says whether a value is HTML that was made safe, or one that Jinja has yet to lay out."""
+    return isinstance(value, Markup | Undefined)
 
 
 def _environment(**given: Any) -> Environment:

@@ -11,6 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
+from tune.printable import printable
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.study.study import Study
 
@@ -46,7 +47,7 @@ def session_start(study: Study, parameters: Mapping[str, Any], group: str, start
     """Begins a session: one seed of a trial; sessions of one group are one row."""
     content = SessionStartInfo(group_name=group, start_time_secs=started)
     for name, parameter in study.varying.items():
-        content.hparams[name].CopyFrom(_value(parameters.get(name), _kind(parameter)))
+        content.hparams[printable(name)].CopyFrom(_value(parameters.get(name), _kind(parameter)))
     return _summary(metadata.SESSION_START_INFO_TAG, session_start_info=content)
 
 
@@ -71,11 +72,11 @@ def _column(name: str, parameter: Parameter) -> api_pb2.HParamInfo:
         case LogUniform() | Uniform() | IntRange():
             low, high = _bounds(parameter)
             return api_pb2.HParamInfo(
-                name=name, type=kind, domain_interval=api_pb2.Interval(min_value=low, max_value=high)
+                name=printable(name), type=kind, domain_interval=api_pb2.Interval(min_value=low, max_value=high)
             )
         case Choice():
             values = ListValue(values=[_value(value, kind) for value in parameter.choice])
-            return api_pb2.HParamInfo(name=name, type=kind, domain_discrete=values)
+            return api_pb2.HParamInfo(name=printable(name), type=kind, domain_discrete=values)
 
 
 def _bounds(parameter: LogUniform | Uniform | IntRange) -> Sequence[float]:
@@ -104,7 +105,9 @@ def _value(value: Any, kind: int) -> Value:
         return Value(bool_value=bool(value))
     if kind == api_pb2.DATA_TYPE_FLOAT64:
         return Value(number_value=float(value))
-    return Value(string_value={None: "null", True: "true", False: "false"}[value] if _plain(value) else str(value))
+    return Value(
+        string_value={None: "null", True: "true", False: "false"}[value] if _plain(value) else printable(value)
+    )
 
 
 def _plain(value: Any) -> bool:

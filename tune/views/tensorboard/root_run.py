@@ -9,6 +9,7 @@ from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.text import metadata as text
 
 from tune.ledger.reader import LedgerReader
+from tune.printable import printable, printable_line
 from tune.scoring.standings import Standing
 from tune.study.study import Study, dump_study
 from tune.views import wording
@@ -85,7 +86,7 @@ def _incumbent(ledger: LedgerReader, best: Standing | None) -> str:
         "constant model's loss": baseline,
     }
     setting = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
-    rows = [(f"`{name}`", f"`{_unmarked(wording.value(value, 6))}`") for name, value in setting.items()]
+    rows = [(f"`{_unmarked(name)}`", f"`{_unmarked(wording.value(value, 6))}`") for name, value in setting.items()]
     rows += [(name, wording.number(value, 5)) for name, value in figures.items()]
     rows += [("failed seeds", f"{summary.failed} of {summary.seeds}"), ("epochs", f"{best.epochs}")]
     rows += [(f"loss of seed {seed}", wording.number(loss, 5)) for seed, loss in best.losses.items()]
@@ -95,11 +96,11 @@ def _incumbent(ledger: LedgerReader, best: Standing | None) -> str:
 
 def _unmarked(text: str) -> str:
     """Returns text without what ends a cell of a table, or its code."""
-    return text.replace("`", "'").replace("|", "/")
+    return printable_line(text).replace("`", "'").replace("|", "/")
 
 
 def _spoken(metric: str) -> str:
-    return metric.replace("_", " ")
+    return printable(metric.replace("_", " "))
 
 
 def _page(tag: str, description: str, body: str) -> Summary:

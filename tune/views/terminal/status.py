@@ -12,6 +12,7 @@ from rich.text import Text
 from tune.ledger.cluster_state import ClusterState
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, Decision, Trial
+from tune.ledger.servers import not_visited
 from tune.scoring.standings import Standing, incumbent, standings
 from tune.study.units import show_size
 from tune.views import wording
@@ -43,7 +44,7 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "gpu_hours_used": cost.gpu_hours,
         "gpu_hours_budget": cost.gpu_hours_budget,
         "seconds": cost.seconds,
-        "checkpoint_bytes": ledger.checkpoints.usage().size,
+        "checkpoint_bytes": None if (usage := ledger.usage()) is None else usage.size,
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
         "failure_classes": failure_counts(ledger),
@@ -99,7 +100,9 @@ def _reason(ledger: LedgerReader) -> str | None:
 
 
 def _stored(ledger: LedgerReader) -> str:
-    usage = ledger.checkpoints.usage()
+    usage = ledger.usage()
+    if usage is None:
+        return not_visited(ledger.checkpoints.folder.place)
     return f"{wording.count(usage.files, 'checkpoint')}, {show_size(usage.size)}"
 
 

@@ -1,6 +1,7 @@
 """The studies in a folder, a line for each: how they stand, read only, whoever works on them meanwhile."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,13 @@ class Studies:
         return shown
 
 
-def list_studies(folder: Path, clock: Callable[[], float]) -> Studies:
+def list_studies(folder: Path, clock: Callable[[], float], *, connect: bool = False) -> Studies:
     """Looks at every study in a folder.
 
     Args:
         folder: Where `run` puts studies, such as results/.
         clock: Seconds since the epoch.
+        connect: Whether to connect to servers that studies name.
 
     Raises:
         UserMistake: If there is no such folder, it cannot be read, or it is a study's itself.
@@ -95,7 +97,7 @@ def list_studies(folder: Path, clock: Callable[[], float]) -> Studies:
     found, others = [], {}
     for place in places:
         try:
-            found.append(_line(place, clock))
+            found.append(_line(place, clock, connect=connect))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one study, the others are to be seen
             others[place.name] = _why(place, error)
     return Studies(folder, clock(), tuple(found), others)
@@ -111,8 +113,8 @@ def print_studies(found: Studies, console: Console) -> None:
         console.print(Text(f"{found.folder / name}: {why}"), highlight=False, soft_wrap=True)
 
 
-def _line(folder: Path, clock: Callable[[], float]) -> StudyLine:
-    ledger = LedgerReader.read(folder, clock=clock)
+def _line(folder: Path, clock: Callable[[], float], *, connect: bool) -> StudyLine:
+    ledger = LedgerReader.read(folder, clock=clock, connect=connect)
     seen = ledger.last_sign()
     return StudyLine(
         folder=folder,
@@ -128,10 +130,11 @@ def _line(folder: Path, clock: Callable[[], float]) -> StudyLine:
 
 def _why(folder: Path, error: Exception) -> str:
     """Returns in one line why a folder is not listed."""
-    if (folder / "training.yaml").is_file():
-        return "a training of `latent-tune train`, no study"
-    if not any((folder / name).exists() for name in ("study.yaml", "study.db")):
-        return "no study"
+    with suppress(PermissionError):  # of which the error speaks
+        if (folder / "training.yaml").is_file():
+            return "a training of `latent-tune train`, no study"
+        if not any((folder / name).exists() for name in ("study.yaml", "study.db")):
+            return "no study"
     message = ": ".join(line.strip() for line in str(error).splitlines()[:2])
     message = message.removeprefix(f"{folder}: ").removeprefix(f"{folder}/")
     return f"cannot be read: {message or type(error).__name__}"

@@ -7,6 +7,7 @@ from functools import cache
 from math import isfinite, log10
 from typing import Any
 
+from tune.printable import printable
 from tune.views.report.blocks import Figure
 from tune.views.report.marks import PALETTE, Axis, Band, Bars, Cells, Colour, Line, Panel, Points, Rule
 
@@ -42,14 +43,14 @@ def _safe(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Returns numbers to six digits, and None where there is none: plotly leaves a gap there."""
+    """Returns numbers to six digits, None where there is none (plotly leaves a gap there), and texts as printed."""
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}") if isfinite(value) else None
-    return value
+    return printable(value) if isinstance(value, str) else value
 
 
 def _shown(texts: Iterable[str]) -> list[str]:

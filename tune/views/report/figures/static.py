@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
+from tune.printable import printable
 from tune.views.report.blocks import Figure
 from tune.views.report.marks import PALETTE, Axis, Band, Bars, Cells, Key, Line, Panel, Points, Rule, legend
 
@@ -88,19 +89,19 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
             case Cells():
                 _draw_cells(axes, mark)
     if panel.title:
-        axes.set_title(panel.title)
+        axes.set_title(printable(panel.title))
 
 
 def _set_axis(axes: Axes, name: str, given: Axis) -> None:
     axis: Any = getattr(axes, f"{name}axis")
-    axes.set(**{f"{name}label": given.label})
+    axes.set(**{f"{name}label": printable(given.label)})
     if given.log:
         axes.set(**{f"{name}scale": "log"})
     if given.at:
         axis.set_ticks(given.at, [f"{tick:g}" for tick in given.at])
         axis.set_minor_locator(NullLocator())
     if given.ticks:
-        names = [one if name == "x" else one.replace("\n", "") for one in given.ticks]
+        names = [printable(one if name == "x" else one.replace("\n", "")) for one in given.ticks]
         widest = max(len(line) for one in names for line in one.split("\n"))
         long = name == "x" and widest * len(names) > 36
         axis.set_ticks(range(len(given.ticks)), names, **({"fontsize": 6} if long else {}))
@@ -149,7 +150,7 @@ def _draw_cells(axes: Axes, mark: Cells) -> None:
         mesh = axes.pcolormesh(across, down, np.ma.masked_invalid(values), **look)
         canvas = axes.get_figure(root=True)
         assert canvas is not None
-        bar = canvas.colorbar(mesh, ax=axes, label=mark.name, pad=0.02, fraction=0.05)
+        bar = canvas.colorbar(mesh, ax=axes, label=printable(mark.name), pad=0.02, fraction=0.05)
         bar.outline.set_visible(False)
     low = known.min() if known.size else 0.0
     for row, line in enumerate(mark.texts):
@@ -157,15 +158,15 @@ def _draw_cells(axes: Axes, mark: Cells) -> None:
             value = values[row, column]
             dark = isfinite(value) and (value - low) > 0.5 * (mark.high - low)
             colour = "white" if dark else "#333333" if isfinite(value) else "#999999"
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7.5)
+            axes.text(column, row, printable(text), ha="center", va="center", color=colour, fontsize=7.5)
 
 
 def _handle(key: Key) -> Line2D | Patch:
     colour = PALETTE[key.colour]
     if key.shape == "area":
-        return Patch(color=colour, alpha=0.8, label=key.name)
+        return Patch(color=colour, alpha=0.8, label=printable(key.name))
     if key.shape in ("line", "dashed"):
-        return Line2D([], [], color=colour, linestyle="--" if key.shape == "dashed" else "-", label=key.name)
+        return Line2D([], [], color=colour, linestyle="--" if key.shape == "dashed" else "-", label=printable(key.name))
     hollow: dict[str, Any] = {"markerfacecolor": "none"} if key.shape == "ring" else {}
     wide = 1.6 if key.shape in ("cross", "bar") else 1
     return Line2D(
@@ -176,7 +177,7 @@ def _handle(key: Key) -> Line2D | Patch:
         marker=_MARKERS[key.shape],
         markersize=6,
         markeredgewidth=wide,
-        label=key.name,
+        label=printable(key.name),
         **hollow,
     )
 

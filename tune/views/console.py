@@ -1,0 +1,25 @@
+"""The terminal as all views see it: what is printed there cannot act on it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from tune.printable import printable
+
+
+class Terminal(Console):
+    """Rich's console without markup, on which text from elsewhere is shown as `tune.printable.printable` has it.
+
+    Args:
+        **given: As for `rich.console.Console`.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(markup=False, emoji=False, **given)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yields what is to be printed; rich's own controls pass, those in a text do not."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
