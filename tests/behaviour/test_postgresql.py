@@ -33,6 +33,7 @@ def run(cwd: Path, url: str | None, **changes: Any) -> Path:
     study = write_study(cwd, **{**CHANGES, "storage": {"database": url}, **changes})
     said = here("run", cwd / "study.yaml", "--results", cwd, "--driver", "inline", QUADRATIC_LOG=str(cwd / "log"))
     assert said.code == 0, said.err
+    assert ("(storage.database)" in said.out) == (url is not None)
     return cwd / str(study["name"])
 
 

@@ -14,7 +14,6 @@ from tune.drivers.trial_log import write_log
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import LatentTuneError, UserMistake
 from tune.ledger.attempts import Attempt
-from tune.ledger.identity import stored_study
 from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Ending
@@ -50,8 +49,8 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
         StudyBusy: If a process works on the study.
         LatentTuneError: If an evaluation failed again; the others are done all the same.
     """
-    tell_servers(stored_study(folder), console)
     seen = LedgerReader.read(folder, clock=time.time, connect=True)
+    tell_servers(seen.study, console)
     unknown = [number for number in numbers if not 0 <= number < len(seen.trials)]
     if unknown:
         raise UserMistake(f"evaluate: no trial {unknown[0]} in {folder}; there are 0 to {len(seen.trials) - 1}")

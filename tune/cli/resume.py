@@ -6,10 +6,9 @@ from pathlib import Path
 
 from tune.cli.options import numbers, output_mode
 from tune.cli.session import work_on
-from tune.cli.show import showing, tell_servers
+from tune.cli.show import showing
 from tune.ledger.backup.copy import is_copy
 from tune.ledger.backup.restore import fetch
-from tune.ledger.identity import stored_study
 from tune.ledger.reader import LedgerReader
 from tune.study.growth import extended
 from tune.study.places import is_uri
@@ -28,7 +27,6 @@ def main(options: argparse.Namespace) -> None:
             folder = fetch(options.folder, options.results)
             came = f"{options.folder.partition('?')[0]} is in {folder} now"
             show.console.print(came, markup=False, highlight=False, soft_wrap=True)
-        tell_servers(stored_study(folder), show.console)
         ledger = LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
         changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
         asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))

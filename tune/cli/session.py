@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tune.cli.show import Show
+from tune.cli.show import Show, tell_servers
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
 from tune.drivers.stop_request import StopRequest
@@ -214,6 +214,7 @@ def _announce(ledger: Ledger, console: Console) -> None:
     else:
         text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
     console.print(text, highlight=False, soft_wrap=True)
+    tell_servers(ledger.study, console)
     usage = ledger.checkpoints.usage()
     more, free = estimate(ledger.study, usage.largest) - usage.size, free_bytes(ledger.folder)
     if free - ledger.study.storage.min_free < more:

@@ -114,9 +114,9 @@ class Show:
 
 
 def tell_servers(study: Study, console: Console) -> None:
-    """Says to which servers working on a study connects, before it does."""
+    """Says to which servers working on a study has connected."""
     for key, place in servers(study).items():
-        console.print(Text(f"connecting to {place} ({key})"), highlight=False, soft_wrap=True)
+        console.print(Text(f"connected to {place} ({key})"), highlight=False, soft_wrap=True)
 
 
 class QuietView:

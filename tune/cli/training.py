@@ -35,6 +35,7 @@ from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed, summarize
 from tune.study import document
+from tune.study.sections import Seed
 from tune.study.space import Scalar
 from tune.study.study import NAME, TRAINER
 from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
@@ -51,7 +52,7 @@ class Training(BaseModel):
     trainer: str = TRAINER
     recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
     config: dict[str, Scalar]
-    seeds: Annotated[list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     epochs: Annotated[int, Field(strict=True, ge=1)]
     metric: str = Field(default="validation_loss", description="the loss by which a seed fails")
     threads: Annotated[int, Field(strict=True, ge=1)] = 1

@@ -8,6 +8,7 @@ is ever stored, and a study that was interrupted is asked the same question agai
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import product
 from math import inf, isfinite
 from typing import Any
 
@@ -21,11 +22,12 @@ from optuna.trial import FrozenTrial, TrialState
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Observations, ParameterAxis, Setting, freeze, setting_key
 from tune.optimizer.pending import startup_trials
-from tune.study.coordinates import squared_distances
-from tune.study.space import grid, size
+from tune.study.coordinates import Values, squared_distances
+from tune.study.space import Parameter, grid, size
 from tune.study.study import Study
 
 _FRESH_TRIES = 4
+_ROUNDING = 1 + 1e-9
 
 
 def suggest(
@@ -79,9 +81,37 @@ def _next_of_grid(study: Study, tried: Collection[Setting]) -> tuple[dict[str, A
 
 
 def _nearest_untried(study: Study, wanted: Mapping[str, Any], tried: Collection[Setting]) -> dict[str, Any]:
-    """Returns the point of a countable space that lies nearest to one that was tried already."""
-    fresh = [point for point in grid(study.space) if setting_key(point) not in tried]
-    return fresh[int(squared_distances(study.space, [wanted], fresh).argmin())]
+    """Returns the point of a countable space that lies nearest to one that was tried already.
+
+    It lies no farther than the nearest one that differs in one value alone. So that of a range of millions only what
+    surrounds the wanted value is looked at: of more values than there are points tried, one is fresh.
+    """
+    space, steps = study.space, len(tried) + 1
+    around = {name: _around(parameter, wanted[name], steps) for name, parameter in space.items()}
+
+    def distances(points: Sequence[Mapping[str, Any]]) -> Values:
+        found: Values = squared_distances(space, [wanted], points)[0]
+        return found
+
+    alone = [{**wanted, name: value} for name, values in around.items() for value in values]
+    fresh = [point for point in alone if setting_key(point) not in tried]
+    reach = distances(fresh).min() if fresh else inf
+    near = {}
+    for name, values in around.items():
+        far = distances([{**wanted, name: value} for value in values])
+        near[name] = [value for value, one in zip(values, far, strict=True) if one <= reach * _ROUNDING]
+    points = [dict(zip(space, values, strict=True)) for values in product(*near.values())]
+    fresh = [point for point in points if setting_key(point) not in tried]
+    return fresh[int(distances(fresh).argmin())]
+
+
+def _around(parameter: Parameter, value: Any, steps: int) -> Sequence[Any]:
+    """Returns the values of a countable parameter, in their order; of a range those within so many steps of a value."""
+    values = parameter.values or ()
+    if not isinstance(values, range):
+        return values
+    place = values.index(value)
+    return values[max(0, place - steps) : place + steps + 1]
 
 
 def _sampler(study: Study, number: int, attempt: int, scored: int) -> BaseSampler:

@@ -1,8 +1,7 @@
 """YAML files whose every mistake is reported at once, with its path and line."""
 
-import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
+from tune.study.scalars import Dumper, Loader, misread
 
 YamlKey = str | int
 Model = TypeVar("Model", bound=BaseModel)
@@ -19,18 +19,6 @@ MAX_BYTES = 1_000_000
 _MOST_VALUES = 100_000  # aliases of aliases make so many of a few lines that nobody could wait for them
 # What PyYAML raises over a value that does not fit its tag, such as `!!int ''`, besides errors of its own.
 _NOT_YAML = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads `1e-4` as a number, as YAML 1.2 does (YAML 1.1 reads a string)."""
-
-
-_Loader.yaml_implicit_resolvers = dict(yaml.SafeLoader.yaml_implicit_resolvers)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
 
 
 @dataclass
@@ -77,7 +65,7 @@ def read(path: Path) -> Document:
 def parse(text: str, source: str) -> Document:
     """Reads YAML text that holds one mapping; `source` names it in messages."""
     try:
-        loader = _Loader(text)
+        loader = Loader(text)
     except yaml.YAMLError as error:
         raise FileMistakes(source, [Mistake("", f"not YAML: {' '.join(str(error).split())}")]) from None
     try:
@@ -134,9 +122,12 @@ def assign_text(document: Document, assignment: str) -> None:
     if not equals or not path.strip():
         raise UserMistake(f"--set {assignment}: write path=value, for example --set search.trials=48")
     try:
-        # _Loader derives from SafeLoader: it builds plain values only.
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506
-        assign(document, path.strip(), value)
+        loader = Loader(text)
+        node = loader.get_single_node()
+        if node is not None:
+            found = [replace(one, path=f"{path.strip()}.{one.path}".rstrip("."), line=None) for one in _locate(node)[1]]
+            document.mistakes += found
+        assign(document, path.strip(), None if node is None else loader.construct_document(node))
     except _NOT_YAML as error:
         raise UserMistake(f"--set {assignment}: the value is not YAML: {error}") from None
 
@@ -160,28 +151,17 @@ def validate(model: type[Model], document: Document) -> tuple[Model | None, list
 
 def dump(value: Mapping[str, Any]) -> str:
     """Returns YAML in the order given, lists of plain values on one line."""
-    return yaml.dump(dict(value), Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=120)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes short sequences of plain values in flow style, as people do."""
-
-
-def _represent_list(dumper: yaml.SafeDumper, data: Sequence[Any]) -> yaml.Node:
-    plain = not any(isinstance(item, list | dict) for item in data)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
-
-
-_Dumper.add_representer(list, _represent_list)
-_Dumper.add_representer(tuple, _represent_list)
+    return yaml.dump(dict(value), Dumper=Dumper, sort_keys=False, default_flow_style=False, width=120)
 
 
 def _locate(root: yaml.Node) -> tuple[dict[tuple[YamlKey, ...], int], list[Mistake]]:
-    """Returns the line of every value, and keys that stand twice."""
+    """Returns the line of every value, keys that stand twice, and numbers that are not what they look like."""
     lines: dict[tuple[YamlKey, ...], int] = {}
     mistakes: list[Mistake] = []
 
     def walk(node: yaml.Node, path: tuple[YamlKey, ...]) -> None:
+        if said := misread(node):
+            mistakes.append(Mistake(".".join(map(str, path)), said, lines.get(path)))
         for key, line, child in _children(node):
             at = (*path, key)
             if at in lines:

@@ -8,6 +8,9 @@ from tune.study.places import check_place
 from tune.study.space import Scalar
 from tune.study.units import parse_duration, parse_size
 
+Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+"""Of random numbers; larger ones fit neither the curves' column of seeds nor PyTorch."""
+
 
 class StudySection(BaseModel):
     """A part of a study file, in which unknown keys are mistakes."""
@@ -28,7 +31,7 @@ class Search(StudySection):
         default_factory=list,
         description="known good settings, tried first; parameters left out are chosen by the method",
     )
-    seed: Annotated[int, Field(strict=True, ge=0)] = Field(default=0, description="of the search, not of the training")
+    seed: Seed = Field(default=0, description="of the search, not of the training")
     reduction_factor: Annotated[float, Field(gt=1)] = Field(
         default=3.0, description="one trial in so many climbs from each rung to the next"
     )

@@ -5,8 +5,7 @@ Each is written in a study file as a mapping with one key that names its kind:
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Annotated, Any, Self
 
@@ -14,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, St
 
 Scalar = StrictBool | StrictInt | float | StrictStr | None
 """A configuration value."""
+
+_LARGEST = 2**53
+"""Up to here every whole number is a float."""
 
 Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 
@@ -91,19 +93,22 @@ class IntRange(_Parameter):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
+        beyond = [end for end in self.int_ if abs(end) > _LARGEST]
+        if beyond:
+            raise ValueError(f"bounds must lie within ±2^53 ({_LARGEST}), as samplers count in floats; got {beyond[0]}")
         _check_bounds(*self.int_)
         if self.log and self.int_[0] < 1:
             raise ValueError(f"low must be at least 1 on a logarithmic scale, got {self.int_[0]}")
         return self
 
     @property
-    def values(self) -> tuple[int, ...]:
-        """Every value, ascending."""
-        return tuple(range(self.int_[0], self.int_[1] + 1))
+    def values(self) -> Sequence[int]:
+        """Every value, ascending; however many there are, they take no memory."""
+        return range(self.int_[0], self.int_[1] + 1)
 
     def holds(self, value: Scalar) -> bool:
         """Says whether a value can be taken."""
-        return any(type(value) is type(one) and value == one for one in self.values)
+        return type(value) is int and value in self.values
 
     @property
     def extremes(self) -> tuple[int, ...]:
@@ -184,5 +189,15 @@ def size(space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> int |
 def grid(space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> Iterator[dict[str, Scalar]]:
     """Yields every configuration of a countable space; the last parameter varies fastest."""
     axes = [parameter.values or () for parameter in space.values()]
-    for values in product(*axes):
+    for values in _product(axes):
         yield dict(zip(space, values, strict=True))
+
+
+def _product(axes: Sequence[Sequence[Scalar]]) -> Iterator[tuple[Scalar, ...]]:
+    """Yields what `itertools.product` does, which would write all values of every axis down first."""
+    if not axes:
+        yield ()
+        return
+    for first in axes[0]:
+        for rest in _product(axes[1:]):
+            yield (first, *rest)

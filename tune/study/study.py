@@ -11,8 +11,8 @@ from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
-from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Storage, StudySection
-from tune.study.space import Parameter, Scalar, size
+from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Seed, Storage, StudySection
+from tune.study.space import Choice, Parameter, Scalar, size
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 TRAINER = "model.trainer:LatentEvolutionTrainer"
@@ -50,9 +50,9 @@ class Study(StudySection):
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="configuration values shared by all trials")
     space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(description="the parameters that are searched")
     search: Search = Field(default_factory=Search)
-    seeds: Annotated[
-        list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1), AfterValidator(_each_once)
-    ] = Field(description="repeats, in the order in which they are used")
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_each_once)] = Field(
+        description="repeats, in the order in which they are used"
+    )
     score: ScoreRule = Field(default_factory=ScoreRule)
     confirm: Confirm = Field(default_factory=Confirm)
     budget: Budget = Field(default_factory=Budget)
@@ -101,7 +101,9 @@ class Study(StudySection):
         if self.search.protect is not None:
             return tuple(self.search.protect)
         return tuple(
-            name for name, one in self.space.items() if one.values and set(map(repr, one.values)) == {"True", "False"}
+            name
+            for name, one in self.space.items()
+            if isinstance(one, Choice) and set(map(repr, one.values)) == {"True", "False"}
         )
 
     @property

@@ -34,6 +34,16 @@ COMMANDS: list[tuple[str, list[str], list[str]]] = [
         [*STUDY, "--set", "name=!!python/name:os.system"],
         ["--set name=!!python/name:os.system: the value i"],
     ),
+    (
+        "--set of base 60",
+        [*STUDY, "--set", "budget.wall_clock=1:30"],
+        ["budget.wall_clock: 1:30 would be 90, a number of base 60"],
+    ),
+    (
+        "--set of a leading zero",
+        [*STUDY, "--set", "seeds=[1, 2, 03]"],
+        ["seeds.2: 03 with a leading zero would be octal to some programs"],
+    ),
     ("unknown scale", [*STUDY, "--set", "scale=small"], ["scale: no scale 'small' in this file"]),
     ("unknown driver", ["run", "study.yaml", "--driver", "slurm"], ["invalid choice: 'slurm'"]),
     ("unknown command", ["start", "study.yaml"], ["invalid choice: 'start'"]),

@@ -54,6 +54,21 @@ STUDY_MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("grid without points", {"search": {"method": "grid"}}, [": space.x: a grid needs countable parameters"]),
     ("seeds repeated", {"seeds": [1, 2, 1]}, [": seeds: each seed once, got 1 twice"]),
     ("negative seed", {"seeds": [1, -2, 3]}, [": seeds.1: must be greater than or equal to 0, got int -2"]),
+    (
+        "seed that no generator takes",
+        {"seeds": [1, 2, 2**63]},
+        [": seeds.2: must be less than or equal to 9223372036854775807, got int 9223372036854775808"],
+    ),
+    (
+        "seed of the search that no generator takes",
+        {"search": {"seed": 2**64}},
+        [": search.seed: must be less than or equal to 9223372036854775807, got int 18446744073709551616"],
+    ),
+    (
+        "range beyond whole numbers",
+        {"space": {"x": {"int": [0, 10**400]}}},
+        [": space.x: bounds must lie within ±2^53 (9007199254740992), as samplers count in floats; got 1000"],
+    ),
     ("no seeds", {"seeds": []}, [": seeds: List should have at least 1 item"]),
     (
         "more seeds than there are",
@@ -175,6 +190,19 @@ FILES: list[tuple[str, bytes | None, list[str]]] = [
         "aliases that multiply",
         b"a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nname: tiny\n",
         ["study.yaml: ", "a: unknown key"],
+    ),
+    *(
+        (f"a number that is two: {text}", f"name: tiny\nspace: {{x: {{choice: [1, {text}]}}}}\n".encode(), parts)
+        for text, parts in [
+            (
+                "010",
+                ["line 2: space.x.choice.1: 010 with a leading zero", "write 10, 0o10 for the octal number"],
+            ),
+            ("-007", ["line 2: space.x.choice.1: -007 with a leading zero", "write -7, -0o07 for the octal number"]),
+            ("08", ["line 2: space.x.choice.1: 08 with a leading zero", "write 8, or '08' in quotes for text"]),
+            ("1:30", ["space.x.choice.1: 1:30 would be 90, a number of base 60", "or '1:30' in quotes for text"]),
+            ("2:00.5", ["space.x.choice.1: 2:00.5 would be 120.5, a number of base 60", "a duration like 1h 30min"]),
+        ]
     ),
     ("a folder", None, ["study.yaml: no such file, and no study of that name comes with the package"]),
 ]

@@ -5,11 +5,17 @@ from typing import Any
 
 import optuna
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tests.fakes.bench import bench
+from tests.fakes.ledgers import latent_study
 from tests.fakes.studies import quadratic_study
-from tune.optimizer.suggest import derived_seed, suggest
+from tune.optimizer.observations import setting_key
+from tune.optimizer.suggest import _nearest_untried, derived_seed, suggest
+from tune.study.coordinates import squared_distances
+from tune.study.space import grid
 
 
 def test_a_grid_is_walked_once_in_order(tmp_path: Path) -> None:
@@ -162,3 +168,40 @@ def test_no_slot_waits_for_suggestions_otherwise(tmp_path: Path, elapsed_s: floa
     """Not where seed-epochs are not limited, nor where results change no suggestion, nor when time is short."""
     study = bench(tmp_path / "q", elapsed_s, **changes)
     assert all(study.optimizer.next_work() for _ in range(30))
+
+
+@given(
+    low=st.integers(-3, 20),
+    sizes=st.tuples(st.integers(1, 12), st.integers(1, 9)),
+    log=st.booleans(),
+    choices=st.sampled_from([[1, 2, 64], ["a", "b"], [True, False], [0.5]]),
+    data=st.data(),
+)
+def test_the_nearest_untried_point_is_that_of_the_whole_grid(
+    low: int, sizes: tuple[int, int], log: bool, choices: list[Any], data: st.DataObject
+) -> None:
+    """Whatever was tried, looking around the wanted point finds the first of the nearest that all points have."""
+    space = {
+        "a": {"int": [low, low + sizes[0]], "log": log and low > 0},
+        "b": {"choice": choices},
+        "c": {"int": [0, sizes[1]]},
+    }
+    study = latent_study(space=space)
+    points = list(grid(study.space))
+    free = data.draw(st.sets(st.integers(0, len(points) - 1), min_size=1, max_size=4))
+    wanted = data.draw(st.sampled_from(points))
+    tried = {setting_key(point) for place, point in enumerate(points) if place not in free or point == wanted}
+    fresh = [point for point in points if setting_key(point) not in tried]
+    if fresh:
+        expected = fresh[int(squared_distances(study.space, [wanted], fresh).argmin())]
+        assert _nearest_untried(study, wanted, tried) == expected
+
+
+def test_the_nearest_untried_point_of_millions() -> None:
+    """Only the neighbourhood is looked at: it is found at once where all values would fill the memory."""
+    study = latent_study(space={"a": {"int": [1, 2**52], "log": True}, "b": {"int": [-(2**52), 0]}})
+    wanted = {"a": 2**51, "b": -5}
+    tried = {setting_key(one) for one in (wanted, {"a": 2**51, "b": -4}, {"a": 2**51, "b": -6})}
+    found = _nearest_untried(study, wanted, tried)
+    assert setting_key(found) not in tried
+    assert max(abs(found[name] - wanted[name]) for name in wanted) <= 4
