@@ -1,6 +1,6 @@
 """What a sweep with one seed would have chosen, and what that would have cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from statistics import fmean
@@ -20,9 +20,11 @@ class OneSeedChoice:
         seed_epochs: What their training on it took.
         chosen: The one with the lowest loss.
         loss: Its loss with that seed, which the sweep would have published.
-        expected: Its mean loss over all its seeds, a failed one counted as in the score; inf without a baseline.
+        seeds: Those that it and the winner both have; what follows is of these alone.
+        expected: Its mean loss over them, a failed one counted as in the score; inf without a baseline.
         winners: The same of the winner.
-        failed: The seeds on which the chosen one fails.
+        failed: Those on which the chosen one fails.
+        complete: Whether these are all seeds of both.
     """
 
     seed: int
@@ -30,9 +32,11 @@ class OneSeedChoice:
     seed_epochs: int
     chosen: Standing
     loss: float
+    seeds: tuple[int, ...]
     expected: float
     winners: float
     failed: tuple[int, ...]
+    complete: bool
 
 
 def one_seed_choices(results: Results) -> list[OneSeedChoice]:
@@ -48,6 +52,8 @@ def one_seed_choices(results: Results) -> list[OneSeedChoice]:
         if len(full) < 2 or not alive:
             continue
         loss, chosen = min(alive, key=lambda pair: pair[0])
+        its, winners = _losses(results, chosen), _losses(results, best)
+        shared = tuple(one for one in its if one in winners)
         found.append(
             OneSeedChoice(
                 seed=seed,
@@ -55,19 +61,29 @@ def one_seed_choices(results: Results) -> list[OneSeedChoice]:
                 seed_epochs=len(full) * epochs,
                 chosen=chosen,
                 loss=loss,
-                expected=expected_loss(results, chosen),
-                winners=expected_loss(results, best),
-                failed=failed_seeds(chosen.losses, results.baseline),
+                seeds=shared,
+                expected=_expected_loss(results, [its[one] for one in shared]),
+                winners=_expected_loss(results, [winners[one] for one in shared]),
+                failed=failed_seeds({one: its[one] for one in shared}, results.baseline),
+                complete=its.keys() == winners.keys(),
             )
         )
     return found
 
 
-def expected_loss(results: Results, standing: Standing) -> float:
-    """Returns a trial's mean loss over all its seeds, a failed one counted as in the score."""
-    cap = results.study.score.cap
-    losses = [counted_loss(loss, results.baseline, cap) for loss in standing.losses.values()]
-    return fmean(losses) if losses and all(map(isfinite, losses)) else inf
+def _losses(results: Results, standing: Standing) -> Mapping[int, float]:
+    """Returns a trial's loss after a full training by seed; of one that was not confirmed, where it had that."""
+    epochs = results.study.top.epochs
+    if standing.epochs == epochs:
+        return standing.losses
+    curves = {seed: results.ledger.curve(standing.number, seed) for seed in results.study.seeds}
+    return {seed: curve[epochs - 1] for seed, curve in curves.items() if len(curve) >= epochs}
+
+
+def _expected_loss(results: Results, losses: Sequence[float]) -> float:
+    """Returns a mean loss in which a failed seed counts as in the score."""
+    counted = [counted_loss(loss, results.baseline, results.study.score.cap) for loss in losses]
+    return fmean(counted) if counted and all(map(isfinite, counted)) else inf
 
 
 def worst_choice(choices: Sequence[OneSeedChoice], best: Standing) -> OneSeedChoice | None:

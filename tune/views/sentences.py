@@ -119,9 +119,10 @@ def _one_seed(results: Results, best: Standing) -> str:
     worst = worst_choice(choices, best)
     if worst is not None and isfinite(worst.expected) and worst.chosen not in results.tied:
         failed = f", failing on {wording.seeds(worst.failed)}" if worst.failed else ""
+        over = "all its seeds" if worst.complete else f"the {wording.count(len(worst.seeds), 'seed')} that both have"
         return (
             f"a sweep with seed {worst.seed} alone would have chosen trial {worst.chosen.number} for its "
-            f"{wording.number(worst.loss)} there, which comes to {wording.number(worst.expected)} over all its seeds "
+            f"{wording.number(worst.loss)} there, which comes to {wording.number(worst.expected)} over {over} "
             f"where the winner has {wording.number(worst.winners)}{failed}"
         )
     if not results.lucky:

@@ -107,9 +107,11 @@ def _one_seed(results: Results) -> list[Section]:
     choices = one_seed_choices(results)
     blocks: list[Block] = []
     if choices:
+        over = "over all its seeds" if all(one.complete for one in choices) else "over shared seeds"
+        which = "" if over == "over all its seeds" else ", those that the winner has too"
         text = (
             "Had every trial been trained with one seed only, in full: what would have been chosen among those that "
-            "trained in full on that seed, what would have been published, and what it is over all its seeds (a failed "
+            f"trained in full on that seed, what would have been published, and what it is {over}{which} (a failed "
             "one counted as in the score)."
         )
         rows = [
@@ -120,12 +122,12 @@ def _one_seed(results: Results) -> list[Section]:
                 wording.number(one.loss),
                 wording.number(one.expected),
                 wording.number(one.winners),
-                f"{len(one.failed)}/{len(one.chosen.losses)}",
+                f"{len(one.failed)}/{len(one.seeds)}",
                 f"{one.seed_epochs:,}",
             ]
             for one in choices
         ]
-        headings = ["seed", "candidates", "chosen", "its loss there", "over all its seeds", "the winner's", "failed"]
+        headings = ["seed", "candidates", "chosen", "its loss there", over, "the winner's", "failed"]
         blocks += [Paragraph(text), Table([*headings, "seed-epochs"], rows, caption="The choice of each seed alone")]
     if results.lucky:
         blocks.append(Bullets([luck_sentence(results, luck) for luck in results.lucky]))

@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping
 from math import inf, isfinite, nan
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from tests.fakes.clock import Clock
 from tests.fakes.golden import REPORT, golden_report
@@ -18,12 +20,13 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
 from tune.optimizer.importance import importances
 from tune.scoring.paired import paired
+from tune.scoring.score import counted_loss
 from tune.study.space import Choice, Uniform
 from tune.views.one_seed import one_seed_choices
 from tune.views.report.blocks import Bullets, Code, Figure, Paragraph, Report, Table
 from tune.views.report.caveats import caveats, seeds_needed
 from tune.views.report.figures.static import draw_png
-from tune.views.report.page import report_of, write_report
+from tune.views.report.page import report_of, write_best, write_report
 from tune.views.report.rendering import as_html, as_markdown
 from tune.views.results import gather
 from tune.views.runs import energy_kwh
@@ -191,6 +194,34 @@ def test_what_one_seed_would_have_chosen(tmp_path: Path) -> None:
         r"all its seeds where the winner has 0\.02\d+, failing on seeds 12 and 1234\.",
         answer(results)[2],
     )
+
+
+def test_one_seed_compares_equal_seeds(tmp_path: Path) -> None:
+    """Where the final race gave the winner seeds that the chosen one has not, both are told over those they share."""
+    study = latent_study(
+        space={"batch_size": {"choice": [16, 32, 256]}, "use_batch_norm": {"choice": [True]}},
+        search={"method": "grid"},
+        seeds=[1, 12, 123, 1234, 12345, 6, 7, 8],
+        rungs=[{"epochs": 8, "seeds": 3}],
+        confirm={"seeds": 8, "finalists": 2},
+    )
+    results = gather(played(tmp_path / "s", study))
+    best, choices = results.best, one_seed_choices(results)
+    assert best is not None
+    unequal = [one for one in choices if one.chosen.losses.keys() != best.losses.keys()]
+    assert unequal
+    for one in choices:
+        assert set(one.seeds) == one.chosen.losses.keys() & best.losses.keys()
+        assert one.complete == (one not in unequal)
+        rule = (results.baseline, results.study.score.cap)
+        means = [fmean(counted_loss(side.losses[seed], *rule) for seed in one.seeds) for side in (one.chosen, best)]
+        assert [one.expected, one.winners] == pytest.approx(means)
+        assert set(one.failed) <= set(one.seeds)
+    assert "those that the winner has too" in as_markdown(report_of(results))
+    path = write_best(results)
+    assert path is not None
+    assert yaml.safe_load(path.read_text())["seeds"] == list(best.losses)
+    assert len(best.losses) > 3
 
 
 def test_slow_starters_are_named(tmp_path: Path) -> None:
