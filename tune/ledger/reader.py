@@ -14,7 +14,7 @@ from tune.ledger.curves.history import Runs
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.database import Database
 from tune.ledger.identity import stored_study
-from tune.ledger.lease.lease import is_alive
+from tune.ledger.lease.lease import holder_of, is_alive
 from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.servers import refuse_server
@@ -151,13 +151,14 @@ class LedgerReader:
     @property
     def live(self) -> bool:
         """Whether a process works on the study now."""
-        holder = self._database.note("lease")
+        holder = holder_of(self._database)
         return holder is not None and is_alive(holder, self._clock())
 
     @property
     def in_flight(self) -> frozenset[int]:
         """The trials that the live process is training, as it last said."""
-        return frozenset(self._database.note("in_flight") or ()) if self.live else frozenset()
+        told = self._database.note("in_flight") if self.live else None
+        return frozenset(one for one in told if isinstance(one, int)) if isinstance(told, list) else frozenset()
 
     def elapsed_s(self) -> float:
         """Returns how long processes have worked on the study, in seconds.
@@ -188,8 +189,7 @@ class LedgerReader:
 
     def _last_holder(self) -> Mapping[str, Any] | None:
         """Returns what is known of the process that worked on the study last."""
-        holder: Mapping[str, Any] | None = self._database.note("lease")
-        return holder
+        return holder_of(self._database)
 
     def done(self, trial: int) -> Mapping[int, int]:
         """Returns by seed the epochs from which the trial can go on: checkpoint and whole curve are there.

@@ -1,7 +1,6 @@
 """What stands in the database is checked before it is believed: another program, or damage, may have changed it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -12,6 +11,9 @@ from tune.study.study import Study
 
 _DECISION = TypeAdapter(Decision)
 _BASELINE = TypeAdapter(dict[str, float] | None)
+LATEST_S = 1e11
+"""Seconds since the epoch, in the year 5138: what is later is no time, and no calendar takes it."""
+
 _NONSENSE = (AssertionError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -65,7 +67,7 @@ def checked_baseline(value: Any, study: Study) -> dict[str, float] | None:
 
 def _check(decision: Decision, study: Study, trials: int) -> None:
     """Raises ValueError if a decision cannot be taken in a study with so many trials."""
-    if not isfinite(decision.time):
+    if not abs(decision.time) < LATEST_S:
         raise ValueError(f"its time is {decision.time}")
     if decision.kind == "pack" and not all(int(one["trials"]) >= 0 for one in decision.detail["gpus"].values()):
         raise ValueError(f"trials on each GPU must be 0 or more, got {decision.detail['gpus']!r:.60}")

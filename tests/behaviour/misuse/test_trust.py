@@ -183,6 +183,27 @@ def test_no_object_store_is_asked_unasked(command: list[str], host: Host, folder
     assert host.calls == 0
 
 
+@pytest.mark.parametrize(
+    ("statement", "part"),
+    [
+        ("DROP TABLE latent_tune_notes", "no such table: latent_tune_notes; put a copy of it back"),
+        ("DROP TABLE latent_tune_decisions", "no such table: latent_tune_decisions; put a copy of it back"),
+        (
+            "UPDATE latent_tune_decisions SET decision = replace(decision, '\"time\": ', '\"time\": 9e9')",
+            "its time is ",
+        ),
+        ("UPDATE latent_tune_decisions SET decision = replace(decision, '\"time\": ', '\"at\": ')", "cannot be: "),
+    ],
+)
+@pytest.mark.parametrize("command", [READERS[0], READERS[2], READERS[5]], ids=" ".join)
+def test_a_database_from_elsewhere_is_told(command: list[str], statement: str, part: str, folder: Path) -> None:
+    """Tables that are missing and times that are none, as another version or program leaves them."""
+    with sqlite3.connect(folder / "study.db") as connection:
+        connection.execute(statement)
+    connection.close()
+    check_refused(here(*asked(command, folder)), part)
+
+
 @contextmanager
 def another_user() -> Iterator[None]:
     """Is somebody else for a while, who owns nothing."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import sqlalchemy
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.pool import NullPool
 
@@ -184,6 +184,14 @@ def making_alone(url: URL) -> Iterator[None]:
             yield
     finally:
         engine.dispose()
+
+
+def refuse_damage(engine: Engine) -> None:
+    """Raises RuntimeError if SQLite finds its file inconsistent."""
+    with engine.connect() as connection:
+        found = connection.scalar(sqlalchemy.text("PRAGMA integrity_check(1)"))
+    if found != "ok":
+        raise RuntimeError(f"it is damaged: {' '.join(str(found).split())}")
 
 
 def _connect_to_read(file: Path) -> sqlite3.Connection:

@@ -35,6 +35,7 @@ from tune.ledger.database.connection import (
     is_sqlite,
     making_alone,
     parse_url,
+    refuse_damage,
     set_journal,
     without_driver,
     without_password,
@@ -159,7 +160,10 @@ class Database:
                 else optuna.load_study(storage=self._storage, study_name=name)
             )
             if self._lite:
-                self._refuse_damage()
+                refuse_damage(self.engine)
+            with self.engine.connect() as connection:  # of another program or version they lack tables or columns
+                for table in _TABLES.sorted_tables:
+                    connection.execute(select(table).limit(1))
 
     @retried
     def decisions(self) -> Iterator[Decision]:
@@ -192,7 +196,15 @@ class Database:
         """Returns the value of a note, None when there is none."""
         with self.engine.connect() as connection:
             text = connection.scalar(_NOTE, self._at(key))
-        return None if text is None else json.loads(text)
+        try:
+            return None if text is None else json.loads(text)
+        except (TypeError, ValueError):
+            raise self.nonsense(key, text) from None
+
+    def nonsense(self, key: str, value: Any) -> UserMistake:
+        """Returns the mistake of a note that this program has not written so."""
+        what = f"{self._shown}: what its database notes as '{key}' cannot be: {value!r:.60}"
+        return UserMistake(f"{what}; it is damaged or was changed by another program; put a copy of it back")
 
     @retried
     def replace_note(self, key: str, old: Any, new: Any) -> bool:
@@ -243,13 +255,6 @@ class Database:
         if self._lite:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-
-    def _refuse_damage(self) -> None:
-        """Raises RuntimeError if SQLite finds its file inconsistent."""
-        with self.engine.connect() as connection:
-            found = connection.scalar(sqlalchemy.text("PRAGMA integrity_check(1)"))
-        if found != "ok":
-            raise RuntimeError(f"it is damaged: {' '.join(str(found).split())}")
 
     def close(self) -> None:
         """Closes the connections."""

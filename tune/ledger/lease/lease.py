@@ -20,6 +20,7 @@ from tune.errors import StudyBusy
 from tune.ledger.database.database import TAKEN_OVER, Database
 from tune.ledger.lease.clock import uptime
 from tune.ledger.lease.process import birth, machine
+from tune.ledger.replay import LATEST_S
 
 BEAT_S = 5.0
 STALE_S = 60.0
@@ -42,7 +43,7 @@ class Lease:
         self._database, self._clock = database, clock
         self.lost = threading.Event()
         self._stop = threading.Event()
-        holder = database.note("lease")
+        holder = holder_of(database)
         if holder is not None and is_alive(holder, clock()):
             raise StudyBusy(
                 f"process {holder['pid']} on {holder['host']} is running this study "
@@ -117,8 +118,25 @@ class Lease:
             self.lost.set()
 
 
+def holder_of(database: Database) -> Mapping[str, Any] | None:
+    """Returns what the lease says of the process that holds it, or held it last; None where there is none.
+
+    Raises:
+        UserMistake: If it is none that a process of this program has written.
+    """
+    holder = database.note("lease")
+    if holder is None:
+        return None
+    with suppress(TypeError, ValueError, LookupError, AttributeError):
+        if abs(float(holder["beat"])) < LATEST_S and isinstance(holder["pid"], int) and isinstance(holder["host"], str):
+            found: Mapping[str, Any] = holder
+            return found
+    raise database.nonsense("lease", holder)
+
+
 def is_alive(holder: Mapping[str, Any], now: float) -> bool:
     """Says whether the process that holds a lease lives: looked up on this machine, by its heartbeat on others."""
     if holder.get("machine") == machine():
-        return holder["born"] is not None and birth(int(holder["pid"])) == holder["born"]
+        born = holder.get("born")
+        return born is not None and birth(holder["pid"]) == born
     return now - float(holder["beat"]) < STALE_S

@@ -90,6 +90,11 @@ STRANGE = [
     {"kind": "reach", "trial": 0, "rung": 0, "detail": {"score": 1, "losses": {"77": 1}, "confirmed": True}},
     {"kind": "run", "trial": 0},
     {"kind": "stop", "trial": 0, "time": float("nan")},
+    {"kind": "stop", "trial": 0, "time": float("inf")},
+    {"kind": "stop", "trial": 0, "time": 1e300},
+    {"kind": "stop", "trial": 0, "time": -1e12},
+    {"kind": "stop", "trial": 0, "time": None},
+    {"kind": "stop", "trial": 0, "time": "yesterday"},
     {"kind": "stop", "trial": 0, "log": "/etc/passwd"},
     ["stop"],
     None,
@@ -108,6 +113,52 @@ def test_a_decision_that_cannot_be_is_refused(tmp_path: Path, strange: object) -
     connection.close()
     with pytest.raises(UserMistake, match=r"of the decisions in its database number 4 .*cannot be: "):
         LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+
+
+def changed(folder: Path, *statements: str) -> None:
+    """Has another program change a study's database."""
+    with sqlite3.connect(folder / "study.db") as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+FOREIGN = [
+    "DROP TABLE latent_tune_decisions",
+    "DROP TABLE latent_tune_notes",
+    "DROP TABLE studies",
+    "ALTER TABLE latent_tune_decisions RENAME COLUMN decision TO choice",
+    "ALTER TABLE latent_tune_decisions RENAME COLUMN sequence TO place",
+    "ALTER TABLE latent_tune_notes RENAME COLUMN value TO content",
+]
+
+
+@pytest.mark.parametrize("statement", FOREIGN)
+def test_a_database_of_another_version_is_named(tmp_path: Path, statement: str) -> None:
+    """A table or column that is missing is told with the file and what to do, to who looks and to who works."""
+    opened(tmp_path / "q").close("interrupted")
+    changed(tmp_path / "q", statement)
+    for look in (lambda: LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)), lambda: opened(tmp_path / "q")):
+        with pytest.raises(
+            UserMistake, match=r"study\.db: the study's database cannot be opened: .*no such (table|col)"
+        ):
+            look()
+
+
+NOTES = ["[", "3", '"x"', "[1]", "{}", '{"beat": "yesterday", "pid": 1, "host": "a"}', '{"beat": 1, "host": "a"}']
+NOTES += ['{"beat": 1e300, "pid": 1, "host": "a"}', '{"beat": NaN, "pid": 1, "host": "a"}', '{"beat": null, "pid": 1}']
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_a_lease_that_cannot_be_is_refused(tmp_path: Path, note: str) -> None:
+    """What another program noted as the lease, unknown times among it, is told as that."""
+    opened(tmp_path / "q").close("interrupted")
+    insert = "INSERT INTO latent_tune_notes SELECT study_id, 'lease', '?' FROM studies".replace("?", note)
+    changed(tmp_path / "q", "DELETE FROM latent_tune_notes WHERE key = 'lease'", insert)
+    reader = LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0))
+    for look in (lambda: reader.live, reader.last_sign, lambda: opened(tmp_path / "q")):
+        with pytest.raises(UserMistake, match=r"study\.db: what its database notes as 'lease' cannot be: .*put a copy"):
+            look()
 
 
 LINKS = [
