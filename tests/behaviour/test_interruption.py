@@ -56,6 +56,27 @@ class Stuck(Quadratic):
 '''
 
 
+HUNG = '''
+"""Trains as Quadratic does; Ray hangs when it is to be taken down."""
+
+import time
+from pathlib import Path
+
+import ray
+
+from tests.fakes.trainers import Quadratic as Hung
+
+
+def hang():
+    (Path(__file__).parent / "hangs").touch()
+    while True:
+        time.sleep(0.01)
+
+
+ray.shutdown = hang
+'''
+
+
 def to_it_alone(process: Running, number: signal.Signals) -> None:
     """As `kill PID` does."""
     process.signal(number)
@@ -158,6 +179,28 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path, driver: str, monkeypatch
     assert said.code == 0, said.err
     now = status(tmp_path / "results" / "tiny")
     assert (now["seed_epochs_spent"], now["sessions"]) == (SEED_EPOCHS, ["lost", "finished"])
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("begun", [False, True], ids=["a new study", "one that goes on"])
+def test_a_signal_is_answered_while_ray_is_taken_down(tmp_path: Path, begun: bool) -> None:
+    """However long that hangs: the first signal has its patience run, the second leaves at once, in words."""
+    (tmp_path / "hung.py").write_text(HUNG)
+    write_study(tmp_path, trainer="hung:Hung", fixed={"sleep_s": 0.02})
+    run = ("run", "study.yaml", "--driver")
+    if begun:
+        with Running(tmp_path, *run, "inline") as first:
+            first.until(lambda: any(tmp_path.glob("results/tiny/checkpoints/0/*.pt")), "the first rung")
+            first.signal(signal.SIGTERM)
+            assert first.wait() == 130
+    with Running(tmp_path, *run, "ray") as process:
+        process.until((tmp_path / "hangs").exists, "the end of Ray")
+        process.signal(signal.SIGTERM)
+        process.until(lambda: "SIGTERM: saving" in text_of(process.err), "an answer")
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 130
+        assert text_of(process.err).rstrip().splitlines()[-1] == "continue with: latent-tune resume results/tiny"
+    assert status(tmp_path / "results" / "tiny")["state"] == "finished"
 
 
 @pytest.mark.cluster

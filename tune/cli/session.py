@@ -64,19 +64,18 @@ def work_on(
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
-    with warmed_up(study, folder, driver, address):
+    with StopRequest(again) as stop, warmed_up(study, folder, driver, address, stop):
         trainer = load_trainer(study.trainer)
         refuse_configurations(study, trainer)
         refuse_low_space(study, folder)
         refuse_unusable(study)
         recording = prepare_recording(trainer, study.recording)
+        stop.listen()
         with (
             disk_troubles(folder, again),
-            StopRequest(again) as stop,
             prepared(study, folder, recording, driver, address) as shared,
             logged(folder / "latent-tune.log"),
         ):
-            stop.listen()
             ledger = Ledger.open(
                 *(study, folder), clock=SteadyClock(), detail={"driver": driver}, grow=grow, should_stop=stop
             )

@@ -16,7 +16,7 @@ from tune.study.study import Study
 
 
 @contextmanager
-def warmed_up(study: Study, folder: Path, driver: str, address: str | None) -> Iterator[None]:
+def warmed_up(study: Study, folder: Path, driver: str, address: str | None, stop: StopRequest) -> Iterator[None]:
     """Starts Ray here and now for a study that goes on, while PyTorch is imported, which takes about as long.
 
     A new study is looked at first: whoever made a mistake in it need not wait for Ray to be told.
@@ -26,6 +26,7 @@ def warmed_up(study: Study, folder: Path, driver: str, address: str | None) -> I
         folder: Its folder.
         driver: ray or inline.
         address: Of a Ray cluster; to that `prepared` connects, and nothing is warmed up.
+        stop: Listens while Ray is taken down, which may hang.
     """
     if driver == "inline" or address is not None or not holds_study(folder):
         yield
@@ -39,7 +40,13 @@ def warmed_up(study: Study, folder: Path, driver: str, address: str | None) -> I
     importing.start()
     try:
         with cluster(study):
-            yield
+            try:
+                yield
+            except KeyboardInterrupt:
+                stop.ask()  # nobody listened yet; from here on its patience runs
+                raise
+            finally:
+                stop.listen()
     finally:
         importing.join()
 

@@ -23,7 +23,10 @@ _LOOK_S = 0.5
 
 
 class StopRequest:
-    """Listens for signals while it is entered; call it to ask whether to stop.
+    """Listens for signals from `listen` on until it is left; call it to ask whether to stop.
+
+    It is entered before whatever may hang when it is taken down, as Ray may, and left after that: whoever was asked to
+    stop ends within the patience that was promised, or at once at the second signal.
 
     Args:
         farewell: Printed when it leaves at once; says how to continue.
@@ -42,11 +45,10 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
-        self.listen()
         return self
 
     def listen(self) -> None:
-        """Listens again, after something has put handlers of its own in our place, as Ray's start does for SIGTERM."""
+        """Listens, also again, after something has put handlers of its own in our place, as Ray's start does."""
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 
@@ -68,9 +70,13 @@ class StopRequest:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         if self._asked:
             self._leave()
-        self._asked = True
         name, patience = signal.Signals(number).name, f"{self._patience_s:.0f} s"
         _say(f"{name}: saving the trials in flight, then stopping (within {patience}); once more leaves at once")
+        self.ask()
+
+    def ask(self) -> None:
+        """Asks to stop, as a signal does: from now on its patience runs."""
+        self._asked = True
         threading.Thread(target=self._wait, name="patience", daemon=True).start()
 
     def _wait(self) -> None:

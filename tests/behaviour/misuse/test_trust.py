@@ -189,7 +189,7 @@ def test_no_object_store_is_asked_unasked(command: list[str], host: Host, folder
         ("DROP TABLE latent_tune_notes", "no such table: latent_tune_notes; put a copy of it back"),
         ("DROP TABLE latent_tune_decisions", "no such table: latent_tune_decisions; put a copy of it back"),
         (
-            "UPDATE latent_tune_decisions SET decision = replace(decision, '\"time\": ', '\"time\": 9e9')",
+            "UPDATE latent_tune_decisions SET decision = replace(decision, '\"time\": ', '\"time\": 999')",
             "its time is ",
         ),
         ("UPDATE latent_tune_decisions SET decision = replace(decision, '\"time\": ', '\"at\": ')", "cannot be: "),

@@ -1,6 +1,8 @@
 """The connection to a Ray cluster, or a Ray of our own for as long as one study runs."""
 
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +75,7 @@ def _connect(address: str | None, trainer: str) -> None:
     ours = {"include_dashboard": False} if address is None else {"runtime_env": runtime_env(trainer, Path.cwd())}
     try:
         # "local", because without an address Ray would join whatever cluster it finds running on this machine.
-        with groups_of_their_own():
+        with groups_of_their_own(), _own_sigterm():
             ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **ours)
     except ray.exceptions.RuntimeEnvSetupError as error:
         raise UserMistake(
@@ -86,6 +88,22 @@ def _connect(address: str | None, trainer: str) -> None:
             f"--address: Ray on {address or 'this machine'} cannot be used: {first}; a cluster that wants a token "
             "wants its own (RAY_AUTH_TOKEN, or ~/.ray/auth_token), see docs/cluster.md"
         ) from error
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Leaves SIGTERM to whoever had it: Ray's start puts a handler there that unwinds the driver, which may hang.
+
+    Only the main thread can, and only there Ray does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse_silence(address: str | None) -> None:

@@ -11,6 +11,7 @@ PATIENT = """
 import time
 from tune.drivers.stop_request import StopRequest
 with StopRequest("continue with: this", patience_s={patience}) as should_stop:
+    should_stop.listen()
     print("ready", flush=True)
     while not (should_stop() and {polite}):
         time.sleep(0.01)
@@ -38,6 +39,7 @@ def test_the_first_signal_asks() -> None:
     """Whoever asks learns of it and leaves in order; handlers are put back."""
     before = signal.getsignal(signal.SIGTERM)
     with StopRequest("farewell") as should_stop:
+        should_stop.listen()
         assert not should_stop()
         os.kill(os.getpid(), signal.SIGTERM)
         assert should_stop()
