@@ -113,3 +113,27 @@ def test_only_what_is_saved_counts_as_told(tmp_path: Path) -> None:
     again.look_again(trial)
     assert again.done(trial) == {1: 1}
     again.close("interrupted")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "baseline"),
+    [
+        ({"validation_loss": [0.5]}, {}),
+        ({"validation_loss": [0.5, "x"]}, {}),
+        ({"validation_loss": [0.5, 0.5], "trial": [1, 1]}, {}),
+        ({"validation_loss": None, "": [0.5, 0.5]}, {}),
+        ({"loss": [0.5, 0.5]}, {}),
+        ({"validation_loss": [0.5, 0.5]}, {"validation_loss": "x"}),
+    ],
+)
+def test_what_an_earlier_version_saved_unchecked_is_left_out(tmp_path: Path, metrics: Any, baseline: Any) -> None:
+    """A study whose trainer once told what cannot be recorded is opened, and trains that epoch again."""
+    ledger = opened(tmp_path / "q")
+    trial = start(ledger)
+    states = {seed: {"epoch": 1} for seed in (1, 2)}
+    ledger.checkpoints.save(trial, 1, states, [UnreportedEpoch(1, metrics, 0.5, "none", baseline)])
+    killed(ledger)
+    again = opened(tmp_path / "q")
+    assert again.done(trial) == {1: 0, 2: 0}
+    assert (again.spent, again.curves().num_rows) == (0, 0)
+    again.close("interrupted")
