@@ -32,7 +32,7 @@ class Trainer(Protocol):
 
     And these methods:
 
-    - `evaluate() -> Mapping[str, Sequence[float | None]]`: metrics of the state as it is, like those of an epoch, under
+    - `evaluate() -> Mapping[str, Any]`: metrics of the state as it is, like those of an epoch, under
       names of their own. Called when the state after the last epoch of a unit is durable, so that a mistake in it costs
       no training: a trial goes on without them (`latent-tune evaluate` tries again), or evaluates again when the
       study scores one of them; then `train` need not yield it.
@@ -49,19 +49,30 @@ class Trainer(Protocol):
         state: Mapping[int, Any] | None = None,
     ) -> None: ...
 
-    def train(self, epochs: int) -> Iterator[Mapping[str, Sequence[float | None]]]:
-        """Yields one mapping per epoch; each value has one number per seed, in the order of `seeds`.
+    def train(self, epochs: int) -> Iterator[Mapping[str, Any]]:
+        """Yields one mapping per epoch, from the name of each metric to one number per seed.
 
-        The names `trial`, `seed`, `epoch`, `gpu_seconds` and `evaluated` are the tuner's own.
+        The numbers may be a sequence, an array or a tensor in the order of `seeds`, or a mapping by seed; where there
+        is one seed, a number alone. None is for what is not known, nan and infinities for what diverged. What the study
+        scores is in every epoch; where it is None, it counts as it was last known, and by the end of each rung it must
+        be known once. Names are texts that can be seen; `trial`, `seed`, `epoch`, `gpu_seconds` and `evaluated` are the
+        tuner's own. Epochs beyond those asked for are not taken.
         """
         ...
 
     def state(self) -> Mapping[int, Any]:
-        """Returns, per seed, enough to continue exactly; asked for between two epochs."""
+        """Returns, per seed, enough to continue exactly; asked for between two epochs.
+
+        It may hold numbers, text, bytes, None, lists, tuples, sets and dicts of such, NumPy arrays and numbers, and
+        torch tensors, and is given back the same.
+        """
         ...
 
     def baseline(self) -> Mapping[str, float]:
-        """Returns losses of the constant model; a loss at or above it is a failed seed."""
+        """Returns losses of the constant model by metric; a loss at or above it is a failed seed.
+
+        Those that are None or not finite, or left out, are not known.
+        """
         ...
 
     def close(self) -> None:

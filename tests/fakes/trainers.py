@@ -75,7 +75,7 @@ class Broken(Quadratic):
 
 
 class Hoarding(Quadratic):
-    """Keeps an object in its state, which is never loaded again."""
+    """Keeps an object in its state, which could never be loaded again."""
 
     def state(self) -> dict[int, Any]:
         return {seed: {**kept, "path": Path()} for seed, kept in super().state().items()}

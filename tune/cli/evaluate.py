@@ -3,15 +3,16 @@
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 
-from tune.drivers.reports import Death, Evaluation
+from tune.drivers.reports import Death, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import TrainingSettings, Unit
-from tune.errors import LatentTuneError, UserMistake
+from tune.errors import LatentTuneError, TrainerMistake, UserMistake
 from tune.ledger.attempts import Attempt
 from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
@@ -87,9 +88,10 @@ def _evaluate(ledger: Ledger, unit: Unit, console: Console) -> str:
     """Evaluates one unit and returns why it failed; "" when it did not."""
     work = unit.work
     try:
-        for item in unit.news():
+        for item in map(partial(_recorded, ledger, work), unit.news()):
+            if isinstance(item, Unsaved):
+                raise item.error(ledger.folder)
             if isinstance(item, Evaluation):
-                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
                 means = ", ".join(f"{name} {_numbers(values)}" for name, values in item.metrics.items())
                 said = f"trial {work.trial} after epoch {item.epoch}, seeds {_numbers(work.seeds)}: {means}"
                 console.print(said, highlight=False, soft_wrap=True)
@@ -103,6 +105,16 @@ def _evaluate(ledger: Ledger, unit: Unit, console: Console) -> str:
     finally:
         unit.close()
     return ""
+
+
+def _recorded(ledger: Ledger, work: Work, item: UnitReport) -> UnitReport:
+    """Records an evaluation, and returns it; the death of it where it tells what cannot be recorded."""
+    if isinstance(item, Evaluation):
+        try:
+            ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
+        except TrainerMistake as error:
+            return Death.of(error, "evaluation")
+    return item
 
 
 def _numbers(values: Sequence[float | None]) -> str:

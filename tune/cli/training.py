@@ -26,7 +26,7 @@ from tune.drivers.unit import TrainingSettings, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
-from tune.ledger.curves.history import EVALUATED, Runs
+from tune.ledger.curves.history import EVALUATED, Runs, refuse_unscored
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.storage.disk_space import disk_troubles
 from tune.ledger.storage.files import refuse_links, write_atomically
@@ -170,12 +170,17 @@ def _text(training: Training) -> str:
 def _done(store: CheckpointStore, folder: Path, training: Training) -> int:
     """Returns the last epoch at which every seed has a checkpoint and its whole curve."""
     epochs = adopt(store, _TRIAL, training.trainer, training.config)
-    runs = Runs(training.metric)
-    for table in CurveStore(folder / "curves", writable=True).tables(_TRIAL + 1):
-        runs.take_table(table)
+    runs = _runs(CurveStore(folder / "curves", writable=True), training)
     common = set.intersection(*(set(epochs.get(seed, ())) for seed in training.seeds))
     trained = min(len(runs.curve(_TRIAL, seed)) for seed in training.seeds)
     return max((epoch for epoch in common if epoch <= trained), default=0)
+
+
+def _runs(curves: CurveStore, training: Training) -> Runs:
+    runs = Runs(training.metric)
+    for table in curves.tables(_TRIAL + 1):
+        runs.take_table(table)
+    return runs
 
 
 def _evaluated(folder: Path) -> bool:
@@ -195,9 +200,7 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
             task = bar.add_task("epochs", total=training.epochs, completed=done)
             for report in unit.news():
                 if isinstance(report, Death):
-                    (folder / "latent-tune.log").write_text(report.text, encoding="utf-8")
-                    what = "evaluation" if report.kind == "evaluation" else "training"
-                    raise LatentTuneError(f"the {what} died: {report.cause} (log: {folder / 'latent-tune.log'})")
+                    raise _died(report, folder)
                 if isinstance(report, Unsaved):
                     raise report.error(folder)
                 if isinstance(report, Evaluation):
@@ -205,6 +208,8 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
                     curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
                     continue
                 if done == unit.work.from_epoch:
+                    if not report.evaluates:
+                        refuse_unscored(report.metrics, training.metric, "training", "metric")
                     _write_json(folder / "baseline.json", report.baseline)
                 done = report.epoch
                 due = report.evaluates and report.epoch == training.epochs
@@ -212,13 +217,21 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
                 curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
                 bar.update(task, completed=done, description=_now(report, training))
                 if should_stop() and done < training.epochs:
-                    unit.save()
+                    if (death := unit.save()) is not None:
+                        raise _died(death, folder)
                     break
         curves.sync()
     finally:
         unit.close()
         curves.close()
     return done
+
+
+def _died(death: Death, folder: Path) -> LatentTuneError:
+    """Returns what the death of the trainer means; its traceback is kept."""
+    (folder / "latent-tune.log").write_text(death.text, encoding="utf-8")
+    what = "evaluation" if death.kind == "evaluation" else "training"
+    return LatentTuneError(f"the {what} died: {death.cause} (log: {folder / 'latent-tune.log'})")
 
 
 def _now(report: EpochReport, training: Training) -> str:
@@ -232,7 +245,8 @@ def _show(folder: Path, training: Training, console: Console) -> None:
     baseline = _baseline(folder / "baseline.json")
     rows = CurveStore(folder / "curves", writable=False).table().to_pylist()
     last = {row["seed"]: row for row in rows if row["epoch"] == training.epochs}
-    losses = {seed: _number(row.get(training.metric)) for seed, row in last.items()}
+    runs = _runs(CurveStore(folder / "curves", writable=False), training)
+    losses = {seed: runs.loss(_TRIAL, seed, training.epochs) for seed in last}
     limit = float(baseline.get(training.metric, inf))
     summary = summarize([losses[seed] for seed in training.seeds], limit)
     metrics = {

@@ -79,6 +79,13 @@ class Job:
         """Takes back work that was cut short; what its checkpoint holds is kept."""
         self._conclude(self._units.released(work))
 
+    def left(self, work: Work, death: Death | None) -> None:
+        """Takes back work that was cut short and then saved; or its trainer's death, where that could not be."""
+        if death is None:
+            self.released(work)
+        else:
+            self.take(work, [death])
+
     def take(self, work: Work, news: Sequence[UnitReport]) -> None:
         """Puts what came of work into the ledger: epochs that were trained and evaluated, or its death.
 

@@ -34,6 +34,6 @@ def write_log(folder: Path, trial: int, text: str) -> Path:
     """
     path = trial_log(folder, trial)
     now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"{now} {text.rstrip()}\n")
     return folder / "logs" / path.name

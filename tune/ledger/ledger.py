@@ -10,11 +10,12 @@ from tune.errors import StudyBusy
 from tune.ledger.backup.copy import LAST_STREAM, LedgerCopy
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
-from tune.ledger.curves.epoch import Metrics, refuse_uneven, with_own_columns
-from tune.ledger.curves.history import EvaluationMark
+from tune.ledger.curves.epoch import with_own_columns
+from tune.ledger.curves.history import EvaluationMark, Metrics
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.identity import set_damaged_study_aside, stored_study, study_detail, write_study
+from tune.ledger.incoming import baseline_of, metrics_of
 from tune.ledger.lease.lease import Lease
 from tune.ledger.opening import make_checkpoints, make_database, refuse_conflict, refuse_unfit
 from tune.ledger.provenance import process_detail
@@ -121,9 +122,9 @@ class Ledger(LedgerReader):
             missing = {seed for seed in seeds if len(self.curve(trial, seed)) == told.epoch - 1}
             new = [seed for seed in seeds if seed in missing and told.epoch <= saved.get(seed, 0)]
             if new:
-                self.set_baseline(told.baseline)
-                metrics, held_s = told.part(seeds, new)
-                with suppress(ValueError):  # a trainer that breaks its contract tells nothing that can be recorded
+                with suppress(ValueError):  # an earlier version let a trainer save what cannot be recorded
+                    self.set_baseline(told.baseline)
+                    metrics, held_s = told.part(seeds, new)
                     self.record(trial, new, told.epoch, metrics, held_s, evaluation=told.evaluation, gpus=told.gpus)
         self._curves.sync()
 
@@ -193,15 +194,14 @@ class Ledger(LedgerReader):
             gpus: How many GPUs it held; None: `resources.gpus_per_trial`.
 
         Raises:
-            ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
+            TrainerMistake: If the metrics are not what `metrics_of` takes, or what the study scores is not known.
+            ValueError: If an epoch was left out.
             StudyBusy: If another process has taken the study over.
         """
         self._lease.check()
-        scored = self.study.score.metric
-        known = evaluation == "done" and self.scored(trial, seeds, epoch)
-        if scored not in metrics and not known and evaluation not in ("later", "due"):
-            raise ValueError(f"the trainer yields no '{scored}', which the study scores; it yields {sorted(metrics)}")
-        refuse_uneven(metrics, seeds)
+        metrics = metrics_of(metrics, seeds)
+        judged = epoch in {rung.epochs for rung in self.study.rungs}
+        self._runs.refuse_unscored(trial, seeds, epoch, metrics, evaluation, judged=judged)
         gpus = self.study.resources.gpus if gpus is None else gpus
         metrics = with_own_columns(metrics, seeds, held_s, gpus, evaluation)
         self._runs.refuse_gap(trial, seeds, epoch)
@@ -226,7 +226,7 @@ class Ledger(LedgerReader):
     def set_baseline(self, baseline: Mapping[str, float]) -> None:
         """Remembers the constant model's losses; the first trainer to say them is believed."""
         if self._baseline is None:
-            said = {name: float(value) for name, value in baseline.items()}
+            said = baseline_of(baseline)
             self._database.set_note("baseline", said)
             self._baseline = said
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, nan
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -224,13 +224,24 @@ class LedgerReader:
 
     def losses(self, trial: int, rung: int) -> dict[int, float]:
         """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""
-        epoch = self.study.rungs[rung].epochs
-        curves = {seed: self.curve(trial, seed) for seed in self.seeds(trial, rung)}
-        return {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in curves.items()}
+        epochs = self.study.rungs[rung].epochs
+        return {seed: self.loss(trial, seed, epochs) for seed in self.seeds(trial, rung)}
+
+    def loss(self, trial: int, seed: int, epochs: int) -> float:
+        """Returns the scored metric of a run after so many epochs, as it was last known; nan where it trained fewer."""
+        return self._runs.loss(trial, seed, epochs)
 
     def curve(self, trial: int, seed: int) -> Sequence[float]:
-        """Returns the scored metric of one run by epoch."""
+        """Returns the scored metric of one run by epoch, nan where it is not known."""
         return self._runs.curve(trial, seed)
+
+    def told(self, trial: int, seed: int, epochs: int) -> Sequence[float]:
+        """Returns the curve of a run up to the latest of so many epochs in which it is known; nan where it is not."""
+        return self.curve(trial, seed)[: self._runs.last_known(trial, seed, epochs)]
+
+    def known(self, trial: int, seed: int, epochs: int) -> Sequence[float]:
+        """Returns the scored metric of a run in those of so many epochs in which it is known."""
+        return self._runs.known(trial, seed, epochs)
 
     def pace(self, trial: int) -> float:
         """Returns the seconds that an epoch of one seed of a trial took on average; nan when the trainer tells none."""

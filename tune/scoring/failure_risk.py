@@ -128,7 +128,7 @@ class FailureRisk:
         if not self._first_epochs or 0 not in trial.reached or number in self._early:
             return
         seeds = trial.reached[0].losses
-        curves = (self._ledger.curve(number, seed)[: self._first_epochs] for seed in seeds)
+        curves = (self._ledger.told(number, seed, self._first_epochs) for seed in seeds)
         told = (fails_early(curve, self._baseline) for curve in curves if curve)
         shown = [failed for failed in told if failed is not None]
         self._early[number] = sum(shown), len(shown)

@@ -69,8 +69,9 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
 
         Ray's own would then copy a file to the study folder, which this node need not see, and fail.
         """
-        if self._unit is not None:
-            self._unit.save()
+        death = self._unit.save() if self._unit is not None else None
+        if death is not None:
+            raise RuntimeError(death.text)
         return _TrainingResult(ray_tune.Checkpoint(self.logdir), dict(self._last_result or {}))
 
     def load_checkpoint(self, checkpoint: Any) -> None:
