@@ -17,10 +17,10 @@ from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.identity import set_damaged_study_aside, stored_study, write_study
 from tune.ledger.lease.lease import Lease
 from tune.ledger.made_from import MadeFrom
-from tune.ledger.opening import first_decisions, make_checkpoints, make_database, refuse_conflict, refuse_unfit
+from tune.ledger.opening import first_decisions, make_checkpoints, make_database, refuse_conflict, refuse_unfit, settle
 from tune.ledger.reader import Clock, LedgerReader, Stores
 from tune.ledger.records import Decision, Ending, Kind
-from tune.ledger.storage.disk_space import free_reserve, hold_reserve
+from tune.ledger.storage.disk_space import free_reserve
 from tune.study.growth import differences
 from tune.study.study import Study
 
@@ -76,7 +76,7 @@ class Ledger(LedgerReader):
         database = make_database(study, folder, should_stop)
         lease = Lease(database, clock)
         try:
-            hold_reserve(folder)
+            settle(study, database, folder)
             checkpoints = make_checkpoints(there, folder, database.retry.should_stop)
             stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=True))
             ledger = cls(there, folder, stores, clock, lease)

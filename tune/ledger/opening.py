@@ -1,12 +1,13 @@
 """What must hold before somebody may work on a study, and what its folder gets first."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tune.errors import UserMistake
 from tune.ledger.backup.copy import is_copy, refuse_foreign
+from tune.ledger.belonging import refuse_strange, take_folder
 from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.database.database import Database
 from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study, study_detail
@@ -14,6 +15,7 @@ from tune.ledger.made_from import MadeFrom, in_words
 from tune.ledger.provenance import process_detail
 from tune.ledger.reader import Clock, LedgerReader
 from tune.ledger.records import Kind
+from tune.ledger.storage.disk_space import hold_reserve
 from tune.ledger.storage.files import make_folder, refuse_links
 from tune.ledger.storage.folders import checkpoints_of, folder_at, retry_with, shared_of
 from tune.study.growth import described, differences
@@ -66,12 +68,33 @@ def make_database(study: Study, folder: Path, should_stop: Callable[[], bool]) -
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     make_folder(folder)
     try:
-        return Database(study.storage.database, folder, study.name, create=True, should_stop=should_stop)
+        database = Database(study.storage.database, folder, study.name, create=True, should_stop=should_stop)
+        if study.storage.database is not None:
+            with closing_where_refused(database):
+                refuse_strange(database, folder, to_write=True)
     except UserMistake:
         for path in made:
             with suppress(OSError):
                 path.rmdir()
         raise
+    return database
+
+
+@contextmanager
+def closing_where_refused(database: Database) -> Iterator[None]:
+    """Closes a database if what is done with it fails."""
+    try:
+        yield
+    except BaseException:
+        database.close()
+        raise
+
+
+def settle(study: Study, database: Database, folder: Path) -> None:
+    """Makes a folder that of a study, now that nobody else works on it: the database's word, and room for the end."""
+    if study.storage.database is not None:
+        take_folder(database, folder)
+    hold_reserve(folder)
 
 
 def make_checkpoints(study: Study, folder: Path, should_stop: Callable[[], bool]) -> CheckpointStore:

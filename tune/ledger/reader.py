@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
+from tune.ledger.belonging import refuse_strange
 from tune.ledger.checkpoints.store import Checkpoints
 from tune.ledger.curves.history import Runs
 from tune.ledger.curves.store import CurveStore
@@ -84,6 +85,8 @@ class LedgerReader:
         refuse_links(folder)
         study = stored_study(folder)
         database = Database(study.storage.database, folder, study.name, create=False)
+        if study.storage.database is not None:
+            refuse_strange(database, folder, to_write=False)
         checkpoints = Checkpoints(folder_at(checkpoints_of(study, folder)))
         if (disk := checkpoints.folder.disk) is not None:
             refuse_links(disk)
