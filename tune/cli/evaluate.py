@@ -1,6 +1,7 @@
 """`latent-tune evaluate`: evaluates again what has been trained."""
 
 import argparse
+import shlex
 import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
@@ -57,7 +58,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console, accepted: C
     if not works:
         console.print(f"{folder}: no evaluation is missing where a checkpoint is kept", highlight=False)
         return
-    made_from = origin(seen.study, seen, accepted)
+    made_from = origin(seen.study, seen, accepted, f"latent-tune evaluate {shlex.quote(str(folder))}")
     trainer = load_trainer(seen.study.trainer)
     recording = prepare_recording(trainer, seen.study.recording)
     before = seen.sessions[-1]

@@ -13,7 +13,7 @@ MADE_FROM = "made-from.json"
 """In the folder of a training, what it is made from; a study has that in its ledger."""
 
 
-def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] = ()) -> MadeFrom:
+def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] = (), again: str = "") -> MadeFrom:
     """Returns what a study is made from: its recording's files and its trainer's source.
 
     A study that has trained nothing has no results that could be mixed with others, so anything may change.
@@ -22,6 +22,7 @@ def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] =
         study: The study.
         there: As it is; None where it is new.
         accepted: What may be another from now on: `recording`, `code`.
+        again: The command that goes on with it; by default `resume`.
 
     Raises:
         StudyConflict: If something else is not what it was.
@@ -29,7 +30,7 @@ def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] =
     before = there.made_from if there is not None else None
     now = MadeFrom.of(study.recording, study.trainer, source_of(study.trainer), before)
     if there is not None and before is not None and there.spent:
-        refuse_different(before.differences(now), there.folder, accepted)
+        refuse_different(before.differences(now), there.folder, accepted, again)
     return now
 
 

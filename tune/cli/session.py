@@ -105,6 +105,7 @@ def work_on(
                 with _views(job, show):
                     drive(job, driver, address, shared, stop)
                     _refuse_unfinished(ledger, stop)
+                    origin(study, ledger, ("code",))  # a recording replaced meanwhile; an edit of code may be for later
                     optimizer.finish()
                 with ledger.closing("finished"):
                     results = gather(LedgerReader.read(folder, clock=time.time))

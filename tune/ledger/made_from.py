@@ -52,12 +52,14 @@ class MadeFrom(BaseModel):
     Attributes:
         recording: Each file that the study's `recording` names, by its key there, such as `path`.
         code: SHA-256 of each source file of the trainer, by its path in the folder that it is imported from.
+        folders: What else the `recording` names: folders, of which nothing is known.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     recording: dict[str, FileFingerprint] = {}
     code: dict[str, str] = {}
+    folders: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, named: Mapping[str, Any], trainer: str, source: Path | None, before: Self | None = None) -> Self:
@@ -70,14 +72,17 @@ class MadeFrom(BaseModel):
             before: What it was made from; files that are the same since then are not read again.
         """
         known = before.recording if before else {}
-        recording = {}
-        for key, path in _named_files(named):
+        recording, folders = {}, []
+        for key, path in _named_paths(named):
+            if path.expanduser().is_dir():
+                folders.append(str(path))
+                continue
             try:
                 recording[key] = _fingerprint(path, known.get(key))
             except OSError:
                 continue
         code = source_digests(trainer.partition(":")[0], source) if source else {}
-        return cls(recording=recording, code=code)
+        return cls(recording=recording, code=code, folders=tuple(folders))
 
     def differences(self, now: Self) -> dict[Part, list[str]]:
         """Returns in words, by what differs, in what the things that a study is made from now are others.
@@ -106,8 +111,10 @@ class MadeFrom(BaseModel):
 
     @property
     def told(self) -> list[str]:
-        """The files of the recording in words, a line each."""
-        return [f"{one.path} ({_shown(one)})" for one in self.recording.values()]
+        """The files and folders of the recording in words, a line each."""
+        files = [f"{one.path} ({_shown(one)})" for one in self.recording.values()]
+        unknown = "a folder: nobody notices when what lies in it is another"
+        return files + [f"{folder} ({unknown})" for folder in self.folders]
 
 
 def refuse_different(
@@ -142,18 +149,18 @@ def in_words(different: Mapping[Part, list[str]]) -> str:
     return "; ".join(line for lines in different.values() for line in lines)
 
 
-def _named_files(value: Any, at: str = "") -> Iterator[tuple[str, Path]]:
-    """Yields every file that a study's `recording` names, whatever its trainer, and where it names it."""
+def _named_paths(value: Any, at: str = "") -> Iterator[tuple[str, Path]]:
+    """Yields every file and folder that a study's `recording` names, whatever its trainer, and where it names it."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _named_files(item, f"{at}.{key}" if at else str(key))
+            yield from _named_paths(item, f"{at}.{key}" if at else str(key))
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            yield from _named_files(item, f"{at}.{place}")
+            yield from _named_paths(item, f"{at}.{place}")
     elif isinstance(value, str):
         path = Path(value)
         try:
-            if path.expanduser().is_file():
+            if path.expanduser().is_file() or (value and path.expanduser().is_dir()):
                 yield at, path
         except (OSError, ValueError, RuntimeError):  # no path at all, however it is looked at
             return

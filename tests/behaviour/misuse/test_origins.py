@@ -16,6 +16,7 @@ from tests.behaviour.refusals import check_refused, snapshot, voltages
 
 RUN = ["run", "study.yaml", "--driver", "inline"]
 RESUME = ["resume", "results/tiny", "--driver", "inline"]
+ONE_RUNG = [{"epochs": 2, "seeds": 3}]
 TWO = {"method": "random", "trials": 2, "seed": 3}
 OWN = """
 from tests.fakes.trainers import Quadratic
@@ -186,3 +187,37 @@ def test_a_training_is_not_continued_on_another_recording(cwd: Path) -> None:
     said = here("train", str(folder / "best.yaml"))
     check_refused(said, "has other content", f"latent-tune train {folder / 'best.yaml'} --accept-recording")
     assert here("train", str(folder / "best.yaml"), "--accept-recording").code == 0
+
+
+def test_a_recording_that_is_replaced_while_a_study_runs_is_told(own: Path) -> None:
+    """The study does not end as if nothing had been mixed; the next process is refused for the same reason."""
+    text = (
+        "import numpy as np\n"
+        + textwrap.dedent(OWN)
+        + "\n    def close(self):\n        np.save('voltages.npy', [[1.0]])\n"
+    )
+    (own / "mine.py").write_text(text)
+    np.save(own / "voltages.npy", voltages())
+    write_study(own, trainer="mine:Mine", recording={"path": "voltages.npy"}, fixed={}, search=TWO)
+    for command in (RUN, RESUME):
+        said = here(*command)
+        assert said.code == 2
+        assert "path: voltages.npy has other content" in said.err
+    assert here(*RESUME, "--accept-recording").code == 0
+
+
+def test_an_evaluation_is_not_of_another_trainer(own: Path) -> None:
+    """`evaluate` asks as well, and names itself as the way on."""
+    (own / "mine.py").write_text("from tests.fakes.trainers import Evaluating as Mine\n")
+    marks = own / "marks"
+    marks.mkdir()
+    (marks / "0").touch()
+    write_study(own, trainer="mine:Mine", recording={"marks": "marks"}, fixed={}, search=TWO, rungs=ONE_RUNG)
+    said = here(*RUN)
+    assert said.code == 0
+    assert "recording: marks (a folder: nobody notices when what lies in it is another)" in said.out
+    with (own / "mine.py").open("a") as file:
+        file.write("MENDED = True\n")
+    said = here("evaluate", "results/tiny")
+    check_refused(said, "mine.py was changed", "latent-tune evaluate results/tiny --accept-code")
+    assert here("evaluate", "results/tiny", "--accept-code").code == 0
