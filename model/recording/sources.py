@@ -195,7 +195,7 @@ def _open_table(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]
 
     def source(columns: Sequence[str]) -> Source:
         _check_matrix((table.rows, len(columns)), np.dtype(np.float32), f"{ROOT}.path: {path}")
-        return Source((table.rows, len(columns)), lambda: table.chunks(columns), table.dtype)
+        return Source((table.rows, len(columns)), lambda: table.chunks(columns), table.types(columns))
 
     voltages = source(neurons)
     if table.rows >= FEWEST_ROWS and not spec.columns:

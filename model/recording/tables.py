@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from model.recording.arrays import CHUNK_BYTES
 
+_NAMES = {pa.float16(): "float16", pa.float32(): "float32", pa.float64(): "float64"}
+"""As NumPy calls what Arrow calls halffloat, float and double."""
+
 _UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -26,7 +29,6 @@ class TableFile:
         rows: T.
         numeric: names of the float and integer columns that are no index, in file order.
         left_out: why, by the name of every other column: index, or its type.
-        dtype: the type of the numeric columns, or those.
 
     Raises:
         model.recording.mistakes.UNREADABLE: the file is not such a table.
@@ -52,8 +54,11 @@ class TableFile:
             else:
                 self.left_out[field.name] = str(field.type)
         self.numeric = [field.name for field in kept]
-        names = {pa.float16(): "float16", pa.float32(): "float32", pa.float64(): "float64"}
-        self.dtype = " and ".join(dict.fromkeys(names.get(field.type, str(field.type)) for field in kept))
+        self._types = {field.name: _NAMES.get(field.type, str(field.type)) for field in kept}
+
+    def types(self, columns: Sequence[str]) -> str:
+        """The type of some numeric columns, or their types, for people."""
+        return " and ".join(dict.fromkeys(self._types[name] for name in columns))
 
     def chunks(self, columns: Sequence[str], dtype: Any = np.float32) -> Iterator[NDArray[Any]]:
         """Stream ``[t, len(columns)]`` chunks; a null becomes NaN."""
