@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from inspect import getattr_static
+from importlib.util import find_spec
+from inspect import getattr_static, signature
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -28,7 +29,10 @@ class Trainer(Protocol):
     - `prepare_recording(recording) -> Mapping`: called once per node before anything trains; what it returns (NumPy
       arrays in a mapping, say) is shared by all trials of the node without a copy. ValueError and OSError are the
       user's mistakes.
-    - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains.
+    - `describe_recording(recording) -> Sequence[str]`: lines for people of what `prepare_recording` made: first what
+      was read, such as "900 rows x 12 neurons, float32, from a.parquet", then what may be wrong with it.
+    - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains. Where it
+      takes a second argument it is asked again with the recording as prepared: a batch may be larger than that.
 
     And these methods:
 
@@ -100,11 +104,31 @@ def load_function(name: str) -> Callable[..., Any]:
     return cast("Callable[..., Any]", _load(name, "function", ()))
 
 
-def _load(name: str, what: str, methods: Sequence[str]) -> object:
-    module, _, attribute = name.partition(":")
+def source_of(name: str) -> Path | None:
+    """Returns the file of the module that a trainer is in, which is not run for it; None where none can be found.
+
+    Args:
+        name: `package.module:Class`.
+    """
+    _make_importable()
+    try:
+        spec = find_spec(name.partition(":")[0])
+    except (Exception, SystemExit):  # noqa: BLE001 - the packages around it are run; `load_trainer` says what is wrong
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None and spec.has_location else None
+
+
+def _make_importable() -> str:
+    """Has the working directory be importable, and returns it."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    return here
+
+
+def _load(name: str, what: str, methods: Sequence[str]) -> object:
+    module, _, attribute = name.partition(":")
+    here = _make_importable()
     try:
         found = getattr(import_module(module), attribute)
     except AttributeError:
@@ -135,22 +159,47 @@ def prepare_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> Ma
         raise RecordingMistake(str(error)) from error
 
 
-def config_mistakes(trainer: TrainerClass, config: Mapping[str, Any], section: Mapping[str, str]) -> list[Mistake]:
+def describe_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> list[str]:
+    """Returns lines for people of a recording that was prepared; none where the trainer says nothing.
+
+    Raises:
+        RecordingMistake: If the trainer says that the recording cannot be used.
+    """
+    describe = _hook(trainer, "describe_recording")
+    try:
+        return [] if describe is None else [str(line) for line in describe(recording)]
+    except (ValueError, OSError) as error:
+        raise RecordingMistake(str(error)) from error
+
+
+def config_mistakes(
+    trainer: TrainerClass,
+    config: Mapping[str, Any],
+    section: Mapping[str, str],
+    recording: Mapping[str, Any] | None = None,
+) -> list[Mistake]:
     """Returns what the trainer has against a configuration.
 
     Args:
         trainer: The class.
         config: One flat mapping.
         section: By key, where the user wrote it, such as `fixed` or `space`.
+        recording: As prepared; None where it is not known yet.
     """
     check = _hook(trainer, "check_config")
     if check is None:
         return []
-    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in check(config).items()]
+    found = check(config) if recording is None or not _takes_two(check) else check(config, recording)
+    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in found.items()]
 
 
-def refuse_configurations(study: Study, trainer: TrainerClass) -> None:
+def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> None:
     """Asks the trainer about every value of every parameter (the ends of a range), one varied at a time.
+
+    Args:
+        study: The study.
+        trainer: The class.
+        recording: As prepared; None where it is not known yet.
 
     Raises:
         FileMistakes: If it cannot train one of them.
@@ -161,9 +210,17 @@ def refuse_configurations(study: Study, trainer: TrainerClass) -> None:
     tried = [base] + [{**base, name: value} for name, values in extremes.items() for value in values[1:]]
     found: dict[Mistake, None] = {}
     for config in tried:
-        found |= dict.fromkeys(config_mistakes(trainer, config, section))
+        found |= dict.fromkeys(config_mistakes(trainer, config, section, recording))
     if found:
         raise FileMistakes(f"study {study.name}", list(found))
+
+
+def _takes_two(check: Callable[..., Any]) -> bool:
+    try:
+        signature(check).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:

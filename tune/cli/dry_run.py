@@ -3,13 +3,15 @@
 import os
 
 from rich.console import Console
+from rich.text import Text
 
 from tune.drivers.calibration import gpus_of_one, middle, own_gpu, short_run
 from tune.drivers.gpu_packing import Packed, in_words, slots_here
 from tune.errors import UserMistake
 from tune.gpus import visible_gpus
+from tune.ledger.made_from import MadeFrom
 from tune.study.study import Study
-from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.trainer import describe_recording, load_trainer, prepare_recording, refuse_configurations
 from tune.views.terminal.plan import print_plan
 
 
@@ -23,6 +25,9 @@ def plan(study: Study, driver: str) -> None:
     trainer = load_trainer(study.trainer)
     refuse_configurations(study, trainer)
     recording = prepare_recording(trainer, study.recording)
+    refuse_configurations(study, trainer, recording)
+    for line in describe_recording(trainer, recording) or MadeFrom.of(study.recording, study.trainer, None).told:
+        console.print(Text(f"Recording: {line}"), highlight=False, soft_wrap=True)
     packs = study.resources.gpus_per_trial == "auto" and driver != "inline"
     gpu, here = own_gpu() if packs else None, len(visible_gpus())
     seeds = study.rung_seeds(0 if gpu is None else len(study.rungs) - 1)

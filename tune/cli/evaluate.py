@@ -1,14 +1,16 @@
 """`latent-tune evaluate`: evaluates again what has been trained."""
 
 import argparse
+import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 
+from tune.cli.origin import origin
 from tune.drivers.reports import Death, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import TrainingSettings, Unit
@@ -29,10 +31,10 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         LatentTuneError: As `evaluate`.
     """
-    evaluate(options.folder, options.trials, Console())
+    evaluate(options.folder, options.trials, Console(), options.accepted)
 
 
-def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
+def evaluate(folder: Path, numbers: Sequence[int], console: Console, accepted: Collection[str] = ()) -> None:
     """Evaluates the trials whose evaluation failed or was cut short, from their checkpoints; nothing is trained.
 
     What it comes to is added to the epochs that were trained. It changes no decision: a trial that died of its
@@ -42,6 +44,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
         folder: The study folder.
         numbers: Which trials; all when there are none.
         console: Where the results are shown.
+        accepted: What may be another than what its results are of, see `tune.cli.origin`.
 
     Raises:
         UserMistake: If there is no such study or trial, or its trainer or recording cannot be used.
@@ -56,10 +59,12 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
     if not works:
         console.print(f"{folder}: no evaluation is missing where a checkpoint is kept", highlight=False)
         return
+    made_from = origin(seen.study, seen, accepted, f"latent-tune evaluate {shlex.quote(str(folder))}")
     trainer = load_trainer(seen.study.trainer)
     recording = prepare_recording(trainer, seen.study.recording)
     before = seen.sessions[-1]
-    ledger = Ledger.open(seen.study, folder, clock=time.time, detail={"driver": before.detail.get("driver", "ray")})
+    detail = {"driver": before.detail.get("driver", "ray"), "read": before.read}
+    ledger = Ledger.open(seen.study, folder, clock=time.time, detail=detail, made_from=made_from)
     try:
         settings = TrainingSettings.of(ledger)
         units = [Unit(lambda: trainer, recording, work, settings) for work in works]

@@ -79,6 +79,7 @@ def _add_searching(commands: "_Commands") -> None:
     _add_set(run)
     _add_driver(run)
     _add_showing(run)
+    _add_accepting(run)
     run.add_argument(
         "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
     )
@@ -93,6 +94,7 @@ def _add_searching(commands: "_Commands") -> None:
     _add_results(resume)
     _add_driver(resume)
     _add_showing(resume)
+    _add_accepting(resume)
     _add_growth(resume)
 
 
@@ -121,6 +123,7 @@ def _add_looking(commands: "_Commands") -> None:
     evaluate = _add(commands, "evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
     _add_folder(evaluate)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
+    _add_accepting(evaluate)
 
 
 def _add_training(commands: "_Commands") -> None:
@@ -129,6 +132,7 @@ def _add_training(commands: "_Commands") -> None:
     train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
     _add_results(train)
     _add_set(train)
+    _add_accepting(train)
     train.add_argument("--profile", action="store_true", help="time some steps instead, and write a Chrome trace")
     simulate = _add(commands, "simulate", "write the built-in recording of the fly visual system")
     simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
@@ -154,6 +158,18 @@ def _add_set(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> Non
         dest="overrides",
         help="override a value of the file, such as search.trials=48 or scale=small; may be repeated",
     )
+
+
+def _add_accepting(parser: argparse.ArgumentParser) -> None:
+    for what, whole in (("recording", "a file of the recording"), ("code", "the trainer's source")):
+        parser.add_argument(
+            f"--accept-{what}",
+            action="append_const",
+            const=what,
+            default=[],
+            dest="accepted",
+            help=f"go on although {whole} is not the one that the results so far are of",
+        )
 
 
 def _add_growth(parser: argparse.ArgumentParser) -> None:

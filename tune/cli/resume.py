@@ -39,4 +39,5 @@ def main(options: argparse.Namespace) -> None:
             changes=changes,
         )
         last = ledger.sessions[-1].detail.get("driver", "ray") if ledger.sessions else "ray"
-        work_on(study, folder, options.driver or str(last), show, options.address, grow=asked)
+        driver = options.driver or str(last)
+        work_on(study, folder, driver, show, options.address, grow=asked, accepted=options.accepted)

@@ -24,4 +24,4 @@ def main(options: argparse.Namespace) -> None:
         plan(study, driver)
         return
     with showing(output_mode(options)) as show:
-        work_on(study, options.results / study.name, driver, show, options.address)
+        work_on(study, options.results / study.name, driver, show, options.address, accepted=options.accepted)

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from tune.cli.origin import origin
 from tune.cli.show import Show
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
@@ -29,14 +30,21 @@ from tune.study.growth import differences
 from tune.study.ladder import cost
 from tune.study.study import Study
 from tune.study.units import show_size
-from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.trainer import describe_recording, load_trainer, prepare_recording, refuse_configurations
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
 from tune.views.tensorboard.writer import TensorBoard
 
 
 def work_on(
-    study: Study, folder: Path, driver: str, show: Show, address: str | None = None, *, grow: bool = False
+    study: Study,
+    folder: Path,
+    driver: str,
+    show: Show,
+    address: str | None = None,
+    *,
+    grow: bool = False,
+    accepted: Collection[str] = (),
 ) -> None:
     """Works on a study until it is finished or asked to stop, and prints what came of it.
 
@@ -49,6 +57,7 @@ def work_on(
         show: Where it is shown.
         address: Of a Ray cluster.
         grow: Whether the study that is there may become the one given (`tune.study.growth`).
+        accepted: What may be another than what its results are of, see `tune.cli.origin`.
 
     Raises:
         UserMistake: If the study, its trainer, its recording or its folder cannot be used.
@@ -57,7 +66,10 @@ def work_on(
         StudyStopped: If it cannot go on.
     """
     console = show.console
-    if _is_finished(study, folder, grow=grow):
+    there = LedgerReader.read(folder, clock=time.time, curves=False) if holds_study(folder) else None
+    finished = there is not None and _is_finished(study, there, grow=grow)
+    made_from = origin(study, there, accepted)
+    if finished:
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
         results = gather(LedgerReader.read(folder, clock=time.time))
         _present(results, _write_results(results), show)
@@ -70,6 +82,8 @@ def work_on(
         refuse_low_space(study, folder)
         refuse_unusable(study)
         recording = prepare_recording(trainer, study.recording)
+        refuse_configurations(study, trainer, recording)
+        read = describe_recording(trainer, recording) or made_from.told
         with (
             disk_troubles(folder, again),
             StopRequest(again) as stop,
@@ -78,7 +92,12 @@ def work_on(
         ):
             stop.listen()
             ledger = Ledger.open(
-                *(study, folder), clock=SteadyClock(), detail={"driver": driver}, grow=grow, should_stop=stop
+                *(study, folder),
+                clock=SteadyClock(),
+                detail={"driver": driver, "read": read},
+                made_from=made_from,
+                grow=grow,
+                should_stop=stop,
             )
             with _session(ledger, again):
                 optimizer = Optimizer(ledger, ledger.elapsed_s)
@@ -86,6 +105,7 @@ def work_on(
                 with _views(job, show):
                     drive(job, driver, address, shared, stop)
                     _refuse_unfinished(ledger, stop)
+                    origin(study, ledger, ("code",))  # a recording replaced meanwhile; an edit of code may be for later
                     optimizer.finish()
                 with ledger.closing("finished"):
                     results = gather(LedgerReader.read(folder, clock=time.time))
@@ -119,15 +139,12 @@ def _session(ledger: Ledger, again: str) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
+def _is_finished(study: Study, there: LedgerReader, *, grow: bool) -> bool:
     """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
-    if not holds_study(folder):
-        return False
-    there = LedgerReader.read(folder, clock=time.time, curves=False)
     if differences(there.study, study):
         if not grow:
-            refuse_other(study, there.study, folder)
-        _refuse_vain(study, there, folder)
+            refuse_other(study, there.study, there.folder)
+        _refuse_vain(study, there, there.folder)
         return False
     return bool(there.sessions) and there.sessions[-1].ended == "finished"
 
@@ -211,6 +228,9 @@ def _announce(ledger: Ledger, console: Console) -> None:
     else:
         text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
     console.print(text, highlight=False, soft_wrap=True)
+    for line in ledger.sessions[-1].read:
+        log.info("recording: %s", line)
+        console.print(Text(f"recording: {line}"), highlight=False, soft_wrap=True)
     usage = ledger.checkpoints.usage()
     more, free = estimate(ledger.study, usage.largest) - usage.size, free_bytes(ledger.folder)
     if free - ledger.study.storage.min_free < more:

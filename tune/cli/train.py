@@ -21,4 +21,4 @@ def main(options: argparse.Namespace) -> None:
         return
     again = f"continue with: latent-tune train {shlex.quote(str(options.config))}"
     with StopRequest(again) as should_stop:
-        train(options.config, options.results, options.overrides, should_stop, Console())
+        train(options.config, options.results, options.overrides, should_stop, Console(), accepted=options.accepted)

@@ -11,16 +11,19 @@ The training file is what a study writes as `best.yaml`:
 """
 
 import json
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Collection, Mapping
 from math import inf, isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from tune.cli.origin import MADE_FROM, training_origin
 from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
 from tune.drivers.unit import TrainingSettings, Unit, limit_threads
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
@@ -28,35 +31,28 @@ from tune.ledger.checkpoints.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.curves.history import EVALUATED, Runs, refuse_unscored
 from tune.ledger.curves.store import CurveStore
+from tune.ledger.made_from import MadeFrom
 from tune.ledger.storage.disk_space import disk_troubles
 from tune.ledger.storage.files import refuse_links, write_atomically
 from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed, summarize
 from tune.study import document
-from tune.study.space import Scalar
-from tune.study.study import NAME, TRAINER
-from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
+from tune.study.training import Training
+from tune.trainer import TrainerClass, config_mistakes, describe_recording, load_trainer, prepare_recording
 
 _TRIAL = 0  # a training is stored like the only trial of a study
 
 
-class Training(BaseModel):
-    """One configuration, trained with all the seeds given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(description="also the name of the output folder")
-    trainer: str = TRAINER
-    recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
-    config: dict[str, Scalar]
-    seeds: Annotated[list[Annotated[int, Field(strict=True, ge=0)]], Field(min_length=1)]
-    epochs: Annotated[int, Field(strict=True, ge=1)]
-    metric: str = Field(default="validation_loss", description="the loss by which a seed fails")
-    threads: Annotated[int, Field(strict=True, ge=1)] = 1
-
-
-def train(path: Path, results: Path, overrides: list[str], should_stop: Callable[[], bool], console: Console) -> None:
+def train(
+    path: Path,
+    results: Path,
+    overrides: list[str],
+    should_stop: Callable[[], bool],
+    console: Console,
+    *,
+    accepted: Collection[str] = (),
+) -> None:
     """Trains what a file says; asked twice, it continues or shows what is there.
 
     Writes `training.yaml`, `curves/`, `checkpoints/` and `metrics.json` into `results/<name>`.
@@ -67,6 +63,7 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
         overrides: `path=value`, as for a study.
         should_stop: Asked between epochs.
         console: Where progress and the result are shown.
+        accepted: What may be another than when the training began: `recording`, `code`.
 
     Raises:
         UserMistake: If the file or the recording cannot be used, or the folder holds another training.
@@ -76,10 +73,12 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     training, trainer = _read(path, overrides)
     folder = results / training.name
     _refuse_other(folder, training)
-    recording = prepare_recording(trainer, training.recording)
-    _claim(folder, training)
+    again = f"latent-tune train {shlex.quote(str(path))}"
+    made_from = training_origin(training.recording, training.trainer, folder, accepted, again)
+    recording = _prepare(path, training, trainer, console)
+    _claim(folder, training, made_from)
     store = CheckpointStore(LocalFolder(folder / "checkpoints"))
-    again = f"continue with: latent-tune train {path}"
+    again = f"continue with: {again}"
     done = _done(store, folder, training)
     if done < training.epochs or not _evaluated(folder):
         work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
@@ -110,9 +109,10 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
     if not callable(getattr(kind, "profile", None)):
         raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
     folder = results / training.name
+    recording = _prepare(path, training, kind, console)
     _claim(folder, training)
     limit_threads(training.threads)
-    trainer: Any = kind(training.config, prepare_recording(kind, training.recording), training.seeds, None)
+    trainer: Any = kind(training.config, recording, training.seeds, None)
     try:
         figures = dict(trainer.profile(folder / "trace.json"))
     finally:
@@ -143,6 +143,17 @@ def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
     return training, trainer
 
 
+def _prepare(path: Path, training: Training, trainer: TrainerClass, console: Console) -> Mapping[str, Any]:
+    """Returns the recording, and says what was read of it; a configuration that does not fit it is refused."""
+    recording = prepare_recording(trainer, training.recording)
+    against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"), recording)
+    if against:
+        raise FileMistakes(path, against)
+    for line in describe_recording(trainer, recording):
+        console.print(Text(f"recording: {line}"), highlight=False, soft_wrap=True)
+    return recording
+
+
 def _refuse_other(folder: Path, training: Training) -> None:
     file = folder / "training.yaml"
     if file.exists() and file.read_bytes() != _text(training).encode():
@@ -152,13 +163,15 @@ def _refuse_other(folder: Path, training: Training) -> None:
         )
 
 
-def _claim(folder: Path, training: Training) -> None:
+def _claim(folder: Path, training: Training, made_from: MadeFrom | None = None) -> None:
     refuse_links(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "checkpoints").mkdir(exist_ok=True)
         collect_orphans(folder, CheckpointStore(LocalFolder(folder / "checkpoints")), _TRIAL + 1)
         write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
+        if made_from is not None:
+            _write_json(folder / MADE_FROM, made_from.model_dump(mode="json"))
     except OSError as error:
         raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
 

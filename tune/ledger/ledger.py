@@ -14,15 +14,15 @@ from tune.ledger.curves.epoch import with_own_columns
 from tune.ledger.curves.history import EvaluationMark, Metrics
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.optuna_mirror import Mirror
-from tune.ledger.identity import set_damaged_study_aside, stored_study, study_detail, write_study
+from tune.ledger.identity import set_damaged_study_aside, stored_study, write_study
 from tune.ledger.incoming import baseline_of, metrics_of
 from tune.ledger.lease.lease import Lease
-from tune.ledger.opening import make_checkpoints, make_database, refuse_conflict, refuse_unfit
-from tune.ledger.provenance import process_detail
+from tune.ledger.made_from import MadeFrom
+from tune.ledger.opening import first_decisions, make_checkpoints, make_database, refuse_conflict, refuse_unfit, settle
 from tune.ledger.reader import Clock, LedgerReader, Stores
 from tune.ledger.records import Decision, Ending, Kind
-from tune.ledger.storage.disk_space import free_reserve, hold_reserve
-from tune.study.growth import described, differences
+from tune.ledger.storage.disk_space import free_reserve
+from tune.study.growth import differences
 from tune.study.study import Study
 
 
@@ -53,6 +53,7 @@ class Ledger(LedgerReader):
         *,
         clock: Clock,
         detail: Mapping[str, Any] | None = None,
+        made_from: MadeFrom | None = None,
         grow: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Self:
@@ -63,6 +64,7 @@ class Ledger(LedgerReader):
             folder: The study folder.
             clock: Seconds since the epoch.
             detail: What to remember of this process, such as its driver.
+            made_from: What the study is made from now; where that differs from before, it is taken as accepted.
             grow: Whether a study that is there may become the one given (`tune.study.growth`).
             should_stop: Asked while the database is locked or away, which it may be for minutes.
 
@@ -75,30 +77,26 @@ class Ledger(LedgerReader):
         database = make_database(study, folder, should_stop)
         lease = Lease(database, clock)
         try:
-            hold_reserve(folder)
+            settle(study, database, folder)
             checkpoints = make_checkpoints(there, folder, database.retry.should_stop)
             stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=True))
             ledger = cls(there, folder, stores, clock, lease)
             _ = ledger._runs
             refuse_conflict(ledger, study, grow=grow)  # again, now that nobody else can have it grow
-            ledger._begin(study, detail or {}, should_stop)
+            ledger._begin(study, made_from, detail or {}, should_stop)
         except BaseException:
             lease.release()
             database.close()
             raise
         return ledger
 
-    def _begin(self, study: Study, detail: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
+    def _begin(
+        self, study: Study, made_from: MadeFrom | None, detail: Mapping[str, Any], should_stop: Callable[[], bool]
+    ) -> None:
         """Begins a session: repairs what the last one left, has the study grow to the one given, keeps a copy of it."""
         self._reconcile()
-        self.decide("open", detail={**process_detail(), **study_detail(self.study), **detail})
-        if different := differences(self.study, study):
-            grown = {
-                "study": study.model_dump(mode="json", by_alias=True),
-                "longer": len(study.rungs) > len(self.study.rungs),
-                "revived": study.search.halving == "promote",
-            }
-            self.decide("grow", reason=described(different), detail=grown)
+        for kind, reason, told in first_decisions(self, study, made_from, detail):
+            self.decide(kind, reason=reason, detail=told)
         if study.storage.shared is not None:
             copy = LedgerCopy(self.study, self.folder, self._lease.holder, self._lease.lost, should_stop)
             copy.begin()

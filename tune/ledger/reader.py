@@ -9,12 +9,14 @@ from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
+from tune.ledger.belonging import refuse_strange
 from tune.ledger.checkpoints.store import Checkpoints
 from tune.ledger.curves.history import Runs
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.database import Database
 from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import is_alive
+from tune.ledger.made_from import MadeFrom
 from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.storage.files import refuse_links
@@ -51,6 +53,7 @@ class LedgerReader:
         decisions: Everything decided so far, in order.
         sessions: Every process that worked on the study, in order.
         checkpoints: Where trainers put their state.
+        made_from: What it was made from, as was last told or accepted; None in a study of an earlier version.
         packed: What the latest decision of the kind `pack` says; None where there is none.
     """
 
@@ -59,6 +62,7 @@ class LedgerReader:
         self.trials: list[Trial] = []
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
+        self.made_from: MadeFrom | None = None
         self.packed: Mapping[str, Any] | None = None
         self._database, self._curves, self._clock = stores.database, stores.curves, clock
         self._done: dict[int, dict[int, int]] = {}
@@ -81,6 +85,8 @@ class LedgerReader:
         refuse_links(folder)
         study = stored_study(folder)
         database = Database(study.storage.database, folder, study.name, create=False)
+        if study.storage.database is not None:
+            refuse_strange(database, folder, to_write=False)
         checkpoints = Checkpoints(folder_at(checkpoints_of(study, folder)))
         if (disk := checkpoints.folder.disk) is not None:
             refuse_links(disk)
@@ -253,11 +259,15 @@ class LedgerReader:
 
     def _apply(self, decision: Decision) -> None:
         self.decisions.append(decision)
+        if "made_from" in decision.detail:
+            self.made_from = MadeFrom.model_validate(decision.detail["made_from"])
         if decision.kind == "open":
             self.sessions.append(Session(decision.time, decision.time, "", decision.detail))
         elif decision.kind == "close":
             ended = str(decision.detail["ended"])
             self.sessions[-1] = replace(self.sessions[-1], closed=decision.time, ended=ended)
+        elif decision.kind == "accept":
+            pass
         elif decision.kind == "grow":
             self.study = build_study(Document("the ledger", dict(decision.detail["study"])))
             for trial in self.trials:

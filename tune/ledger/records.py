@@ -7,7 +7,9 @@ from typing import Any, Literal, Self
 
 from tune.ledger.attempts import Attempt
 
-Kind = Literal["open", "close", "grow", "pack", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
+Kind = Literal[
+    "open", "close", "accept", "grow", "pack", "start", "reach", "promote", "race", "attempt", "fail", "stop"
+]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
 STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
 """running: in training now; waiting: unfinished, to be continued; paused: at a rung, may yet be promoted;
@@ -21,12 +23,13 @@ class Decision:
     """One line of the study's history.
 
     Attributes:
-        kind: open, close: a process began or ended its work on the study; grow: the study is to do more, as `detail`
-            says; pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial; reach:
-            a trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
+        kind: open, close: a process began or ended its work on the study; accept: it goes on with another recording or
+            another source of its trainer (`tune.ledger.made_from`); grow: the study is to do more, as `detail` says;
+            pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial; reach: a
+            trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
             attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good; stop: it is not
             promoted any more.
-        trial: Its number; None for open, close, grow and pack.
+        trial: Its number; None for open, close, accept, grow and pack.
         rung: Index of the rung that the decision is about.
         reason: For people.
         detail: Plain values; what depends on the kind is said in `Trial.apply` and `Session`.
@@ -48,13 +51,18 @@ class Session:
     Attributes:
         opened, closed: Seconds since the epoch; `closed` is the last heartbeat when the process was killed.
         ended: finished, interrupted, stopped, or lost when the process was killed; "" while it works.
-        detail: driver, host, pid, versions.
+        detail: driver, host, pid, versions, what was read.
     """
 
     opened: float
     closed: float
     ended: str
     detail: Mapping[str, Any]
+
+    @property
+    def read(self) -> list[str]:
+        """What it read of the recording, in lines for people; empty where nobody said."""
+        return [str(line) for line in self.detail.get("read", ())]
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
         raise ValueError(f"its time is {decision.time}")
     if decision.kind == "pack" and not all(int(one["trials"]) >= 0 for one in decision.detail["gpus"].values()):
         raise ValueError(f"trials on each GPU must be 0 or more, got {decision.detail['gpus']!r:.60}")
-    if decision.kind in ("open", "close", "grow", "pack"):
+    if decision.kind in ("open", "close", "accept", "grow", "pack"):
         return
     if decision.trial is None or not 0 <= decision.trial < trials + (decision.kind == "start"):
         raise ValueError(f"there are {trials} trials")

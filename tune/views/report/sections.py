@@ -219,7 +219,7 @@ def _how(results: Results) -> list[Section]:
     headings = ["session", "ended", "lasted", "driver", "host", "GPUs", "commit", "versions"]
     seeds = wording.listed([str(seed) for seed in results.study.seeds])
     blocks: list[Block] = [Table(headings, rows, left=text, caption="Processes that worked on the study")]
-    blocks += [Bullets(grown)] if (grown := _growth(ledger)) else []
+    blocks += [Bullets(lines)] if (lines := [*_recording(ledger), *_growth(ledger)]) else []
     blocks += [
         Paragraph(
             f"Seeds, in the order in which they are used: {seeds}. "
@@ -231,13 +231,20 @@ def _how(results: Results) -> list[Section]:
     return [Section("How it was run", blocks)]
 
 
+def _recording(ledger: LedgerReader) -> list[str]:
+    """Says what was read of the recording, as the latest process that said it did."""
+    said = next((session.read for session in reversed(ledger.sessions) if session.read), [])
+    return [f"recording: {line}" for line in said]
+
+
 def _growth(ledger: LedgerReader) -> list[str]:
-    """Says when the study was given more to do; what was decided before rests on what it was then."""
-    grown = [(index, one) for index, one in enumerate(ledger.decisions) if one.kind == "grow"]
+    """Says when the study was given more to do, or made from something else: what was decided before rests on that."""
+    verbs = {"grow": "grown", "accept": "made from something else"}
     lines = []
-    for index, decision in grown:
-        started = sum(earlier.kind == "start" for earlier in ledger.decisions[:index])
-        lines.append(f"grown after {wording.count(started, 'trial')}: {decision.reason}")
+    for index, decision in enumerate(ledger.decisions):
+        if decision.kind in verbs:
+            started = sum(earlier.kind == "start" for earlier in ledger.decisions[:index])
+            lines.append(f"{verbs[decision.kind]} after {wording.count(started, 'trial')}: {decision.reason}")
     return lines
 
 
