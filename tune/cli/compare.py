@@ -5,7 +5,7 @@ import time
 
 from rich.console import Console
 
-from tune.cli.options import numbers
+from tune.cli.parser import numbers
 from tune.ledger.reader import LedgerReader
 from tune.views.terminal.compare import print_comparison
 

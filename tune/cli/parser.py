@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
-from tune.errors import LatentTuneError
+from tune.errors import LatentTuneError, UserMistake
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 
@@ -202,3 +202,16 @@ def _add_showing(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--json", action="store_true", help="print events, one JSON object per line; documented in docs/terminal.md"
     )
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Returns the numbers of a list with commas.
+
+    Raises:
+        UserMistake: If it holds anything else.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in parts if not (part.isascii() and part.isdecimal())]
+    if wrong:
+        raise UserMistake(f"{option}: numbers with commas between them are wanted, such as 7,77,777; got {wrong[0]!r}")
+    return [int(part) for part in parts]

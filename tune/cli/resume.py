@@ -4,9 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
-from tune.cli.options import numbers, output_mode
+from tune.cli.parser import numbers
 from tune.cli.session import work_on
-from tune.cli.show import showing
+from tune.cli.show import output_mode, showing
 from tune.ledger.backup.copy import is_copy
 from tune.ledger.backup.restore import fetch
 from tune.ledger.reader import LedgerReader

@@ -1,5 +1,6 @@
 """How a study is shown while it is worked on, and in the end: to people, to programs, or only its answer."""
 
+import argparse
 import io
 import os
 import sys
@@ -159,3 +160,8 @@ def _own_stdout() -> Iterator[TextIO]:
         os.dup2(out.fileno(), descriptor)
         with suppress(OSError):
             out.close()
+
+
+def output_mode(options: argparse.Namespace) -> OutputMode:
+    """Returns how a study is shown while it is worked on."""
+    return "json" if options.json else "quiet" if options.quiet else "view"
