@@ -1,5 +1,6 @@
 """What a trainer hands over: what is meant is converted, all else is refused in words."""
 
+import re
 from array import array
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -57,7 +58,7 @@ MEANT: list[tuple[Any, list[float | None]]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "meant"), MEANT, ids=lambda one: repr(one)[:40])
+@pytest.mark.parametrize(("given", "meant"), MEANT, ids=lambda one: re.sub(r" at 0x\w*", "", repr(one))[:40])
 def test_what_is_meant_is_taken(given: Any, meant: list[float | None]) -> None:
     """Whatever holds one number per seed is one list of Python's floats, in the order of the seeds."""
     taken = metrics_of({"loss": given}, TWO)
