@@ -230,6 +230,17 @@ class Stumbling(Quadratic):
         return super()._epoch(seed)
 
 
+class Doomed(Quadratic):
+    """Raises in the recording's `epoch` with one of its `seeds`, up to its `x`, while its `file` is there."""
+
+    def _epoch(self, seed: int) -> float:
+        dies = seed in self.recording["seeds"] and self.epochs[seed] + 1 == self.recording["epoch"]
+        dies = dies and self.config["x"] <= self.recording.get("x", 1)
+        if dies and Path(self.recording.get("file", "/")).exists():
+            raise RuntimeError(f"doomed by seed {seed}")
+        return super()._epoch(seed)
+
+
 class OnGpu(Quadratic):
     """Tells when each epoch began and ended, and how busy the fake GPU of its machine is, by which that is known.
 

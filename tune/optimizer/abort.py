@@ -36,7 +36,7 @@ def first_trials_may_all_die(trials: Sequence[Trial], retries: int) -> bool:
         trials: Of the study, all of them.
         retries: See `resources.retries`.
     """
-    hopeless = [trial for trial in trials if trial.ended == "failed" or retry(trial.attempts, retries).alone]
+    hopeless = [trial for trial in trials if trial.ended == "failed" or retry(trial.counted_attempts, retries).alone]
     causes = [trial.attempts[-1].same for trial in hopeless]
     waited_for = any(trial.ended is None for trial in trials[:_FIRST])
     return waited_for and len(causes) >= _FIRST and len(set(causes)) == 1 and causes[0][0] != "lost"
