@@ -50,6 +50,16 @@ def test_a_killed_actor_is_lost_and_no_retry(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ray_local")
+def test_a_signal_of_the_trainers_own_is_a_crash(tmp_path: Path) -> None:
+    """A segmentation fault is told as one, and counts as a retry: it is no machine's doing."""
+    ledger = driven(tmp_path, "Signalled", {"signal": signal.SIGSEGV})
+    (attempt,) = [attempt for trial in ledger.trials for attempt in trial.attempts]
+    said = "a signal killed the trainer's process: Segmentation fault"
+    assert (attempt.kind, attempt.cause) == ("crashed", said)
+    assert all(trial.confirmed for trial in ledger.trials)
+
+
+@pytest.mark.usefixtures("ray_local")
 @pytest.mark.parametrize(
     ("trainer", "recording", "said"),
     [

@@ -1,5 +1,6 @@
 """The same failures lead to the same decisions, whatever drives the study."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from tests.contracts.test_drivers import ONE_SLOT, Drive, drive, told, work_on
 from tests.fakes.studies import quadratic_study
+from tune.drivers.stop_request import StopRequest
 from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import incumbent, standings
 from tune.study.study import Study
@@ -74,6 +76,26 @@ def test_out_of_memory_with_one_seed_alone_is_the_end(drive: Drive, tmp_path: Pa
     assert ledger.trials[0].reason.startswith(
         "out of memory with 1 seed and nothing else in training: OutOfMemoryError"
     )
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ("sys.exit", "SystemExit: the trainer called sys.exit(0)"),
+        ("os._exit", "ProcessExit: the trainer called os._exit(0)"),
+        ("KeyboardInterrupt", "KeyboardInterrupt: raised by the trainer itself, nobody asked to stop"),
+    ],
+)
+def test_a_trainer_that_leaves_has_crashed(drive: Drive, tmp_path: Path, how: str, cause: str) -> None:
+    """It ends its unit and no process, in words that say what it did; three trials that do end the study."""
+    from tune.errors import StudyStopped
+
+    study = study_of("Leaving", {"how": how}, search={"trials": 9})
+    with StopRequest(""), pytest.raises(StudyStopped, match=re.escape(f"all died of one cause: {cause}")):
+        work_on(study, tmp_path / "q", drive)
+    ledger = LedgerReader.read(tmp_path / "q", clock=lambda: 0.0)
+    causes = [(one.kind, one.cause) for trial in ledger.trials for one in trial.attempts]
+    assert causes == [("crashed", cause)] * 2 * 3
 
 
 RACE: dict[str, Any] = {

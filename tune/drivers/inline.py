@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Self
 
 from tune.drivers.calibration import gpus_of_one
+from tune.drivers.exits import holding_exits, is_trainers
 from tune.drivers.job import Job
-from tune.drivers.reports import EpochReport
+from tune.drivers.reports import Death, EpochReport
 from tune.drivers.stall_timer import StallTimer
 from tune.drivers.trial_log import trial_log, write_log
 from tune.drivers.unit import TrainingSettings, Unit
+from tune.errors import LatentTuneError
 from tune.ledger.log import log
+from tune.ledger.storage.disk_space import caused_by_disk
 from tune.optimizer.work import Work
 
 _LOOK_S = 1.0
@@ -42,11 +45,23 @@ def _train(job: Job, work: Work) -> None:
                 if not job.trains(work):
                     return
                 if job.should_stop():
-                    unit.save()
-                    job.released(work)
+                    _save(job, unit)
                     return
     finally:
         unit.close()
+
+
+def _save(job: Job, unit: Unit) -> None:
+    """Saves a unit that is cut short, and hands it back; a trainer that cannot say its state has died."""
+    try:
+        with holding_exits():
+            unit.save()
+    except BaseException as error:
+        if not is_trainers(error) or caused_by_disk(error) or isinstance(error, LatentTuneError):
+            raise
+        job.take(unit.work, [Death.of(error)])
+    else:
+        job.released(unit.work)
 
 
 class Watchdog:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tune.drivers.exits import in_words
 from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
 from tune.ledger.attempts import FailureClass
 from tune.ledger.storage.disk_space import disk_full, is_full
@@ -97,10 +98,9 @@ class Death:
     @classmethod
     def of(cls, error: BaseException, kind: FailureClass | None = None) -> Self:
         """Returns what an exception says; its class is found out when it is not given."""
-        first = next(iter(str(error).splitlines()), "")
         text = "".join(traceback.format_exception(error))
         damaged = isinstance(error, DamagedCheckpoint)
-        return cls(f"{type(error).__name__}: {first}", text, kind or failure_class(error), damaged)
+        return cls(f"{type(error).__name__}: {in_words(error)}", text, kind or failure_class(error), damaged)
 
 
 @dataclass(frozen=True)

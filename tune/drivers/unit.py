@@ -4,15 +4,18 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
+from tune.drivers.exits import holding_exits, is_trainers
 from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
 from tune.errors import StudyStopped
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.curves.history import EvaluationMark
+from tune.ledger.log import log
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, retry_with
 from tune.optimizer.work import Work
@@ -85,13 +88,23 @@ class Unit:
 
         Or the trainer's death. A unit whose epochs are all done is only evaluated.
         """
+        training = self._train()
+        with closing(training):
+            while (item := self._next(training)) is not None:
+                yield item
+
+    def _next(self, training: Iterator[UnitReport]) -> UnitReport | None:
+        """Returns what there is to tell next, None at the end; whatever a trainer raises is a dead trial, and data."""
         try:
-            yield from self._train()
+            with holding_exits():
+                return next(training, None)
         except _NotSaved as error:
-            yield Unsaved.of(error.__cause__ or error)
-        except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
+            return Unsaved.of(error.__cause__ or error)
+        except BaseException as error:
+            if not is_trainers(error):
+                raise
             self._unsaved = False  # some seeds may be further than others, and none where the checkpoint would say
-            yield Unsaved.of(error) if is_full(error) or isinstance(error, StudyStopped) else Death.of(error)
+            return Unsaved.of(error) if is_full(error) or isinstance(error, StudyStopped) else Death.of(error)
 
     def save(self) -> None:
         """Makes the state at the present epoch durable, and what the epochs up to it came to.
@@ -104,9 +117,16 @@ class Unit:
             self._unsaved = False
 
     def close(self) -> None:
-        """Frees what the trainer holds."""
-        if self._trainer is not None:
-            self._trainer.close()
+        """Frees what the trainer holds; what that raises changes nothing of what was trained."""
+        if self._trainer is None:
+            return
+        try:
+            with holding_exits():
+                self._trainer.close()
+        except BaseException as error:
+            if not is_trainers(error):
+                raise
+            log.warning("trial %d: close() of its trainer raised %s", self.work.trial, Death.of(error).cause)
 
     def _save_or_tell(self) -> None:
         try:
@@ -116,7 +136,7 @@ class Unit:
                 raise _NotSaved from error
             raise
 
-    def _train(self) -> Iterator[UnitReport]:
+    def _train(self) -> Generator[UnitReport]:
         held_since = time.monotonic()
         work, every = self.work, self._settings.every
         if self._settings.mark is not None:
@@ -148,7 +168,9 @@ class Unit:
         if evaluate is not None:
             try:
                 metrics = dict(evaluate())
-            except Exception as error:  # noqa: BLE001 - the training is done, and is kept
+            except BaseException as error:
+                if not is_trainers(error):
+                    raise
                 yield Death.of(error, "evaluation")
             else:
                 yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._settings.gpus)

@@ -11,6 +11,9 @@ CLASSES: tuple[FailureClass, ...] = ("crashed", "out_of_memory", "stalled", "los
 heard for far longer than epochs take; lost: its process or node vanished without a word; evaluation: the training
 succeeded, the evaluation after it did not."""
 
+NODE_GONE, PROCESS_GONE = (f"the trainer's {gone} vanished without a word" for gone in ("node", "process"))
+"""Causes of the class lost: what says something of the machines, and what may be the trainer's own doing."""
+
 DIVERGED = "diverged"
 """What is counted beside the classes, by seed: a loss that is not finite fails the seed and kills nothing."""
 
@@ -73,6 +76,11 @@ class Attempt:
         together = not self.seeds or not other.seeds or bool({*self.seeds} & {*other.seeds})
         begun = None in (self.from_epoch, other.from_epoch) or self.from_epoch == other.from_epoch
         return together and begun and self.epoch == other.epoch
+
+    @property
+    def of_machines(self) -> bool:
+        """Whether it says something of the machines, and nothing of the trainer."""
+        return self.kind == "lost" and self.cause == NODE_GONE
 
     @property
     def same(self) -> tuple[str, str]:

@@ -21,7 +21,7 @@ def stop_if_first_trials_die(trials: Sequence[Trial]) -> None:
     first = trials[:_FIRST]
     if len(first) == _FIRST and all(trial.ended == "failed" for trial in first):
         last = [trial.attempts[-1] for trial in first]
-        if len({attempt.same for attempt in last}) == 1 and last[0].kind != "lost":
+        if len({attempt.same for attempt in last}) == 1 and not last[0].of_machines:
             log = f" (log: {last[0].log})" if last[0].log else ""
             raise StudyStopped(f"the first {_FIRST} trials all died of one cause: {last[0].cause}{log}")
 
@@ -37,6 +37,7 @@ def first_trials_may_all_die(trials: Sequence[Trial], retries: int) -> bool:
         retries: See `resources.retries`.
     """
     hopeless = [trial for trial in trials if trial.ended == "failed" or retry(trial.counted_attempts, retries).alone]
-    causes = [trial.attempts[-1].same for trial in hopeless]
+    last = [trial.attempts[-1] for trial in hopeless]
+    alike = len(last) >= _FIRST and len({attempt.same for attempt in last}) == 1 and not last[0].of_machines
     waited_for = any(trial.ended is None for trial in trials[:_FIRST])
-    return waited_for and len(causes) >= _FIRST and len(set(causes)) == 1 and causes[0][0] != "lost"
+    return waited_for and alike
