@@ -83,7 +83,8 @@ def test_what_rays_memory_monitor_kills_was_out_of_memory(tmp_path: Path) -> Non
     """It kills whatever it finds: fewer seeds, then alone, then the trial fails, and the study ends in order."""
     write_study(tmp_path, search={"trials": 1}, fixed={"sleep_s": 1.0})
     said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "ray", RAY_memory_usage_threshold="0.0001")
-    assert said.code == 0, said.err
+    assert said.code == 1, said.err
+    assert "no trial came to a result, 1 of 1 died" in said.err
     (trial,) = ledger_of(tmp_path / "results" / "tiny").trials
     assert [(one.kind, len(one.seeds)) for one in trial.attempts] == [("out_of_memory", seeds) for seeds in (2, 1, 1)]
     assert status(tmp_path / "results" / "tiny")["failure_classes"]["out_of_memory"] == {"attempts": 3, "trials": 1}

@@ -99,6 +99,13 @@ def _add_searching(commands: "_Commands") -> None:
     _add_results(resume)
     _add_driver(resume)
     _add_showing(resume)
+    resume.add_argument(
+        "--retry-failed",
+        metavar="TRIAL",
+        nargs="*",
+        type=int,
+        help="try trials again that died (default: all of them), such as after what they died of was mended",
+    )
     _add_growth(resume)
 
 

@@ -56,7 +56,7 @@ class Optimizer:
             StudyStopped: If the first trials all died of one cause.
         """
         self._retention.collect()
-        stop_if_first_trials_die(self.ledger.trials)
+        stop_if_first_trials_die(self.ledger.trials, self.ledger.folder)
         if any(self._plan(self.ledger.trials[number]).alone for number in self._in_flight):
             return None
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
