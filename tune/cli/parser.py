@@ -42,6 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except SystemExit as error:  # a trainer's, or of what it imports; passed on it could look like success
+        print(
+            f"latent-tune: sys.exit({error.code!r}) was called on the way, in the trainer or what it imports",
+            file=sys.stderr,
+        )
+        return 1
     except Exception as error:  # the last resort of a program: say it in one line, with the way to the rest
         if options.debug:
             traceback.print_exc()
@@ -95,6 +101,13 @@ def _add_searching(commands: "_Commands") -> None:
     _add_driver(resume)
     _add_showing(resume)
     _add_accepting(resume)
+    resume.add_argument(
+        "--retry-failed",
+        metavar="TRIAL",
+        nargs="*",
+        type=int,
+        help="try trials again that died (default: all of them), such as after what they died of was mended",
+    )
     _add_growth(resume)
 
 

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from tune.cli.show import Show
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
 from tune.drivers.stop_request import StopRequest
-from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, UserMistake
+from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, StudyStopped, UserMistake
 from tune.ledger.backup.check import refuse_unusable
 from tune.ledger.cursor import DecisionCursor
 from tune.ledger.identity import holds_study, refuse_growth, refuse_other
@@ -45,6 +45,7 @@ def work_on(
     *,
     grow: bool = False,
     accepted: Collection[str] = (),
+    retry: Sequence[int] = (),
 ) -> None:
     """Works on a study until it is finished or asked to stop, and prints what came of it.
 
@@ -58,21 +59,23 @@ def work_on(
         address: Of a Ray cluster.
         grow: Whether the study that is there may become the one given (`tune.study.growth`).
         accepted: What may be another than what its results are of, see `tune.cli.origin`.
+        retry: Trials that died, to be tried again.
 
     Raises:
         UserMistake: If the study, its trainer, its recording or its folder cannot be used.
         Interrupted: If it was asked to stop.
         DiskFull: If its disk is full, or nearly; it is paused.
-        StudyStopped: If it cannot go on.
+        StudyStopped: If it cannot go on, or no trial of it has succeeded.
     """
     console = show.console
     there = LedgerReader.read(folder, clock=time.time, curves=False) if holds_study(folder) else None
     finished = there is not None and _is_finished(study, there, grow=grow)
     made_from = origin(study, there, accepted)
-    if finished:
+    if finished and not retry:
         console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
         results = gather(LedgerReader.read(folder, clock=time.time))
         _present(results, _write_results(results), show)
+        _refuse_nothing_found(results)
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
@@ -100,6 +103,8 @@ def work_on(
                 should_stop=stop,
             )
             with _session(ledger, again):
+                for number in retry:
+                    ledger.decide("retry", number, ledger.trials[number].rung, "tried again, as was asked")
                 optimizer = Optimizer(ledger, ledger.elapsed_s)
                 job = Job(optimizer, recording, trainer, lambda: stop() or ledger.lease_lost)
                 with _views(job, show):
@@ -111,6 +116,7 @@ def work_on(
                     results = gather(LedgerReader.read(folder, clock=time.time))
                     written = _write_results(results)
             _present(results, written, show)
+            _refuse_nothing_found(results)
 
 
 @contextmanager
@@ -270,6 +276,18 @@ def _present(results: Results, written: _Written, show: Show) -> None:
     if written.best is not None:
         show.console.print(f"train the winner again: latent-tune train {written.best}", highlight=False, soft_wrap=True)
     show.end(results, written.report, written.best)
+
+
+def _refuse_nothing_found(results: Results) -> None:
+    """Raises where a study is over and no trial has come to anything: who reads exit codes takes 0 for an answer."""
+    if results.best is not None:
+        return
+    ledger, folder = results.ledger, shlex.quote(str(results.ledger.folder))
+    dead = sum(trial.ended == "failed" for trial in ledger.trials)
+    said = f"study {ledger.study.name}: no trial came to a result, {dead} of {len(ledger.trials)} died"
+    if dead:
+        said += f"; latent-tune status {folder} says of what; mend it, then: latent-tune resume {folder} --retry-failed"
+    raise StudyStopped(said)
 
 
 def _harmless(call: Callable[[], None]) -> None:

@@ -129,7 +129,7 @@ class Job:
 
     def _is_large(self, work: Work) -> bool:
         """Says whether a trial has run out of memory: then fewer of its seeds are to train at a time, not elsewhere."""
-        attempts = self.optimizer.ledger.trials[work.trial].attempts
+        attempts = self.optimizer.ledger.trials[work.trial].counted_attempts
         return any(attempt.kind == "out_of_memory" for attempt in attempts)
 
     def _unit(self) -> Work | None:

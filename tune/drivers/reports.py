@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tune.drivers.exits import in_words
 from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
 from tune.ledger.attempts import FailureClass
 from tune.ledger.incoming import line_of, lines_of, text_of
@@ -102,10 +103,9 @@ class Death:
     @classmethod
     def of(cls, error: BaseException, kind: FailureClass | None = None) -> Self:
         """Returns what an exception says; its class is found out when it is not given."""
-        first = next(iter(text_of(error).splitlines()), "")
         text = text_of(error, lambda one: "".join(traceback.format_exception(one)))
         damaged = isinstance(error, DamagedCheckpoint)
-        return cls(f"{type(error).__name__}: {first}", text, kind or failure_class(error), damaged)
+        return cls(f"{type(error).__name__}: {text_of(error, in_words)}", text, kind or failure_class(error), damaged)
 
 
 @dataclass(frozen=True)

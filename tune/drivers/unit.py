@@ -4,12 +4,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
+from tune.drivers.exits import holding_exits, is_trainers
 from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
 from tune.errors import StudyStopped, TrainerMistake
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
@@ -89,13 +90,23 @@ class Unit:
 
         Or the trainer's death. A unit whose epochs are all done is only evaluated.
         """
+        training = self._train()
+        with closing(training):
+            while (item := self._next(training)) is not None:
+                yield item
+
+    def _next(self, training: Iterator[UnitReport]) -> UnitReport | None:
+        """Returns what there is to tell next, None at the end; whatever a trainer raises is a dead trial, and data."""
         try:
-            yield from self._train()
+            with holding_exits():
+                return next(training, None)
         except _NotSaved as error:
-            yield Unsaved.of(error.__cause__ or error)
-        except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
+            return Unsaved.of(error.__cause__ or error)
+        except BaseException as error:
+            if not is_trainers(error):
+                raise
             self._unsaved = False  # some seeds may be further than others, and none where the checkpoint would say
-            yield Unsaved.of(error) if is_full(error) or isinstance(error, StudyStopped) else Death.of(error)
+            return Unsaved.of(error) if is_full(error) or isinstance(error, StudyStopped) else Death.of(error)
 
     def save(self) -> Death | None:
         """Makes the state at the present epoch durable, and what the epochs up to it came to.
@@ -109,23 +120,28 @@ class Unit:
             OSError, StudyStopped: If the disk or object store takes nothing.
         """
         try:
-            self._save()
+            with holding_exits():
+                self._save()
         except _NotSaved as error:
             raise (error.__cause__ or error) from None
-        except Exception as error:
+        except BaseException as error:
             self._unsaved = False
-            if is_full(error):
+            if not is_trainers(error) or is_full(error):
                 raise
             return Death.of(error)
         return None
 
     def close(self) -> None:
-        """Frees what the trainer holds; one that fails at it has no more to lose."""
-        if self._trainer is not None:
-            try:
+        """Frees what the trainer holds; what that raises changes nothing of what was trained."""
+        if self._trainer is None:
+            return
+        try:
+            with holding_exits():
                 self._trainer.close()
-            except Exception as error:  # noqa: BLE001 - whatever a trainer raises ends no study
-                log.warning("trial %d: close() of %s: %s", self.work.trial, self._name, Death.of(error).cause)
+        except BaseException as error:
+            if not is_trainers(error):
+                raise
+            log.warning("trial %d: close() of %s: %s", self.work.trial, self._name, Death.of(error).cause)
 
     def _save(self) -> None:
         if self._trainer is not None and self._unsaved:
@@ -141,7 +157,7 @@ class Unit:
             self._told.clear()
             self._unsaved = False
 
-    def _train(self) -> Iterator[UnitReport]:
+    def _train(self) -> Generator[UnitReport]:
         held_since = time.monotonic()
         work, every = self.work, self._settings.every
         if self._settings.mark is not None:
@@ -171,7 +187,9 @@ class Unit:
                 given = evaluate()
                 with self._handed_over("evaluate()"):
                     metrics = metrics_of(given, work.seeds)
-            except Exception as error:  # noqa: BLE001 - the training is done, and is kept
+            except BaseException as error:
+                if not is_trainers(error):
+                    raise
                 yield Death.of(error, "evaluation")
             else:
                 yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._settings.gpus)

@@ -156,7 +156,7 @@ class Ledger(LedgerReader):
         decision = Decision(kind, trial, rung, reason, detail or {}, self._clock())
         self._database.append(len(self.decisions), decision)
         self._apply(decision)
-        if decision.kind == "grow":
+        if decision.kind in ("grow", "retry"):
             self._show_study()
         if decision.trial is not None:
             self._mirror.changed(decision.trial)

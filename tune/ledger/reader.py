@@ -223,10 +223,14 @@ class LedgerReader:
         return {seed: len(self.curve(trial, seed)) for seed in self.study.seeds}
 
     def seeds(self, trial: int, rung: int) -> tuple[int, ...]:
-        """Returns the seeds that a trial has, or would have, at a rung; at the last one the final race adds some."""
-        last = rung == len(self.study.rungs) - 1
-        raced = tuple(self.study.seeds[: self.trials[trial].seeds]) if last else ()
-        return max(self.study.rung_seeds(rung), raced, key=len)
+        """Returns the seeds that a trial has, or would have, at a rung.
+
+        At the last one the final race adds some; it goes on without those of them that died.
+        """
+        last, of = rung == len(self.study.rungs) - 1, self.trials[trial]
+        raced = tuple(self.study.seeds[: of.seeds]) if last else ()
+        seeds = max(self.study.rung_seeds(rung), raced, key=len)
+        return tuple(seed for seed in seeds if seed not in of.given_up) if of.given_up else seeds
 
     def losses(self, trial: int, rung: int) -> dict[int, float]:
         """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""

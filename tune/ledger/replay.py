@@ -79,6 +79,7 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
         raise ValueError(f"parameters must be a mapping, got {decision.detail['parameters']!r:.60}")
     if decision.kind == "race" and not 0 <= int(decision.detail["seeds"]) <= len(study.seeds):
         raise ValueError(f"there are {len(study.seeds)} seeds, got {decision.detail['seeds']}")
-    strange = [seed for seed in decision.detail.get("losses", ()) if int(seed) not in study.seeds]
+    seeds = decision.detail.get("seeds", ()) if decision.kind == "fail" else ()
+    strange = [seed for seed in (*decision.detail.get("losses", ()), *seeds) if int(seed) not in study.seeds]
     if strange:
         raise ValueError(f"the study has no seed {strange[0]}")

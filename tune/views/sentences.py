@@ -2,6 +2,7 @@
 
 from math import isfinite
 
+from tune.ledger.reader import LedgerReader
 from tune.scoring.score import has_failed, reported_interval
 from tune.scoring.standings import AS_SAFE, QUICKER, Lucky, Standing
 from tune.views import wording
@@ -41,6 +42,23 @@ def cost_sentences(cost: Cost) -> list[str]:
             f"Early stopping saved {wording.percent(cost.saved, 0)}: training every trial to the end on every seed "
             f"would have cost {wording.count(cost.full, 'seed-epoch')}."
         )
+    return lines
+
+
+def kept_sentences(ledger: LedgerReader) -> list[str]:
+    """Returns of each trial that died after it had reached something what it lost by that, and what it keeps."""
+    lines = []
+    for trial in ledger.trials:
+        if not trial.dead or trial.last is None:
+            continue
+        seeds = [seed for seed in ledger.study.seeds if seed in trial.given_up]
+        if seeds:
+            what, kept = f"lost {wording.seeds(seeds)} of the final race", "it stays confirmed by its others"
+        else:
+            what = f"died on its way to rung {trial.rung}"
+            kept = f"what it reached at rung {trial.last.rung} is kept, and it is not promoted"
+        causes = [one.cause for one in trial.attempts if one.died and (not seeds or {*one.seeds} & {*seeds})]
+        lines.append(f"Trial {trial.number} {what} ({causes[-1] if causes else trial.reason}); {kept}.")
     return lines
 
 

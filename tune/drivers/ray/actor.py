@@ -34,6 +34,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         # Ray's own handler raises SystemExit wherever Python happens to be, as if the trainer had: a batch system that
         # ends every process of a job would be taken for a mistake in the trainer.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # likewise; so a KeyboardInterrupt is of the trainer's own making
         os.environ.setdefault("PL_DISABLE_FORK", "1")  # as Tune would, see `_in_processes_that_wait` in ray_tune
         self._recording = recording.here()
         self._told_place = False

@@ -25,7 +25,7 @@ from tune.views.report.figures.parameters import (
 from tune.views.report.figures.seeds import gap, loss_by_seed, unrest
 from tune.views.report.run_tables import cost_sections, overview, performance, reproducibility, short_commit
 from tune.views.results import Results, cost_of, failed_seeds, failures, leaderboard
-from tune.views.sentences import cost_sentences, luck_sentence
+from tune.views.sentences import cost_sentences, kept_sentences, luck_sentence
 
 _MOST_ROWS = 100
 _TOP = 5
@@ -82,7 +82,7 @@ def _leaderboard(results: Results) -> list[Section]:
 
 
 def _by_seed(results: Results) -> list[Section]:
-    shown = [standing for standing in results.ranked if standing.rung is not None and standing.state != "failed"][:_TOP]
+    shown = [standing for standing in results.ranked if standing.rung is not None][:_TOP]
     if not shown:
         return []
     study = results.study
@@ -202,7 +202,8 @@ def _failures(results: Results) -> list[Section]:
         "tried again; a trial whose evaluation failed may have gone on without it. Diverged counts seeds."
     )
     table = Table(["class", "cause", "deaths", "trials", "log"], rows, left=text, caption="Failures by cause")
-    return [Section("What went wrong", [Paragraph(said), table])]
+    kept = [Paragraph(sentence) for sentence in kept_sentences(results.ledger)]
+    return [Section("What went wrong", [Paragraph(said), table, *kept])]
 
 
 def _again(results: Results) -> list[Section]:
