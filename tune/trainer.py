@@ -4,10 +4,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from inspect import getattr_static
+from itertools import chain
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol, cast
 
 from tune.errors import FileMistakes, Mistake, RecordingMistake, UserMistake
+from tune.study.space import drawn, grid, size
 from tune.study.study import Study
 
 
@@ -28,7 +31,8 @@ class Trainer(Protocol):
     - `prepare_recording(recording) -> Mapping`: called once per node before anything trains; what it returns (NumPy
       arrays in a mapping, say) is shared by all trials of the node without a copy. ValueError and OSError are the
       user's mistakes.
-    - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains.
+    - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains; empty where
+      it can be trained. It is asked about every setting before it becomes a trial; another is drawn for one refused.
 
     And these methods:
 
@@ -70,6 +74,12 @@ class Trainer(Protocol):
 
 
 TrainerClass = Callable[..., Trainer]
+
+ConfigCheck = Callable[[Mapping[str, Any]], Mapping[str, str]]
+"""Says by key what is wrong with a configuration; nothing where it can be trained."""
+
+_DRAWN = 1000
+_MOST_TOLD = 5
 
 
 def load_trainer(name: str) -> TrainerClass:
@@ -122,6 +132,31 @@ def prepare_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> Ma
         return cast("Mapping[str, Any]", prepare(recording))
     except (ValueError, OSError) as error:
         raise RecordingMistake(str(error)) from error
+    except SystemExit as error:
+        raise RecordingMistake(
+            f"recording: prepare_recording of the trainer called sys.exit({error.code!r})"
+        ) from error
+
+
+def config_check(trainer: TrainerClass) -> ConfigCheck:
+    """Returns what a trainer has against configurations; one without `check_config` has nothing.
+
+    It never raises: where `check_config` does, or returns no mapping, that is what it has against the configuration.
+    """
+    check = _hook(trainer, "check_config")
+
+    def asked(config: Mapping[str, Any]) -> Mapping[str, str]:
+        try:
+            found = None if check is None else check(dict(config))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - of a user's method, asked about one configuration
+            return {"check_config": f"must return messages by key, it raised {type(error).__name__}: {error}"}
+        if found is None:
+            return {}
+        if not isinstance(found, Mapping):
+            return {"check_config": f"must return messages by key, {{}} for none; got {found!r:.60}"}
+        return {str(key): str(message) for key, message in found.items()}
+
+    return asked
 
 
 def config_mistakes(trainer: TrainerClass, config: Mapping[str, Any], section: Mapping[str, str]) -> list[Mistake]:
@@ -132,27 +167,72 @@ def config_mistakes(trainer: TrainerClass, config: Mapping[str, Any], section: M
         config: One flat mapping.
         section: By key, where the user wrote it, such as `fixed` or `space`.
     """
-    check = _hook(trainer, "check_config")
-    if check is None:
-        return []
-    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in check(config).items()]
+    section = {"check_config": "trainer", **section}
+    found = config_check(trainer)(config)
+    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in found.items()]
 
 
 def refuse_configurations(study: Study, trainer: TrainerClass) -> None:
-    """Asks the trainer about every value of every parameter (the ends of a range), one varied at a time.
+    """Asks the trainer whether it can train anything of a study.
 
     Raises:
-        FileMistakes: If it cannot train one of them.
+        FileMistakes: If it refuses all that was tried: every value of every parameter (the ends of a range), one varied
+            at a time, then settings of the whole space. A key that is unknown or of a wrong type is mistaken in each.
     """
-    section = {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
-    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
-    base = {**study.fixed, **{name: values[0] for name, values in extremes.items()}}
-    tried = [base] + [{**base, name: value} for name, values in extremes.items() for value in values[1:]]
     found: dict[Mistake, None] = {}
-    for config in tried:
-        found |= dict.fromkeys(config_mistakes(trainer, config, section))
-    if found:
+    for setting in _corners(study):
+        mistakes = config_mistakes(trainer, {**study.fixed, **setting}, _section(study))
+        if not mistakes:
+            return
+        found |= dict.fromkeys(mistakes)
+    check = config_check(trainer)
+    if all(check({**study.fixed, **setting}) for setting in _settings(study)):
         raise FileMistakes(f"study {study.name}", list(found))
+
+
+def told_refused(study: Study, trainer: TrainerClass) -> str:
+    """Returns which settings of a study are never trained because the trainer refuses them, and why; "" where none is.
+
+    Of all settings where there are few, else of some.
+    """
+    refused, tried, found = 0, 0, dict[str, Mistake]()
+    for setting in _settings(study):
+        mistakes = config_mistakes(trainer, {**study.fixed, **setting}, _section(study))
+        refused, tried = refused + bool(mistakes), tried + 1
+        found = {**{mistake.path: mistake for mistake in mistakes}, **found}
+    if not refused:
+        return ""
+    said = f"the trainer refuses {refused / tried:.1%} of the space, and other settings are drawn instead:"
+    return "\n".join([said, *(f"  {mistake}" for mistake in [*found.values()][:_MOST_TOLD])])
+
+
+def middle(study: Study, trainer: TrainerClass) -> dict[str, Any]:
+    """Returns the setting in the middle of a study's space; where the trainer refuses that, another of it."""
+    center = {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()}
+    check = config_check(trainer)
+    others = chain([center], _corners(study), _settings(study))
+    return next((setting for setting in others if not check({**study.fixed, **setting})), center)
+
+
+def _section(study: Study) -> dict[str, str]:
+    return {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
+
+
+def _corners(study: Study) -> Iterator[dict[str, Any]]:
+    """Yields settings with every value of every parameter (the ends of a range), one varied at a time."""
+    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
+    base = {name: values[0] for name, values in extremes.items()}
+    yield base
+    yield from ({**base, name: value} for name, values in extremes.items() for value in values[1:])
+
+
+def _settings(study: Study) -> Iterator[dict[str, Any]]:
+    """Yields every setting of a small space, so many drawn at random of another, the same for the same study."""
+    total, random = size(study.space), Random(study.search.seed)  # noqa: S311 - no secret
+    if total is not None and total <= _DRAWN:
+        yield from grid(study.space)
+    else:
+        yield from (drawn(study.space, random) for _ in range(_DRAWN))
 
 
 def _hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:

@@ -29,9 +29,17 @@ from tune.study.growth import differences
 from tune.study.ladder import cost
 from tune.study.study import Study
 from tune.study.units import show_size
-from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.trainer import (
+    TrainerClass,
+    config_check,
+    load_trainer,
+    prepare_recording,
+    refuse_configurations,
+    told_refused,
+)
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
+from tune.views.sentences import nothing_found
 from tune.views.tensorboard.writer import TensorBoard
 
 
@@ -64,20 +72,14 @@ def work_on(
         DiskFull: If its disk is full, or nearly; it is paused.
         StudyStopped: If it cannot go on, or no trial of it has succeeded.
     """
-    console = show.console
     if _is_finished(study, folder, grow=grow) and not retry:
-        console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        results = gather(LedgerReader.read(folder, clock=time.time))
-        _present(results, _write_results(results), show)
-        _refuse_nothing_found(results)
+        show.console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+        _present(*_results_of(folder), show)
         return
     where = f" --address {shlex.quote(address)}" if address is not None else ""
     again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
     with warmed_up(study, folder, driver, address):
-        trainer = load_trainer(study.trainer)
-        refuse_configurations(study, trainer)
-        refuse_low_space(study, folder)
-        refuse_unusable(study)
+        trainer = _fit_trainer(study, folder, show.console)
         recording = prepare_recording(trainer, study.recording)
         with (
             disk_troubles(folder, again),
@@ -90,19 +92,27 @@ def work_on(
                 *(study, folder), clock=SteadyClock(), detail={"driver": driver}, grow=grow, should_stop=stop
             )
             with _session(ledger, again):
-                for number in retry:
-                    ledger.decide("retry", number, ledger.trials[number].rung, "tried again, as was asked")
-                optimizer = Optimizer(ledger, ledger.elapsed_s)
+                _try_again(ledger, retry)
+                optimizer = Optimizer(ledger, ledger.elapsed_s, config_check(trainer))
                 job = Job(optimizer, recording, trainer, lambda: stop() or ledger.lease_lost)
                 with _views(job, show):
                     drive(job, driver, address, shared, stop)
                     _refuse_unfinished(ledger, stop)
                     optimizer.finish()
                 with ledger.closing("finished"):
-                    results = gather(LedgerReader.read(folder, clock=time.time))
-                    written = _write_results(results)
-            _present(results, written, show)
-            _refuse_nothing_found(results)
+                    found = _results_of(folder)
+            _present(*found, show)
+
+
+def _fit_trainer(study: Study, folder: Path, console: Console) -> TrainerClass:
+    """Returns a study's trainer, after all checks but those of the recording; says what it refuses of the space."""
+    trainer = load_trainer(study.trainer)
+    refuse_configurations(study, trainer)
+    if refused := told_refused(study, trainer):
+        console.print(Text(refused), soft_wrap=True)
+    refuse_low_space(study, folder)
+    refuse_unusable(study)
+    return trainer
 
 
 @contextmanager
@@ -158,6 +168,11 @@ def _refuse_vain(study: Study, there: LedgerReader, folder: Path) -> None:
     if budget.gpu_hours is not None and there.gpu_seconds >= 3600 * budget.gpu_hours:
         used = f"{there.gpu_seconds / 3600:,.2f} h are used{left} gpu_hours=N"
         raise UserMistake(f"budget.gpu_hours: {budget.gpu_hours:g} leaves nothing to do: {used}")
+
+
+def _try_again(ledger: Ledger, trials: Sequence[int]) -> None:
+    for number in trials:
+        ledger.decide("retry", number, ledger.trials[number].rung, "tried again, as was asked")
 
 
 def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool]) -> None:
@@ -243,6 +258,12 @@ class _Written:
     said: str
 
 
+def _results_of(folder: Path) -> tuple[Results, _Written]:
+    """Returns what a study has come to, and writes it."""
+    results = gather(LedgerReader.read(folder, clock=time.time))
+    return results, _write_results(results)
+
+
 def _write_results(results: Results) -> _Written:
     """Writes winner and report; where the report fails the study is finished all the same, and its winner known."""
     best = write_best(results)
@@ -257,23 +278,18 @@ def _write_results(results: Results) -> _Written:
 
 
 def _present(results: Results, written: _Written, show: Show) -> None:
+    """Prints what a study has come to.
+
+    Raises:
+        StudyStopped: In the end, if no trial of it has come to anything: who reads exit codes takes 0 for an answer.
+    """
     show.results(results)
     show.console.print(Text(written.said), highlight=False, soft_wrap=True)
     if written.best is not None:
         show.console.print(f"train the winner again: latent-tune train {written.best}", highlight=False, soft_wrap=True)
     show.end(results, written.report, written.best)
-
-
-def _refuse_nothing_found(results: Results) -> None:
-    """Raises where a study is over and no trial has come to anything: who reads exit codes takes 0 for an answer."""
-    if results.best is not None:
-        return
-    ledger, folder = results.ledger, shlex.quote(str(results.ledger.folder))
-    dead = sum(trial.ended == "failed" for trial in ledger.trials)
-    said = f"study {ledger.study.name}: no trial came to a result, {dead} of {len(ledger.trials)} died"
-    if dead:
-        said += f"; latent-tune status {folder} says of what; mend it, then: latent-tune resume {folder} --retry-failed"
-    raise StudyStopped(said)
+    if results.best is None:
+        raise StudyStopped(nothing_found(results.ledger))
 
 
 def _harmless(call: Callable[[], None]) -> None:
