@@ -4,12 +4,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import getattr_static, signature
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from tune.errors import FileMistakes, Mistake, RecordingMistake, UserMistake
-from tune.study.study import Study
+from tune.errors import RecordingMistake, UserMistake
 
 
 class Trainer(Protocol):
@@ -32,7 +31,8 @@ class Trainer(Protocol):
     - `describe_recording(recording) -> Sequence[str]`: lines for people of what `prepare_recording` made: first what
       was read, such as "900 rows x 12 neurons, float32, from a.parquet", then what may be wrong with it.
     - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains. Where it
-      takes a second argument it is asked again with the recording as prepared: a batch may be larger than that.
+      takes a second argument it is asked again with the recording as prepared: a batch may be larger than that. It is
+      asked about every setting before it becomes a trial; another is drawn for one refused.
 
     And these methods:
 
@@ -85,6 +85,9 @@ class Trainer(Protocol):
 
 
 TrainerClass = Callable[..., Trainer]
+
+ConfigCheck = Callable[[Mapping[str, Any]], Mapping[str, str]]
+"""Says by key what is wrong with a configuration; nothing where it can be trained."""
 
 
 def load_trainer(name: str) -> TrainerClass:
@@ -150,13 +153,17 @@ def prepare_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> Ma
     Raises:
         RecordingMistake: If the trainer says that the recording cannot be used.
     """
-    prepare = _hook(trainer, "prepare_recording")
+    prepare = hook(trainer, "prepare_recording")
     if prepare is None:
         return recording
     try:
         return cast("Mapping[str, Any]", prepare(recording))
     except (ValueError, OSError) as error:
         raise RecordingMistake(str(error)) from error
+    except SystemExit as error:
+        raise RecordingMistake(
+            f"recording: prepare_recording of the trainer called sys.exit({error.code!r})"
+        ) from error
 
 
 def describe_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> list[str]:
@@ -165,65 +172,15 @@ def describe_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> l
     Raises:
         RecordingMistake: If the trainer says that the recording cannot be used.
     """
-    describe = _hook(trainer, "describe_recording")
+    describe = hook(trainer, "describe_recording")
     try:
         return [] if describe is None else [str(line) for line in describe(recording)]
     except (ValueError, OSError) as error:
         raise RecordingMistake(str(error)) from error
 
 
-def config_mistakes(
-    trainer: TrainerClass,
-    config: Mapping[str, Any],
-    section: Mapping[str, str],
-    recording: Mapping[str, Any] | None = None,
-) -> list[Mistake]:
-    """Returns what the trainer has against a configuration.
-
-    Args:
-        trainer: The class.
-        config: One flat mapping.
-        section: By key, where the user wrote it, such as `fixed` or `space`.
-        recording: As prepared; None where it is not known yet.
-    """
-    check = _hook(trainer, "check_config")
-    if check is None:
-        return []
-    found = check(config) if recording is None or not _takes_two(check) else check(config, recording)
-    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in found.items()]
-
-
-def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> None:
-    """Asks the trainer about every value of every parameter (the ends of a range), one varied at a time.
-
-    Args:
-        study: The study.
-        trainer: The class.
-        recording: As prepared; None where it is not known yet.
-
-    Raises:
-        FileMistakes: If it cannot train one of them.
-    """
-    section = {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
-    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
-    base = {**study.fixed, **{name: values[0] for name, values in extremes.items()}}
-    tried = [base] + [{**base, name: value} for name, values in extremes.items() for value in values[1:]]
-    found: dict[Mistake, None] = {}
-    for config in tried:
-        found |= dict.fromkeys(config_mistakes(trainer, config, section, recording))
-    if found:
-        raise FileMistakes(f"study {study.name}", list(found))
-
-
-def _takes_two(check: Callable[..., Any]) -> bool:
-    try:
-        signature(check).bind(None, None)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:
+def hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:
+    """Returns an optional static method of a trainer, None where it has none."""
     try:
         static = getattr_static(trainer, name)
     except AttributeError:

@@ -174,6 +174,16 @@ class Choosy(Quadratic):
         return {"prepared": True}
 
 
+class Picky(Quadratic):
+    """Refuses `x` above one half; below a tenth its check is broken."""
+
+    @staticmethod
+    def check_config(config: Mapping[str, Any]) -> dict[str, str]:
+        if config["x"] < 0.1:
+            raise ZeroDivisionError("x is too small to be checked")
+        return {"x": f"must be at most 0.5, got {config['x']:g}"} if config["x"] > 0.5 else {}
+
+
 class Moody(Quadratic):
     """Raises in its second epoch when `x` is above one half."""
 

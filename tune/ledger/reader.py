@@ -280,8 +280,9 @@ class LedgerReader:
             self.packed = decision.detail
         elif decision.kind == "start":
             assert decision.trial == len(self.trials), "trial numbers count up"
-            parameters = decision.detail["parameters"]
-            self.trials.append(Trial(decision.trial, parameters, reason=decision.reason, started=decision.time))
+            parameters, refused = decision.detail["parameters"], decision.detail.get("refused", ())
+            trial = Trial(decision.trial, parameters, refused=refused, reason=decision.reason, started=decision.time)
+            self.trials.append(trial)
         else:
             assert decision.trial is not None
             self.trials[decision.trial].apply(decision)

@@ -122,6 +122,7 @@ class Trial:
         retried: How many of its attempts were made before it was last tried again on request: these count no more.
         ended: Why it trains no more, None while it may. What it reached before it died it keeps as a result, but is
             not promoted from there; one that is confirmed does not end so.
+        refused: The settings that the trainer refused before this one was drawn.
         reason: Of the latest decision.
         started: Seconds since the epoch.
     """
@@ -135,6 +136,7 @@ class Trial:
     given_up: frozenset[int] = frozenset()
     retried: int = 0
     ended: Literal["stopped", "failed"] | None = None
+    refused: Sequence[Mapping[str, Any]] = ()
     reason: str = ""
     started: float = 0.0
 

@@ -77,6 +77,8 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
         raise ValueError(f"there are {len(study.rungs)} rungs, got rung {decision.rung}")
     if decision.kind == "start" and not isinstance(decision.detail["parameters"], dict):
         raise ValueError(f"parameters must be a mapping, got {decision.detail['parameters']!r:.60}")
+    if decision.kind == "start" and any(one.keys() != study.space.keys() for one in decision.detail.get("refused", ())):
+        raise ValueError(f"refused settings must have the parameters of the space, {sorted(study.space)}")
     if decision.kind == "race" and not 0 <= int(decision.detail["seeds"]) <= len(study.seeds):
         raise ValueError(f"there are {len(study.seeds)} seeds, got {decision.detail['seeds']}")
     seeds = decision.detail.get("seeds", ()) if decision.kind == "fail" else ()

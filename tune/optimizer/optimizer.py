@@ -7,17 +7,18 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.abort import first_trials_may_all_die, stop_if_first_trials_die
 from tune.optimizer.budget import BudgetUse
+from tune.optimizer.feasible import suggest_feasible
 from tune.optimizer.final_race import FinalRace
 from tune.optimizer.pending import most_pending
 from tune.optimizer.promotion import ordinal
 from tune.optimizer.retention import Retention
 from tune.optimizer.retries import Retry, death_for_good, retry
 from tune.optimizer.rung_result import rung_result
-from tune.optimizer.suggest import suggest
 from tune.optimizer.trial_index import TrialIndex
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed
 from tune.study.ladder import Step, cost, next_step
+from tune.trainer import ConfigCheck
 
 _EXPLORED = 0.5  # of the time there is
 
@@ -32,10 +33,11 @@ class Optimizer:
     Args:
         ledger: The study's memory.
         elapsed_s: How long the study has been worked on, in seconds; for its wall-clock budget.
+        check: Says what the trainer has against a configuration, before it becomes a trial.
     """
 
-    def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float]) -> None:
-        self.study, self.ledger = ledger.study, ledger
+    def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float], check: ConfigCheck = lambda _: {}) -> None:
+        self.study, self.ledger, self._check = ledger.study, ledger, check
         self._index = TrialIndex(ledger)
         self._budget = BudgetUse(ledger, self._index, elapsed_s)
         self._in_flight: set[int] = set()
@@ -229,11 +231,11 @@ class Optimizer:
         )
         if hopeless or self._results_due():
             return None
-        suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._index.observations)
-        if suggestion is None:
+        seen = self.ledger.trials, self._baseline, self._index.observations
+        found = suggest_feasible(self.study, *seen, self._check)
+        if found is None:
             return None
-        parameters, reason = suggestion
-        self.ledger.decide("start", len(self.ledger.trials), 0, reason, {"parameters": parameters})
+        self.ledger.decide("start", len(self.ledger.trials), 0, found.reason, found.detail)
         return self.ledger.trials[-1]
 
     def _results_due(self) -> bool:

@@ -1,5 +1,6 @@
 """What the results say, in sentences, the same in the terminal and in the report."""
 
+import shlex
 from math import isfinite
 
 from tune.ledger.reader import LedgerReader
@@ -60,6 +61,15 @@ def kept_sentences(ledger: LedgerReader) -> list[str]:
         causes = [one.cause for one in trial.attempts if one.died and (not seeds or {*one.seeds} & {*seeds})]
         lines.append(f"Trial {trial.number} {what} ({causes[-1] if causes else trial.reason}); {kept}.")
     return lines
+
+
+def nothing_found(ledger: LedgerReader) -> str:
+    """Returns what to say of a study that is over and of which no trial has come to anything, and what to do."""
+    folder, dead = shlex.quote(str(ledger.folder)), sum(trial.ended == "failed" for trial in ledger.trials)
+    said = f"study {ledger.study.name}: no trial came to a result, {dead} of {len(ledger.trials)} died"
+    if dead:
+        said += f"; latent-tune status {folder} says of what; mend it, then: latent-tune resume {folder} --retry-failed"
+    return said
 
 
 def failure_phrase(best: Standing) -> str:
