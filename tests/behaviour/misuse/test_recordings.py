@@ -121,7 +121,7 @@ BATCHES: list[tuple[dict[str, Any], str]] = [
         "fixed.batch_size: must be at most the 30 training rows",
     ),
     (
-        {"space": {**LATENT["space"], "batch_size": {"choice": [8, 64]}}},
+        {"space": {**LATENT["space"], "batch_size": {"choice": [40, 64]}}},
         "space.batch_size: must be at most the 30 training rows, got 64",
     ),
     ({"fixed": {"use_stimulus": True, "batch_size": 8}}, "fixed.use_stimulus: is true, but the recording voltages.npy"),
@@ -140,6 +140,16 @@ def test_a_configuration_that_does_not_fit_the_recording_is_refused(
     said = here(*STUDY, *options)
     assert (said.code, part in said.err) == (2, True), said
     assert snapshot(cwd) == before
+
+
+def test_a_batch_that_does_not_fit_is_left_out_where_others_do(cwd: Path) -> None:
+    """The plan says which settings are not trained and why, and the study is not refused for them."""
+    write_study(cwd, **{**LATENT, "space": {**LATENT["space"], "batch_size": {"choice": [8, 64]}}})
+    np.save(cwd / "voltages.npy", voltages())
+    said = here(*STUDY, "--dry-run")
+    assert said.code == 0, said.err
+    assert "of the space, and other settings are drawn instead:" in said.out
+    assert "space.batch_size: must be at most the 30 training rows, got 64" in said.out
 
 
 def test_every_study_says_what_it_read(cwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
