@@ -63,7 +63,7 @@ def commands_page() -> str:
     """Returns `docs/commands.md`."""
     lines = [_COMMANDS_HEAD]
     for name, parser, text in _commands():
-        positional = " ".join(str(one.metavar) for one in parser._actions if not one.option_strings)  # noqa: SLF001
+        positional = " ".join(_usage(one) for one in parser._actions if not one.option_strings)  # noqa: SLF001
         lines += [f"## `latent-tune {name} {positional}`", "", f"{text[0].upper()}{text[1:]}.", ""]
         rows = [row for one in parser._actions if (row := _option(one)) is not None]  # noqa: SLF001
         lines += ["| argument | meaning |", "| --- | --- |", *rows, ""]
@@ -92,12 +92,18 @@ def _commands() -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
         yield name, parser, texts[name]
 
 
+def _usage(one: argparse.Action) -> str:
+    """Returns a positional argument as usage shows it: in brackets where it may be left out, with dots if repeated."""
+    name = str(one.metavar)
+    return {"?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} [{name} ...]"}.get(str(one.nargs), name)
+
+
 def _option(one: argparse.Action) -> str | None:
     """Returns the row of an argument; None for those that each command has."""
     if one.help == argparse.SUPPRESS or isinstance(one, argparse._HelpAction):  # noqa: SLF001
         return None
     values = one.metavar or (f"{{{','.join(one.choices)}}}" if one.choices else one.dest.upper())
-    takes = "" if one.nargs == 0 else f" {values}"
+    takes = "" if one.nargs == 0 else f" [{values} ...]" if one.nargs == "*" else f" {values}"
     name = ", ".join(f"{option}{takes}" for option in one.option_strings) or str(values)
     return f"| `{name}` | {_cell(str(one.help))} |"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from model.config import check_config, parse_config
 from model.device.gpu_sampler import watch_gpu
-from model.recording.recording import Recording, as_mapping, from_mapping
-from model.training.seed_group import SeedGroup
+from model.recording.recording import Recording, as_mapping, describe, from_mapping
+from model.training.seed_group import SeedGroup, find_misfits
 
 Metrics = Mapping[str, Sequence[float | None]]
 
@@ -62,9 +62,20 @@ class LatentEvolutionTrainer:
         return as_mapping(_load(recording))
 
     @staticmethod
-    def check_config(config: Mapping[str, Any]) -> Mapping[str, str]:
-        """Say what is wrong with each mistaken key; empty when the configuration is fine."""
-        return check_config(config)
+    def describe_recording(recording: Mapping[str, Any]) -> Sequence[str]:
+        """Say in lines for people what was read, and then what about it they should look at."""
+        return describe(_load(recording))
+
+    @staticmethod
+    def check_config(config: Mapping[str, Any], recording: Mapping[str, Any] | None = None) -> Mapping[str, str]:
+        """Say what is wrong with each mistaken key; empty when the configuration is fine.
+
+        Args:
+            config: Flat mapping of hyperparameters.
+            recording: What `prepare_recording` returned, for what only it tells.
+        """
+        mistakes = check_config(config)
+        return mistakes if mistakes or recording is None else find_misfits(parse_config(config), _load(recording))
 
     def train(self, epochs: int) -> Iterator[Metrics]:
         """Train and report after every epoch.

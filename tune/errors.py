@@ -6,6 +6,7 @@ LatentTuneError
 │   ├── RecordingMistake        the recording cannot be used
 │   ├── StudyConflict           the folder holds another study
 │   └── StudyBusy               another process is running this study
+├── TrainerMistake              ends no study: what a trainer handed over cannot be used, and its unit of work dies
 ├── DamagedCheckpoint           ends no study: the trial goes on from an older checkpoint, or from the start
 ├── StudyStopped                exit code 1: the study cannot go on (every trial dies of one cause, its folder is gone)
 ├── DiskFull                    exit code 1: paused, the disk is full; the message says how to continue
@@ -70,6 +71,10 @@ class StudyConflict(UserMistake):
 
 class StudyBusy(UserMistake):
     """Another process holds the study's lease."""
+
+
+class TrainerMistake(LatentTuneError, ValueError):  # noqa: N818 - a mistake is what it is
+    """What a trainer handed over breaks its contract: the message says what, the value got, what is allowed."""
 
 
 class DamagedCheckpoint(LatentTuneError):  # noqa: N818 - says what happened to the checkpoint

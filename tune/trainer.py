@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import getattr_static
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from tune.errors import FileMistakes, Mistake, RecordingMistake, UserMistake
-from tune.study.study import Study
+from tune.errors import RecordingMistake, UserMistake
 
 
 class Trainer(Protocol):
@@ -28,11 +28,15 @@ class Trainer(Protocol):
     - `prepare_recording(recording) -> Mapping`: called once per node before anything trains; what it returns (NumPy
       arrays in a mapping, say) is shared by all trials of the node without a copy. ValueError and OSError are the
       user's mistakes.
-    - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains.
+    - `describe_recording(recording) -> Sequence[str]`: lines for people of what `prepare_recording` made: first what
+      was read, such as "900 rows x 12 neurons, float32, from a.parquet", then what may be wrong with it.
+    - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains. Where it
+      takes a second argument it is asked again with the recording as prepared: a batch may be larger than that. It is
+      asked about every setting before it becomes a trial; another is drawn for one refused.
 
     And these methods:
 
-    - `evaluate() -> Mapping[str, Sequence[float | None]]`: metrics of the state as it is, like those of an epoch, under
+    - `evaluate() -> Mapping[str, Any]`: metrics of the state as it is, like those of an epoch, under
       names of their own. Called when the state after the last epoch of a unit is durable, so that a mistake in it costs
       no training: a trial goes on without them (`latent-tune evaluate` tries again), or evaluates again when the
       study scores one of them; then `train` need not yield it.
@@ -49,19 +53,30 @@ class Trainer(Protocol):
         state: Mapping[int, Any] | None = None,
     ) -> None: ...
 
-    def train(self, epochs: int) -> Iterator[Mapping[str, Sequence[float | None]]]:
-        """Yields one mapping per epoch; each value has one number per seed, in the order of `seeds`.
+    def train(self, epochs: int) -> Iterator[Mapping[str, Any]]:
+        """Yields one mapping per epoch, from the name of each metric to one number per seed.
 
-        The names `trial`, `seed`, `epoch`, `gpu_seconds` and `evaluated` are the tuner's own.
+        The numbers may be a sequence, an array or a tensor in the order of `seeds`, or a mapping by seed; where there
+        is one seed, a number alone. None is for what is not known, nan and infinities for what diverged. What the study
+        scores is in every epoch; where it is None, it counts as it was last known, and by the end of each rung it must
+        be known once. Names are texts that can be seen; `trial`, `seed`, `epoch`, `gpu_seconds` and `evaluated` are the
+        tuner's own. Epochs beyond those asked for are not taken.
         """
         ...
 
     def state(self) -> Mapping[int, Any]:
-        """Returns, per seed, enough to continue exactly; asked for between two epochs."""
+        """Returns, per seed, enough to continue exactly; asked for between two epochs.
+
+        It may hold numbers, text, bytes, None, lists, tuples, sets and dicts of such, NumPy arrays and numbers, and
+        torch tensors, and is given back the same.
+        """
         ...
 
     def baseline(self) -> Mapping[str, float]:
-        """Returns losses of the constant model; a loss at or above it is a failed seed."""
+        """Returns losses of the constant model by metric; a loss at or above it is a failed seed.
+
+        Those that are None or not finite, or left out, are not known.
+        """
         ...
 
     def close(self) -> None:
@@ -70,6 +85,9 @@ class Trainer(Protocol):
 
 
 TrainerClass = Callable[..., Trainer]
+
+ConfigCheck = Callable[[Mapping[str, Any]], Mapping[str, str]]
+"""Says by key what is wrong with a configuration; nothing where it can be trained."""
 
 
 def load_trainer(name: str) -> TrainerClass:
@@ -89,11 +107,31 @@ def load_function(name: str) -> Callable[..., Any]:
     return cast("Callable[..., Any]", _load(name, "function", ()))
 
 
-def _load(name: str, what: str, methods: Sequence[str]) -> object:
-    module, _, attribute = name.partition(":")
+def source_of(name: str) -> Path | None:
+    """Returns the file of the module that a trainer is in, which is not run for it; None where none can be found.
+
+    Args:
+        name: `package.module:Class`.
+    """
+    _make_importable()
+    try:
+        spec = find_spec(name.partition(":")[0])
+    except (Exception, SystemExit):  # noqa: BLE001 - the packages around it are run; `load_trainer` says what is wrong
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None and spec.has_location else None
+
+
+def _make_importable() -> str:
+    """Has the working directory be importable, and returns it."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    return here
+
+
+def _load(name: str, what: str, methods: Sequence[str]) -> object:
+    module, _, attribute = name.partition(":")
+    here = _make_importable()
     try:
         found = getattr(import_module(module), attribute)
     except AttributeError:
@@ -115,47 +153,34 @@ def prepare_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> Ma
     Raises:
         RecordingMistake: If the trainer says that the recording cannot be used.
     """
-    prepare = _hook(trainer, "prepare_recording")
+    prepare = hook(trainer, "prepare_recording")
     if prepare is None:
         return recording
     try:
         return cast("Mapping[str, Any]", prepare(recording))
     except (ValueError, OSError) as error:
         raise RecordingMistake(str(error)) from error
+    except SystemExit as error:
+        raise RecordingMistake(
+            f"recording: prepare_recording of the trainer called sys.exit({error.code!r})"
+        ) from error
 
 
-def config_mistakes(trainer: TrainerClass, config: Mapping[str, Any], section: Mapping[str, str]) -> list[Mistake]:
-    """Returns what the trainer has against a configuration.
-
-    Args:
-        trainer: The class.
-        config: One flat mapping.
-        section: By key, where the user wrote it, such as `fixed` or `space`.
-    """
-    check = _hook(trainer, "check_config")
-    if check is None:
-        return []
-    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in check(config).items()]
-
-
-def refuse_configurations(study: Study, trainer: TrainerClass) -> None:
-    """Asks the trainer about every value of every parameter (the ends of a range), one varied at a time.
+def describe_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> list[str]:
+    """Returns lines for people of a recording that was prepared; none where the trainer says nothing.
 
     Raises:
-        FileMistakes: If it cannot train one of them.
+        RecordingMistake: If the trainer says that the recording cannot be used.
     """
-    section = {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
-    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
-    base = {**study.fixed, **{name: values[0] for name, values in extremes.items()}}
-    tried = [base] + [{**base, name: value} for name, values in extremes.items() for value in values[1:]]
-    found: dict[Mistake, None] = {}
-    for config in tried:
-        found |= dict.fromkeys(config_mistakes(trainer, config, section))
-    if found:
-        raise FileMistakes(f"study {study.name}", list(found))
+    describe = hook(trainer, "describe_recording")
+    try:
+        return [] if describe is None else [str(line) for line in describe(recording)]
+    except (ValueError, OSError) as error:
+        raise RecordingMistake(str(error)) from error
 
 
-def _hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:
+def hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:
+    """Returns an optional static method of a trainer, None where it has none."""
     try:
         static = getattr_static(trainer, name)
     except AttributeError:

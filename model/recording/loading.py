@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 
 from model.recording.arrays import CHUNK_BYTES, RowWriter, map_rows
 from model.recording.cache import find_or_build
-from model.recording.flyvis import simulated
+from model.recording.flyvis import Simulation, simulated
+from model.recording.identity import identity, unchanged
 from model.recording.mistakes import ROOT, UNREADABLE, RecordingError, first_line
+from model.recording.plausibility import find_notes
 from model.recording.recording import Recording
 from model.recording.sources import Source, open_sources
 from model.recording.spec import RecordingSpec, read_spec
 from model.recording.split import make_split
+from model.recording.standardizing import standardized
 
-_FORMAT = 1
+_STANDARDIZED = ", standardized by neuron (mean 0 and standard deviation 1 over the training rows)"
+
+_FORMAT = 2
 """Raise it when extraction changes: extracted columns are then made again."""
 
 
@@ -27,36 +32,59 @@ def load_recording(spec: Mapping[str, Any]) -> Recording:
     """Load the recording that a study's ``recording`` block describes.
 
     Everything that needs no data is checked first, and reported together. Float16, float64 and integers are converted
-    to float32; the conversion, like the extraction of one column of ``[T, N, 9]``, is cached on disk by the file's
-    path, size and time of change. A float32 ``[T, N]`` file is used where it lies. Nothing is read into memory whole.
+    to float32; the conversion, like the extraction of one column of ``[T, N, 9]``, is cached on disk by what the file
+    is known by (:mod:`model.recording.identity`). A float32 ``[T, N]`` file is used where it lies. Nothing is read into
+    memory whole.
 
     Args:
         spec: ``{"simulate": {...}}`` (keys of :class:`model.recording.flyvis.Simulation`) or
             ``{"path": ..., "column": ...}``, with optional ``split``, ``stimulus``, ``stimulus_inputs``,
-            ``stimulus_path``, ``stimulus_columns`` and ``allow_constant``
+            ``stimulus_path``, ``stimulus_columns``, ``columns``, ``exclude``, ``standardize`` and ``allow_constant``
             (:class:`model.recording.spec.RecordingSpec`).
 
     Raises:
         RecordingError: one line per mistake: what, where, the value got and what is allowed.
     """
     checked = read_spec(spec)
-    if checked.simulate is not None:
-        split = make_split(checked.split, checked.simulate.steps)
-        folder = simulated(checked.simulate)
-        voltages, stimulus = (_map(folder / f"{name}.npy") for name in ("voltages", "stimulus"))
-        _check_values(voltages, "simulate", "the simulation", allow_constant=checked.allow_constant)
-        settings = ", ".join(f"{key} {value}" for key, value in checked.simulate.model_dump().items())
-        return Recording(voltages, stimulus, split, f"simulated fly visual system: {settings}")
-    voltage_source, stimulus_source = open_sources(checked)
-    split = make_split(checked.split, voltage_source.shape[0])
-    voltages = _materialise(voltage_source, checked, "voltages")
-    _check_values(voltages, "path", str(checked.path), allow_constant=checked.allow_constant)
+    return _simulated(checked, checked.simulate) if checked.simulate is not None else _read(checked)
+
+
+def _simulated(spec: RecordingSpec, simulation: Simulation) -> Recording:
+    split = make_split(spec.split, simulation.steps)
+    folder = simulated(simulation)
+    voltages, stimulus = (_map(folder / f"{name}.npy") for name in ("voltages", "stimulus"))
+    _check_values(voltages, "simulate", "the simulation", allow_constant=spec.allow_constant)
+    settings = ", ".join(f"{key} {value}" for key, value in simulation.model_dump().items())
+    source = f"simulated fly visual system: {settings}"
+    if spec.standardize:
+        voltages = _standardize(voltages, split.train, folder.name)
+        source += _STANDARDIZED
+    return Recording(voltages, stimulus, split, source)
+
+
+def _read(spec: RecordingSpec) -> Recording:
+    voltage_source, stimulus_source = open_sources(spec)
+    split = make_split(spec.split, voltage_source.shape[0])
+    voltages = _materialise(voltage_source, spec, "voltages")
+    _check_values(voltages, "path", str(spec.path), allow_constant=spec.allow_constant)
     light: NDArray[np.float32] | None = None
     if stimulus_source is not None:
-        light = _materialise(stimulus_source, checked, "stimulus")
-        _check_values(light, "stimulus", f"the stimulus of {checked.path}", allow_constant=True)
-    source = f"{checked.path}, column {checked.column}" if checked.column else str(checked.path)
-    return Recording(voltages, light, split, source)
+        light = _materialise(stimulus_source, spec, "stimulus")
+        _check_values(light, "stimulus", f"the stimulus of {spec.path}", allow_constant=True)
+    source = f"{spec.path}, column {spec.column}" if spec.column else str(spec.path)
+    if left_out := voltage_source.left_out:
+        source += f" (left out: {'; '.join(left_out[:5])}{'; ...' if len(left_out) > 5 else ''})"
+    if spec.standardize:
+        voltages = _standardize(voltages, split.train, _key(spec, "voltages"))
+        source += _STANDARDIZED
+    notes = find_notes(voltages, split.train, voltage_source.like_clocks, standardized=spec.standardize)
+    return Recording(voltages, light, split, source, voltage_source.dtype, notes)
+
+
+def _standardize(voltages: NDArray[np.float32], train: tuple[int, int], key: Any) -> NDArray[np.float32]:
+    scaled = _map(standardized(voltages, train, key))
+    _check_values(scaled, "standardize", "the standardized recording", allow_constant=True)
+    return scaled
 
 
 def _map(path: Path) -> NDArray[np.float32]:
@@ -68,19 +96,27 @@ def _materialise(source: Source, spec: RecordingSpec, name: str) -> NDArray[np.f
     """Float32 rows on disk: in place where the file already is that, else extracted once into the cache."""
     if source.mapped is not None:
         return source.mapped
-    files = [path.expanduser().resolve() for path in (spec.path, spec.stimulus_path) if path is not None]
-    key = {
-        "files": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
-        "what": [name, spec.column, spec.stimulus_inputs, list(spec.stimulus_columns)],
-        "format": _FORMAT,
-    }
+    key = _key(spec, name)
 
     def extract(folder: Path) -> None:
         with RowWriter(folder / f"{name}.npy", *source.shape) as rows:
             for chunk in _chunks(source, spec):
                 rows.write(chunk)
+        for file, known in zip(_files(spec), key["files"], strict=True):
+            if not unchanged(file, known):
+                raise RecordingError(f"{ROOT}.path: {file} was changed while it was read; try again")
 
     return _map(find_or_build(key, extract, 4 * source.shape[0] * source.shape[1]) / f"{name}.npy")
+
+
+def _files(spec: RecordingSpec) -> list[Path]:
+    return [path for path in (spec.path, spec.stimulus_path) if path is not None]
+
+
+def _key(spec: RecordingSpec, name: str) -> dict[str, Any]:
+    """What determines the rows that are extracted."""
+    chosen = [spec.column, spec.stimulus_inputs, *map(list, (spec.stimulus_columns, spec.columns, spec.exclude))]
+    return {"files": [identity(path) for path in _files(spec)], "what": [name, *chosen], "format": _FORMAT}
 
 
 def _chunks(source: Source, spec: RecordingSpec) -> Iterator[NDArray[Any]]:

@@ -6,7 +6,7 @@ Letters: T rows, N neurons, M stimulus inputs.
 import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.recording.arrays import CHUNK_BYTES, map_rows, read_header
-from model.recording.mistakes import ROOT, UNREADABLE, RecordingError, first_line
+from model.recording.mistakes import ROOT, UNREADABLE, RecordingError, did_you_mean, first_line
+from model.recording.plausibility import FEWEST_ROWS, monotone
 from model.recording.spec import RecordingSpec
 
 PUBLISHED_COLUMNS = ("INDEX", "XPOS", "YPOS", "VOLTAGE", "STIMULUS", "GROUP_TYPE", "TYPE", "CALCIUM", "FLUORESCENCE")
@@ -32,12 +33,18 @@ class Source:
     Attributes:
         shape: ``(T, N)`` or ``(T, M)``.
         chunks: starts a stream of ``[t, N]`` chunks of numbers, in order, adding up to T rows.
+        dtype: what the file holds, for people.
         mapped: the matrix itself where the file already is float32 rows: used in place, nothing is copied.
+        left_out: what else the file holds, and why it is no neuron, for people.
+        like_clocks: columns that rise or fall with every row and that nobody asked for.
     """
 
     shape: tuple[int, int]
     chunks: Callable[[], Chunks]
+    dtype: str
     mapped: NDArray[np.float32] | None = None
+    left_out: tuple[str, ...] = ()
+    like_clocks: tuple[int, ...] = ()
 
 
 def open_sources(spec: RecordingSpec) -> tuple[Source, Source | None]:
@@ -53,6 +60,8 @@ def open_sources(spec: RecordingSpec) -> tuple[Source, Source | None]:
     if reader is None:
         raise RecordingError(f"{ROOT}.path: must end in {', '.join(sorted(readers))}, got {path}")
     voltages, stimulus = reader(path, spec)
+    if reader is not _open_table:
+        voltages = _watched(_selected(voltages, spec, path), spec)
     if spec.stimulus_path is not None:
         beside = _existing(spec.stimulus_path, f"{ROOT}.stimulus_path")
         stimulus = _matrix(map_rows(beside, f"{ROOT}.stimulus_path"), beside, "stimulus_path")
@@ -127,6 +136,7 @@ def _matrix(array: "np.memmap[Any, Any]", path: Path, key: str, pick: Pick = ...
     return Source(
         (picked.shape[0], picked.shape[1]),
         chunks if array.flags.c_contiguous else transposed_chunks,
+        picked.dtype.name,
         np.asarray(picked) if in_place else None,
     )
 
@@ -163,7 +173,7 @@ def _open_npz(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
                 left -= len(chunk)
                 yield chunk
 
-    return Source((shape[0], shape[1]), chunks), None
+    return Source((shape[0], shape[1]), chunks, dtype.name), None
 
 
 def _open_table(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]:
@@ -173,16 +183,81 @@ def _open_table(path: Path, spec: RecordingSpec) -> tuple[Source, Source | None]
         table = TableFile(path)
     except UNREADABLE as error:
         raise RecordingError(f"{ROOT}.path: {path} is not a readable table ({first_line(error)})") from error
+    if spec.column is not None:
+        raise RecordingError(
+            f"{ROOT}.column: belongs to [T, N, 9] and .npz files; the columns of a table are all neurons, or those that"
+            f" {ROOT}.columns names; got {spec.column!r} for {path}"
+        )
     missing = [name for name in spec.stimulus_columns if name not in table.numeric]
     if missing:
         raise RecordingError(f"{ROOT}.stimulus_columns: {path} has no numeric column {', '.join(missing)}")
-    neurons = [name for name in table.numeric if name not in spec.stimulus_columns]
+    neurons = _chosen([name for name in table.numeric if name not in spec.stimulus_columns], spec, path)
 
     def source(columns: Sequence[str]) -> Source:
         _check_matrix((table.rows, len(columns)), np.dtype(np.float32), f"{ROOT}.path: {path}")
-        return Source((table.rows, len(columns)), lambda: table.chunks(columns))
+        return Source((table.rows, len(columns)), lambda: table.chunks(columns), table.types(columns))
 
-    return source(neurons), source(spec.stimulus_columns) if spec.stimulus_columns else None
+    voltages = source(neurons)
+    if table.rows >= FEWEST_ROWS and not spec.columns:
+        clocks = [neurons[column] for column in monotone(_told(table.chunks(neurons, np.float64), path))]
+        if clocks:
+            named = ", ".join(clocks[:5]) + (", ..." if len(clocks) > 5 else "")
+            raise RecordingError(
+                f"{ROOT}.exclude: in {path} these columns rise or fall with every row, as a clock or an index does:"
+                f" {named}; if they are no neurons, leave them out with {ROOT}.exclude: [{named}]; if they are, name"
+                f" all neurons in {ROOT}.columns"
+            )
+    left_out = [f"{name}, {why}" for name, why in table.left_out.items()]
+    left_out += [f"{name}, excluded" for name in spec.exclude]
+    voltages = replace(voltages, left_out=tuple(left_out))
+    return voltages, source(spec.stimulus_columns) if spec.stimulus_columns else None
+
+
+def _told(chunks: Chunks, path: Path) -> Chunks:
+    """The chunks; what is wrong with them is told as a mistake."""
+    try:
+        yield from chunks
+    except RecordingError:
+        raise
+    except UNREADABLE as error:
+        raise RecordingError(f"{ROOT}.path: {path} is damaged ({first_line(error)})") from error
+
+
+def _chosen(known: Sequence[Any], spec: RecordingSpec, path: Path) -> list[Any]:
+    """The columns that are neurons, of those that could be.
+
+    Raises:
+        RecordingError: the spec names one that is not there, or one twice, or leaves none.
+    """
+    key, given = ("columns", spec.columns) if spec.columns else ("exclude", spec.exclude)
+    for name in given:
+        if name not in known:
+            numbers = bool(known) and isinstance(known[0], int)
+            hint = f"; allowed are 0 to {len(known) - 1}" if numbers else did_you_mean(str(name), map(str, known))
+            raise RecordingError(f"{ROOT}.{key}: {path} has no numeric column {name!r}{hint}")
+    if len(set(given)) < len(given):
+        raise RecordingError(f"{ROOT}.{key}: each column once, got {list(given)}")
+    chosen = list(spec.columns) or [name for name in known if name not in spec.exclude]
+    if not chosen:
+        raise RecordingError(f"{ROOT}.exclude: leaves no neuron of {path}")
+    return chosen
+
+
+def _selected(source: Source, spec: RecordingSpec, path: Path) -> Source:
+    """A matrix with the columns that the spec asks for."""
+    if not spec.columns and not spec.exclude:
+        return source
+    chosen = _chosen(range(source.shape[1]), spec, path)
+    left_out = tuple(f"column {number}, excluded" for number in spec.exclude)
+    shape = (source.shape[0], len(chosen))
+    return Source(shape, lambda: (chunk[:, chosen] for chunk in source.chunks()), source.dtype, left_out=left_out)
+
+
+def _watched(source: Source, spec: RecordingSpec) -> Source:
+    """A matrix whose columns have no names: what looks like a clock is only told, for nothing says what it is."""
+    if source.shape[0] < FEWEST_ROWS or spec.columns:
+        return source
+    return replace(source, like_clocks=tuple(monotone(_told(source.chunks(), spec.path or Path()))))
 
 
 def _check_matrix(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:

@@ -23,6 +23,15 @@ class RecordingSpec(BaseModel):
     stimulus_inputs: int = Field(1_736, ge=1, description="photoreceptors: first entries of the STIMULUS column")
     stimulus_path: Path | None = Field(None, strict=False, description="a [T, M] .npy beside a [T, N] one")
     stimulus_columns: tuple[str, ...] = Field((), strict=False, description="a table's columns that are stimulus")
+    columns: tuple[str | int, ...] = Field(
+        (), strict=False, description="the neurons: a table's columns by name, a matrix's by number; default: all"
+    )
+    exclude: tuple[str | int, ...] = Field(
+        (), strict=False, description="columns that are no neurons, such as a clock: by name in a table, else by number"
+    )
+    standardize: bool = Field(
+        default=False, description="bring each neuron to mean 0 and standard deviation 1, over the training rows"
+    )
     split: Mapping[str, Any] | None = Field(None, description="default: the published proportions")
     allow_constant: bool = Field(default=False, description="accept neurons whose value never changes")
 
@@ -41,9 +50,11 @@ def read_spec(spec: Mapping[str, Any]) -> RecordingSpec:
     if "simulate" in given:
         lines += [
             f"{ROOT}.{key}: belongs to path, not to simulate"
-            for key in ("column", "stimulus_inputs", "stimulus_path", "stimulus_columns")
+            for key in ("column", "columns", "exclude", "stimulus_inputs", "stimulus_path", "stimulus_columns")
             if key in spec
         ]
+    if spec.get("columns") and spec.get("exclude"):
+        lines.append(f"{ROOT}.exclude: columns names what is taken, so nothing is left to exclude; give one of the two")
     lines += _find_simulation_mistakes(spec.get("simulate"))
     lines += find_mistakes(spec["split"]) if spec.get("split") is not None else []
     try:

@@ -1,5 +1,7 @@
 """Arrow IPC and Parquet tables as streams of row chunks."""
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,11 @@ from numpy.typing import NDArray
 
 from model.recording.arrays import CHUNK_BYTES
 
+_NAMES = {pa.float16(): "float16", pa.float32(): "float32", pa.float64(): "float64"}
+"""As NumPy calls what Arrow calls halffloat, float and double."""
+
+_UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
+
 
 class TableFile:
     """A table in a file; only what is asked for is read.
@@ -20,7 +27,8 @@ class TableFile:
 
     Attributes:
         rows: T.
-        numeric: names of the float and integer columns, in file order.
+        numeric: names of the float and integer columns that are no index, in file order.
+        left_out: why, by the name of every other column: index, or its type.
 
     Raises:
         model.recording.mistakes.UNREADABLE: the file is not such a table.
@@ -36,22 +44,34 @@ class TableFile:
             with pa.memory_map(str(path)) as file:
                 schema = _open_ipc(file)[0]
                 self.rows = sum(batch.num_rows for batch in _open_ipc(file)[1])
-        self.numeric = [
-            field.name for field in schema if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
-        ]
+        index, kept = _index_columns(schema), []
+        self.left_out: dict[str, str] = {}
+        for field in schema:
+            if field.name in index:
+                self.left_out[field.name] = "index"
+            elif pa.types.is_floating(field.type) or pa.types.is_integer(field.type):
+                kept.append(field)
+            else:
+                self.left_out[field.name] = str(field.type)
+        self.numeric = [field.name for field in kept]
+        self._types = {field.name: _NAMES.get(field.type, str(field.type)) for field in kept}
 
-    def chunks(self, columns: Sequence[str]) -> Iterator[NDArray[Any]]:
-        """Stream ``[t, len(columns)]`` float32 chunks; a null becomes NaN."""
+    def types(self, columns: Sequence[str]) -> str:
+        """The type of some numeric columns, or their types, for people."""
+        return " and ".join(dict.fromkeys(self._types[name] for name in columns))
+
+    def chunks(self, columns: Sequence[str], dtype: Any = np.float32) -> Iterator[NDArray[Any]]:
+        """Stream ``[t, len(columns)]`` chunks; a null becomes NaN."""
         rows = max(1, CHUNK_BYTES // (8 * len(columns)))
         if self._parquet:
             with pq.ParquetFile(self._path) as file:
                 for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
-                    yield _matrix(batch, columns)
+                    yield _matrix(batch, columns, dtype)
             return
         with pa.memory_map(str(self._path)) as file:
             for batch in _open_ipc(file)[1]:
                 for start in range(0, batch.num_rows, rows):
-                    yield _matrix(batch.slice(start, rows), columns)
+                    yield _matrix(batch.slice(start, rows), columns, dtype)
 
 
 def _open_ipc(file: Any) -> tuple[Any, Iterator[Any]]:
@@ -66,9 +86,22 @@ def _open_ipc(file: Any) -> tuple[Any, Iterator[Any]]:
     return reader.schema, (reader.get_batch(i) for i in range(reader.num_record_batches))
 
 
-def _matrix(batch: Any, columns: Sequence[str]) -> NDArray[np.float32]:
+def _index_columns(schema: Any) -> set[str]:
+    """The columns in which pandas keeps an index: by what it wrote beside the table, or by the name that it gives one.
+
+    Source: pandas, "Developer: storing pandas DataFrame objects in Apache Parquet format".
+    """
+    named = {field.name for field in schema if _UNNAMED_INDEX.fullmatch(field.name)}
+    try:
+        said = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        return named | {name for name in said.get("index_columns", ()) if isinstance(name, str)}
+    except (ValueError, TypeError, AttributeError, RecursionError):  # whoever wrote that, it is not pandas
+        return named
+
+
+def _matrix(batch: Any, columns: Sequence[str], dtype: Any) -> NDArray[Any]:
     batch.validate()  # lengths that are wrong would lead out of memory
-    out = np.empty((batch.num_rows, len(columns)), dtype=np.float32)
+    out = np.empty((batch.num_rows, len(columns)), dtype=dtype)
     with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are found later
         for j, name in enumerate(columns):
             out[:, j] = batch.column(name).to_numpy(zero_copy_only=False)

@@ -147,15 +147,24 @@ class SeedGroup:
         return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
 
 
+def find_misfits(config: TrainingConfig, recording: Recording) -> dict[str, str]:
+    """Say by hyperparameter why a configuration cannot be trained on a recording; empty when it can."""
+    misfits = {}
+    first, last = recording.split.train
+    if config.batch_size > last - first:
+        misfits["batch_size"] = f"must be at most the {last - first} training rows, got {config.batch_size}"
+    if config.use_stimulus and recording.stimulus is None:
+        misfits["use_stimulus"] = f"is true, but the recording {recording.source} has no stimulus"
+    return misfits
+
+
 def _check_fit(config: TrainingConfig, recording: Recording, seeds: Sequence[int]) -> None:
     """Check what neither the configuration nor the recording can know alone."""
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds: must be at least one number and all different, got {list(seeds)}")
-    first, last = recording.split.train
-    if config.batch_size > last - first:
-        raise ValueError(f"batch_size: must be at most the {last - first} training rows, got {config.batch_size}")
-    if config.use_stimulus and recording.stimulus is None:
-        raise ValueError(f"use_stimulus: is true, but the recording {recording.source} has no stimulus")
+    misfits = find_misfits(config, recording)
+    if misfits:
+        raise ValueError("\n".join(f"{key}: {message}" for key, message in misfits.items()))
 
 
 def _choose_device(wanted: str) -> torch.device:

@@ -20,7 +20,7 @@ from tune.ledger.curves.store import CurveStore
 from tune.ledger.reader import LedgerReader
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 _BYSTANDERS = ("dashboard/agent.py", "runtime_env/agent/main.py", "DashboardAgent", "RuntimeEnvAgent")  # Ray's names
 
 STUDY: dict[str, Any] = {

@@ -102,12 +102,12 @@ def test_trials_that_die_are_tried_again_counted_and_given_up(tmp_path: Path, dr
     upper = [trial for trial in ledger.trials if trial.parameters["x"] > 0.5]
     assert [trial.number for trial in upper] == [trial.number for trial in ledger.trials if trial.ended == "failed"]
     assert 0 < len(upper) < len(ledger.trials) == 6
-    assert now["failures"] == {"ZeroDivisionError: no gradient up here": 3 * len(upper)}
+    assert now["failures"] == {"ZeroDivisionError: no gradient up here": 2 * len(upper)}
     assert now["trials"]["failed"] == len(upper)
     assert now["incumbent"]["parameters"]["x"] <= 0.5
     for trial in upper:
         text = Path(tmp_path, trial.attempts[-1].log).read_text()
-        assert text.count("Traceback") == text.count("raise ZeroDivisionError") == 3
+        assert text.count("Traceback") == text.count("raise ZeroDivisionError") == 2
 
 
 def test_a_study_whose_first_trials_die_of_one_cause_stops(tmp_path: Path, driver: tuple[str, ...]) -> None:
@@ -118,7 +118,8 @@ def test_a_study_whose_first_trials_die_of_one_cause_stops(tmp_path: Path, drive
     assert "Traceback" not in said.out + said.err
     cause = "RuntimeError: no such file or directory: 'weights.bin'"
     log = "results/tiny/logs/trial-0.log"
-    assert said.last_line == f"latent-tune: the first 3 trials all died of one cause: {cause} (log: {log})"
+    stopped = f"latent-tune: the first 3 trials all died of one cause: {cause} (log: {log})"
+    assert said.last_line == f"{stopped}; mend it, then: latent-tune resume results/tiny --retry-failed"
     now = status(tmp_path / "results" / "tiny")
     assert now["state"] == "stopped"
     slots = 1 if driver == INLINE else 2  # what else was in flight may have died for good as well

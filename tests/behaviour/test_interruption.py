@@ -249,10 +249,10 @@ def test_a_driver_that_wakes_up_on_another_host_does_no_harm(tmp_path: Path, mon
     folder, log = tmp_path / "results" / "tiny", tmp_path / "log"
     with Running(tmp_path, "run", "study.yaml", "--driver", "inline", QUADRATIC_LOG=str(log), FAR="1") as old:
         old.until(lambda: Trained.read(log).distinct >= 12, "twelve seed-epochs")
+        stop_between_writes(old, folder)
         refused = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path)
         assert refused.code == 2
         assert f"process {old.pid} on far is running this study (last heard of" in refused.err
-        stop_between_writes(old, folder)
         forget(folder)
         monkeypatch.setattr(sys, "path", sys.path[:])
         said = here("resume", "results/tiny", "--driver", "inline", cwd=tmp_path)

@@ -50,6 +50,16 @@ def test_a_killed_actor_is_lost_and_no_retry(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ray_local")
+def test_a_signal_of_the_trainers_own_is_a_crash(tmp_path: Path) -> None:
+    """A segmentation fault is told as one, and counts as a retry: it is no machine's doing."""
+    ledger = driven(tmp_path, "Signalled", {"signal": signal.SIGSEGV})
+    (attempt,) = [attempt for trial in ledger.trials for attempt in trial.attempts]
+    said = "a signal killed the trainer's process: Segmentation fault"
+    assert (attempt.kind, attempt.cause) == ("crashed", said)
+    assert all(trial.confirmed for trial in ledger.trials)
+
+
+@pytest.mark.usefixtures("ray_local")
 @pytest.mark.parametrize(
     ("trainer", "recording", "said"),
     [
@@ -73,7 +83,8 @@ def test_what_rays_memory_monitor_kills_was_out_of_memory(tmp_path: Path) -> Non
     """It kills whatever it finds: fewer seeds, then alone, then the trial fails, and the study ends in order."""
     write_study(tmp_path, search={"trials": 1}, fixed={"sleep_s": 1.0})
     said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "ray", RAY_memory_usage_threshold="0.0001")
-    assert said.code == 0, said.err
+    assert said.code == 1, said.err
+    assert "no trial came to a result, 1 of 1 died" in said.err
     (trial,) = ledger_of(tmp_path / "results" / "tiny").trials
     assert [(one.kind, len(one.seeds)) for one in trial.attempts] == [("out_of_memory", seeds) for seeds in (2, 1, 1)]
     assert status(tmp_path / "results" / "tiny")["failure_classes"]["out_of_memory"] == {"attempts": 3, "trials": 1}

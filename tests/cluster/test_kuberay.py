@@ -114,11 +114,11 @@ def test_it_goes_on_where_it_stopped(manifest: dict[str, Any]) -> None:
 
 def test_its_command_is_one_of_ours(manifest: dict[str, Any]) -> None:
     """The entrypoint is a command line that latent-tune takes, for a study that exists."""
-    from tune.cli.parser import _parser
+    from tune.cli.parser import build_parser
 
     program, *arguments = shlex.split(manifest["spec"]["entrypoint"])
     assert program == "latent-tune"
-    assert (ROOT / _parser().parse_args(arguments).study).is_file()
+    assert (ROOT / build_parser().parse_args(arguments).study).is_file()
 
 
 def test_all_run_the_same_image_and_only_the_workers_have_gpus(manifest: dict[str, Any]) -> None:

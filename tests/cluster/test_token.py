@@ -23,7 +23,7 @@ CLIENT_LIMIT_S = 120
 PATIENT = {"RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "100"}  # on a busy machine a server takes long to start
 # What a client says that is refused; Ray's own client tries again a few times, and keeps the reason to itself.
 REFUSED = ("AuthenticationError", "ray client connection timeout")
-CLIENT_SERVER_DIED = "Starting Ray client server failed"
+CLIENT_SERVER_DIED = ("Starting Ray client server failed", "it's a zombie")  # now and then on a busy machine
 DOORS = ("address", "client")
 PAGES = ("/nodes?view=summary", "/api/cluster_status", "/api/jobs/", "/api/version")
 CLIENT = """
@@ -98,7 +98,9 @@ def head() -> Iterator[Head]:
 def test_the_right_token_is_let_in(head: Head, door: str) -> None:
     """Whoever has the cluster's token runs tasks on it."""
     result = head.connect(getattr(head, door), RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=head.token)
-    if CLIENT_SERVER_DIED in result.stderr:  # which it does now and then on a busy machine, whatever the token
+    for _ in range(5):
+        if not any(said in result.stderr for said in CLIENT_SERVER_DIED):
+            break
         result = head.connect(getattr(head, door), RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=head.token)
     assert "answer 42" in result.stdout, result.stderr
 

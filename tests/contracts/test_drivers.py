@@ -124,13 +124,15 @@ def test_a_checkpoint_that_goes_bad_is_no_attempt(drive: Drive, tmp_path: Path) 
     assert list((tmp_path / "q" / "damaged").iterdir())
 
 
-def test_state_that_is_no_plain_data_is_an_attempt(drive: Drive, tmp_path: Path) -> None:
-    """A checkpoint that is whole, and yet cannot be loaded, is the trainer's own: the trial dies of it, and says so."""
+def test_a_state_that_could_not_be_loaded_is_never_saved(drive: Drive, tmp_path: Path) -> None:
+    """What could not be loaded again is refused when it is first saved: the trial dies of it, and says of what."""
     study = quadratic_study(trainer="tests.fakes.trainers:Hoarding", **ONE_SLOT, search={"trials": 2})
     ledger = work_on(study, tmp_path / "q", drive)
-    dead = [trial for trial in ledger.trials if trial.ended == "failed"]
-    assert dead
-    assert all("holds no plain data" in attempt.cause for trial in dead for attempt in trial.attempts)
+    (cause,) = {one.cause for trial in ledger.trials for one in trial.attempts}
+    assert "state() of trainer tests.fakes.trainers:Hoarding, epoch 2: state[1]['path']: " in cause
+    assert "PosixPath cannot be kept; a state may hold numbers, text" in cause
+    assert [trial.ended for trial in ledger.trials] == ["failed", "failed"]
+    assert not list(tmp_path.glob("q/checkpoints/*/*.pt"))
 
 
 def test_a_dead_trial_is_data(drive: Drive, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The same failures lead to the same decisions, whatever drives the study."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,12 @@ import pytest
 
 from tests.contracts.test_drivers import ONE_SLOT, Drive, drive, told, work_on
 from tests.fakes.studies import quadratic_study
+from tune.drivers.stop_request import StopRequest
 from tune.ledger.reader import LedgerReader
+from tune.scoring.standings import incumbent, standings
 from tune.study.study import Study
+from tune.views.sentences import kept_sentences
+from tune.views.terminal.status import status
 
 __all__ = ["drive"]
 
@@ -71,6 +76,67 @@ def test_out_of_memory_with_one_seed_alone_is_the_end(drive: Drive, tmp_path: Pa
     assert ledger.trials[0].reason.startswith(
         "out of memory with 1 seed and nothing else in training: OutOfMemoryError"
     )
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ("sys.exit", "SystemExit: the trainer called sys.exit(0)"),
+        ("os._exit", "ProcessExit: the trainer called os._exit(0)"),
+        ("KeyboardInterrupt", "KeyboardInterrupt: raised by the trainer itself, nobody asked to stop"),
+    ],
+)
+def test_a_trainer_that_leaves_has_crashed(drive: Drive, tmp_path: Path, how: str, cause: str) -> None:
+    """It ends its unit and no process, in words that say what it did; three trials that do end the study."""
+    from tune.errors import StudyStopped
+
+    study = study_of("Leaving", {"how": how}, search={"trials": 9})
+    with StopRequest(""), pytest.raises(StudyStopped, match=re.escape(f"all died of one cause: {cause}")):
+        work_on(study, tmp_path / "q", drive)
+    ledger = LedgerReader.read(tmp_path / "q", clock=lambda: 0.0)
+    causes = [(one.kind, one.cause) for trial in ledger.trials for one in trial.attempts]
+    assert causes == [("crashed", cause)] * 2 * 3
+
+
+RACE: dict[str, Any] = {
+    "search": {"trials": 3},
+    "seeds": [1, 2, 3, 4, 5, 6],
+    "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 3, "seeds": 3}],
+    "confirm": {"seeds": 6, "finalists": 1},
+}
+
+
+def test_a_confirmed_trial_outlives_a_seed_of_its_race(drive: Drive, tmp_path: Path) -> None:
+    """It keeps its losses and its standing, the race goes on with the next seed, and the seed that died is told."""
+    doomed = work_on(study_of("Doomed", {"seeds": [5], "epoch": 2}, **RACE), tmp_path / "doomed", drive)
+    whole = work_on(study_of("Quadratic", {}, **RACE), tmp_path / "whole", drive)
+    (winner,) = [trial for trial in doomed.trials if trial.seeds]
+    assert (winner.state(in_flight=False), winner.given_up, winner.seeds) == ("confirmed", {5}, 6)
+    assert winner.last is not None
+    reference = whole.trials[winner.number].last
+    assert reference is not None
+    assert winner.last.losses == {seed: loss for seed, loss in reference.losses.items() if seed != 5}
+    best = incumbent(standings(doomed, frozenset()))
+    assert best is not None
+    assert best.number == winner.number
+    (said,) = kept_sentences(doomed)
+    assert said.startswith(f"Trial {winner.number} lost seed 5 of the final race (RuntimeError: doomed by seed 5")
+    assert status(doomed)["dead_seeds"] == {str(winner.number): [5]}
+    assert [one.seeds for one in winner.attempts] == [(5,), (5,)]
+
+
+def test_who_dies_on_the_way_up_keeps_what_it_reached(drive: Drive, tmp_path: Path) -> None:
+    """Its result at the rung before stays one, behind those that live; it is not promoted again, and others are."""
+    space = {"x": {"choice": [0.3, 0.5, 0.9]}}
+    ladder = {**RACE, "seeds": [1, 2, 3], "confirm": {}, "search": {"method": "grid"}, "space": space}
+    ledger = work_on(study_of("Doomed", {"seeds": [3], "epoch": 1, "x": 0.4}, **ladder), tmp_path / "q", drive)
+    ranked = standings(ledger, frozenset())
+    assert [(one.number, one.state, one.rung) for one in ranked] == [
+        (1, "confirmed", 1), (2, "stopped", 0), (0, "failed", 0),
+    ]  # fmt: skip
+    assert ledger.trials[0].reason.endswith("what it reached at rung 0 is kept")
+    (said,) = kept_sentences(ledger)
+    assert said.startswith("Trial 0 died on its way to rung 1 (RuntimeError: doomed by seed 3); what it reached")
 
 
 def test_a_log_of_each_trial_has_the_traceback(drive: Drive, tmp_path: Path) -> None:

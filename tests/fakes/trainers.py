@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from math import nan
@@ -75,7 +76,7 @@ class Broken(Quadratic):
 
 
 class Hoarding(Quadratic):
-    """Keeps an object in its state, which is never loaded again."""
+    """Keeps an object in its state, which could never be loaded again."""
 
     def state(self) -> dict[int, Any]:
         return {seed: {**kept, "path": Path()} for seed, kept in super().state().items()}
@@ -173,6 +174,16 @@ class Choosy(Quadratic):
         return {"prepared": True}
 
 
+class Picky(Quadratic):
+    """Refuses `x` above one half; below a tenth its check is broken."""
+
+    @staticmethod
+    def check_config(config: Mapping[str, Any]) -> dict[str, str]:
+        if config["x"] < 0.1:
+            raise ZeroDivisionError("x is too small to be checked")
+        return {"x": f"must be at most 0.5, got {config['x']:g}"} if config["x"] > 0.5 else {}
+
+
 class Moody(Quadratic):
     """Raises in its second epoch when `x` is above one half."""
 
@@ -227,6 +238,35 @@ class Stumbling(Quadratic):
     def _epoch(self, seed: int) -> float:
         if seed == self.recording["seed"] and self.epochs[seed] == 1 and _takes_one(self.recording["marks"]):
             raise RuntimeError("stumbled")
+        return super()._epoch(seed)
+
+
+class Leaving(Quadratic):
+    """Leaves its process in its second epoch, in the way that the recording's `how` says."""
+
+    def _epoch(self, seed: int) -> float:
+        if self.epochs[seed] == 1:
+            if self.recording["how"] == "sys.exit":
+                sys.exit(0)
+            if self.recording["how"] == "os._exit":
+                os._exit(0)
+            if self.recording["how"] == "KeyboardInterrupt":
+                raise KeyboardInterrupt
+            os.kill(os.getpid(), self.recording["how"])
+        return super()._epoch(seed)
+
+    def close(self) -> None:
+        raise ValueError("nothing is left to be closed")
+
+
+class Doomed(Quadratic):
+    """Raises in the recording's `epoch` with one of its `seeds`, up to its `x`, while its `file` is there."""
+
+    def _epoch(self, seed: int) -> float:
+        dies = seed in self.recording["seeds"] and self.epochs[seed] + 1 == self.recording["epoch"]
+        dies = dies and self.config["x"] <= self.recording.get("x", 1)
+        if dies and Path(self.recording.get("file", "/")).exists():
+            raise RuntimeError(f"doomed by seed {seed}")
         return super()._epoch(seed)
 
 

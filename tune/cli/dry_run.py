@@ -2,12 +2,16 @@
 
 import os
 
-from tune.drivers.calibration import gpus_of_one, middle, own_gpu, short_run
+from rich.text import Text
+
+from tune.drivers.calibration import gpus_of_one, own_gpu, short_run
+from tune.drivers.config_checks import middle, refuse_configurations, told_refused
 from tune.drivers.gpu_packing import Packed, in_words, slots_here
 from tune.errors import UserMistake
 from tune.gpus import visible_gpus
+from tune.ledger.made_from import MadeFrom
 from tune.study.study import Study
-from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.trainer import describe_recording, load_trainer, prepare_recording
 from tune.views.console import Terminal
 from tune.views.terminal.plan import print_plan
 
@@ -22,13 +26,16 @@ def plan(study: Study, driver: str) -> None:
     trainer = load_trainer(study.trainer)
     refuse_configurations(study, trainer)
     recording = prepare_recording(trainer, study.recording)
+    refuse_configurations(study, trainer, recording)
+    for line in describe_recording(trainer, recording) or MadeFrom.of(study.recording, study.trainer, None).told:
+        console.print(Text(f"Recording: {line}"), highlight=False, soft_wrap=True)
     packs = study.resources.gpus_per_trial == "auto" and driver != "inline"
     gpu, here = own_gpu() if packs else None, len(visible_gpus())
     seeds = study.rung_seeds(0 if gpu is None else len(study.rungs) - 1)
     try:
         measured = short_run(trainer, study, recording, seeds, gpu)
-    except Exception as error:  # what every trial would die of
-        tried = f"epochs of {middle(study)} were tried, and died"
+    except (Exception, SystemExit) as error:  # what every trial would die of
+        tried = f"epochs of {middle(study, trainer, recording)} were tried, and died"
         raise UserMistake(f"{tried}: {type(error).__name__}: {error}") from error
     packed = None if gpu is None else Packed.of(measured, len(seeds))
     gpus = gpus_of_one(study) if packed is None else packed.gpus
@@ -42,5 +49,7 @@ def plan(study: Study, driver: str) -> None:
             f"there are {os.cpu_count()} and {here}. Planned for one at a time.",
             highlight=False,
         )
+    if refused := told_refused(study, trainer, recording):
+        console.print(Text(refused), soft_wrap=True)
     planned = study.model_copy(update={"resources": resources})
     print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console)

@@ -1,18 +1,21 @@
 """`latent-tune evaluate`: evaluates again what has been trained."""
 
 import argparse
+import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 
+from tune.cli.origin import origin
 from tune.cli.show import tell_servers
-from tune.drivers.reports import Death, Evaluation
+from tune.drivers.reports import Death, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import TrainingSettings, Unit
-from tune.errors import LatentTuneError, UserMistake
+from tune.errors import LatentTuneError, TrainerMistake, UserMistake
 from tune.ledger.attempts import Attempt
 from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
@@ -30,10 +33,10 @@ def main(options: argparse.Namespace) -> None:
     Raises:
         LatentTuneError: As `evaluate`.
     """
-    evaluate(options.folder, options.trials, Terminal())
+    evaluate(options.folder, options.trials, Terminal(), options.accepted)
 
 
-def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
+def evaluate(folder: Path, numbers: Sequence[int], console: Console, accepted: Collection[str] = ()) -> None:
     """Evaluates the trials whose evaluation failed or was cut short, from their checkpoints; nothing is trained.
 
     What it comes to is added to the epochs that were trained. It changes no decision: a trial that died of its
@@ -43,6 +46,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
         folder: The study folder.
         numbers: Which trials; all when there are none.
         console: Where the results are shown.
+        accepted: What may be another than what its results are of, see `tune.cli.origin`.
 
     Raises:
         UserMistake: If there is no such study or trial, or its trainer or recording cannot be used.
@@ -58,10 +62,12 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console) -> None:
     if not works:
         console.print(f"{folder}: no evaluation is missing where a checkpoint is kept", highlight=False)
         return
+    made_from = origin(seen.study, seen, accepted, f"latent-tune evaluate {shlex.quote(str(folder))}")
     trainer = load_trainer(seen.study.trainer)
     recording = prepare_recording(trainer, seen.study.recording)
     before = seen.sessions[-1]
-    ledger = Ledger.open(seen.study, folder, clock=time.time, detail={"driver": before.detail.get("driver", "ray")})
+    detail = {"driver": before.detail.get("driver", "ray"), "read": before.read}
+    ledger = Ledger.open(seen.study, folder, clock=time.time, detail=detail, made_from=made_from)
     try:
         settings = TrainingSettings.of(ledger)
         units = [Unit(lambda: trainer, recording, work, settings) for work in works]
@@ -90,9 +96,10 @@ def _evaluate(ledger: Ledger, unit: Unit, console: Console) -> str:
     """Evaluates one unit and returns why it failed; "" when it did not."""
     work = unit.work
     try:
-        for item in unit.news():
+        for item in map(partial(_recorded, ledger, work), unit.news()):
+            if isinstance(item, Unsaved):
+                raise item.error(ledger.folder)
             if isinstance(item, Evaluation):
-                ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
                 means = ", ".join(f"{name} {_numbers(values)}" for name, values in item.metrics.items())
                 said = f"trial {work.trial} after epoch {item.epoch}, seeds {_numbers(work.seeds)}: {means}"
                 console.print(said, highlight=False, soft_wrap=True)
@@ -106,6 +113,16 @@ def _evaluate(ledger: Ledger, unit: Unit, console: Console) -> str:
     finally:
         unit.close()
     return ""
+
+
+def _recorded(ledger: Ledger, work: Work, item: UnitReport) -> UnitReport:
+    """Records an evaluation, and returns it; the death of it where it tells what cannot be recorded."""
+    if isinstance(item, Evaluation):
+        try:
+            ledger.record(work.trial, work.seeds, item.epoch, item.metrics, item.held_s, evaluation="done")
+        except TrainerMistake as error:
+            return Death.of(error, "evaluation")
+    return item
 
 
 def _numbers(values: Sequence[float | None]) -> str:

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
-from tune.errors import LatentTuneError
+from tune.errors import LatentTuneError, UserMistake
 from tune.printable import printable
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except SystemExit as error:  # a trainer's, or of what it imports; passed on it could look like success
+        _say(f"sys.exit({error.code!r}) was called on the way, in the trainer or what it imports", debug=options.debug)
+        return 1
     except Exception as error:  # the last resort of a program: say it in one line, with the way to the rest
         _say(f"{type(error).__name__}: {error} (--debug shows where)", debug=options.debug)
         return 1
@@ -83,6 +86,7 @@ def _add_searching(commands: "_Commands") -> None:
     _add_set(run)
     _add_driver(run)
     _add_showing(run)
+    _add_accepting(run)
     run.add_argument(
         "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
     )
@@ -97,6 +101,14 @@ def _add_searching(commands: "_Commands") -> None:
     _add_results(resume)
     _add_driver(resume)
     _add_showing(resume)
+    _add_accepting(resume)
+    resume.add_argument(
+        "--retry-failed",
+        metavar="TRIAL",
+        nargs="*",
+        type=int,
+        help="try trials again that died (default: all of them), such as after what they died of was mended",
+    )
     _add_growth(resume)
 
 
@@ -129,6 +141,7 @@ def _add_looking(commands: "_Commands") -> None:
     evaluate = _add(commands, "evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
     _add_folder(evaluate, reads=False)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
+    _add_accepting(evaluate)
 
 
 def _add_training(commands: "_Commands") -> None:
@@ -137,6 +150,7 @@ def _add_training(commands: "_Commands") -> None:
     train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
     _add_results(train)
     _add_set(train)
+    _add_accepting(train)
     train.add_argument("--profile", action="store_true", help="time some steps instead, and write a Chrome trace")
     simulate = _add(commands, "simulate", "write the built-in recording of the fly visual system")
     simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
@@ -176,6 +190,18 @@ def _add_set(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> Non
     )
 
 
+def _add_accepting(parser: argparse.ArgumentParser) -> None:
+    for what, whole in (("recording", "a file of the recording"), ("code", "the trainer's source")):
+        parser.add_argument(
+            f"--accept-{what}",
+            action="append_const",
+            const=what,
+            default=[],
+            dest="accepted",
+            help=f"go on although {whole} is not the one that the results so far are of",
+        )
+
+
 def _add_growth(parser: argparse.ArgumentParser) -> None:
     more = parser.add_argument_group(
         "to do more than was asked for", "old results stay what they are (docs/growing.md)"
@@ -206,3 +232,16 @@ def _add_showing(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--json", action="store_true", help="print events, one JSON object per line; documented in docs/terminal.md"
     )
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Returns the numbers of a list with commas.
+
+    Raises:
+        UserMistake: If it holds anything else.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in parts if not (part.isascii() and part.isdecimal())]
+    if wrong:
+        raise UserMistake(f"{option}: numbers with commas between them are wanted, such as 7,77,777; got {wrong[0]!r}")
+    return [int(part) for part in parts]

@@ -3,9 +3,8 @@
 import argparse
 
 from tune.cli.dry_run import plan
-from tune.cli.options import output_mode
 from tune.cli.session import work_on
-from tune.cli.show import showing
+from tune.cli.show import output_mode, showing
 from tune.errors import UserMistake
 from tune.study.study import find, read_study
 
@@ -24,4 +23,4 @@ def main(options: argparse.Namespace) -> None:
         plan(study, driver)
         return
     with showing(output_mode(options)) as show:
-        work_on(study, options.results / study.name, driver, show, options.address)
+        work_on(study, options.results / study.name, driver, show, options.address, accepted=options.accepted)

@@ -3,44 +3,51 @@
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from tune.cli.show import Show, tell_servers
+from tune.cli.origin import origin
+from tune.cli.show import Show, views
+from tune.drivers.config_checks import config_check, refuse_configurations, told_refused
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
 from tune.drivers.stop_request import StopRequest
-from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, UserMistake
+from tune.errors import DiskFull, Interrupted, LatentTuneError, StudyBusy, StudyStopped, UserMistake
 from tune.ledger.backup.check import refuse_unusable
-from tune.ledger.cursor import DecisionCursor
 from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study
 from tune.ledger.lease.clock import SteadyClock
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log, logged
 from tune.ledger.reader import LedgerReader
-from tune.ledger.storage.disk_space import disk_troubles, estimate, explained, free_bytes, refuse_low_space, vanished
+from tune.ledger.storage.disk_space import disk_troubles, explained, refuse_low_space, vanished
 from tune.optimizer.optimizer import Optimizer
 from tune.study.growth import differences
 from tune.study.ladder import cost
 from tune.study.study import Study
-from tune.study.units import show_size
-from tune.trainer import load_trainer, prepare_recording, refuse_configurations
+from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
-from tune.views.tensorboard.writer import TensorBoard
+from tune.views.sentences import nothing_found
 
 
 def work_on(
-    study: Study, folder: Path, driver: str, show: Show, address: str | None = None, *, grow: bool = False
+    study: Study,
+    folder: Path,
+    driver: str,
+    show: Show,
+    address: str | None = None,
+    *,
+    grow: bool = False,
+    accepted: Collection[str] = (),
+    retry: Sequence[int] = (),
 ) -> None:
-    """Works on a study until it is finished or asked to stop, and prints what came of it.
-
-    Everything that can be wrong with the study is found before anything is written.
+    """Works on a study until it is finished or asked to stop; what can be wrong with it is found before all else.
 
     Args:
         study: The study.
@@ -49,27 +56,26 @@ def work_on(
         show: Where it is shown.
         address: Of a Ray cluster.
         grow: Whether the study that is there may become the one given (`tune.study.growth`).
+        accepted: What may be another than what its results are of, see `tune.cli.origin`.
+        retry: Trials that died, to be tried again.
 
     Raises:
         UserMistake: If the study, its trainer, its recording or its folder cannot be used.
         Interrupted: If it was asked to stop.
         DiskFull: If its disk is full, or nearly; it is paused.
-        StudyStopped: If it cannot go on.
+        StudyStopped: If it cannot go on, or no trial of it has succeeded.
     """
-    console = show.console
-    if _is_finished(study, folder, grow=grow):
-        console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
-        results = gather(LedgerReader.read(folder, clock=time.time, connect=True))
-        _present(results, _write_results(results), show)
+    there = _ledger_there(study, folder, grow=grow)
+    finished = there is not None and _is_finished(study, there, grow=grow)
+    made_from = origin(study, there, accepted)
+    if finished and not retry:
+        show.console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+        _present(*_results_of(folder), show)
         return
-    where = f" --address {shlex.quote(address)}" if address is not None else ""
-    again = f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
+    again = _again(folder, address)
     with StopRequest(again) as stop, warmed_up(study, folder, driver, address, stop):
-        trainer = load_trainer(study.trainer)
-        refuse_configurations(study, trainer)
-        refuse_low_space(study, folder)
-        refuse_unusable(study)
-        recording = prepare_recording(trainer, study.recording)
+        trainer, recording = _trainer_and_recording(study, folder, show.console)
+        about = {"driver": driver, "read": describe_recording(trainer, recording) or made_from.told}
         stop.listen()
         with (
             disk_troubles(folder, again),
@@ -77,19 +83,44 @@ def work_on(
             logged(folder / "latent-tune.log"),
         ):
             ledger = Ledger.open(
-                *(study, folder), clock=SteadyClock(), detail={"driver": driver}, grow=grow, should_stop=stop
+                *(study, folder), clock=SteadyClock(), detail=about, made_from=made_from, grow=grow, should_stop=stop
             )
             with _session(ledger, again):
-                optimizer = Optimizer(ledger, ledger.elapsed_s)
+                _try_again(ledger, retry)
+                optimizer = Optimizer(ledger, ledger.elapsed_s, config_check(trainer, recording))
                 job = Job(optimizer, recording, trainer, lambda: stop() or ledger.lease_lost)
-                with _views(job, show):
+                with views(job, show):
                     drive(job, driver, address, shared, stop)
-                    _refuse_unfinished(ledger, stop)
-                    optimizer.finish()
+                    _finish(job, stop)
                 with ledger.closing("finished"):
-                    results = gather(LedgerReader.read(folder, clock=time.time, connect=True))
-                    written = _write_results(results)
-            _present(results, written, show)
+                    found = _results_of(folder)
+            _present(*found, show)
+
+
+def _again(folder: Path, address: str | None) -> str:
+    where = f" --address {shlex.quote(address)}" if address is not None else ""
+    return f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
+
+
+def _finish(job: Job, stop: StopRequest) -> None:
+    """Closes what is not promoted any more; raises where there is more to do, or the recording is another by now."""
+    ledger = job.optimizer.ledger
+    _refuse_unfinished(ledger, stop)
+    origin(ledger.study, ledger, ("code",))  # an edit of code may be for later
+    job.optimizer.finish()
+
+
+def _trainer_and_recording(study: Study, folder: Path, console: Console) -> tuple[TrainerClass, Mapping[str, Any]]:
+    """Returns a study's trainer and its recording, prepared and checked; says what the trainer refuses of the space."""
+    trainer = load_trainer(study.trainer)
+    refuse_configurations(study, trainer)
+    refuse_low_space(study, folder)
+    refuse_unusable(study)
+    recording = prepare_recording(trainer, study.recording)
+    refuse_configurations(study, trainer, recording)
+    if refused := told_refused(study, trainer, recording):
+        console.print(Text(refused), soft_wrap=True)
+    return trainer, recording
 
 
 @contextmanager
@@ -118,18 +149,22 @@ def _session(ledger: Ledger, again: str) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _is_finished(study: Study, folder: Path, *, grow: bool) -> bool:
-    """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
+def _ledger_there(study: Study, folder: Path, *, grow: bool) -> LedgerReader | None:
+    """Returns what a folder holds already; whoever gives another database has not said to connect to the folder's."""
     if not holds_study(folder):
-        return False
+        return None
     stored = stored_study(folder)
     if not grow and stored.storage.database != study.storage.database:
-        refuse_other(study, stored, folder)  # nobody has said to connect to what the folder names
-    there = LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
+        refuse_other(study, stored, folder)
+    return LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
+
+
+def _is_finished(study: Study, there: LedgerReader, *, grow: bool) -> bool:
+    """Says whether nothing is left to do of a study that is there; it must be this one, or one that can grow to it."""
     if differences(there.study, study):
         if not grow:
-            refuse_other(study, there.study, folder)
-        _refuse_vain(study, there, folder)
+            refuse_other(study, there.study, there.folder)
+        _refuse_vain(study, there, there.folder)
         return False
     return bool(there.sessions) and there.sessions[-1].ended == "finished"
 
@@ -150,6 +185,11 @@ def _refuse_vain(study: Study, there: LedgerReader, folder: Path) -> None:
         raise UserMistake(f"budget.gpu_hours: {budget.gpu_hours:g} leaves nothing to do: {used}")
 
 
+def _try_again(ledger: Ledger, trials: Sequence[int]) -> None:
+    for number in trials:
+        ledger.decide("retry", number, ledger.trials[number].rung, "tried again, as was asked")
+
+
 def _refuse_unfinished(ledger: Ledger, should_stop: Callable[[], bool]) -> None:
     if ledger.lease_lost:
         raise StudyBusy(f"{ledger.folder}: another process took this study over; this one stopped")
@@ -165,66 +205,6 @@ def _close(ledger: Ledger, error: BaseException) -> None:
         log.exception("the end of this process could not be stored")
 
 
-@contextmanager
-def _views(job: Job, show: Show) -> Iterator[None]:
-    """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard."""
-    ledger = job.optimizer.ledger
-    _announce(ledger, show.console)
-    progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
-    board = _board(ledger)
-    cursor = DecisionCursor(ledger, len(ledger.decisions))
-
-    def watch() -> None:
-        for decision in cursor.take():
-            whose = "study" if decision.trial is None else f"trial {decision.trial}"
-            log.info("%s: %s: %s", whose, decision.kind, decision.reason)
-        for refresh in (progress.refresh, *([board.refresh] if board else [])):
-            _harmless(refresh)
-
-    job.watch = watch
-    progress.start()
-    try:
-        yield
-    finally:
-        watch()
-        progress.stop()
-        if board:
-            _harmless(board.close)
-
-
-def _board(ledger: Ledger) -> TensorBoard | None:
-    """Returns the view in TensorBoard; None where it cannot be begun, as on a full disk."""
-    try:
-        return TensorBoard(ledger)
-    except Exception:
-        log.exception("TensorBoard gets nothing from this process; the study goes on")
-        return None
-
-
-def _announce(ledger: Ledger, console: Console) -> None:
-    before = ledger.sessions[:-1]
-    text = f"study {ledger.study.name} in {ledger.folder}: "
-    if before:
-        unfinished = sum(trial.open for trial in ledger.trials)
-        text += (
-            f"continuing with {len(ledger.trials)} of {ledger.study.trials} trials, {unfinished} of them unfinished; "
-            f"the last process was {before[-1].ended}"
-        )
-    else:
-        text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
-    console.print(text, highlight=False, soft_wrap=True)
-    tell_servers(ledger.study, console)
-    usage = ledger.checkpoints.usage()
-    more, free = estimate(ledger.study, usage.largest) - usage.size, free_bytes(ledger.folder)
-    if free - ledger.study.storage.min_free < more:
-        console.print(
-            f"its checkpoints may come to {show_size(more)} more, and {show_size(free)} are free; it pauses when less "
-            f"than storage.min_free is left ({show_size(ledger.study.storage.min_free)})",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
 @dataclass(frozen=True)
 class _Written:
     """The files in which a study's results are, and what is to be said of the report."""
@@ -232,6 +212,12 @@ class _Written:
     best: Path | None
     report: Path | None
     said: str
+
+
+def _results_of(folder: Path) -> tuple[Results, _Written]:
+    """Returns what a study has come to, and writes it."""
+    results = gather(LedgerReader.read(folder, clock=time.time, connect=True))
+    return results, _write_results(results)
 
 
 def _write_results(results: Results) -> _Written:
@@ -248,16 +234,15 @@ def _write_results(results: Results) -> _Written:
 
 
 def _present(results: Results, written: _Written, show: Show) -> None:
+    """Prints what a study has come to.
+
+    Raises:
+        StudyStopped: In the end, if no trial of it has come to anything: who reads exit codes takes 0 for an answer.
+    """
     show.results(results)
     show.console.print(Text(written.said), highlight=False, soft_wrap=True)
     if written.best is not None:
         show.console.print(f"train the winner again: latent-tune train {written.best}", highlight=False, soft_wrap=True)
     show.end(results, written.report, written.best)
-
-
-def _harmless(call: Callable[[], None]) -> None:
-    """A view that fails is said once in the log; it never ends a study."""
-    try:
-        call()
-    except Exception:
-        log.exception("a view failed; the study goes on")
+    if results.best is None:
+        raise StudyStopped(nothing_found(results.ledger))

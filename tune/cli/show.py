@@ -1,5 +1,6 @@
 """How a study is shown while it is worked on, and in the end: to people, to programs, or only its answer."""
 
+import argparse
 import io
 import os
 import sys
@@ -12,14 +13,20 @@ from typing import Literal, Protocol, TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
+from tune.drivers.job import Job
+from tune.ledger.cursor import DecisionCursor
 from tune.ledger.ledger import Ledger
+from tune.ledger.log import log
 from tune.ledger.servers import servers
+from tune.ledger.storage.disk_space import estimate, free_bytes
 from tune.study.study import Study
+from tune.study.units import show_size
 from tune.views.console import Terminal
 from tune.views.live.json_events import Events, EventStream, Messages
 from tune.views.live.progress import Progress
 from tune.views.results import Results
 from tune.views.sentences import answer
+from tune.views.tensorboard.writer import TensorBoard
 from tune.views.terminal.status import status
 from tune.views.terminal.summary import print_summary
 
@@ -168,3 +175,79 @@ def _own_stdout() -> Iterator[TextIO]:
         os.dup2(out.fileno(), descriptor)
         with suppress(OSError):
             out.close()
+
+
+def output_mode(options: argparse.Namespace) -> OutputMode:
+    """Returns how a study is shown while it is worked on."""
+    return "json" if options.json else "quiet" if options.quiet else "view"
+
+
+@contextmanager
+def views(job: Job, show: Show) -> Iterator[None]:
+    """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard."""
+    ledger = job.optimizer.ledger
+    _announce(ledger, show.console)
+    progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
+    board = _board(ledger)
+    cursor = DecisionCursor(ledger, len(ledger.decisions))
+
+    def watch() -> None:
+        for decision in cursor.take():
+            whose = "study" if decision.trial is None else f"trial {decision.trial}"
+            log.info("%s: %s: %s", whose, decision.kind, decision.reason)
+        for refresh in (progress.refresh, *([board.refresh] if board else [])):
+            _harmless(refresh)
+
+    job.watch = watch
+    progress.start()
+    try:
+        yield
+    finally:
+        watch()
+        progress.stop()
+        if board:
+            _harmless(board.close)
+
+
+def _board(ledger: Ledger) -> TensorBoard | None:
+    """Returns the view in TensorBoard; None where it cannot be begun, as on a full disk."""
+    try:
+        return TensorBoard(ledger)
+    except Exception:
+        log.exception("TensorBoard gets nothing from this process; the study goes on")
+        return None
+
+
+def _announce(ledger: Ledger, console: Console) -> None:
+    before = ledger.sessions[:-1]
+    text = f"study {ledger.study.name} in {ledger.folder}: "
+    if before:
+        unfinished = sum(trial.open for trial in ledger.trials)
+        text += (
+            f"continuing with {len(ledger.trials)} of {ledger.study.trials} trials, {unfinished} of them unfinished; "
+            f"the last process was {before[-1].ended}"
+        )
+    else:
+        text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
+    console.print(text, highlight=False, soft_wrap=True)
+    tell_servers(ledger.study, console)
+    for line in ledger.sessions[-1].read:
+        log.info("recording: %s", line)
+        console.print(Text(f"recording: {line}"), highlight=False, soft_wrap=True)
+    usage = ledger.checkpoints.usage()
+    more, free = estimate(ledger.study, usage.largest) - usage.size, free_bytes(ledger.folder)
+    if free - ledger.study.storage.min_free < more:
+        console.print(
+            f"its checkpoints may come to {show_size(more)} more, and {show_size(free)} are free; it pauses when less "
+            f"than storage.min_free is left ({show_size(ledger.study.storage.min_free)})",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _harmless(call: Callable[[], None]) -> None:
+    """A view that fails is said once in the log; it never ends a study."""
+    try:
+        call()
+    except Exception:
+        log.exception("a view failed; the study goes on")

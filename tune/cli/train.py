@@ -21,4 +21,4 @@ def main(options: argparse.Namespace) -> None:
     again = f"continue with: latent-tune train {shlex.quote(str(options.config))}"
     with StopRequest(again) as should_stop:
         should_stop.listen()
-        train(options.config, options.results, options.overrides, should_stop, Terminal())
+        train(options.config, options.results, options.overrides, should_stop, Terminal(), accepted=options.accepted)

@@ -10,55 +10,45 @@ The training file is what a study writes as `best.yaml`:
     epochs: 27
 """
 
-import json
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Collection, Mapping
 from math import inf, isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from tune.cli.origin import TRIAL, claim, refuse_other_training, training_origin, write_json
+from tune.drivers.config_checks import config_mistakes
 from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
 from tune.drivers.unit import TrainingSettings, Unit, limit_threads
-from tune.errors import FileMistakes, Interrupted, LatentTuneError, StudyConflict, UserMistake
-from tune.ledger.checkpoints.adoption import adopt, collect_orphans
+from tune.errors import FileMistakes, Interrupted, LatentTuneError, UserMistake
+from tune.ledger.checkpoints.adoption import adopt
 from tune.ledger.checkpoints.store import CheckpointStore
-from tune.ledger.curves.history import EVALUATED, Runs
+from tune.ledger.curves.history import EVALUATED, Runs, refuse_unscored
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.storage.disk_space import disk_troubles
-from tune.ledger.storage.files import refuse_links, write_atomically
 from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed, summarize
 from tune.study import document
-from tune.study.sections import Seed
-from tune.study.space import Scalar
-from tune.study.study import NAME, TRAINER
-from tune.trainer import TrainerClass, config_mistakes, load_trainer, prepare_recording
-
-_TRIAL = 0  # a training is stored like the only trial of a study
+from tune.study.training import Training
+from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
 
 
-class Training(BaseModel):
-    """One configuration, trained with all the seeds given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(description="also the name of the output folder")
-    trainer: str = TRAINER
-    recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
-    config: dict[str, Scalar]
-    seeds: Annotated[list[Seed], Field(min_length=1)]
-    epochs: Annotated[int, Field(strict=True, ge=1)]
-    metric: str = Field(default="validation_loss", description="the loss by which a seed fails")
-    threads: Annotated[int, Field(strict=True, ge=1)] = 1
-
-
-def train(path: Path, results: Path, overrides: list[str], should_stop: Callable[[], bool], console: Console) -> None:
+def train(
+    path: Path,
+    results: Path,
+    overrides: list[str],
+    should_stop: Callable[[], bool],
+    console: Console,
+    *,
+    accepted: Collection[str] = (),
+) -> None:
     """Trains what a file says; asked twice, it continues or shows what is there.
 
     Writes `training.yaml`, `curves/`, `checkpoints/` and `metrics.json` into `results/<name>`.
@@ -69,6 +59,7 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
         overrides: `path=value`, as for a study.
         should_stop: Asked between epochs.
         console: Where progress and the result are shown.
+        accepted: What may be another than when the training began: `recording`, `code`.
 
     Raises:
         UserMistake: If the file or the recording cannot be used, or the folder holds another training.
@@ -77,20 +68,22 @@ def train(path: Path, results: Path, overrides: list[str], should_stop: Callable
     """
     training, trainer = _read(path, overrides)
     folder = results / training.name
-    _refuse_other(folder, training)
-    recording = prepare_recording(trainer, training.recording)
-    _claim(folder, training)
+    refuse_other_training(folder, training)
+    again = f"latent-tune train {shlex.quote(str(path))}"
+    made_from = training_origin(training.recording, training.trainer, folder, accepted, again)
+    recording = _prepare(path, training, trainer, console)
+    claim(folder, training, made_from)
     store = CheckpointStore(LocalFolder(folder / "checkpoints"))
-    again = f"continue with: latent-tune train {path}"
+    again = f"continue with: {again}"
     done = _done(store, folder, training)
     if done < training.epochs or not _evaluated(folder):
-        work = Work(_TRIAL, training.config, tuple(training.seeds), done, training.epochs)
+        work = Work(TRIAL, training.config, tuple(training.seeds), done, training.epochs)
         unit = Unit(
             lambda: trainer, recording, work, TrainingSettings(str(folder), store.folder.place, None, training.threads)
         )
         with disk_troubles(folder, again):
             done = _run(unit, training, folder, should_stop, console)
-            store.prune(_TRIAL, dict.fromkeys(training.seeds, done))
+            store.prune(TRIAL, dict.fromkeys(training.seeds, done))
     if done < training.epochs:
         raise Interrupted(f"stopped after epoch {done} of {training.epochs}; {again}")
     _show(folder, training, console)
@@ -112,14 +105,15 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
     if not callable(getattr(kind, "profile", None)):
         raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
     folder = results / training.name
-    _claim(folder, training)
+    recording = _prepare(path, training, kind, console)
+    claim(folder, training)
     limit_threads(training.threads)
-    trainer: Any = kind(training.config, prepare_recording(kind, training.recording), training.seeds, None)
+    trainer: Any = kind(training.config, recording, training.seeds, None)
     try:
         figures = dict(trainer.profile(folder / "trace.json"))
     finally:
         trainer.close()
-    _write_json(folder / "profile.json", figures)
+    write_json(folder / "profile.json", figures)
     table = Table(title=f"{training.name}: where the time goes", show_header=False)
     for name, value in figures.items():
         shares = value if isinstance(value, Mapping) else {"": value}
@@ -145,39 +139,31 @@ def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
     return training, trainer
 
 
-def _refuse_other(folder: Path, training: Training) -> None:
-    file = folder / "training.yaml"
-    if file.exists() and file.read_bytes() != _text(training).encode():
-        raise StudyConflict(
-            f"{folder}: holds another training of this name; give this one another (--set name=...) or another "
-            "folder (--results DIR)"
-        )
-
-
-def _claim(folder: Path, training: Training) -> None:
-    refuse_links(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "checkpoints").mkdir(exist_ok=True)
-        collect_orphans(folder, CheckpointStore(LocalFolder(folder / "checkpoints")), _TRIAL + 1)
-        write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
-    except OSError as error:
-        raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
-
-
-def _text(training: Training) -> str:
-    return document.dump(training.model_dump(mode="json"))
+def _prepare(path: Path, training: Training, trainer: TrainerClass, console: Console) -> Mapping[str, Any]:
+    """Returns the recording, and says what was read of it; a configuration that does not fit it is refused."""
+    recording = prepare_recording(trainer, training.recording)
+    against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"), recording)
+    if against:
+        raise FileMistakes(path, against)
+    for line in describe_recording(trainer, recording):
+        console.print(Text(f"recording: {line}"), highlight=False, soft_wrap=True)
+    return recording
 
 
 def _done(store: CheckpointStore, folder: Path, training: Training) -> int:
     """Returns the last epoch at which every seed has a checkpoint and its whole curve."""
-    epochs = adopt(store, _TRIAL, training.trainer, training.config)
-    runs = Runs(training.metric)
-    for table in CurveStore(folder / "curves", writable=True).tables(_TRIAL + 1):
-        runs.take_table(table)
+    epochs = adopt(store, TRIAL, training.trainer, training.config)
+    runs = _runs(CurveStore(folder / "curves", writable=True), training)
     common = set.intersection(*(set(epochs.get(seed, ())) for seed in training.seeds))
-    trained = min(len(runs.curve(_TRIAL, seed)) for seed in training.seeds)
+    trained = min(len(runs.curve(TRIAL, seed)) for seed in training.seeds)
     return max((epoch for epoch in common if epoch <= trained), default=0)
+
+
+def _runs(curves: CurveStore, training: Training) -> Runs:
+    runs = Runs(training.metric)
+    for table in curves.tables(TRIAL + 1):
+        runs.take_table(table)
+    return runs
 
 
 def _evaluated(folder: Path) -> bool:
@@ -197,30 +183,38 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
             task = bar.add_task("epochs", total=training.epochs, completed=done)
             for report in unit.news():
                 if isinstance(report, Death):
-                    (folder / "latent-tune.log").write_text(report.text, encoding="utf-8")
-                    what = "evaluation" if report.kind == "evaluation" else "training"
-                    raise LatentTuneError(f"the {what} died: {report.cause} (log: {folder / 'latent-tune.log'})")
+                    raise _died(report, folder)
                 if isinstance(report, Unsaved):
                     raise report.error(folder)
                 if isinstance(report, Evaluation):
                     metrics = {**report.metrics, EVALUATED: [1.0] * len(training.seeds)}
-                    curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
+                    curves.append(TRIAL, unit.work.seeds, report.epoch, metrics)
                     continue
                 if done == unit.work.from_epoch:
-                    _write_json(folder / "baseline.json", report.baseline)
+                    if not report.evaluates:
+                        refuse_unscored(report.metrics, training.metric, "training", "metric")
+                    write_json(folder / "baseline.json", report.baseline)
                 done = report.epoch
                 due = report.evaluates and report.epoch == training.epochs
                 metrics = {**report.metrics, **({EVALUATED: [0.0] * len(training.seeds)} if due else {})}
-                curves.append(_TRIAL, unit.work.seeds, report.epoch, metrics)
+                curves.append(TRIAL, unit.work.seeds, report.epoch, metrics)
                 bar.update(task, completed=done, description=_now(report, training))
                 if should_stop() and done < training.epochs:
-                    unit.save()
+                    if (death := unit.save()) is not None:
+                        raise _died(death, folder)
                     break
         curves.sync()
     finally:
         unit.close()
         curves.close()
     return done
+
+
+def _died(death: Death, folder: Path) -> LatentTuneError:
+    """Returns what the death of the trainer means; its traceback is kept."""
+    (folder / "latent-tune.log").write_text(death.text, encoding="utf-8")
+    what = "evaluation" if death.kind == "evaluation" else "training"
+    return LatentTuneError(f"the {what} died: {death.cause} (log: {folder / 'latent-tune.log'})")
 
 
 def _now(report: EpochReport, training: Training) -> str:
@@ -234,7 +228,8 @@ def _show(folder: Path, training: Training, console: Console) -> None:
     baseline = _baseline(folder / "baseline.json")
     rows = CurveStore(folder / "curves", writable=False).table().to_pylist()
     last = {row["seed"]: row for row in rows if row["epoch"] == training.epochs}
-    losses = {seed: _number(row.get(training.metric)) for seed, row in last.items()}
+    runs = _runs(CurveStore(folder / "curves", writable=False), training)
+    losses = {seed: runs.loss(TRIAL, seed, training.epochs) for seed in last}
     limit = float(baseline.get(training.metric, inf))
     summary = summarize([losses[seed] for seed in training.seeds], limit)
     metrics = {
@@ -244,7 +239,7 @@ def _show(folder: Path, training: Training, console: Console) -> None:
         "failed_seeds": [seed for seed in training.seeds if has_failed(losses[seed], limit)],
         "summary": _finite(vars(summary)),
     }
-    _write_json(folder / "metrics.json", metrics)
+    write_json(folder / "metrics.json", metrics)
     known = {name for row in last.values() for name in row}
     shown = [name for name in ("train_loss", "validation_loss", "test_loss") if name in known]
     table = Table(title=f"{training.name}: {training.epochs} epochs")
@@ -277,8 +272,3 @@ def _number(value: float | None) -> float:
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in values.items()}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    text = json.dumps(value, indent=2, allow_nan=False)
-    write_atomically(path, lambda file: file.write(text.encode()))

@@ -11,6 +11,7 @@ from statistics import fmean
 from threading import Event, Thread
 from typing import Any
 
+from tune.drivers.config_checks import middle
 from tune.drivers.unit import limit_threads
 from tune.errors import UserMistake
 from tune.gpus import Gpu, Sample, gpu_called, visible_gpus
@@ -39,11 +40,6 @@ class Measured:
     utilisation: float | None = None
 
 
-def middle(study: Study) -> dict[str, Any]:
-    """Returns the configuration in the middle of a study's space."""
-    return {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()}
-
-
 def short_run(
     trainer: TrainerClass, study: Study, recording: Mapping[str, Any], seeds: Sequence[int], gpu: Gpu | None = None
 ) -> Measured:
@@ -60,7 +56,7 @@ def short_run(
         Exception: Whatever the trainer raises.
     """
     limit_threads(study.resources.threads)
-    configuration = {**study.fixed, **middle(study)}
+    configuration = {**study.fixed, **middle(study, trainer, recording)}
     before, cold = gpu.sample() if gpu else None, [0]
     if gpu is None or before is None:
         return Measured(_timed(trainer(configuration, recording, list(seeds)), 2))

@@ -43,8 +43,7 @@ def _train(job: Job, work: Work) -> None:
                 if not job.trains(work):
                     return
                 if job.should_stop():
-                    unit.save()
-                    job.released(work)
+                    job.left(work, unit.save())
                     return
     finally:
         unit.close()

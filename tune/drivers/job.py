@@ -79,6 +79,13 @@ class Job:
         """Takes back work that was cut short; what its checkpoint holds is kept."""
         self._conclude(self._units.released(work))
 
+    def left(self, work: Work, death: Death | None) -> None:
+        """Takes back work that was cut short and then saved; or its trainer's death, where that could not be."""
+        if death is None:
+            self.released(work)
+        else:
+            self.take(work, [death])
+
     def take(self, work: Work, news: Sequence[UnitReport]) -> None:
         """Puts what came of work into the ledger: epochs that were trained and evaluated, or its death.
 
@@ -122,7 +129,7 @@ class Job:
 
     def _is_large(self, work: Work) -> bool:
         """Says whether a trial has run out of memory: then fewer of its seeds are to train at a time, not elsewhere."""
-        attempts = self.optimizer.ledger.trials[work.trial].attempts
+        attempts = self.optimizer.ledger.trials[work.trial].counted_attempts
         return any(attempt.kind == "out_of_memory" for attempt in attempts)
 
     def _unit(self) -> Work | None:

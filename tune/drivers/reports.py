@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tune.drivers.exits import in_words
 from tune.errors import DamagedCheckpoint, LatentTuneError, StudyStopped
 from tune.ledger.attempts import FailureClass
+from tune.ledger.incoming import line_of, lines_of, text_of
 from tune.ledger.storage.disk_space import disk_full, is_full
 
 _OUT_OF_MEMORY = frozenset({"MemoryError", "OutOfMemoryError"})
@@ -31,7 +33,7 @@ def failure_class(error: BaseException) -> FailureClass:
         seen.add(id(link))
         if {kind.__name__ for kind in type(link).__mro__} & _OUT_OF_MEMORY:
             return "out_of_memory"
-        if isinstance(link, RuntimeError) and any(text in str(link) for text in _OUT_OF_MEMORY_TEXTS):
+        if isinstance(link, RuntimeError) and any(text in text_of(link) for text in _OUT_OF_MEMORY_TEXTS):
             return "out_of_memory"
         link = link.__cause__
     return "crashed"
@@ -80,7 +82,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Death:
-    """The end of a unit of work without a result.
+    """The end of a unit of work without a result; whatever its words are made of, they can be written and printed.
 
     Attributes:
         cause: One line; trials that die of one cause have the same.
@@ -94,13 +96,16 @@ class Death:
     kind: FailureClass = "crashed"
     damaged: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cause", line_of(self.cause))
+        object.__setattr__(self, "text", lines_of(self.text))
+
     @classmethod
     def of(cls, error: BaseException, kind: FailureClass | None = None) -> Self:
         """Returns what an exception says; its class is found out when it is not given."""
-        first = next(iter(str(error).splitlines()), "")
-        text = "".join(traceback.format_exception(error))
+        text = text_of(error, lambda one: "".join(traceback.format_exception(one)))
         damaged = isinstance(error, DamagedCheckpoint)
-        return cls(f"{type(error).__name__}: {first}", text, kind or failure_class(error), damaged)
+        return cls(f"{type(error).__name__}: {text_of(error, in_words)}", text, kind or failure_class(error), damaged)
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,7 @@ def _save_all(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: V
     while waiting:
         _land(job, waiting, resting, clock)
     for flight in resting:
-        flight.unit.save()
-        job.released(flight.unit.work)
+        job.left(flight.unit.work, flight.unit.save())
 
 
 def _next_unit(job: Job, slots: int) -> Unit | None:

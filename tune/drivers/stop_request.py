@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Self
 
+from tune.drivers.exits import leave_process
 from tune.printable import printable
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -96,7 +97,7 @@ class StopRequest:
     def _leave(self, code: int = 130) -> None:
         _say(self._farewell)
         # Everything that was said to be stored is; Python's own exit could wait for a training thread.
-        os._exit(code)
+        leave_process(code)
 
 
 def _say(message: str) -> None:

@@ -4,15 +4,19 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
+from tune.drivers.exits import holding_exits, is_trainers
 from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
-from tune.errors import StudyStopped
+from tune.errors import StudyStopped, TrainerMistake
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
-from tune.ledger.curves.history import EvaluationMark
+from tune.ledger.curves.history import EvaluationMark, Metrics
+from tune.ledger.incoming import MOST_NAMES, baseline_of, metrics_of, shown, states_of
+from tune.ledger.log import log
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, retry_with
 from tune.optimizer.work import Work
@@ -76,6 +80,7 @@ class Unit:
         retry = retry_with(settings.checkpoints, give_up_s=settings.patience_s)
         self._checkpoints = CheckpointStore(folder_at(settings.checkpoints, retry))
         self._trainer: Trainer | None = None
+        self._name = ""
         self._epoch = work.from_epoch
         self._told: list[UnreportedEpoch] = []  # since the latest checkpoint
         self._unsaved = False
@@ -85,87 +90,152 @@ class Unit:
 
         Or the trainer's death. A unit whose epochs are all done is only evaluated.
         """
-        try:
-            yield from self._train()
-        except _NotSaved as error:
-            yield Unsaved.of(error.__cause__ or error)
-        except Exception as error:  # noqa: BLE001 - whatever a trainer raises is a dead trial, and data
-            self._unsaved = False  # some seeds may be further than others, and none where the checkpoint would say
-            yield Unsaved.of(error) if is_full(error) or isinstance(error, StudyStopped) else Death.of(error)
+        training = self._train()
+        with closing(training):
+            while (item := self._next(training)) is not None:
+                yield item
 
-    def save(self) -> None:
+    def _next(self, training: Iterator[UnitReport]) -> UnitReport | None:
+        """Returns what there is to tell next, None at the end; whatever a trainer raises is a dead trial, and data."""
+        try:
+            with holding_exits():
+                return next(training, None)
+        except _NotSaved as error:
+            return Unsaved.of(error.__cause__ or error)
+        except BaseException as error:
+            if not is_trainers(error):
+                raise
+            self._unsaved = False  # some seeds may be further than others, and none where the checkpoint would say
+            return Unsaved.of(error) if is_full(error) or isinstance(error, StudyStopped) else Death.of(error)
+
+    def save(self) -> Death | None:
         """Makes the state at the present epoch durable, and what the epochs up to it came to.
 
         Nothing is done where it is durable already, or where the trainer died in the middle of an epoch.
+
+        Returns:
+            The trainer's death, if it has no state that can be saved.
+
+        Raises:
+            OSError, StudyStopped: If the disk or object store takes nothing.
         """
+        try:
+            with holding_exits():
+                self._save()
+        except _NotSaved as error:
+            raise (error.__cause__ or error) from None
+        except BaseException as error:
+            self._unsaved = False
+            if not is_trainers(error) or is_full(error):
+                raise
+            return Death.of(error)
+        return None
+
+    def close(self) -> None:
+        """Frees what the trainer holds; what that raises changes nothing of what was trained."""
+        if self._trainer is None:
+            return
+        try:
+            with holding_exits():
+                self._trainer.close()
+        except BaseException as error:
+            if not is_trainers(error):
+                raise
+            log.warning("trial %d: close() of %s: %s", self.work.trial, self._name, Death.of(error).cause)
+
+    def _save(self) -> None:
         if self._trainer is not None and self._unsaved:
-            self._checkpoints.save(self.work.trial, self._epoch, self._trainer.state(), self._told)
+            given = self._trainer.state()  # what that raises is the trainer's own, an error of files as well
+            try:
+                with self._handed_over("state()"):
+                    states = states_of(given, self.work.seeds)
+                    self._checkpoints.save(self.work.trial, self._epoch, states, self._told)
+            except Exception as error:
+                if caused_by_disk(error) or isinstance(error, StudyStopped):
+                    raise _NotSaved from error
+                raise
             self._told.clear()
             self._unsaved = False
 
-    def close(self) -> None:
-        """Frees what the trainer holds."""
-        if self._trainer is not None:
-            self._trainer.close()
-
-    def _save_or_tell(self) -> None:
-        try:
-            self.save()
-        except Exception as error:
-            if caused_by_disk(error) or isinstance(error, StudyStopped):
-                raise _NotSaved from error
-            raise
-
-    def _train(self) -> Iterator[UnitReport]:
+    def _train(self) -> Generator[UnitReport]:
         held_since = time.monotonic()
         work, every = self.work, self._settings.every
         if self._settings.mark is not None:
             self._checkpoints.refuse_other(self._settings.mark, f"node {socket.gethostname()}")
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
         trainer = self._load()
+        self._name = _name_of(trainer)
         limit_threads(self._settings.threads)
         self._trainer = trainer(work.configuration, self._recording, list(work.seeds), state)
         limit_threads(self._settings.threads)  # it may have loaded PyTorch only now, which knows the machine's cores
-        baseline = dict(self._trainer.baseline())
+        said = self._trainer.baseline()
+        with self._handed_over("baseline()"):
+            baseline = baseline_of(said)
         evaluate = getattr(self._trainer, "evaluate", None)
-        left = work.to_epoch - work.from_epoch
-        for metrics in self._trainer.train(left) if left else ():
-            self._epoch += 1
+        for metrics in self._rows(self._trainer):
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
             self._told.append(self._as_told(metrics, time.monotonic() - held_since, baseline, evaluate is not None))
             self._unsaved = True
             if due:
-                self._save_or_tell()
+                self._save()
             now = time.monotonic()
             held_s, gpus = now - held_since, self._settings.gpus
-            yield EpochReport(self._epoch, dict(metrics), due, baseline, held_s, evaluate is not None, gpus)
+            yield EpochReport(self._epoch, metrics, due, baseline, held_s, evaluate is not None, gpus)
             held_since = now
-        if self._epoch < work.to_epoch:
-            raise ValueError(
-                f"the trainer ended at epoch {self._epoch}, asked for {work.to_epoch}; "
-                "train(epochs) must yield one mapping per epoch"
-            )
         if evaluate is not None:
             try:
-                metrics = dict(evaluate())
-            except Exception as error:  # noqa: BLE001 - the training is done, and is kept
+                given = evaluate()
+                with self._handed_over("evaluate()"):
+                    metrics = metrics_of(given, work.seeds)
+            except BaseException as error:
+                if not is_trainers(error):
+                    raise
                 yield Death.of(error, "evaluation")
             else:
                 yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._settings.gpus)
 
+    def _rows(self, trainer: Trainer) -> Iterator[dict[str, list[float | None]]]:
+        """Has the trainer train, and yields the metrics of each epoch; what it yields beyond the last is not asked for.
+
+        Another epoch would change the state that is to be evaluated.
+        """
+        names: set[str] = set()
+        left = self.work.to_epoch - self._epoch
+        given: Any = trainer.train(left) if left else ()
+        with self._handed_over("train()"):
+            if not isinstance(given, Iterable):
+                raise TrainerMistake(f"must yield one mapping per epoch, got {shown(given)}")
+        rows = iter(given)
+        while self._epoch < self.work.to_epoch:
+            try:
+                row = next(rows)
+            except StopIteration:
+                with self._handed_over("train()"):
+                    trained = left - self.work.to_epoch + self._epoch
+                    raise TrainerMistake(
+                        f"ended after {trained} of {left} epochs; train(epochs) must yield one mapping per epoch"
+                    ) from None
+            self._epoch += 1
+            with self._handed_over("train()"):
+                metrics = metrics_of(row, self.work.seeds)
+                names.update(metrics)
+                if len(names) > MOST_NAMES:
+                    raise TrainerMistake(f"at most {MOST_NAMES} metrics, of the same names in every epoch; got more")
+            yield metrics
+
+    @contextmanager
+    def _handed_over(self, method: str) -> Iterator[None]:
+        """Says of what cannot be taken by which trainer's method, and when, it was handed over."""
+        try:
+            yield
+        except TrainerMistake as error:
+            raise TrainerMistake(f"{method} of trainer {self._name}, epoch {self._epoch}: {error}") from error.__cause__
+
     def _as_told(
-        self,
-        metrics: Mapping[str, Sequence[float | None]],
-        held_s: float,
-        baseline: Mapping[str, float],
-        evaluates: bool,
+        self, metrics: Metrics, held_s: float, baseline: Mapping[str, float], evaluates: bool
     ) -> UnreportedEpoch:
-        plain = {
-            name: [None if value is None else float(value) for value in values] for name, values in metrics.items()
-        }
-        losses = {name: float(value) for name, value in baseline.items()}
         after = evaluation_after(evaluates, self._epoch, self.work)
-        return UnreportedEpoch(self._epoch, plain, held_s, after, losses, self._settings.gpus)
+        return UnreportedEpoch(self._epoch, metrics, held_s, after, baseline, self._settings.gpus)
 
 
 def evaluation_after(evaluates: bool, epoch: int, work: Work) -> EvaluationMark:
@@ -173,6 +243,10 @@ def evaluation_after(evaluates: bool, epoch: int, work: Work) -> EvaluationMark:
     if not evaluates:
         return "none"
     return "due" if epoch == work.to_epoch else "later"
+
+
+def _name_of(trainer: TrainerClass) -> str:
+    return f"{getattr(trainer, '__module__', '?')}:{getattr(trainer, '__qualname__', trainer)}"
 
 
 class _NotSaved(Exception):  # noqa: N818 - never seen outside

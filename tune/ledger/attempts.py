@@ -11,6 +11,9 @@ CLASSES: tuple[FailureClass, ...] = ("crashed", "out_of_memory", "stalled", "los
 heard for far longer than epochs take; lost: its process or node vanished without a word; evaluation: the training
 succeeded, the evaluation after it did not."""
 
+NODE_GONE, PROCESS_GONE = (f"the trainer's {gone} vanished without a word" for gone in ("node", "process"))
+"""Causes of the class lost: what says something of the machines, and what may be the trainer's own doing."""
+
 DIVERGED = "diverged"
 """What is counted beside the classes, by seed: a loss that is not finite fails the seed and kills nothing."""
 
@@ -30,6 +33,7 @@ class Attempt:
         epoch: Up to which the unit was to train.
         trained: Seed-epochs of the trial that were in the ledger by then.
         died: Whether the trial must be tried again; not where an evaluation failed and the trial goes on without it.
+        from_epoch: From which the unit was to train; None where an earlier version did not say.
     """
 
     cause: str
@@ -40,6 +44,7 @@ class Attempt:
     epoch: int = 0
     trained: int = 0
     died: bool = True
+    from_epoch: int | None = None
 
     @classmethod
     def of(cls, detail: Mapping[str, Any], reason: str, time: float) -> Self:
@@ -53,13 +58,29 @@ class Attempt:
             epoch=int(detail.get("epoch", 0)),
             trained=int(detail.get("trained", 0)),
             died=bool(detail.get("died", True)),
+            from_epoch=None if detail.get("from_epoch") is None else int(detail["from_epoch"]),
         )
 
     @property
     def detail(self) -> dict[str, Any]:
         """What is kept in the decision."""
         kept = {"cause": self.cause, "log": self.log, "class": self.kind, "seeds": list(self.seeds)}
-        return {**kept, "epoch": self.epoch, "trained": self.trained, "died": self.died}
+        unit = {"epoch": self.epoch, "from_epoch": self.from_epoch}
+        return {**kept, **unit, "trained": self.trained, "died": self.died}
+
+    def of_unit(self, other: "Attempt") -> bool:
+        """Says whether another attempt was at the same unit: seeds in common, from the same epoch, to the same.
+
+        Not the same seeds: who shared a process with a seed that dies may change from attempt to attempt.
+        """
+        together = not self.seeds or not other.seeds or bool({*self.seeds} & {*other.seeds})
+        begun = None in (self.from_epoch, other.from_epoch) or self.from_epoch == other.from_epoch
+        return together and begun and self.epoch == other.epoch
+
+    @property
+    def of_machines(self) -> bool:
+        """Whether it says something of the machines, and nothing of the trainer."""
+        return self.kind == "lost" and self.cause == NODE_GONE
 
     @property
     def same(self) -> tuple[str, str]:

@@ -10,18 +10,19 @@ from tune.errors import StudyBusy
 from tune.ledger.backup.copy import LAST_STREAM, LedgerCopy
 from tune.ledger.checkpoints.adoption import adopt, collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
-from tune.ledger.curves.epoch import Metrics, refuse_uneven, with_own_columns
-from tune.ledger.curves.history import EvaluationMark
+from tune.ledger.curves.epoch import with_own_columns
+from tune.ledger.curves.history import EvaluationMark, Metrics
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.optuna_mirror import Mirror
-from tune.ledger.identity import set_damaged_study_aside, stored_study, study_detail, write_study
+from tune.ledger.identity import set_damaged_study_aside, stored_study, write_study
+from tune.ledger.incoming import baseline_of, metrics_of
 from tune.ledger.lease.lease import Lease
-from tune.ledger.opening import make_checkpoints, make_database, refuse_conflict, refuse_unfit
-from tune.ledger.provenance import process_detail
+from tune.ledger.made_from import MadeFrom
+from tune.ledger.opening import first_decisions, make_checkpoints, make_database, refuse_conflict, refuse_unfit, settle
 from tune.ledger.reader import Clock, LedgerReader, Stores
 from tune.ledger.records import Decision, Ending, Kind
-from tune.ledger.storage.disk_space import free_reserve, hold_reserve
-from tune.study.growth import described, differences
+from tune.ledger.storage.disk_space import free_reserve
+from tune.study.growth import differences
 from tune.study.study import Study
 
 
@@ -52,6 +53,7 @@ class Ledger(LedgerReader):
         *,
         clock: Clock,
         detail: Mapping[str, Any] | None = None,
+        made_from: MadeFrom | None = None,
         grow: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Self:
@@ -62,6 +64,7 @@ class Ledger(LedgerReader):
             folder: The study folder.
             clock: Seconds since the epoch.
             detail: What to remember of this process, such as its driver.
+            made_from: What the study is made from now; where that differs from before, it is taken as accepted.
             grow: Whether a study that is there may become the one given (`tune.study.growth`).
             should_stop: Asked while the database is locked or away, which it may be for minutes.
 
@@ -74,30 +77,26 @@ class Ledger(LedgerReader):
         database = make_database(study, folder, should_stop)
         lease = Lease(database, clock)
         try:
-            hold_reserve(folder)
+            settle(study, database, folder)
             checkpoints = make_checkpoints(there, folder, database.retry.should_stop)
             stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=True))
             ledger = cls(there, folder, stores, clock, lease)
             _ = ledger._runs
             refuse_conflict(ledger, study, grow=grow)  # again, now that nobody else can have it grow
-            ledger._begin(study, detail or {}, should_stop)
+            ledger._begin(study, made_from, detail or {}, should_stop)
         except BaseException:
             lease.release()
             database.close()
             raise
         return ledger
 
-    def _begin(self, study: Study, detail: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
+    def _begin(
+        self, study: Study, made_from: MadeFrom | None, detail: Mapping[str, Any], should_stop: Callable[[], bool]
+    ) -> None:
         """Begins a session: repairs what the last one left, has the study grow to the one given, keeps a copy of it."""
         self._reconcile()
-        self.decide("open", detail={**process_detail(), **study_detail(self.study), **detail})
-        if different := differences(self.study, study):
-            grown = {
-                "study": study.model_dump(mode="json", by_alias=True),
-                "longer": len(study.rungs) > len(self.study.rungs),
-                "revived": study.search.halving == "promote",
-            }
-            self.decide("grow", reason=described(different), detail=grown)
+        for kind, reason, told in first_decisions(self, study, made_from, detail):
+            self.decide(kind, reason=reason, detail=told)
         if study.storage.shared is not None:
             copy = LedgerCopy(self.study, self.folder, self._lease.holder, self._lease.lost, should_stop)
             copy.begin()
@@ -121,9 +120,9 @@ class Ledger(LedgerReader):
             missing = {seed for seed in seeds if len(self.curve(trial, seed)) == told.epoch - 1}
             new = [seed for seed in seeds if seed in missing and told.epoch <= saved.get(seed, 0)]
             if new:
-                self.set_baseline(told.baseline)
-                metrics, held_s = told.part(seeds, new)
-                with suppress(ValueError):  # a trainer that breaks its contract tells nothing that can be recorded
+                with suppress(ValueError):  # an earlier version let a trainer save what cannot be recorded
+                    self.set_baseline(told.baseline)
+                    metrics, held_s = told.part(seeds, new)
                     self.record(trial, new, told.epoch, metrics, held_s, evaluation=told.evaluation, gpus=told.gpus)
         self._curves.sync()
 
@@ -157,7 +156,7 @@ class Ledger(LedgerReader):
         decision = Decision(kind, trial, rung, reason, detail or {}, self._clock())
         self._database.append(len(self.decisions), decision)
         self._apply(decision)
-        if decision.kind == "grow":
+        if decision.kind in ("grow", "retry"):
             self._show_study()
         if decision.trial is not None:
             self._mirror.changed(decision.trial)
@@ -193,15 +192,14 @@ class Ledger(LedgerReader):
             gpus: How many GPUs it held; None: `resources.gpus_per_trial`.
 
         Raises:
-            ValueError: If the scored metric is missing, a metric has not one value per seed, or an epoch was left out.
+            TrainerMistake: If the metrics are not what `metrics_of` takes, or what the study scores is not known.
+            ValueError: If an epoch was left out.
             StudyBusy: If another process has taken the study over.
         """
         self._lease.check()
-        scored = self.study.score.metric
-        known = evaluation == "done" and self.scored(trial, seeds, epoch)
-        if scored not in metrics and not known and evaluation not in ("later", "due"):
-            raise ValueError(f"the trainer yields no '{scored}', which the study scores; it yields {sorted(metrics)}")
-        refuse_uneven(metrics, seeds)
+        metrics = metrics_of(metrics, seeds)
+        judged = epoch in {rung.epochs for rung in self.study.rungs}
+        self._runs.refuse_unscored(trial, seeds, epoch, metrics, evaluation, judged=judged)
         gpus = self.study.resources.gpus if gpus is None else gpus
         metrics = with_own_columns(metrics, seeds, held_s, gpus, evaluation)
         self._runs.refuse_gap(trial, seeds, epoch)
@@ -226,7 +224,7 @@ class Ledger(LedgerReader):
     def set_baseline(self, baseline: Mapping[str, float]) -> None:
         """Remembers the constant model's losses; the first trainer to say them is believed."""
         if self._baseline is None:
-            said = {name: float(value) for name, value in baseline.items()}
+            said = baseline_of(baseline)
             self._database.set_note("baseline", said)
             self._baseline = said
 

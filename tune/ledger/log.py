@@ -43,7 +43,7 @@ class _Log(logging.FileHandler):
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Keeps a log; its file is made with the first line, which comes after the study was opened."""
-    handler = _Log(path, encoding="utf-8", delay=True)
+    handler = _Log(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)

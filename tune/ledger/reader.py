@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, nan
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
+from tune.ledger.belonging import refuse_strange
 from tune.ledger.checkpoints.store import Checkpoints, Usage
 from tune.ledger.curves.history import Runs
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.database import Database
 from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import holder_of, is_alive
+from tune.ledger.made_from import MadeFrom
 from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.servers import refuse_server
@@ -58,6 +60,7 @@ class LedgerReader:
         decisions: Everything decided so far, in order.
         sessions: Every process that worked on the study, in order.
         checkpoints: Where trainers put their state.
+        made_from: What it was made from, as was last told or accepted; None in a study of an earlier version.
         packed: What the latest decision of the kind `pack` says; None where there is none.
     """
 
@@ -66,6 +69,7 @@ class LedgerReader:
         self.trials: list[Trial] = []
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
+        self.made_from: MadeFrom | None = None
         self.packed: Mapping[str, Any] | None = None
         self._database, self._curves, self._clock, self._stores = stores.database, stores.curves, clock, stores
         self._done: dict[int, dict[int, int]] = {}
@@ -92,6 +96,8 @@ class LedgerReader:
             if not connect:
                 refuse_server(study, folder)
             database = Database(study.storage.database, folder, study.name, create=False)
+            if study.storage.database is not None:
+                refuse_strange(database, folder, to_write=False)
             checkpoints = Checkpoints(folder_at(checkpoints_of(study, folder), connect=connect))
             if (disk := checkpoints.folder.disk) is not None:
                 refuse_links(disk)
@@ -233,20 +239,35 @@ class LedgerReader:
         return {seed: len(self.curve(trial, seed)) for seed in self.study.seeds}
 
     def seeds(self, trial: int, rung: int) -> tuple[int, ...]:
-        """Returns the seeds that a trial has, or would have, at a rung; at the last one the final race adds some."""
-        last = rung == len(self.study.rungs) - 1
-        raced = tuple(self.study.seeds[: self.trials[trial].seeds]) if last else ()
-        return max(self.study.rung_seeds(rung), raced, key=len)
+        """Returns the seeds that a trial has, or would have, at a rung.
+
+        At the last one the final race adds some; it goes on without those of them that died.
+        """
+        last, of = rung == len(self.study.rungs) - 1, self.trials[trial]
+        raced = tuple(self.study.seeds[: of.seeds]) if last else ()
+        seeds = max(self.study.rung_seeds(rung), raced, key=len)
+        return tuple(seed for seed in seeds if seed not in of.given_up) if of.given_up else seeds
 
     def losses(self, trial: int, rung: int) -> dict[int, float]:
         """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""
-        epoch = self.study.rungs[rung].epochs
-        curves = {seed: self.curve(trial, seed) for seed in self.seeds(trial, rung)}
-        return {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in curves.items()}
+        epochs = self.study.rungs[rung].epochs
+        return {seed: self.loss(trial, seed, epochs) for seed in self.seeds(trial, rung)}
+
+    def loss(self, trial: int, seed: int, epochs: int) -> float:
+        """Returns the scored metric of a run after so many epochs, as it was last known; nan where it trained fewer."""
+        return self._runs.loss(trial, seed, epochs)
 
     def curve(self, trial: int, seed: int) -> Sequence[float]:
-        """Returns the scored metric of one run by epoch."""
+        """Returns the scored metric of one run by epoch, nan where it is not known."""
         return self._runs.curve(trial, seed)
+
+    def told(self, trial: int, seed: int, epochs: int) -> Sequence[float]:
+        """Returns the curve of a run up to the latest of so many epochs in which it is known; nan where it is not."""
+        return self.curve(trial, seed)[: self._runs.last_known(trial, seed, epochs)]
+
+    def known(self, trial: int, seed: int, epochs: int) -> Sequence[float]:
+        """Returns the scored metric of a run in those of so many epochs in which it is known."""
+        return self._runs.known(trial, seed, epochs)
 
     def pace(self, trial: int) -> float:
         """Returns the seconds that an epoch of one seed of a trial took on average; nan when the trainer tells none."""
@@ -258,11 +279,15 @@ class LedgerReader:
 
     def _apply(self, decision: Decision) -> None:
         self.decisions.append(decision)
+        if "made_from" in decision.detail:
+            self.made_from = MadeFrom.model_validate(decision.detail["made_from"])
         if decision.kind == "open":
             self.sessions.append(Session(decision.time, decision.time, "", decision.detail))
         elif decision.kind == "close":
             ended = str(decision.detail["ended"])
             self.sessions[-1] = replace(self.sessions[-1], closed=decision.time, ended=ended)
+        elif decision.kind == "accept":
+            pass
         elif decision.kind == "grow":
             self.study = build_study(Document("the ledger", dict(decision.detail["study"])))
             for trial in self.trials:
@@ -271,8 +296,9 @@ class LedgerReader:
             self.packed = decision.detail
         elif decision.kind == "start":
             assert decision.trial == len(self.trials), "trial numbers count up"
-            parameters = decision.detail["parameters"]
-            self.trials.append(Trial(decision.trial, parameters, reason=decision.reason, started=decision.time))
+            parameters, refused = decision.detail["parameters"], decision.detail.get("refused", ())
+            trial = Trial(decision.trial, parameters, refused=refused, reason=decision.reason, started=decision.time)
+            self.trials.append(trial)
         else:
             assert decision.trial is not None
             self.trials[decision.trial].apply(decision)

@@ -1,17 +1,31 @@
 """Decisions, and what they add up to: sessions and trials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, nan
 from typing import Any, Literal, Self
 
 from tune.ledger.attempts import Attempt
 
-Kind = Literal["open", "close", "grow", "pack", "start", "reach", "promote", "race", "attempt", "fail", "stop"]
+Kind = Literal[
+    "open",
+    "close",
+    "accept",
+    "grow",
+    "pack",
+    "start",
+    "reach",
+    "promote",
+    "race",
+    "attempt",
+    "fail",
+    "retry",
+    "stop",
+]
 State = Literal["running", "waiting", "paused", "confirmed", "stopped", "failed"]
 STATES: tuple[State, ...] = ("running", "waiting", "paused", "confirmed", "stopped", "failed")
 """running: in training now; waiting: unfinished, to be continued; paused: at a rung, may yet be promoted;
-confirmed: went the full ladder; stopped: early, for good; failed: died."""
+confirmed: went the full ladder; stopped: early, for good; failed: died before it went the full ladder."""
 Ending = Literal["finished", "interrupted", "stopped"]
 """How a process ended its work on a study; stopped: it could not go on."""
 
@@ -21,12 +35,14 @@ class Decision:
     """One line of the study's history.
 
     Attributes:
-        kind: open, close: a process began or ended its work on the study; grow: the study is to do more, as `detail`
-            says; pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial; reach:
-            a trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
-            attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good; stop: it is not
+        kind: open, close: a process began or ended its work on the study; accept: it goes on with another recording or
+            another source of its trainer (`tune.ledger.made_from`); grow: the study is to do more, as `detail` says;
+            pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial; reach: a
+            trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
+            attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good, or a seed of the final
+            race did and it goes on without that; retry: what died for good is tried again, on request; stop: it is not
             promoted any more.
-        trial: Its number; None for open, close, grow and pack.
+        trial: Its number; None for open, close, accept, grow and pack.
         rung: Index of the rung that the decision is about.
         reason: For people.
         detail: Plain values; what depends on the kind is said in `Trial.apply` and `Session`.
@@ -48,13 +64,18 @@ class Session:
     Attributes:
         opened, closed: Seconds since the epoch; `closed` is the last heartbeat when the process was killed.
         ended: finished, interrupted, stopped, or lost when the process was killed; "" while it works.
-        detail: driver, host, pid, versions.
+        detail: driver, host, pid, versions, what was read.
     """
 
     opened: float
     closed: float
     ended: str
     detail: Mapping[str, Any]
+
+    @property
+    def read(self) -> list[str]:
+        """What it read of the recording, in lines for people; empty where nobody said."""
+        return [str(line) for line in self.detail.get("read", ())]
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,11 @@ class Trial:
         seeds: How many seeds the final race has given it in all; 0 before.
         reached: Result by rung index.
         attempts: Its units of work that ended without a result.
-        ended: Why it trains no more, None while it may.
+        given_up: Seeds of the final race that died for good; it goes on without them.
+        retried: How many of its attempts were made before it was last tried again on request: these count no more.
+        ended: Why it trains no more, None while it may. What it reached before it died it keeps as a result, but is
+            not promoted from there; one that is confirmed does not end so.
+        refused: The settings that the trainer refused before this one was drawn.
         reason: Of the latest decision.
         started: Seconds since the epoch.
     """
@@ -108,7 +133,10 @@ class Trial:
     seeds: int = 0
     reached: dict[int, Reached] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
+    given_up: frozenset[int] = frozenset()
+    retried: int = 0
     ended: Literal["stopped", "failed"] | None = None
+    refused: Sequence[Mapping[str, Any]] = ()
     reason: str = ""
     started: float = 0.0
 
@@ -130,7 +158,17 @@ class Trial:
     @property
     def racing(self) -> bool:
         """Whether it has a seed from the final race that it has not finished."""
-        return self.last is not None and self.seeds > len(self.last.losses)
+        return self.last is not None and self.seeds - len(self.given_up) > len(self.last.losses)
+
+    @property
+    def dead(self) -> bool:
+        """Whether it, or a seed of it, died for good."""
+        return self.ended == "failed" or bool(self.given_up)
+
+    @property
+    def counted_attempts(self) -> list[Attempt]:
+        """The attempts that say how it goes on."""
+        return self.attempts[self.retried :]
 
     @property
     def paused(self) -> bool:
@@ -156,7 +194,7 @@ class Trial:
         """
         if longer:
             self.reached = {rung: replace(reached, confirmed=False) for rung, reached in self.reached.items()}
-            self.seeds = 0
+            self.seeds, self.given_up = 0, frozenset()
         if revived and self.ended == "stopped":
             self.ended = None
 
@@ -174,6 +212,18 @@ class Trial:
         elif decision.kind == "attempt":
             self.attempts.append(Attempt.of(decision.detail, decision.reason, decision.time))
         elif decision.kind == "fail":
-            self.ended = "failed"
+            self._fail(decision.detail.get("seeds", ()))
+        elif decision.kind == "retry":
+            self.given_up, self.retried = frozenset(), len(self.attempts)
+            self.ended = None if self.ended == "failed" else self.ended
         elif decision.kind == "stop":
             self.ended = "stopped"
+
+    def _fail(self, seeds: Sequence[int]) -> None:
+        """Takes over a death for good; whoever is confirmed loses no more than the seeds of the race that died."""
+        if self.last is None or not self.last.confirmed:
+            self.ended = "failed"
+        elif seeds:
+            self.given_up |= {int(seed) for seed in seeds}
+        else:  # as earlier versions wrote it
+            self.seeds = len(self.last.losses)

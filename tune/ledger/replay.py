@@ -71,7 +71,7 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
         raise ValueError(f"its time is {decision.time}")
     if decision.kind == "pack" and not all(int(one["trials"]) >= 0 for one in decision.detail["gpus"].values()):
         raise ValueError(f"trials on each GPU must be 0 or more, got {decision.detail['gpus']!r:.60}")
-    if decision.kind in ("open", "close", "grow", "pack"):
+    if decision.kind in ("open", "close", "accept", "grow", "pack"):
         return
     if decision.trial is None or not 0 <= decision.trial < trials + (decision.kind == "start"):
         raise ValueError(f"there are {trials} trials")
@@ -79,8 +79,11 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
         raise ValueError(f"there are {len(study.rungs)} rungs, got rung {decision.rung}")
     if decision.kind == "start" and not isinstance(decision.detail["parameters"], dict):
         raise ValueError(f"parameters must be a mapping, got {decision.detail['parameters']!r:.60}")
+    if decision.kind == "start" and any(one.keys() != study.space.keys() for one in decision.detail.get("refused", ())):
+        raise ValueError(f"refused settings must have the parameters of the space, {sorted(study.space)}")
     if decision.kind == "race" and not 0 <= int(decision.detail["seeds"]) <= len(study.seeds):
         raise ValueError(f"there are {len(study.seeds)} seeds, got {decision.detail['seeds']}")
-    strange = [seed for seed in decision.detail.get("losses", ()) if int(seed) not in study.seeds]
+    seeds = decision.detail.get("seeds", ()) if decision.kind == "fail" else ()
+    strange = [seed for seed in (*decision.detail.get("losses", ()), *seeds) if int(seed) not in study.seeds]
     if strange:
         raise ValueError(f"the study has no seed {strange[0]}")

@@ -26,7 +26,8 @@ class BudgetUse:
 
     def climb(self, trial: Trial, rung: int) -> int:
         """Returns the seed-epochs that a trial still costs up to a rung."""
-        return cost(self.aim(trial, rung), self._ledger.trained(trial.number), self._study.seeds)
+        seeds = self._ledger.seeds(trial.number, rung)
+        return cost(self.aim(trial, rung), self._ledger.trained(trial.number), seeds)
 
     def affords_climb(self, trial: Trial, rung: int, *, reserve: bool = True) -> bool:
         """Says whether the budget has room for what a trial still costs up to a rung."""

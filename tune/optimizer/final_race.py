@@ -24,11 +24,13 @@ class Finalist:
         number: The trial's.
         losses: Of the seeds seen so far.
         score: Of these.
+        given_up: How many further seeds of it died.
     """
 
     number: int
     losses: Sequence[float]
     score: float
+    given_up: int = 0
 
 
 def next_finalist(
@@ -58,7 +60,7 @@ def next_finalist(
     racing = {one.number for one in finalists if len(one.losses) > fewest} | set(busy)
 
     def may_enter(one: Finalist) -> bool:
-        if one.number in busy or len(one.losses) >= most:
+        if one.number in busy or len(one.losses) + one.given_up >= most:
             return False
         return one.number in racing or len(racing) < entrants
 
@@ -126,7 +128,7 @@ class FinalRace:
         if study.most_seeds == study.top.seeds or not self._budget.affordable(study.top.epochs, reserve=False):
             return None
         finalists = [
-            Finalist(number, tuple(trial.last.losses.values()), score)
+            Finalist(number, tuple(trial.last.losses.values()), score, len(trial.given_up))
             for number, score in self._scores(sorted(self._index.confirmed)).items()
             if (trial := self._ledger.trials[number]).last is not None
         ]

@@ -30,6 +30,10 @@ SHOWN = 150
 SEEN = 100
 """Trials with a result that TPE is shown at least."""
 
+INFEASIBLE = 25
+"""Settings that a sampler is shown at most of those that the trainer refused; of those that died without a result as
+many, where it does not see all trials. The newest."""
+
 BEST = 25
 """Trials that TPE counts among the best, at most (`default_gamma` in Optuna)."""
 
@@ -75,12 +79,16 @@ class Observations:
         axes: The parameters.
         tried: The settings, as `setting_key` makes them comparable.
         scored: How many trials have a result.
+        dead: The numbers of those that died before they had one.
+        refused: The settings that the trainer refused, as trials that died, in the order in which they were drawn.
     """
 
     def __init__(self, study: Study, baseline: float = inf) -> None:
         self.axes = {name: ParameterAxis(parameter) for name, parameter in study.space.items()}
         self.tried: set[Setting] = set()
         self.scored = 0
+        self.dead: set[int] = set()
+        self.refused: list[Trial] = []
         self._protected, self._baseline = study.protected, baseline
         self._trials: list[Trial] = []
         self._frozen: dict[int, FrozenTrial] = {}
@@ -101,14 +109,18 @@ class Observations:
         number = trial.number
         if number == len(self._trials):
             self._trials.append(trial)
-            self.tried.add(setting_key(trial.parameters))
+            self.tried |= {setting_key(trial.parameters), *map(setting_key, trial.refused)}
+            self.refused += [refused_trial(number, setting) for setting in trial.refused]
         self._frozen.pop(number, None)
         self._forget(trial)
         self._unseen.discard(number)
+        self.dead.discard(number)
         if trial.reached:
             self._rank(trial, penalty)
         elif trial.ended is None:
             self._unseen.add(number)
+        else:
+            self.dead.add(number)
 
     def shown(self) -> list[FrozenTrial]:
         """Returns what TPE is to see, in the order of the numbers."""
@@ -119,7 +131,8 @@ class Observations:
         newest = (number for number in range(len(self._trials) - 1, -1, -1) if number in self._ranks)
         while len(chosen) < most and (number := next(newest, None)) is not None:
             chosen.add(number)
-        return [self._shown(self._trials[number]) for number in sorted(chosen | self._unseen)]
+        chosen |= self._unseen | {*sorted(self.dead)[-INFEASIBLE:]}
+        return [self._shown(self._trials[number]) for number in sorted(chosen)]
 
     def _kind(self, trial: Trial) -> tuple[Any, ...]:
         return tuple(trial.parameters.get(name) for name in self._protected)
@@ -190,20 +203,29 @@ def setting_key(parameters: Mapping[str, Any]) -> Setting:
     return frozenset(parameters.items())
 
 
+def refused_trial(number: int, parameters: Mapping[str, Any]) -> Trial:
+    """Returns a setting that the trainer refused, as a trial that died.
+
+    Args:
+        number: Of the trial that was drawn in its place.
+        parameters: The setting.
+    """
+    return Trial(number, parameters, ended="failed")
+
+
 def freeze(trial: Trial, axes: Mapping[str, ParameterAxis], baseline: float) -> FrozenTrial:
     """Returns a trial as the sampler is to see it.
 
     A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first
     (`_split_trials` in Optuna), so a value from few epochs never competes with one from many. One that has no value
     yet is RUNNING, which TPE takes for bad, so that parallel suggestions do not collapse onto one point. One that
-    fails on some seed is infeasible, unless it was only seen at the first rung, where a slow starter fails as well.
+    fails on some seed is infeasible, unless it was only seen at the first rung, where a slow starter fails as well;
+    one that died is as well, and PRUNED without a value.
     """
     if trial.confirmed:
         state = TrialState.COMPLETE
-    elif trial.reached:
-        state = TrialState.PRUNED
     else:
-        state = TrialState.FAIL if trial.ended else TrialState.RUNNING
+        state = TrialState.PRUNED if trial.reached or trial.ended else TrialState.RUNNING
     last = trial.last
     frozen = create_trial(
         state=state,
@@ -218,8 +240,13 @@ def freeze(trial: Trial, axes: Mapping[str, ParameterAxis], baseline: float) -> 
 
 
 def failure_rate(trial: Trial, baseline: float) -> float:
-    """Returns the share of seeds that fail, by which a sampler takes a trial for infeasible; 0 at the first rung."""
+    """Returns the share of seeds that fail, by which a sampler takes a trial for infeasible; 0 at the first rung.
+
+    All of them where it died.
+    """
     last = trial.last
+    if trial.ended == "failed":
+        return 1.0
     if last is None or (last.rung == 0 and not last.confirmed):
         return 0.0
     return fmean(has_failed(loss, baseline) for loss in last.losses.values())

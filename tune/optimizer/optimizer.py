@@ -7,17 +7,18 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.abort import first_trials_may_all_die, stop_if_first_trials_die
 from tune.optimizer.budget import BudgetUse
+from tune.optimizer.feasible import suggest_feasible
 from tune.optimizer.final_race import FinalRace
 from tune.optimizer.pending import most_pending
 from tune.optimizer.promotion import ordinal
 from tune.optimizer.retention import Retention
-from tune.optimizer.retries import Retry, retry
+from tune.optimizer.retries import Retry, death_for_good, retry
 from tune.optimizer.rung_result import rung_result
-from tune.optimizer.suggest import suggest
 from tune.optimizer.trial_index import TrialIndex
 from tune.optimizer.work import Work
 from tune.scoring.score import has_failed
 from tune.study.ladder import Step, cost, next_step
+from tune.trainer import ConfigCheck
 
 _EXPLORED = 0.5  # of the time there is
 
@@ -32,10 +33,11 @@ class Optimizer:
     Args:
         ledger: The study's memory.
         elapsed_s: How long the study has been worked on, in seconds; for its wall-clock budget.
+        check: Says what the trainer has against a configuration, before it becomes a trial.
     """
 
-    def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float]) -> None:
-        self.study, self.ledger = ledger.study, ledger
+    def __init__(self, ledger: Ledger, elapsed_s: Callable[[], float], check: ConfigCheck = lambda _: {}) -> None:
+        self.study, self.ledger, self._check = ledger.study, ledger, check
         self._index = TrialIndex(ledger)
         self._budget = BudgetUse(ledger, self._index, elapsed_s)
         self._in_flight: set[int] = set()
@@ -56,7 +58,7 @@ class Optimizer:
             StudyStopped: If the first trials all died of one cause.
         """
         self._retention.collect()
-        stop_if_first_trials_die(self.ledger.trials)
+        stop_if_first_trials_die(self.ledger.trials, self.ledger.folder)
         if any(self._plan(self.ledger.trials[number]).alone for number in self._in_flight):
             return None
         next_ones = (self._new, self._promotion) if self._exploring else (self._promotion, self._new)
@@ -106,11 +108,12 @@ class Optimizer:
         self.ledger.look_again(work.trial)
         trial = self.ledger.trials[work.trial]
         trained = sum(self.ledger.trained(work.trial).values())
-        attempt = Attempt(cause, log, 0.0, kind, work.seeds, work.to_epoch, trained)
-        plan = retry([*trial.attempts, attempt], self.study.resources.retries)
+        attempt = Attempt(cause, log, 0.0, kind, work.seeds, work.to_epoch, trained, from_epoch=work.from_epoch)
+        plan = retry([*trial.counted_attempts, attempt], self.study.resources.retries)
         self.ledger.decide("attempt", work.trial, trial.rung, plan.reason, attempt.detail)
         if plan.over:
-            self.ledger.decide("fail", work.trial, trial.rung, plan.over)
+            reason, detail = death_for_good(trial, work.seeds, plan.over)
+            self.ledger.decide("fail", work.trial, trial.rung, reason, detail)
         self._retention.collect()
 
     def unevaluated(self, work: Work, cause: str, log: str = "") -> None:
@@ -138,12 +141,13 @@ class Optimizer:
         aim = self._budget.aim(trial, trial.rung)
         judged = dict.fromkeys(self.ledger.judged(trial.number, aim.epochs), aim.epochs)
         done, dead = {**self.ledger.done(trial.number), **judged}, self.ledger.dead(trial.number)
-        step = next_step(aim, self.study.seeds, done, dead) or self._evaluation(trial, dead)
+        seeds = self.ledger.seeds(trial.number, trial.rung)
+        step = next_step(aim, seeds, done, dead) or self._evaluation(trial, dead)
         if step is None:
             return None
         configuration = {**self.study.fixed, **trial.parameters}
-        seeds = step.seeds[: self._plan(trial).most_seeds]
-        return Work(trial.number, configuration, seeds, step.from_epoch, step.to_epoch)
+        together = step.seeds[: self._plan(trial).most_seeds]
+        return Work(trial.number, configuration, together, step.from_epoch, step.to_epoch)
 
     def _evaluation(self, trial: Trial, dead: Collection[int]) -> Step | None:
         """Returns the evaluation that was cut short, or failed and is scored; None when there is none to be done."""
@@ -155,7 +159,7 @@ class Optimizer:
         return Step(seeds, epoch, epoch) if seeds else None
 
     def _plan(self, trial: Trial) -> Retry:
-        return retry(trial.attempts, self.study.resources.retries)
+        return retry(trial.counted_attempts, self.study.resources.retries)
 
     def _reach(self, trial: Trial) -> None:
         reason, detail = rung_result(self.ledger, trial, self._baseline)
@@ -227,11 +231,11 @@ class Optimizer:
         )
         if hopeless or self._results_due():
             return None
-        suggestion = suggest(self.study, self.ledger.trials, self._baseline, self._index.observations)
-        if suggestion is None:
+        seen = self.ledger.trials, self._baseline, self._index.observations
+        found = suggest_feasible(self.study, *seen, self._check)
+        if found is None:
             return None
-        parameters, reason = suggestion
-        self.ledger.decide("start", len(self.ledger.trials), 0, reason, {"parameters": parameters})
+        self.ledger.decide("start", len(self.ledger.trials), 0, found.reason, found.detail)
         return self.ledger.trials[-1]
 
     def _results_due(self) -> bool:
@@ -280,7 +284,7 @@ class Optimizer:
             return None
         number, why = chosen
         trial = self.ledger.trials[number]
-        seeds = len(self.ledger.seeds(number, trial.rung)) + 1
+        seeds = len(self.ledger.seeds(number, trial.rung)) + len(trial.given_up) + 1
         self.ledger.decide("race", number, trial.rung, f"gets its {ordinal(seeds)} seed: {why}", {"seeds": seeds})
         return trial
 

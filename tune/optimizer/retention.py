@@ -58,8 +58,10 @@ class Retention:
         """Returns the trials decided upon since the last time; at the first time those that have checkpoints."""
         ledger = self._ledger
         if self._cursor is None:
-            self._cursor = DecisionCursor(ledger, len(ledger.decisions))
-            return [number for number in ledger.checkpoints.trials() if number < len(ledger.trials)]
+            cursor = DecisionCursor(ledger, len(ledger.decisions))
+            there = [number for number in ledger.checkpoints.trials() if number < len(ledger.trials)]
+            self._cursor = cursor  # now that the folder has been looked at
+            return there
         return sorted({one.trial for one in self._cursor.take() if one.trial is not None})
 
     def _best(self) -> set[int]:

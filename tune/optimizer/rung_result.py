@@ -23,11 +23,12 @@ def rung_result(ledger: Ledger, trial: Trial, baseline: float) -> tuple[str, Map
     study, rung = ledger.study, trial.rung
     epochs, confirmed = study.rungs[rung].epochs, rung == len(study.rungs) - 1
     losses = ledger.losses(trial.number, rung)
-    curves = {seed: ledger.curve(trial.number, seed)[:epochs] for seed in losses}
+    curves = {seed: ledger.told(trial.number, seed, epochs) for seed in losses}
     judged, unrest = list(losses.values()), fmean(map(restlessness, curves.values()))
     if not confirmed:
         over = epochs == study.top.epochs
-        judged = [_provisional(loss, curves[seed], baseline, over=over) for seed, loss in losses.items()]
+        known = {seed: ledger.known(trial.number, seed, epochs) if over else curves[seed] for seed in losses}
+        judged = [_provisional(loss, known[seed], baseline, over=over) for seed, loss in losses.items()]
         unrest = 0.0 if over else unrest  # a mean over several epochs has their rises in it
     value = score(judged, baseline, study.score, unrest)
     failed = sum(has_failed(loss, baseline) for loss in losses.values())

@@ -19,8 +19,16 @@ from optuna.samplers._tpe.sampler import default_gamma
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from tune.ledger.records import Trial
-from tune.optimizer.observations import Observations, ParameterAxis, Setting, freeze, setting_key
+from tune.ledger.records import Reached, Trial
+from tune.optimizer.observations import (
+    INFEASIBLE,
+    Observations,
+    ParameterAxis,
+    Setting,
+    freeze,
+    refused_trial,
+    setting_key,
+)
 from tune.optimizer.pending import startup_trials
 from tune.study.coordinates import Values, squared_distances
 from tune.study.space import Parameter, grid, size
@@ -28,10 +36,19 @@ from tune.study.study import Study
 
 _FRESH_TRIES = 4
 _ROUNDING = 1 + 1e-9
+_MOST_MODELLED = (
+    20  # suggestions for one trial that the trainer refuses; from then on chance looks for what it can train
+)
+_NEVER = 10**9
+_LATELY = 20
 
 
 def suggest(
-    study: Study, trials: Sequence[Trial], baseline: float = inf, observations: Observations | None = None
+    study: Study,
+    trials: Sequence[Trial],
+    baseline: float = inf,
+    observations: Observations | None = None,
+    refused: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[dict[str, Any], str] | None:
     """Returns the parameters of the next trial and why they were chosen; None when the space is used up.
 
@@ -40,29 +57,37 @@ def suggest(
         trials: Every trial so far.
         baseline: The constant model's loss, which says what a failed seed is.
         observations: What has been kept up of these trials; None: it is made here.
+        refused: What has been suggested for this trial already, and the trainer refuses.
     """
     if observations is None:
         observations = Observations(study, baseline)
         for trial in trials:
             observations.follow(trial)
     number, total = len(trials), size(study.space)
-    if number < len(study.search.enqueue):
+    tried = observations.tried | {*map(setting_key, refused)} if refused else observations.tried
+    if number < len(study.search.enqueue) and not refused:
         drawn = _ask(observations.axes, (), RandomSampler(seed=derived_seed(study.search.seed, number, 0)))
         return {**drawn, **study.search.enqueue[number]}, "enqueued by the study"
     if study.search.method == "grid":
-        return _next_of_grid(study, observations.tried)
-    if total is not None and len(observations.tried) >= total:
+        return _next_of_grid(study, tried)
+    if total is not None and len(tried) >= total:
         return None
-    seen, informed = _seen(study, trials, baseline, observations)
+    infeasible = [*observations.refused, *(refused_trial(number, setting) for setting in refused)][-INFEASIBLE:]
+    seen, informed = _seen(study, trials, baseline, observations, infeasible)
+    # Of those that died it learns as of those with a result, but not before there is one that is better.
+    ready = informed > 0 and informed + len(observations.dead) >= startup_trials(study)
+    best = _counted_best(observations.scored, seen, trials[-_LATELY:], refused)
+    modelled = ready and len(refused) < _MOST_MODELLED
     parameters: dict[str, Any] = {}
-    for attempt in range(_FRESH_TRIES):
-        parameters = _ask(observations.axes, seen, _sampler(study, number, attempt, observations.scored))
-        if setting_key(parameters) not in observations.tried:
+    for attempt in range(len(refused) * _FRESH_TRIES, (len(refused) + 1) * _FRESH_TRIES):
+        sampler = _sampler(study, number, attempt, best, modelled=modelled)
+        parameters = _ask(observations.axes, seen, sampler)
+        if setting_key(parameters) not in tried:
             break
     else:
         if total is not None:
-            parameters = _nearest_untried(study, parameters, observations.tried)
-    if study.search.method == "random" or informed < startup_trials(study):
+            parameters = _nearest_untried(study, parameters, tried)
+    if study.search.method == "random" or not modelled:
         return parameters, "drawn at random"
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
 
@@ -114,13 +139,30 @@ def _around(parameter: Parameter, value: Any, steps: int) -> Sequence[Any]:
     return values[max(0, place - steps) : place + steps + 1]
 
 
-def _sampler(study: Study, number: int, attempt: int, scored: int) -> BaseSampler:
-    seed = derived_seed(study.search.seed, number, attempt)
+def _sampler(study: Study, number: int, attempt: int, best: int, *, modelled: bool) -> BaseSampler:
+    seed, begins = derived_seed(study.search.seed, number, attempt), 0 if modelled else _NEVER
     if study.search.method == "random":
         return RandomSampler(seed=seed)
     if study.search.method == "gp":
-        return GPSampler(seed=seed, n_startup_trials=startup_trials(study))
-    return _Tpe(default_gamma(scored), seed=seed, multivariate=True, n_startup_trials=startup_trials(study))
+        return GPSampler(seed=seed, n_startup_trials=begins)
+    return _Tpe(best, seed=seed, multivariate=True, n_startup_trials=begins)
+
+
+def _counted_best(
+    scored: int, seen: Sequence[FrozenTrial], lately: Sequence[Trial], refused: Sequence[Mapping[str, Any]]
+) -> int:
+    """Returns how many trials TPE counts among the best: Optuna's tenth.
+
+    More where it lately came upon settings that cannot be trained, up to all that can: what tells these apart is worth
+    more to it then than which of them is best, and with a tenth it would shun the others as well.
+    """
+    best = default_gamma(scored)
+    bad = len(refused) + sum(len(one.refused) + (one.ended == "failed" and not one.reached) for one in lately)
+    good = sum(bool(one.reached) for one in lately)
+    if not bad or not good:
+        return best
+    feasible = sum(one.state.is_finished() and one.constraints["failure_rate"] <= 0 for one in seen)
+    return best + round(max(0, feasible - best) * bad / (bad + good))
 
 
 class _Tpe(TPESampler):
@@ -143,22 +185,29 @@ class _Tpe(TPESampler):
 
 
 def _seen(
-    study: Study, trials: Sequence[Trial], baseline: float, observations: Observations
+    study: Study, trials: Sequence[Trial], baseline: float, observations: Observations, refused: Sequence[Trial]
 ) -> tuple[Sequence[FrozenTrial], int]:
     """Returns what a sampler is to see, and how many of these trials have a score.
 
-    A Gaussian process fits values, so it sees those of one rung only: the highest that enough trials have reached (as
-    in Falkner et al. 2018, "BOHB", section 3.2), and those that are still in training.
+    Those that died, and what the trainer refused, it sees as infeasible. A Gaussian process fits values, so it sees
+    those of one rung only: the highest that enough trials have reached (as in Falkner et al. 2018, "BOHB", section
+    3.2), and those that are still in training; what died or was refused has the worst of the values there.
     """
     if study.search.method == "random":
         return (), observations.scored
     if study.search.method == "tpe":
-        return observations.shown(), observations.scored
+        return [
+            *observations.shown(),
+            *(freeze(one, observations.axes, baseline) for one in refused),
+        ], observations.scored
     for rung in reversed(range(len(study.rungs))):
         there = [trial for trial in trials if rung in trial.reached and isfinite(trial.reached[rung].score)]
         if len(there) >= startup_trials(study) or rung == 0:
             level = [replace(trial, reached={0: replace(trial.reached[rung], confirmed=True)}) for trial in there]
-            seen = [*level, *(trial for trial in trials if not trial.reached)]
+            worst = Reached(0, max((trial.reached[rung].score for trial in there), default=0.0), {}, confirmed=True)
+            dead = [*refused, *(trial for trial in trials if not trial.reached and trial.ended)]
+            level += [replace(trial, reached={0: worst}) for trial in dead]
+            seen = [*level, *(trial for trial in trials if not trial.reached and not trial.ended)]
             return [freeze(trial, observations.axes, baseline) for trial in seen], len(there)
     raise AssertionError("a ladder has a rung")
 

@@ -1,6 +1,6 @@
 """Failures that a trial's own seeds did not show, as other trials tell of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -34,7 +34,10 @@ class _Trended:
 
 
 def failure_risk_of(ledger: LedgerReader) -> "FailureRisk":
-    """Returns the failure risk of a ledger's trials as of now; one for all in this process who ask, so one fit."""
+    """Returns the failure risk of a ledger's trials as of now: one for all who ask of that ledger, so one fit.
+
+    For the thread that writes the ledger; others may only be told what it has found.
+    """
     return ledger.derived(_Followed).now()
 
 
@@ -95,8 +98,8 @@ class FailureRisk:
     def penalties(self) -> Mapping[int, float]:
         """Returns the penalties by trial, those of all with evidence; empty when there are none."""
         if not self._fitted:
-            self._fitted = True
             self._fit()
+            self._fitted = True
         return self._penalties
 
     def penalties_at(self, rung: int) -> Mapping[int, float]:
@@ -128,7 +131,7 @@ class FailureRisk:
         if not self._first_epochs or 0 not in trial.reached or number in self._early:
             return
         seeds = trial.reached[0].losses
-        curves = (self._ledger.curve(number, seed)[: self._first_epochs] for seed in seeds)
+        curves = (self._ledger.told(number, seed, self._first_epochs) for seed in seeds)
         told = (fails_early(curve, self._baseline) for curve in curves if curve)
         shown = [failed for failed in told if failed is not None]
         self._early[number] = sum(shown), len(shown)
@@ -217,12 +220,15 @@ class _Followed:
 
     def __init__(self, ledger: LedgerReader) -> None:
         self._ledger, self._follower = ledger, TrialFollower(ledger)
-        self._failure_risk = FailureRisk(ledger, ledger.scored_baseline)
+        self._failure_risk: FailureRisk | None = None
 
     def now(self) -> FailureRisk:
         changes = self._follower.changes()
-        if changes.anew:
-            self._failure_risk = FailureRisk(self._ledger, self._ledger.scored_baseline)
-        for number in changes.trials:
-            self._failure_risk.follow(self._ledger.trials[number])
-        return self._failure_risk
+        risk, self._failure_risk = self._failure_risk, None  # where following fails it is made anew the next time
+        trials: Collection[int] = changes.trials
+        if risk is None or changes.anew:
+            risk, trials = FailureRisk(self._ledger, self._ledger.scored_baseline), range(len(self._ledger.trials))
+        for number in trials:
+            risk.follow(self._ledger.trials[number])
+        self._failure_risk = risk
+        return risk

@@ -76,10 +76,10 @@ def standings(ledger: LedgerReader, in_flight: frozenset[int]) -> list[Standing]
     """Returns every trial, best first.
 
     Trials are compared only with others that reached as high a rung: confirmed trials come first by score, then those
-    of each lower rung by score, then those that reached none; trials that died come last. Among the confirmed trials
-    that the first cannot be told apart from (`tied`), those of the lowest failure bound, give or take 10 percentage
-    points, lead; among these, one that trains in half of the time or less with a score at most 2 % worse, else the one
-    with the best score.
+    of each lower rung by score, then those that reached none; at each rung those that died on their way to a higher
+    one come last. Among the confirmed trials that the first cannot be told apart from (`tied`), those of the lowest
+    failure bound, give or take 10 percentage points, lead; among these, one that trains in half of the time or less
+    with a score at most 2 % worse, else the one with the best score.
 
     Args:
         ledger: The study.
@@ -131,8 +131,9 @@ def unseen_failures(ledger: LedgerReader) -> Mapping[int, float]:
 
 
 def incumbent(ranked: list[Standing]) -> Standing | None:
-    """Returns the best trial so far; it is the winner only if it is confirmed."""
-    return next((standing for standing in ranked if standing.rung is not None and standing.state != "failed"), None)
+    """Returns the best trial so far; it is the winner only if it is confirmed. One that died only where none lives."""
+    with_result = [standing for standing in ranked if standing.rung is not None]
+    return next((one for one in with_result if one.state != "failed"), next(iter(with_result), None))
 
 
 def lucky(ledger: LedgerReader, ranked: list[Standing]) -> list[Lucky]:
@@ -179,9 +180,9 @@ def _preferred(alike: Sequence[Standing], pace: Mapping[int, float]) -> Standing
     return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
 
 
-def _order(standing: Standing) -> tuple[bool, int, float, int]:
+def _order(standing: Standing) -> tuple[int, bool, float, int]:
     rung = -1 if standing.rung is None else standing.rung
-    return standing.state == "failed", -rung, standing.score, standing.number
+    return -rung, standing.state == "failed", standing.score, standing.number
 
 
 def _luck(standing: Standing, best: Standing, baseline: float) -> Lucky | None:

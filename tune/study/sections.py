@@ -119,8 +119,8 @@ class Resources(StudySection):
     )
     retries: Annotated[int, Field(strict=True, ge=0)] = Field(
         default=1,
-        description="how often a trial that crashed or stalled is tried again; out of memory and lost machines have "
-        "rules of their own (docs/failures.md)",
+        description="how often a unit of work that crashed or stalled is tried again; out of memory and lost machines "
+        "have rules of their own (docs/failures.md)",
     )
     stall_after: Annotated[float, Field(gt=0), BeforeValidator(parse_duration)] | None = Field(
         default=600,

@@ -6,7 +6,8 @@ Each is written in a study file as a mapping with one key that names its kind:
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from math import exp, isfinite, log
+from random import Random
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
@@ -201,3 +202,20 @@ def _product(axes: Sequence[Sequence[Scalar]]) -> Iterator[tuple[Scalar, ...]]:
     for first in axes[0]:
         for rest in _product(axes[1:]):
             yield (first, *rest)
+
+
+def drawn(space: Mapping[str, LogUniform | Uniform | IntRange | Choice], random: Random) -> dict[str, Scalar]:
+    """Returns a configuration drawn at random, each parameter on its own scale."""
+    return {name: _drawn(parameter, random) for name, parameter in space.items()}
+
+
+def _drawn(parameter: LogUniform | Uniform | IntRange | Choice, random: Random) -> Scalar:
+    if isinstance(parameter, Choice):
+        return random.choice(parameter.choice)
+    low, high = parameter.extremes
+    if isinstance(parameter, LogUniform) or (isinstance(parameter, IntRange) and parameter.log):
+        value = exp(random.uniform(log(low), log(high)))
+    else:
+        value = random.uniform(low, high)
+    value = min(max(value, low), high)
+    return round(value) if isinstance(parameter, IntRange) else value

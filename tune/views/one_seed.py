@@ -46,8 +46,8 @@ def one_seed_choices(results: Results) -> list[OneSeedChoice]:
         return []
     found = []
     for seed in best.losses:
-        curves = [(ledger.curve(one.number, seed), one) for one in results.ranked]
-        full = [(curve[epochs - 1], one) for curve, one in curves if len(curve) >= epochs]
+        there = [one for one in results.ranked if len(ledger.curve(one.number, seed)) >= epochs]
+        full = [(ledger.loss(one.number, seed, epochs), one) for one in there]
         alive = [(loss, one) for loss, one in full if not has_failed(loss, results.baseline)]
         if len(full) < 2 or not alive:
             continue

@@ -120,7 +120,7 @@ class Cost:
         seconds: Wall clock while processes worked on the study.
         sessions: How many processes did.
         interruptions: How many of them were interrupted or killed.
-        full: Seed-epochs of the same trials, had each gone the full ladder.
+        full: Seed-epochs of the same trials, had each gone the full ladder; 0 where none has reached a rung.
         gpu_hours: GPU-hours used, see `LedgerReader.gpu_seconds`; None when trials have no GPU.
         gpu_hours_budget: How many the study may use; None when that is not limited.
     """
@@ -225,7 +225,7 @@ def cost_of(ledger: LedgerReader) -> Cost:
         seconds=ledger.elapsed_s(),
         sessions=len(ledger.sessions),
         interruptions=sum(session.ended in ("interrupted", "lost") for session in ledger.sessions),
-        full=len(ledger.trials) * cost(ledger.study.top),
+        full=len(ledger.trials) * cost(ledger.study.top) if any(trial.reached for trial in ledger.trials) else 0,
         gpu_hours=ledger.gpu_seconds / 3600 if ledger.study.resources.gpus or ledger.gpu_seconds else None,
         gpu_hours_budget=ledger.study.budget.gpu_hours,
     )

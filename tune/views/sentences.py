@@ -1,7 +1,9 @@
 """What the results say, in sentences, the same in the terminal and in the report."""
 
+import shlex
 from math import isfinite
 
+from tune.ledger.reader import LedgerReader
 from tune.scoring.score import has_failed, reported_interval
 from tune.scoring.standings import AS_SAFE, QUICKER, Lucky, Standing
 from tune.views import wording
@@ -42,6 +44,32 @@ def cost_sentences(cost: Cost) -> list[str]:
             f"would have cost {wording.count(cost.full, 'seed-epoch')}."
         )
     return lines
+
+
+def kept_sentences(ledger: LedgerReader) -> list[str]:
+    """Returns of each trial that died after it had reached something what it lost by that, and what it keeps."""
+    lines = []
+    for trial in ledger.trials:
+        if not trial.dead or trial.last is None:
+            continue
+        seeds = [seed for seed in ledger.study.seeds if seed in trial.given_up]
+        if seeds:
+            what, kept = f"lost {wording.seeds(seeds)} of the final race", "it stays confirmed by its others"
+        else:
+            what = f"died on its way to rung {trial.rung}"
+            kept = f"what it reached at rung {trial.last.rung} is kept, and it is not promoted"
+        causes = [one.cause for one in trial.attempts if one.died and (not seeds or {*one.seeds} & {*seeds})]
+        lines.append(f"Trial {trial.number} {what} ({causes[-1] if causes else trial.reason}); {kept}.")
+    return lines
+
+
+def nothing_found(ledger: LedgerReader) -> str:
+    """Returns what to say of a study that is over and of which no trial has come to anything, and what to do."""
+    folder, dead = shlex.quote(str(ledger.folder)), sum(trial.ended == "failed" for trial in ledger.trials)
+    said = f"study {ledger.study.name}: no trial came to a result, {dead} of {len(ledger.trials)} died"
+    if dead:
+        said += f"; latent-tune status {folder} says of what; mend it, then: latent-tune resume {folder} --retry-failed"
+    return said
 
 
 def failure_phrase(best: Standing) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.behaviour.command import here, write_study
@@ -77,6 +79,12 @@ RECORDINGS: list[tuple[str, Array | None, dict[str, Any], list[str]]] = [
         ["recording.split.train: must be [start, stop)"],
     ),
     ("misspelt key", voltages(), {"splitt": {}}, ["recording.splitt: unknown key; did you mean 'split'?"]),
+    (
+        "columns that are not there",
+        voltages(),
+        {"columns": [0, 4]},
+        ["recording.columns: voltages.npy has no numeric column 4; allowed are 0 to 3"],
+    ),
     ("two sources", voltages(), {"simulate": {}}, ["recording: needs either simulate or path, got both"]),
 ]
 
@@ -105,3 +113,66 @@ def test_a_truncated_recording_is_refused(cwd: Path, left: int) -> None:
     before = snapshot(cwd)
     check_refused(here(*STUDY), "recording.path: voltages.npy is ")
     assert snapshot(cwd) == before
+
+
+BATCHES: list[tuple[dict[str, Any], str]] = [
+    (
+        {"fixed": {"hidden_units": 8, "batch_size": 31}},
+        "fixed.batch_size: must be at most the 30 training rows",
+    ),
+    (
+        {"space": {**LATENT["space"], "batch_size": {"choice": [40, 64]}}},
+        "space.batch_size: must be at most the 30 training rows, got 64",
+    ),
+    ({"fixed": {"use_stimulus": True, "batch_size": 8}}, "fixed.use_stimulus: is true, but the recording voltages.npy"),
+]
+
+
+@pytest.mark.parametrize(("changes", "part"), BATCHES)
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_configuration_that_does_not_fit_the_recording_is_refused(
+    cwd: Path, changes: dict[str, Any], part: str, options: list[str]
+) -> None:
+    """What the recording and a configuration tell together is found before anything is trained or written."""
+    write_study(cwd, **{**LATENT, **changes})
+    np.save(cwd / "voltages.npy", voltages())
+    before = snapshot(cwd)
+    said = here(*STUDY, *options)
+    assert (said.code, part in said.err) == (2, True), said
+    assert snapshot(cwd) == before
+
+
+def test_a_batch_that_does_not_fit_is_left_out_where_others_do(cwd: Path) -> None:
+    """The plan says which settings are not trained and why, and the study is not refused for them."""
+    write_study(cwd, **{**LATENT, "space": {**LATENT["space"], "batch_size": {"choice": [8, 64]}}})
+    np.save(cwd / "voltages.npy", voltages())
+    said = here(*STUDY, "--dry-run")
+    assert said.code == 0, said.err
+    assert "of the space, and other settings are drawn instead:" in said.out
+    assert "space.batch_size: must be at most the 30 training rows, got 64" in said.out
+
+
+def test_every_study_says_what_it_read(cwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plan, start, log and report say rows, neurons, type, file, what was left out, and what looks strange."""
+    monkeypatch.setenv("LATENT_TUNE_CACHE", str(cwd / "cache"))
+    columns = {f"n{number}": column for number, column in enumerate(voltages().T * 100)}
+    pq.write_table(pa.table({**columns, "__index_level_0__": range(60)}), cwd / "a.parquet")
+    changes = {"fixed": {"hidden_units": 8, "batch_size": 8}, "rungs": [{"epochs": 1, "seeds": 2}]}
+    changes |= {"recording": {"path": "a.parquet", "split": SPLIT}, "search": {"method": "random", "trials": 1}}
+    write_study(cwd, **{**LATENT, **changes})
+    lines = [
+        "60 rows x 4 neurons, float32, from a.parquet (left out: __index_level_0__, index)",
+        "a typical neuron has mean ",
+    ]
+    planned, ran = here(*STUDY, "--dry-run"), here(*STUDY)
+    log, report = (cwd / "results" / "tiny" / name for name in ("latent-tune.log", "report.md"))
+    for said in (planned.out, ran.out, log.read_text(), report.read_text().replace("\\_", "_")):
+        for line in lines:
+            assert f"ecording: {line}" in said
+
+
+def test_a_trainer_that_says_nothing_is_spoken_for(cwd: Path) -> None:
+    """Of any trainer's study the files that its recording names are told, with size and checksum."""
+    np.save(cwd / "voltages.npy", voltages())
+    write_study(cwd, recording={"data": {"file": "voltages.npy"}}, fixed={}, search={"method": "random", "trials": 1})
+    assert "recording: voltages.npy (1,088 bytes, sha256 " in here(*STUDY).out

@@ -137,12 +137,12 @@ STUDY_MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     (
         "value that the trainer does not allow",
-        {**LATENT, "space": {"learning_rate": {"uniform": [-1, 0.1]}}},
-        ["study tiny: 1 mistake\n", "  space.learning_rate: ", "got -1"],
+        {**LATENT, "space": {"learning_rate": {"uniform": [-1, -0.1]}}},
+        ["study tiny: 2 mistakes\n", "  space.learning_rate: ", "got -1"],
     ),
     (
         "choice that the trainer does not allow",
-        {**LATENT, "space": {"batch_size": {"choice": [16, 0]}}},
+        {**LATENT, "space": {"batch_size": {"choice": [0, -1]}}},
         ["  space.batch_size: ", "got 0"],
     ),
     ("type that the trainer does not allow", {**LATENT, "fixed": {"hidden_units": "many"}}, ["  fixed.hidden_units: "]),

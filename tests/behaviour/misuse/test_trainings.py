@@ -1,5 +1,6 @@
 """A file for `latent-tune train` with a mistake: exit code 2, one message with the place, and nothing written."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,42 @@ TRAININGS: list[tuple[str, dict[str, Any], list[str]]] = [
         ["recording.path: gone.npy does not exist"],
     ),
 ]
+
+
+GENERATED = {"trainer": "tests.fakes.generated:Generated", "seeds": [1, 12], "epochs": 4}
+HANDED_OVER: list[tuple[str, dict[str, Any], str]] = [
+    ("rows", {"recording": {"rows": ["short"]}}, "metric 'validation_loss' has 1 values for 2 seeds"),
+    (
+        "state",
+        {"recording": {"state": "an object"}},
+        "generated:Generated, epoch 4: state[1]",
+    ),
+    (
+        "baseline",
+        {"recording": {"baseline": "text"}},
+        "metric 'validation_loss': must be a number or None",
+    ),
+    ("words", {"recording": {"error": "escapes"}}, r"RuntimeError: \x1b]0;title\x07\x00"),
+    ("metric", {"metric": "test_loss"}, "the trainer yields no 'test_loss', which the training scores; it yields"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), [one[1:] for one in HANDED_OVER], ids=[one[0] for one in HANDED_OVER])
+def test_a_trainer_that_hands_over_nonsense_is_told(cwd: Path, changes: dict[str, Any], message: str) -> None:
+    """One training ends like a unit of a study: exit code 1, and what it was."""
+    (cwd / "one.yaml").write_text(yaml.safe_dump({**TRAINING, **GENERATED, **changes}, sort_keys=False))
+    said = here("train", "one.yaml")
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert message in said.err
+
+
+def test_a_loss_that_is_not_known_in_the_last_epoch_has_not_failed(cwd: Path) -> None:
+    """It is what it was last known to be; what is not finite in a baseline is no baseline."""
+    recording = {"rows": ["tensors", "None for all"], "baseline": "not finite", "state": "NumPy"}
+    (cwd / "one.yaml").write_text(yaml.safe_dump({**TRAINING, **GENERATED, "recording": recording}, sort_keys=False))
+    said = here("train", "one.yaml")
+    assert said.code == 0, said.err
+    assert json.loads(Path("results/one/metrics.json").read_text())["failed_seeds"] == []
 
 
 @pytest.mark.parametrize(("changes", "parts"), [case[1:] for case in TRAININGS], ids=[case[0] for case in TRAININGS])

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from model.recording.loading import load_recording
 from model.recording.mistakes import RecordingError
-from tune.cli.training import Training
 from tune.errors import DamagedCheckpoint, UserMistake
 from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.curves.files import read_parquet, read_stream
@@ -26,6 +25,7 @@ from tune.ledger.curves.store import CurveStore
 from tune.ledger.storage.folders import LocalFolder
 from tune.study import document
 from tune.study.study import Study, build_study
+from tune.study.training import Training
 
 QUICK = settings(
     max_examples=80,

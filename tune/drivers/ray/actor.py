@@ -34,6 +34,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         # Ray's own handler raises SystemExit wherever Python happens to be, as if the trainer had: a batch system that
         # ends every process of a job would be taken for a mistake in the trainer.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # likewise; so a KeyboardInterrupt is of the trainer's own making
         os.environ.setdefault("PL_DISABLE_FORK", "1")  # as Tune would, see `_in_processes_that_wait` in ray_tune
         self._recording = recording.here()
         self._told_place = False
@@ -69,8 +70,9 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
 
         Ray's own would then copy a file to the study folder, which this node need not see, and fail.
         """
-        if self._unit is not None:
-            self._unit.save()
+        death = self._unit.save() if self._unit is not None else None
+        if death is not None:
+            raise RuntimeError(death.text)
         return _TrainingResult(ray_tune.Checkpoint(self.logdir), dict(self._last_result or {}))
 
     def load_checkpoint(self, checkpoint: Any) -> None:

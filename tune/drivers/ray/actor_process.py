@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -17,6 +18,8 @@ from tune.drivers.trial_log import node_folder, trial_log
 _DUMP = signal.SIGUSR1
 _DUMP_S = 5.0
 _LAST_WORDS = 20_000
+_BEGINS = "process {pid} begins\n"
+_FATAL = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def dump_into(folder: Path, trial: int) -> TextIO:
         The file, which must stay open as long as this is wanted.
     """
     file = trial_log(node_folder(folder), trial).open("a", encoding="utf-8")
+    file.write(_BEGINS.format(pid=os.getpid()))
+    file.flush()
     faulthandler.enable(file)
     faulthandler.register(_DUMP, file)
     return file
@@ -61,6 +66,16 @@ def dump_nowhere(file: TextIO) -> None:
     faulthandler.unregister(_DUMP)
     faulthandler.enable()
     file.close()
+
+
+def fatal_error(place: ActorProcess, folder: Path, trial: int) -> str:
+    """Returns what a process of this machine wrote into its trial's log as a signal killed it; "" where none did."""
+    with suppress(OSError):
+        text = trial_log(node_folder(folder), trial).read_text(encoding="utf-8", errors="replace")
+        _, began, since = text.rpartition(_BEGINS.format(pid=place.pid))
+        found = _FATAL.search(since) if began else None
+        return found[1].strip() if found else ""
+    return ""
 
 
 def oom_kills() -> int:

@@ -1,22 +1,26 @@
 """The connection to a Ray cluster, or a Ray of our own for as long as one study runs."""
 
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import ray
 
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.own_processes import groups_of_their_own
 from tune.drivers.ray.runtime_env import runtime_env
+from tune.drivers.ray.session_folder import session_folder
 from tune.errors import UserMistake
 from tune.study.study import Study
 
 _ANSWER_S = 5.0
 _CLIENT = "ray://"
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where Ray puts its object store
 
 
 @contextmanager
@@ -33,16 +37,14 @@ def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
     Raises:
         UserMistake: If the cluster cannot be reached, or no node of it has room for one trial.
     """
-    began_here = not ray.is_initialized()
-    if began_here:
-        _connect(address, study.trainer)
-    try:
+    with ExitStack() as at_the_end:
+        if not ray.is_initialized():
+            sessions = at_the_end.enter_context(session_folder()) if address is None else None
+            _connect(address, study.trainer, sessions)
+            at_the_end.callback(ray.shutdown)
         nodes = Nodes(study.resources)
         nodes.refuse_none()
         yield nodes
-    finally:
-        if began_here:
-            ray.shutdown()
 
 
 def watch_head() -> Callable[[], bool]:
@@ -64,7 +66,7 @@ def watch_head() -> Callable[[], bool]:
     return may_live
 
 
-def _connect(address: str | None, trainer: str) -> None:
+def _connect(address: str | None, trainer: str, sessions: Path | None) -> None:
     if (address or "").startswith(_CLIENT):
         raise UserMistake(
             f"--address: {address} is the address of Ray's client, which would run the search away from the study's "
@@ -72,7 +74,12 @@ def _connect(address: str | None, trainer: str) -> None:
             "(docs/cluster.md)"
         )
     _refuse_silence(address)
-    ours = {"include_dashboard": False} if address is None else {"runtime_env": runtime_env(trainer, Path.cwd())}
+    if sessions is None:
+        ours: dict[str, Any] = {"runtime_env": runtime_env(trainer, Path.cwd())}
+    else:
+        ours = {"include_dashboard": False, "_temp_dir": str(sessions)}
+        if not os.access(_SHARED_MEMORY, os.W_OK):  # read-only or missing, as in some containers
+            ours["_plasma_directory"] = str(sessions)
     try:
         # "local", because without an address Ray would join whatever cluster it finds running on this machine.
         with groups_of_their_own(), _own_sigterm():

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from pyarrow.fs import LocalFileSystem
 from ray import tune as ray_tune
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
@@ -246,6 +247,7 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             run_config=ray_tune.RunConfig(
                 name="tune",
                 storage_path=str(scratch),
+                storage_filesystem=LocalFileSystem(),  # else Ray takes a path with `?` or `%` for a URI
                 verbose=0,
                 callbacks=[watch, ClusterStateWriter(watch, nodes, folder)],
             ),

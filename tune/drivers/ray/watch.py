@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import nan
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import ray
 from ray import tune as ray_tune
@@ -17,13 +18,16 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tune.drivers.job import Job
-from tune.drivers.ray.actor_process import ActorProcess, end_process, oom_kills
+from tune.drivers.ray.actor_process import ActorProcess, end_process, fatal_error, oom_kills
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.stragglers import Stragglers
 from tune.drivers.reports import Death, failure_class
 from tune.drivers.stall_timer import StallTimer
+from tune.ledger.attempts import NODE_GONE, PROCESS_GONE
 from tune.ledger.log import log
 from tune.optimizer.work import Work
+
+T = TypeVar("T")
 
 _PROBE_S = 10.0
 _MEMORY_MONITOR = "running low on memory"
@@ -31,13 +35,14 @@ _CREATION = "error raised in its creation task"
 _RAISED = "ray::"  # how the text of a task's own exception begins, which ends with the exception
 
 
-def death_of(text: str, place: ActorProcess | None, killed_now: int) -> Death:
+def death_of(text: str, place: ActorProcess | None, killed_now: int, fatal: str = "") -> Death:
     """Returns what the end of an actor means.
 
     Args:
         text: What Ray says.
         place: Where the actor lived; None when it never said so.
         killed_now: `oom_kills()` of its machine by now.
+        fatal: `fatal_error()` of its process.
     """
     last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
     if _MEMORY_MONITOR in text:
@@ -46,8 +51,9 @@ def death_of(text: str, place: ActorProcess | None, killed_now: int) -> Death:
         return Death(last, text, failure_class(RuntimeError(last)))
     if place is not None and killed_now > place.oom_kills:
         return Death("the kernel killed the trainer's process for want of memory", text, "out_of_memory")
-    gone = "node" if "node has died" in text or "NodeDiedError" in text else "process"
-    return Death(f"the trainer's {gone} vanished without a word", text, "lost")
+    if fatal:
+        return Death(f"a signal killed the trainer's process: {fatal}", text)
+    return Death(NODE_GONE if "node has died" in text or "NodeDiedError" in text else PROCESS_GONE, text, "lost")
 
 
 class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
@@ -143,7 +149,8 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
             return Death(unit.said, "\n".join([*_told(unit.dumps), text]), "stalled")
         death = death_of(text, None, 0)
         if unit is not None and unit.place is not None and death.kind == "lost":
-            death = death_of(text, unit.place, _oom_kills_at(unit.place))
+            fatal = _asked(_on(unit.place, fatal_error).remote(unit.place, self._folder, unit.work.trial), "")
+            death = death_of(text, unit.place, _oom_kills_at(unit.place), fatal)
         return death
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
@@ -165,10 +172,13 @@ class Watch(ray_tune.Callback):  # type: ignore[misc] # Ray ships no types
             return
         unit.said = unit.timer.said()
         log.error("trial %d: %s; its process is ended", unit.work.trial, unit.said)
-        folder = self._job.optimizer.ledger.folder.resolve()
         for place in places:
             self._idle.discard(place)
-            unit.dumps.append(_on(place, end_process).remote(place, folder, unit.work.trial))
+            unit.dumps.append(_on(place, end_process).remote(place, self._folder, unit.work.trial))
+
+    @property
+    def _folder(self) -> Path:
+        return self._job.optimizer.ledger.folder.resolve()
 
 
 @dataclass
@@ -197,10 +207,15 @@ def _told(dumps: Sequence[Any]) -> list[str]:
 
 def _oom_kills_at(place: ActorProcess) -> int:
     """Returns `oom_kills` of a node; what it was when the node cannot be asked any more."""
+    return _asked(_on(place, oom_kills).remote(), place.oom_kills)
+
+
+def _asked(task: Any, otherwise: T) -> T:
+    """Returns what a task on a node came to; something else when the node cannot be asked any more."""
     try:
-        return int(ray.get(_on(place, oom_kills).remote(), timeout=_PROBE_S))
+        return cast("T", ray.get(task, timeout=_PROBE_S))
     except ray.exceptions.RayError:
-        return place.oom_kills
+        return otherwise
 
 
 def _on(place: ActorProcess, function: Any) -> Any:

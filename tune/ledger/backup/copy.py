@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.errors import LatentTuneError, StudyBusy, StudyConflict, UserMistake
+from tune.ledger import belonging
 from tune.ledger.log import log
 from tune.ledger.storage.files import readable
 from tune.ledger.storage.folders import Folder, LocalFolder, folder_at, retry_with, shared_of
@@ -138,7 +139,10 @@ class LedgerCopy:
             self._tell_whose(shared)
             decisions = None if self._study.storage.database else _snapshot(self._folder / "study.db")
             _copy_curves(self._folder, shared)
-            for name, content in (("study.yaml", (self._folder / "study.yaml").read_bytes()), ("study.db", decisions)):
+            words = self._folder / belonging.FILE
+            files = {"study.yaml": (self._folder / "study.yaml").read_bytes(), "study.db": decisions}
+            files[belonging.FILE] = words.read_bytes() if words.is_file() else None
+            for name, content in files.items():
                 if content is not None:
                     _put(shared, name, content)
         except BaseException:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from tune.errors import LatentTuneError, StudyBusy, UserMistake
+from tune.ledger import belonging
 from tune.ledger.backup.copy import WHOSE, remember_owners, whose
 from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import is_alive
@@ -62,15 +63,18 @@ def _bring(shared: Folder, folder: Path) -> None:
         )
     (folder / "curves").mkdir(parents=True, exist_ok=True)
     names = [Path(name).name for name in shared.files("curves")]
-    for name in (*(f"curves/{name}" for name in names), "study.yaml", "study.db"):
+    for name in (*(f"curves/{name}" for name in names), "study.yaml", "study.db", belonging.FILE):
         try:
             with shared.open(name) as file:
                 content = file.read()
         except FileNotFoundError:
-            if name == "study.db":  # the decisions lie in another database
+            if name in ("study.db", belonging.FILE):  # the decisions lie in another database, or in this one
                 continue
             raise UserMistake(f"{shown}: is no whole copy, {name} is missing") from None
-        _write(folder / name, content)
+        if name == belonging.FILE:
+            belonging.replace_folder(content, folder)
+        else:
+            _write(folder / name, content)
     remember_owners(folder, [str(there["owner"])])
 
 

@@ -17,9 +17,10 @@ from functools import partial
 from typing import Any
 
 from tune.errors import DamagedCheckpoint, StudyStopped
+from tune.ledger.checkpoints.plain_data import restored, stored
 from tune.ledger.checkpoints.state_file import damage, write_state
-from tune.ledger.curves.epoch import Metrics
-from tune.ledger.curves.history import EvaluationMark
+from tune.ledger.curves.history import EvaluationMark, Metrics
+from tune.ledger.incoming import metrics_of
 from tune.ledger.storage.folders import Folder
 
 BESIDE = "configuration.json"
@@ -68,9 +69,14 @@ class UnreportedEpoch:
     gpus: float | None = None
 
     def part(self, seeds: Sequence[int], some: Collection[int]) -> tuple[Metrics, float]:
-        """Returns the metrics of some of its seeds, and their share of `held_s`."""
+        """Returns the metrics of some of its seeds, and their share of `held_s`.
+
+        Raises:
+            TrainerMistake: If they are not what can be recorded.
+        """
         places = [place for place, seed in enumerate(seeds) if seed in some]
-        metrics = {name: [values[place] for place in places] for name, values in self.metrics.items()}
+        checked = metrics_of(self.metrics, seeds)
+        metrics = {name: [values[place] for place in places] for name, values in checked.items()}
         return metrics, self.held_s * len(places) / len(seeds)
 
 
@@ -159,7 +165,7 @@ class Checkpoints:
                 wrong = damage(file)
                 if wrong is None:
                     file.seek(0)
-                    return torch.load(file, weights_only=True, map_location="cpu")
+                    return restored(torch.load(file, weights_only=True, map_location="cpu"))
         except FileNotFoundError:
             wrong = "it is missing"
         except StudyStopped:  # the object store is away
@@ -187,12 +193,17 @@ class CheckpointStore(Checkpoints):
         return word
 
     def save(self, trial: int, epoch: int, states: Mapping[int, Any], told: Sequence[UnreportedEpoch] = ()) -> None:
-        """Makes the state of each seed durable, and before it what was reported of these seeds since the last time."""
+        """Makes the state of each seed durable, and before it what was reported of these seeds since the last time.
+
+        Raises:
+            TrainerMistake: If a state is no plain data (`tune.ledger.checkpoints.plain_data`); then nothing is written.
+        """
+        plain = {seed: stored(state, f"state[{seed}]") for seed, state in states.items()}
         if told:
             text = json.dumps({"seeds": list(states), "told": [asdict(one) for one in told]}).encode()
             checked = b"%s\n%d\n" % (text, zlib.crc32(text))
             self.folder.write(f"{trial}/told-{min(states)}-epoch-{epoch:06d}.json", lambda out: out.write(checked))
-        for seed, state in states.items():
+        for seed, state in plain.items():
             self.folder.write(_name(trial, seed, epoch), partial(write_state, state))
 
     def take_unreported(self, trial: int) -> Iterator[tuple[tuple[int, ...], UnreportedEpoch]]:

@@ -1,18 +1,8 @@
 """One epoch of some seeds, as its rows in the curves hold it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, EvaluationMark
-
-Metrics = Mapping[str, Sequence[float | None]]
-"""By name, one value per seed."""
-
-
-def refuse_uneven(metrics: Metrics, seeds: Sequence[int]) -> None:
-    """Raises ValueError if a metric has not one value per seed."""
-    uneven = [name for name, values in metrics.items() if len(values) != len(seeds)]
-    if uneven:
-        raise ValueError(f"metric '{uneven[0]}' has {len(metrics[uneven[0]])} values for {len(seeds)} seeds")
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, EvaluationMark, Metrics
 
 
 def with_own_columns(

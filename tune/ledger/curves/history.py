@@ -7,9 +7,14 @@ from typing import Literal
 
 import pyarrow as pa
 
+from tune.errors import TrainerMistake
+
 EVALUATED = "evaluated"
 """The curve column that the tuner adds where a trainer evaluates apart from training: 0 in the row of a unit's last
 epoch, whose evaluation is to come, and 1 in the row of the same epoch that the evaluation adds."""
+
+Metrics = Mapping[str, Sequence[float | None]]
+"""By name, one value per seed."""
 
 EvaluationMark = Literal["none", "later", "due", "done"]
 """What the trainer's evaluation apart from training has to do with a row: nothing; it comes after a later epoch; after
@@ -17,6 +22,15 @@ this one; this is it."""
 
 GPU_SECONDS = "gpu_seconds"
 """The curve column that the tuner adds where trials have GPUs: a seed's share of the time for which it held them."""
+
+
+def refuse_unscored(metrics: Metrics, scored: str, who: str = "study", key: str = "score.metric") -> None:
+    """Raises TrainerMistake if metrics are without the one that is scored, by whom, and which key names."""
+    if scored not in metrics:
+        raise TrainerMistake(
+            f"the trainer yields no '{scored}', which the {who} scores; it yields {sorted(metrics)}; yield it in every "
+            f"epoch (None where it is not known), or score another metric ({key})"
+        )
 
 
 class Runs:
@@ -63,7 +77,7 @@ class Runs:
             self._take(trial, seeds[start:end], epoch, metrics)
             start = end
 
-    def take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]) -> None:
+    def take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Metrics) -> None:
         """Takes one epoch of some seeds of a trial, or what the evaluation of that epoch adds to it.
 
         Raises:
@@ -81,15 +95,55 @@ class Runs:
                     f"trial {trial} seed {seed}: epoch {epoch} follows epoch {trained}; none may be left out"
                 )
 
+    def refuse_unscored(
+        self,
+        trial: int,
+        seeds: Sequence[int],
+        epoch: int,
+        metrics: Metrics,
+        evaluation: EvaluationMark,
+        *,
+        judged: bool,
+    ) -> None:
+        """Raises TrainerMistake if metrics leave unknown what the study scores.
+
+        A trainer may know it every few epochs only: the latest value counts. One there must be where a trial is judged.
+        """
+        known = evaluation == "done" and all(self.scored(trial, seed, epoch) for seed in seeds)
+        if evaluation in ("later", "due") or known:
+            return
+        refuse_unscored(metrics, self._metric)
+        for seed, value in zip(seeds, metrics[self._metric], strict=True) if judged else ():
+            if value is None and (evaluation == "done" or not self.last_known(trial, seed, epoch - 1)):
+                raise TrainerMistake(
+                    f"metric '{self._metric}', seed {seed}: is not known (None) by epoch {epoch}, where the study "
+                    "scores the trial; it must be known at least once by the end of each rung"
+                )
+
     def curve(self, trial: int, seed: int) -> Sequence[float]:
         """Returns the scored metric of one run by epoch, nan where it is not known."""
         return self._values.get((trial, seed), ())
 
+    def loss(self, trial: int, seed: int, epochs: int) -> float:
+        """Returns the scored metric of a run after so many epochs, as it was last known; nan where it trained fewer."""
+        curve, known = self.curve(trial, seed), self.last_known(trial, seed, epochs)
+        return curve[known - 1] if known and len(curve) >= epochs else nan
+
+    def known(self, trial: int, seed: int, epochs: int) -> list[float]:
+        """Returns the scored metric of those of the first epochs of a run in which it is known, finite or not."""
+        unknown = self._unscored.get((trial, seed), ())
+        return [value for epoch, value in enumerate(self.curve(trial, seed)[:epochs], 1) if epoch not in unknown]
+
+    def last_known(self, trial: int, seed: int, epochs: int) -> int:
+        """Returns the latest of the first epochs of a run in which the scored metric is known, 0 where it never is."""
+        unknown, trained = self._unscored.get((trial, seed), ()), len(self.curve(trial, seed))
+        return next((epoch for epoch in range(min(epochs, trained), 0, -1) if epoch not in unknown), 0)
+
     def diverged(self, trial: int, seed: int) -> bool:
         """Says whether the latest known value of a run is not finite; one that is to be evaluated is not known."""
-        unknown, curve = self._unscored.get((trial, seed), ()), self.curve(trial, seed)
-        known = (curve[epoch - 1] for epoch in range(len(curve), 0, -1) if epoch not in unknown)
-        return not isfinite(next(known, 0.0))
+        curve = self.curve(trial, seed)
+        epoch = self.last_known(trial, seed, len(curve))
+        return epoch > 0 and not isfinite(curve[epoch - 1])
 
     def scored(self, trial: int, seed: int, epoch: int) -> bool:
         """Says whether the scored metric of an epoch is there, finite or not."""
@@ -104,9 +158,7 @@ class Runs:
         seconds, rows = self._pace.get(trial, (0.0, 0))
         return seconds / rows if rows else nan
 
-    def _take(
-        self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]
-    ) -> None:
+    def _take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Metrics) -> None:
         values = metrics.get(self._metric, [None] * len(seeds))
         marks = metrics.get(EVALUATED, [None] * len(seeds))
         for seed, value, mark in zip(seeds, values, marks, strict=True):

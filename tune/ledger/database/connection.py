@@ -11,7 +11,7 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from tune.errors import UserMistake
 
@@ -64,6 +64,19 @@ def value_without_password(value: Any) -> Any:
         return value
 
 
+def url_of(file: Path) -> URL:
+    """Returns the URL of an SQLite file, whose path may have any character: it is never parsed."""
+    return URL.create("sqlite", database=str(file.resolve()))
+
+
+def engine_url(url: URL) -> str:
+    """Returns the URL that SQLAlchemy and Optuna are to parse.
+
+    Of an SQLite file it names none: `engine_settings` opens it, because `?`, `%` and braces mean something in a URL.
+    """
+    return "sqlite://" if is_sqlite(url) and not url.query else url.render_as_string(hide_password=False)
+
+
 def is_sqlite(url: URL) -> bool:
     """Says whether a database is a file of SQLite's."""
     return url.get_backend_name() == "sqlite"
@@ -85,7 +98,9 @@ def engine_settings(url: URL, *, readonly: bool) -> dict[str, Any]:
         if readonly:
             # No connection is kept: whoever has looked once should not stand in a writer's way.
             return {"creator": lambda: _connect_to_read(Path(str(url.database))), "poolclass": NullPool}
-        return {"connect_args": {"timeout": _LOCK_WAIT_S}}
+        if url.query:  # options of its own
+            return {"connect_args": {"timeout": _LOCK_WAIT_S}}
+        return {"creator": lambda: _connect_to_write(Path(str(url.database))), "poolclass": QueuePool}
     settings: dict[str, Any] = {"pool_pre_ping": True}
     if url.get_backend_name() == "postgresql":
         # A server that is gone without a word is noticed in seconds, not in TCP's quarter of an hour.
@@ -138,7 +153,8 @@ def set_journal(url: URL) -> str | None:
         The kind of network filesystem on which it is not: the log needs memory that all processes share.
     """
     network = network_filesystem(Path(str(url.database)).parent)
-    engine = sqlalchemy.create_engine(url, poolclass=NullPool, **engine_settings(url, readonly=False))
+    settings = {**engine_settings(url, readonly=False), "poolclass": NullPool}
+    engine = sqlalchemy.create_engine(engine_url(url), **settings)
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text(f"PRAGMA journal_mode={'DELETE' if network else 'WAL'}"))
     return network
@@ -192,6 +208,10 @@ def refuse_damage(engine: Engine) -> None:
         found = connection.scalar(sqlalchemy.text("PRAGMA integrity_check(1)"))
     if found != "ok":
         raise RuntimeError(f"it is damaged: {' '.join(str(found).split())}")
+
+
+def _connect_to_write(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(file, timeout=_LOCK_WAIT_S, check_same_thread=False)
 
 
 def _connect_to_read(file: Path) -> sqlite3.Connection:

@@ -31,12 +31,14 @@ from tune.errors import StudyBusy, UserMistake
 from tune.ledger.database.connection import (
     check_file,
     engine_settings,
+    engine_url,
     is_outage,
     is_sqlite,
     making_alone,
     parse_url,
     refuse_damage,
     set_journal,
+    url_of,
     without_driver,
     without_password,
 )
@@ -102,7 +104,7 @@ class Database:
 
     def __init__(
         self,
-        url: str | None,
+        url: URL | str | None,
         folder: Path,
         name: str,
         *,
@@ -110,7 +112,7 @@ class Database:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         file = folder / "study.db"
-        parsed = parse_url(url or f"sqlite:///{file.resolve()}")
+        parsed = url if isinstance(url, URL) else url_of(file) if url is None else parse_url(url)
         self._lite = is_sqlite(parsed)
         if self._lite and not create and not Path(str(parsed.database)).is_file():
             missing = file.name if url is None else without_password(parsed)
@@ -146,7 +148,7 @@ class Database:
     def _open(self, url: URL, name: str, *, readonly: bool, make: bool) -> None:
         with making_alone(url) if make else nullcontext():
             self._storage = RDBStorage(
-                self.url,
+                engine_url(url),
                 engine_kwargs=engine_settings(url, readonly=readonly),
                 skip_table_creation=not make,
                 skip_compatibility_check=not make,
@@ -289,7 +291,7 @@ def _make_whole(file: Path, name: str) -> None:
     temporary.unlink(missing_ok=True)
     temporary.touch()
     try:
-        Database(f"sqlite:///{temporary.resolve()}", file.parent, name, create=True).close()
+        Database(url_of(temporary), file.parent, name, create=True).close()
         assert not temporary.with_name(f"{temporary.name}-wal").exists(), "SQLite kept a log beside the file"
         with suppress(FileExistsError):
             os.link(temporary, file)

@@ -226,7 +226,8 @@ def said(decision: Decision) -> str:
     if decision.kind == "start":
         setting = wording.setting(decision.detail["parameters"])
         return f"trial {decision.trial} started: {setting} ({decision.reason})"
-    verb = "died: " if is_death(decision) else "failed: " if decision.kind == "fail" else ""
+    failed = decision.kind == "fail" and not decision.detail.get("seeds")
+    verb = "died: " if is_death(decision) else "failed: " if failed else ""
     return f"trial {decision.trial} {verb}{decision.reason}"
 
 

@@ -25,7 +25,7 @@ from tune.views.report.figures.parameters import (
 from tune.views.report.figures.seeds import gap, loss_by_seed, unrest
 from tune.views.report.run_tables import cost_sections, overview, performance, reproducibility, short_commit
 from tune.views.results import Results, cost_of, failed_seeds, failures, leaderboard
-from tune.views.sentences import cost_sentences, luck_sentence
+from tune.views.sentences import cost_sentences, kept_sentences, luck_sentence
 
 _MOST_ROWS = 100
 _TOP = 5
@@ -82,7 +82,7 @@ def _leaderboard(results: Results) -> list[Section]:
 
 
 def _by_seed(results: Results) -> list[Section]:
-    shown = [standing for standing in results.ranked if standing.rung is not None and standing.state != "failed"][:_TOP]
+    shown = [standing for standing in results.ranked if standing.rung is not None][:_TOP]
     if not shown:
         return []
     study = results.study
@@ -204,7 +204,8 @@ def _failures(results: Results) -> list[Section]:
         "tried again; a trial whose evaluation failed may have gone on without it. Diverged counts seeds."
     )
     table = Table(["class", "cause", "deaths", "trials", "log"], rows, left=text, caption="Failures by cause")
-    return [Section("What went wrong", [Paragraph(said), table])]
+    kept = [Paragraph(sentence) for sentence in kept_sentences(results.ledger)]
+    return [Section("What went wrong", [Paragraph(said), table, *kept])]
 
 
 def _again(results: Results) -> list[Section]:
@@ -221,7 +222,7 @@ def _how(results: Results) -> list[Section]:
     headings = ["session", "ended", "lasted", "driver", "host", "GPUs", "commit", "versions"]
     seeds = wording.listed([str(seed) for seed in results.study.seeds])
     blocks: list[Block] = [Table(headings, rows, left=text, caption="Processes that worked on the study")]
-    blocks += [Bullets(grown)] if (grown := _growth(ledger)) else []
+    blocks += [Bullets(lines)] if (lines := [*_recording(ledger), *_growth(ledger)]) else []
     blocks += [
         Paragraph(
             f"Seeds, in the order in which they are used: {seeds}. "
@@ -233,13 +234,20 @@ def _how(results: Results) -> list[Section]:
     return [Section("How it was run", blocks)]
 
 
+def _recording(ledger: LedgerReader) -> list[str]:
+    """Says what was read of the recording, as the latest process that said it did."""
+    said = next((session.read for session in reversed(ledger.sessions) if session.read), [])
+    return [f"recording: {line}" for line in said]
+
+
 def _growth(ledger: LedgerReader) -> list[str]:
-    """Says when the study was given more to do; what was decided before rests on what it was then."""
-    grown = [(index, one) for index, one in enumerate(ledger.decisions) if one.kind == "grow"]
+    """Says when the study was given more to do, or made from something else: what was decided before rests on that."""
+    verbs = {"grow": "grown", "accept": "made from something else"}
     lines = []
-    for index, decision in grown:
-        started = sum(earlier.kind == "start" for earlier in ledger.decisions[:index])
-        lines.append(f"grown after {wording.count(started, 'trial')}: {decision.reason}")
+    for index, decision in enumerate(ledger.decisions):
+        if decision.kind in verbs:
+            started = sum(earlier.kind == "start" for earlier in ledger.decisions[:index])
+            lines.append(f"{verbs[decision.kind]} after {wording.count(started, 'trial')}: {decision.reason}")
     return lines
 
 

@@ -189,7 +189,7 @@ class TensorBoard:
         elif decision.kind == "stop" and trial.ended == "stopped":  # not where the study has grown, and it goes on
             self._end(trial, self._ledger.study.seeds, "stopped", decision.time)
         elif decision.kind == "fail":
-            self._end(trial, self._ledger.study.seeds, "failed", decision.time)
+            self._end(trial, decision.detail.get("seeds") or self._ledger.study.seeds, "failed", decision.time)
 
     def _take_result(self, trial: Trial, reached: Reached, time: float) -> None:
         baseline = self._ledger.scored_baseline

@@ -17,6 +17,7 @@ from tune.scoring.standings import Standing, incumbent, standings
 from tune.study.units import show_size
 from tune.views import wording
 from tune.views.results import cost_of, failed_seeds, failure_counts
+from tune.views.sentences import kept_sentences
 from tune.views.terminal.cluster import driver_keys, driver_lines
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
@@ -48,6 +49,7 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "sessions": [session.ended for session in ledger.sessions],
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
         "failure_classes": failure_counts(ledger),
+        "dead_seeds": {str(trial.number): sorted(trial.given_up) for trial in ledger.trials if trial.given_up},
         "driver": driver_keys(ClusterState.read(ledger.folder), time.time()),
     }
     plain: dict[str, Any] = wording.plain(said)
@@ -81,6 +83,7 @@ def print_status(ledger: LedgerReader, console: Console) -> None:
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),
         *_failures(ledger),
+        *(("", sentence) for sentence in kept_sentences(ledger)),
         *driver_lines(ClusterState.read(ledger.folder), ledger.study, ledger.live, time.time()),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]

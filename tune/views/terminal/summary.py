@@ -12,7 +12,7 @@ from rich.text import Text
 from tune.scoring.score import SeedSummary
 from tune.views import wording
 from tune.views.results import Failure, Results, Row, cost_of, failures, leaderboard
-from tune.views.sentences import answer, cost_sentences, luck_sentence
+from tune.views.sentences import answer, cost_sentences, kept_sentences, luck_sentence
 
 _MOST_ROWS = 40
 _DROPPED_FIRST = ("state", "epochs", "seconds", "CV")
@@ -44,6 +44,7 @@ def print_summary(results: Results, console: Console) -> None:
     if found:
         console.print()
         console.print(failure_table(found))
+        _lines(console, kept_sentences(results.ledger))
     _lines(console, ["", f"Cost: {' '.join(cost_sentences(cost_of(results.ledger)))}"])
 
 

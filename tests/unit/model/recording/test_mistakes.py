@@ -203,7 +203,7 @@ def test_a_null_in_a_table_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1.0, 2.0, 3.0], "b": [1.0, None, 2.0]}), tmp_path / "x.parquet")
     spec = {"path": "x.parquet", "split": SPLIT}
     assert mistakes(spec)[0].startswith("recording.split.train: must end at or before the recording's 3 rows")
-    pq.write_table(pa.table({"a": range(64), "b": [None, *range(63)]}), tmp_path / "x.parquet")
+    pq.write_table(pa.table({"a": [*range(63), 0], "b": [None, *range(63)]}), tmp_path / "x.parquet")
     assert mistakes(spec)[0].endswith("got nan at row 0, column 1")
 
 

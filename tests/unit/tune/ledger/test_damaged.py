@@ -77,6 +77,8 @@ def test_a_damaged_write_ahead_log_loses_no_decision(tmp_path: Path) -> None:
 
 
 STRANGE = [
+    {"kind": "open", "detail": {"made_from": 3}},
+    {"kind": "accept", "detail": {"made_from": {"recording": {"path": {"sha256": 3}}}}},
     {"kind": "promote", "trial": 99, "rung": 1},
     {"kind": "promote", "trial": -1, "rung": 1},
     {"kind": "promote", "trial": 0, "rung": 10**30},

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes.bench import bench
 from tune.errors import StudyStopped
+from tune.ledger.attempts import NODE_GONE, PROCESS_GONE
 from tune.optimizer.retries import MOST_LOST
 
 
@@ -53,17 +54,22 @@ def test_one_that_must_be_alone_waits_and_is_waited_for(tmp_path: Path) -> None:
     assert all(trial.confirmed for trial in study.ledger.trials)
 
 
-def test_lost_trials_do_not_end_a_study(tmp_path: Path) -> None:
-    """Three trials that no machine kept say something of the machines."""
+@pytest.mark.parametrize("gone", [NODE_GONE, PROCESS_GONE])
+def test_lost_trials_end_a_study_unless_machines_went(tmp_path: Path, gone: str) -> None:
+    """Three trials that no machine kept say something of the machines; that killed every process, of the trainer."""
     study = bench(tmp_path / "q", search={"trials": 4})
     for number in range(3):
         for _ in range(MOST_LOST):
             work = study.optimizer.next_work()
             assert work is not None
             assert work.trial == number
-            study.optimizer.failed(work, "the trainer's process vanished", kind="lost")
+            study.optimizer.failed(work, gone, kind="lost")
     assert [trial.ended for trial in study.ledger.trials] == ["failed"] * 3
-    assert study.optimizer.next_work() is not None
+    if gone == NODE_GONE:
+        assert study.optimizer.next_work() is not None
+    else:
+        with pytest.raises(StudyStopped, match="the first 3 trials all died of one cause: the trainer's process"):
+            study.optimizer.next_work()
 
 
 def test_one_cause_in_varying_words_ends_a_study(tmp_path: Path) -> None:

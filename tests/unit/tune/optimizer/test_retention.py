@@ -160,14 +160,15 @@ def test_a_trial_that_died_leaves_no_checkpoint(tmp_path: Path) -> None:
     """What a trial had saved before it died for good is removed; while it may be tried again it stays."""
     ledger = Ledger.open(quadratic_study(), tmp_path / "q", clock=Clock(tick_s=1.0))
     optimizer = Optimizer(ledger, ledger.elapsed_s)
-    for attempt in (1, 2):
+    for from_epoch in (0, 1, 1):
         work = optimizer.next_work()
         assert work is not None
-        assert (work.trial, work.from_epoch) == (0, attempt - 1)
-        ledger.record(0, work.seeds, attempt, {"validation_loss": [0.5, 0.5]})
-        ledger.checkpoints.save(0, attempt, {seed: {"epoch": attempt} for seed in work.seeds})
-        ledger.saved(0, work.seeds, attempt)
-        assert stored(ledger) == {0: {1: [attempt], 2: [attempt]}}
+        assert (work.trial, work.from_epoch) == (0, from_epoch)
+        if from_epoch == 0:
+            ledger.record(0, work.seeds, 1, {"validation_loss": [0.5, 0.5]})
+            ledger.checkpoints.save(0, 1, {seed: {"epoch": 1} for seed in work.seeds})
+            ledger.saved(0, work.seeds, 1)
+        assert stored(ledger) == {0: {1: [1], 2: [1]}}
         optimizer.failed(work, "RuntimeError: no memory")
     assert ledger.trials[0].ended == "failed"
     assert stored(ledger) == {}

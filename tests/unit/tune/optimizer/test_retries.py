@@ -25,6 +25,24 @@ def test_halves_until_alone_and_only_then_over() -> None:
     assert "nothing else in training" in retry([*attempts, attempt("out_of_memory", 1)], retries=9).over
 
 
+def test_retries_are_those_of_a_unit() -> None:
+    """A unit that died once and went on leaves the next its whole budget; who shared its process is no other unit."""
+    first, second = attempt(seeds=3, epoch=2, from_epoch=0), attempt(seeds=3, trained=6, epoch=4, from_epoch=2)
+    assert retry([first, second], retries=1).reason == "cause; tried again (1 of 1)"
+    other = Attempt("other", "log", 0.0, "crashed", (2, 7), 4, 6, from_epoch=2)
+    assert retry([first, second, other], retries=1).over == "died 2 times, last of: other"
+
+
+@pytest.mark.parametrize("kind", ["crashed", "evaluation"])
+def test_what_comes_again_at_once_is_not_tried_again(kind: FailureClass) -> None:
+    """The same exception with the same message, at the same unit, without a new epoch: more retries change nothing."""
+    said = "not tried again, for the same came again at once at the same place: cause"
+    assert retry([attempt(kind), attempt(kind)], retries=9).over == said
+    for other in (attempt(kind, trained=1), attempt("stalled"), attempt(kind, epoch=7)):
+        assert retry([other, attempt(kind)], retries=9).over == ""
+    assert retry([attempt("stalled"), attempt("stalled")], retries=9).over == ""
+
+
 @pytest.mark.parametrize("kind", ["crashed", "stalled", "evaluation"])
 def test_retries_are_counted(kind: FailureClass) -> None:
     """As many as the study says, lost and out of memory not among them."""

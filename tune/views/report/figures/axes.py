@@ -37,8 +37,8 @@ class Omitted:
 
 
 def seen(results: Results) -> list[Standing]:
-    """Returns the trials that have a result and did not die, best first."""
-    return [one for one in results.ranked if one.rung is not None and one.state != "failed"]
+    """Returns the trials that have a result, best first."""
+    return [one for one in results.ranked if one.rung is not None]
 
 
 def trials_shown(results: Results) -> tuple[list[Standing], str]:
@@ -54,10 +54,7 @@ def trials_shown(results: Results) -> tuple[list[Standing], str]:
 
 def common_rung(results: Results) -> int | None:
     """Returns the rung that most trials have reached, the highest of these; None when none has."""
-    counts = [
-        sum(rung in one.trial.reached for one in results.ranked if one.state != "failed")
-        for rung in range(len(results.study.rungs))
-    ]
+    counts = [sum(rung in one.trial.reached for one in results.ranked) for rung in range(len(results.study.rungs))]
     most = max(counts, default=0)
     return max(rung for rung, count in enumerate(counts) if count == most) if most else None
 

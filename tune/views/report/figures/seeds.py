@@ -163,7 +163,7 @@ def unrest(results: Results) -> Figure | Omitted:
 def unrest_of(results: Results, one: Standing) -> dict[int, float]:
     """Returns by seed the standard deviation of a trial's scored metric over its last epochs."""
     last = min(_MOST, max(_FEWEST, one.epochs // _SHARE))
-    return {seed: stability(results.ledger.curve(one.number, seed)[: one.epochs], last) for seed in one.losses}
+    return {seed: stability(results.ledger.known(one.number, seed, one.epochs), last) for seed in one.losses}
 
 
 def _by_seed(

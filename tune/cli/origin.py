@@ -1,0 +1,102 @@
+"""What a study is made from now, held against what its results are of."""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from tune.errors import StudyConflict, UserMistake
+from tune.ledger.checkpoints.adoption import collect_orphans
+from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.made_from import MadeFrom, refuse_different
+from tune.ledger.reader import LedgerReader
+from tune.ledger.storage.files import refuse_links, write_atomically
+from tune.ledger.storage.folders import LocalFolder
+from tune.study import document
+from tune.study.study import Study
+from tune.study.training import Training
+from tune.trainer import source_of
+
+TRIAL = 0  # a training is stored like the only trial of a study
+MADE_FROM = "made-from.json"
+"""In the folder of a training, what it is made from; a study has that in its ledger."""
+
+
+def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] = (), again: str = "") -> MadeFrom:
+    """Returns what a study is made from: its recording's files and its trainer's source.
+
+    A study that has trained nothing has no results that could be mixed with others, so anything may change.
+
+    Args:
+        study: The study.
+        there: As it is; None where it is new.
+        accepted: What may be another from now on: `recording`, `code`.
+        again: The command that goes on with it; by default `resume`.
+
+    Raises:
+        StudyConflict: If something else is not what it was.
+    """
+    before = there.made_from if there is not None else None
+    now = MadeFrom.of(study.recording, study.trainer, source_of(study.trainer), before)
+    if there is not None and before is not None and there.spent:
+        refuse_different(before.differences(now), there.folder, accepted, again)
+    return now
+
+
+def training_origin(
+    recording: Mapping[str, Any], trainer: str, folder: Path, accepted: Collection[str], again: str
+) -> MadeFrom:
+    """Returns what a training without a study is made from.
+
+    Args:
+        recording: As its file has it.
+        trainer: Its name.
+        folder: Of the training.
+        accepted: As of `origin`.
+        again: The command that continues it.
+
+    Raises:
+        StudyConflict: If something else is not what it was.
+    """
+    try:
+        before = MadeFrom.model_validate_json((folder / MADE_FROM).read_bytes())
+    except (OSError, ValueError):  # new, of an earlier version, or damaged
+        before = None
+    now = MadeFrom.of(recording, trainer, source_of(trainer), before)
+    if before is not None:
+        refuse_different(before.differences(now), folder, accepted, again)
+    return now.with_missing(before)
+
+
+def refuse_other_training(folder: Path, training: Training) -> None:
+    """Raises StudyConflict if a folder holds another training."""
+    file = folder / "training.yaml"
+    if file.exists() and file.read_bytes() != _text(training).encode():
+        raise StudyConflict(
+            f"{folder}: holds another training of this name; give this one another (--set name=...) or another "
+            "folder (--results DIR)"
+        )
+
+
+def claim(folder: Path, training: Training, made_from: MadeFrom | None = None) -> None:
+    """Makes the folder of a training, and says in it what is trained and what that is made from."""
+    refuse_links(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        collect_orphans(folder, CheckpointStore(LocalFolder(folder / "checkpoints")), TRIAL + 1)
+        write_atomically(folder / "training.yaml", lambda out: out.write(_text(training).encode()))
+        if made_from is not None:
+            write_json(folder / MADE_FROM, made_from.model_dump(mode="json"))
+    except OSError as error:
+        raise UserMistake(f"{folder}: the results folder cannot be written: {error.strerror}") from None
+
+
+def _text(training: Training) -> str:
+    return document.dump(training.model_dump(mode="json"))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes a file, whole or not at all."""
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_atomically(path, lambda file: file.write(text.encode()))

@@ -1,0 +1,134 @@
+"""What a trainer has against configurations, asked before anything trains."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature
+from itertools import chain
+from random import Random
+from typing import Any
+
+from tune.errors import FileMistakes, Mistake
+from tune.study.space import drawn, grid, size
+from tune.study.study import Study
+from tune.trainer import ConfigCheck, TrainerClass, hook
+
+_DRAWN = 1000
+
+
+_MOST_TOLD = 5
+
+
+def config_check(trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> ConfigCheck:
+    """Returns what a trainer has against configurations; one without `check_config` has nothing.
+
+    It never raises: where `check_config` does, or returns no mapping, that is what it has against the configuration.
+    """
+    check = hook(trainer, "check_config")
+    beside = () if check is None or recording is None or not _takes_two(check) else (recording,)
+
+    def asked(config: Mapping[str, Any]) -> Mapping[str, str]:
+        try:
+            found = None if check is None else check(dict(config), *beside)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - of a user's method, asked about one configuration
+            return {"check_config": f"must return messages by key, it raised {type(error).__name__}: {error}"}
+        if found is None:
+            return {}
+        if not isinstance(found, Mapping):
+            return {"check_config": f"must return messages by key, {{}} for none; got {found!r:.60}"}
+        return {str(key): str(message) for key, message in found.items()}
+
+    return asked
+
+
+def config_mistakes(
+    trainer: TrainerClass,
+    config: Mapping[str, Any],
+    section: Mapping[str, str],
+    recording: Mapping[str, Any] | None = None,
+) -> list[Mistake]:
+    """Returns what the trainer has against a configuration.
+
+    Args:
+        trainer: The class.
+        config: One flat mapping.
+        section: By key, where the user wrote it, such as `fixed` or `space`.
+        recording: As prepared; None where it is not known yet.
+    """
+    section = {"check_config": "trainer", **section}
+    found = config_check(trainer, recording)(config)
+    return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in found.items()]
+
+
+def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> None:
+    """Asks the trainer whether it can train anything of a study.
+
+    Args:
+        study: The study.
+        trainer: The class.
+        recording: As prepared; None where it is not known yet.
+
+    Raises:
+        FileMistakes: If it refuses all that was tried: every value of every parameter (the ends of a range), one varied
+            at a time, then settings of the whole space. A key that is unknown or of a wrong type is mistaken in each.
+    """
+    found: dict[Mistake, None] = {}
+    for setting in _corners(study):
+        mistakes = config_mistakes(trainer, {**study.fixed, **setting}, _section(study), recording)
+        if not mistakes:
+            return
+        found |= dict.fromkeys(mistakes)
+    check = config_check(trainer, recording)
+    if all(check({**study.fixed, **setting}) for setting in _settings(study)):
+        raise FileMistakes(f"study {study.name}", list(found))
+
+
+def told_refused(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> str:
+    """Returns which settings of a study are never trained because the trainer refuses them, and why; "" where none is.
+
+    Of all settings where there are few, else of some.
+    """
+    refused, tried, found = 0, 0, dict[str, Mistake]()
+    for setting in _settings(study):
+        mistakes = config_mistakes(trainer, {**study.fixed, **setting}, _section(study), recording)
+        refused, tried = refused + bool(mistakes), tried + 1
+        found = {**{mistake.path: mistake for mistake in mistakes}, **found}
+    if not refused:
+        return ""
+    said = f"the trainer refuses {refused / tried:.1%} of the space, and other settings are drawn instead:"
+    return "\n".join([said, *(f"  {mistake}" for mistake in [*found.values()][:_MOST_TOLD])])
+
+
+def middle(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Returns the setting in the middle of a study's space; where the trainer refuses that, another of it."""
+    center = {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()}
+    check = config_check(trainer, recording)
+    others = chain([center], _corners(study), _settings(study))
+    return next((setting for setting in others if not check({**study.fixed, **setting})), center)
+
+
+def _section(study: Study) -> dict[str, str]:
+    return {**dict.fromkeys(study.fixed, "fixed"), **dict.fromkeys(study.space, "space")}
+
+
+def _corners(study: Study) -> Iterator[dict[str, Any]]:
+    """Yields settings with every value of every parameter (the ends of a range), one varied at a time."""
+    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
+    base = {name: values[0] for name, values in extremes.items()}
+    yield base
+    yield from ({**base, name: value} for name, values in extremes.items() for value in values[1:])
+
+
+def _settings(study: Study) -> Iterator[dict[str, Any]]:
+    """Yields every setting of a small space, so many drawn at random of another, the same for the same study."""
+    total, random = size(study.space), Random(study.search.seed)  # noqa: S311 - no secret
+    if total is not None and total <= _DRAWN:
+        yield from grid(study.space)
+    else:
+        yield from (drawn(study.space, random) for _ in range(_DRAWN))
+
+
+def _takes_two(check: Callable[..., Any]) -> bool:
+    try:
+        signature(check).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True

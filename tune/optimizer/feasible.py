@@ -1,0 +1,73 @@
+"""The next trial, of which the trainer has been asked whether it can be trained at all.
+
+A suggestion that it refuses costs nothing but another draw. It is kept with the trial that was drawn in its place, so
+the sampler is shown it as infeasible from then on, and a study that is continued draws the same again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from tune.ledger.records import Trial
+from tune.optimizer.observations import Observations
+from tune.optimizer.suggest import suggest
+from tune.study.study import Study
+from tune.trainer import ConfigCheck
+
+MOST_DRAWS = 1000
+"""A space of which less than about one setting in so many can be trained counts as used up; a grid is walked whole."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A trial to be started.
+
+    Attributes:
+        parameters: Value by name.
+        reason: Why these.
+        refused: Those that the trainer refused on the way, in order.
+    """
+
+    parameters: Mapping[str, Any]
+    reason: str
+    refused: Sequence[Mapping[str, Any]] = field(default=())
+
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        """What is kept in the decision that starts it."""
+        parameters = {"parameters": dict(self.parameters)}
+        return {**parameters, "refused": [dict(one) for one in self.refused]} if self.refused else parameters
+
+
+def suggest_feasible(
+    study: Study,
+    trials: Sequence[Trial],
+    baseline: float = inf,
+    observations: Observations | None = None,
+    check: ConfigCheck = lambda _: {},
+) -> Suggestion | None:
+    """Returns the next trial; None when the space is used up.
+
+    Args:
+        study: Space, method and seed.
+        trials: Every trial so far.
+        baseline: The constant model's loss, which says what a failed seed is.
+        observations: What has been kept up of these trials; None: it is made here.
+        check: Says what the trainer has against a configuration.
+    """
+    refused: list[Mapping[str, Any]] = []
+    why = ""
+    while len(refused) < MOST_DRAWS or study.search.method == "grid":
+        drawn = suggest(study, trials, baseline, observations, refused)
+        if drawn is None:
+            return None
+        parameters, reason = drawn
+        mistakes = check({**study.fixed, **parameters})
+        if not mistakes:
+            count = f"{len(refused)} setting{'s' if len(refused) != 1 else ''}"
+            told = f"; instead of {count} that the trainer refused, such as for {why}" if refused else ""
+            return Suggestion(parameters, f"{reason}{told}", refused)
+        why = why or "; ".join(f"{key}: {message}" for key, message in mistakes.items())
+        refused.append(parameters)
+    return None

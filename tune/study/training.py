@@ -1,0 +1,24 @@
+"""The training file: one configuration without a search, such as a study's `best.yaml`."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tune.study.sections import Seed
+from tune.study.space import Scalar
+from tune.study.study import NAME, TRAINER
+
+
+class Training(BaseModel):
+    """One configuration, trained with all the seeds given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(description="also the name of the output folder")
+    trainer: str = TRAINER
+    recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
+    config: dict[str, Scalar]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    epochs: Annotated[int, Field(strict=True, ge=1)]
+    metric: str = Field(default="validation_loss", description="the loss by which a seed fails")
+    threads: Annotated[int, Field(strict=True, ge=1)] = 1
