@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.disk import SmallDisk, mounted
 from tests.fakes.object_store import CREDENTIALS, ObjectStore, program
 from tests.fakes.postgresql import Server, programs
+from tests.fakes.small_ray import SmallRay
 from tune.drivers.ray.environment import set_environment
 
 # Before anything imports torch: the machine's cores belong to the tests that run trials side by side.
@@ -32,21 +33,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def ray_local() -> Iterator[None]:
-    """One small Ray for the whole session: two slots, loopback only, with a token nobody else knows."""
-    import ray
+def ray_here() -> Iterator[SmallRay]:
+    """One small Ray for the whole session."""
+    here = SmallRay()
+    yield here
+    here.end()
 
-    ray.init(
-        address="local",  # never a cluster that happens to run on this machine
-        num_cpus=2,
-        num_gpus=0,
-        object_store_memory=200 * 2**20,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-    )
-    yield
-    ray.shutdown()
+
+@pytest.fixture
+def ray_local(ray_here: SmallRay) -> None:
+    """A small Ray of which nothing is taken: two slots, loopback only, with a token nobody else knows."""
+    ray_here.be_free()
 
 
 @pytest.fixture
