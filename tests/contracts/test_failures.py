@@ -91,8 +91,10 @@ def test_a_trainer_that_leaves_has_crashed(drive: Drive, tmp_path: Path, how: st
     from tune.errors import StudyStopped
 
     study = study_of("Leaving", {"how": how}, search={"trials": 9})
-    with StopRequest(""), pytest.raises(StudyStopped, match=re.escape(f"all died of one cause: {cause}")):
-        work_on(study, tmp_path / "q", drive)
+    with StopRequest("") as stop:
+        stop.listen()
+        with pytest.raises(StudyStopped, match=re.escape(f"all died of one cause: {cause}")):
+            work_on(study, tmp_path / "q", drive)
     ledger = LedgerReader.read(tmp_path / "q", clock=lambda: 0.0)
     causes = [(one.kind, one.cause) for trial in ledger.trials for one in trial.attempts]
     assert causes == [("crashed", cause)] * 2 * 3

@@ -9,6 +9,7 @@ from typing import Any
 from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tune.ledger.ledger import Ledger
+from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.optimizer.optimizer import Optimizer
 from tune.optimizer.work import Work
@@ -16,6 +17,9 @@ from tune.study.study import Study
 
 BASELINE = 0.0355
 """The constant model's validation loss in the published sweeps, rounded."""
+
+SCALE = LossScale(baseline=BASELINE)
+"""What makes losses of validation losses with that baseline: they are losses."""
 
 Loss = Callable[[Mapping[str, Any], int, int], float]
 """From parameters, seed and epoch to a validation loss."""

@@ -9,7 +9,8 @@ from tune.drivers.config_checks import middle, refuse_configurations, told_refus
 from tune.drivers.gpu_packing import Packed, in_words, slots_here
 from tune.errors import UserMistake
 from tune.gpus import visible_gpus
-from tune.ledger.made_from import MadeFrom
+from tune.ledger.origin.made_from import MadeFrom
+from tune.study.direction import refuse_doubt
 from tune.study.study import Study
 from tune.trainer import describe_recording, load_trainer, prepare_recording
 from tune.views.console import Terminal
@@ -22,6 +23,7 @@ def plan(study: Study, driver: str) -> None:
     Raises:
         UserMistake: If the study, its trainer or its recording cannot be used.
     """
+    refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     console = Terminal()
     trainer = load_trainer(study.trainer)
     refuse_configurations(study, trainer)

@@ -8,7 +8,7 @@ from typing import Any
 from tune.errors import StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
-from tune.ledger.made_from import MadeFrom, refuse_different
+from tune.ledger.origin.made_from import MadeFrom, refuse_different
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.files import refuse_links, write_atomically
 from tune.ledger.storage.folders import LocalFolder

@@ -27,6 +27,7 @@ from tune.ledger.log import log, logged
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import disk_troubles, explained, refuse_low_space, vanished
 from tune.optimizer.optimizer import Optimizer
+from tune.study.direction import refuse_doubt
 from tune.study.growth import differences
 from tune.study.ladder import cost
 from tune.study.study import Study
@@ -66,6 +67,8 @@ def work_on(
         StudyStopped: If it cannot go on, or no trial of it has succeeded.
     """
     there = _ledger_there(study, folder, grow=grow)
+    if there is None:
+        refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     finished = there is not None and _is_finished(study, there, grow=grow)
     made_from = origin(study, there, accepted)
     if finished and not retry:
@@ -245,4 +248,4 @@ def _present(results: Results, written: _Written, show: Show) -> None:
         show.console.print(f"train the winner again: latent-tune train {written.best}", highlight=False, soft_wrap=True)
     show.end(results, written.report, written.best)
     if results.best is None:
-        raise StudyStopped(nothing_found(results.ledger))
+        raise StudyStopped(nothing_found(results))

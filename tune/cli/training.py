@@ -12,7 +12,7 @@ The training file is what a study writes as `best.yaml`:
 
 import shlex
 from collections.abc import Callable, Collection, Mapping
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ from tune.ledger.curves.store import CurveStore
 from tune.ledger.storage.disk_space import disk_troubles
 from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.work import Work
-from tune.scoring.score import has_failed, summarize
+from tune.scoring.measured import scale_of, summary_of
 from tune.study import document
+from tune.study.direction import refuse_doubt
 from tune.study.training import Training
 from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
 
@@ -132,6 +133,7 @@ def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
         mistakes.append(file.mistake(("seeds",), f"each seed once, got {training.seeds}"))
     if training is None or mistakes:
         raise FileMistakes(path, mistakes)
+    refuse_doubt(training.metric, training.direction, "direction")
     trainer = load_trainer(training.trainer)
     against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))
     if against:
@@ -230,28 +232,31 @@ def _show(folder: Path, training: Training, console: Console) -> None:
     last = {row["seed"]: row for row in rows if row["epoch"] == training.epochs}
     runs = _runs(CurveStore(folder / "curves", writable=False), training)
     losses = {seed: runs.loss(TRIAL, seed, training.epochs) for seed in last}
-    limit = float(baseline.get(training.metric, inf))
-    summary = summarize([losses[seed] for seed in training.seeds], limit)
+    values = [losses[seed] for seed in training.seeds]
+    limit = baseline.get(training.metric) if training.baseline is None else training.baseline
+    scale = scale_of(values, maximize=training.direction == "maximize", baseline=limit)
+    summary = summary_of(values, scale)
     metrics = {
         "epochs": training.epochs,
         "baseline": baseline,
         "seeds": {str(seed): _finite(last[seed]) for seed in training.seeds},
-        "failed_seeds": [seed for seed in training.seeds if has_failed(losses[seed], limit)],
+        "failed_seeds": [seed for seed in training.seeds if scale.failed(losses[seed])],
         "summary": _finite(vars(summary)),
     }
     write_json(folder / "metrics.json", metrics)
     known = {name for row in last.values() for name in row}
-    shown = [name for name in ("train_loss", "validation_loss", "test_loss") if name in known]
+    usual = "train_loss", "validation_loss", "test_loss", training.metric
+    shown = [name for name in dict.fromkeys(usual) if name in known]
     table = Table(title=f"{training.name}: {training.epochs} epochs")
     for heading in ("seed", *shown, ""):
         table.add_column(heading, justify="right")
     for seed in training.seeds:
-        values = [f"{_number(last[seed].get(name)):.6f}" for name in shown]
-        table.add_row(str(seed), *values, Text("failed", style="red") if has_failed(losses[seed], limit) else "")
+        cells = [f"{_number(last[seed].get(name)):.6f}" for name in shown]
+        table.add_row(str(seed), *cells, Text("failed", style="red") if scale.failed(losses[seed]) else "")
     console.print(table)
     console.print(
         f"{training.metric} {summary.mean:.6f} ± {summary.sd:.6f} over the seeds that did not fail; "
-        f"{summary.failed} of {summary.seeds} failed; baseline {limit:.6f}; "
+        f"{summary.failed} of {summary.seeds} failed; baseline {'unknown' if limit is None else f'{limit:.6f}'}; "
         f"reproducibility {summary.reproducibility:.3f}"
     )
     console.print(f"curves, checkpoints and metrics.json are in {folder}")

@@ -17,11 +17,12 @@ from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.identity import set_damaged_study_aside, stored_study, write_study
 from tune.ledger.incoming import baseline_of, metrics_of
 from tune.ledger.lease.lease import Lease
-from tune.ledger.made_from import MadeFrom
 from tune.ledger.opening import first_decisions, make_checkpoints, make_database, refuse_conflict, refuse_unfit, settle
-from tune.ledger.reader import Clock, LedgerReader, Stores
+from tune.ledger.origin.made_from import MadeFrom
+from tune.ledger.reader import Clock, LedgerReader
 from tune.ledger.records import Decision, Ending, Kind
 from tune.ledger.storage.disk_space import free_reserve
+from tune.ledger.stores import Stores
 from tune.study.growth import differences
 from tune.study.study import Study
 
@@ -158,8 +159,10 @@ class Ledger(LedgerReader):
         self._apply(decision)
         if decision.kind in ("grow", "retry"):
             self._show_study()
-        if decision.trial is not None:
-            self._mirror.changed(decision.trial)
+        changed = [*map(int, decision.detail.get("scores", ())), *(() if trial is None else [trial])]
+        for number in changed:
+            self._mirror.changed(number)
+        if changed:
             self._mirror.refresh(self.study, self.trials, self._baseline)
         if self._copy is not None:
             self._curves.seal(LAST_STREAM)

@@ -7,11 +7,11 @@ from typing import Any
 
 from tune.errors import UserMistake
 from tune.ledger.backup.copy import is_copy, refuse_foreign
-from tune.ledger.belonging import refuse_strange, take_folder
 from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.database.database import Database
 from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study, study_detail
-from tune.ledger.made_from import MadeFrom, in_words
+from tune.ledger.origin.belonging import refuse_strange, take_folder
+from tune.ledger.origin.made_from import MadeFrom, in_words
 from tune.ledger.provenance import process_detail
 from tune.ledger.reader import Clock, LedgerReader
 from tune.ledger.records import Kind
@@ -68,7 +68,12 @@ def make_database(study: Study, folder: Path, should_stop: Callable[[], bool]) -
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     make_folder(folder)
     try:
-        database = Database(study.storage.database, folder, study.name, create=True, should_stop=should_stop)
+        database = Database(
+            *(study.storage.database, folder, study.name),
+            create=True,
+            maximize=study.score.maximize,
+            should_stop=should_stop,
+        )
         if study.storage.database is not None:
             with closing_where_refused(database):
                 refuse_strange(database, folder, to_write=True)

@@ -1,47 +1,28 @@
 """What a study's folder says: its decisions, replayed, and its curves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
-from tune.ledger.belonging import refuse_strange
-from tune.ledger.checkpoints.store import Checkpoints, Usage
+from tune.ledger.checkpoints.store import Usage
 from tune.ledger.curves.history import Runs
-from tune.ledger.curves.store import CurveStore
-from tune.ledger.database.database import Database
 from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import holder_of, is_alive
-from tune.ledger.made_from import MadeFrom
+from tune.ledger.loss_scale import LossScale
+from tune.ledger.origin.made_from import MadeFrom
 from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
-from tune.ledger.servers import refuse_server
 from tune.ledger.storage.files import readable, refuse_links
-from tune.ledger.storage.folders import checkpoints_of, folder_at
+from tune.ledger.stores import Stores
 from tune.study.document import Document
 from tune.study.study import Study, build_study
 
 Clock = Callable[[], float]
 D = TypeVar("D")
-
-
-@dataclass(frozen=True)
-class Stores:
-    """Where a ledger's content lies: decisions and notes, states of trainers, and what they told.
-
-    Attributes:
-        database, checkpoints, curves: These three.
-        connect: Whether checkpoints are looked at where they lie in an object store.
-    """
-
-    database: Database
-    checkpoints: Checkpoints
-    curves: CurveStore
-    connect: bool = True
 
 
 class LedgerReader:
@@ -74,6 +55,7 @@ class LedgerReader:
         self._database, self._curves, self._clock, self._stores = stores.database, stores.curves, clock, stores
         self._done: dict[int, dict[int, int]] = {}
         self._derived: dict[object, Any] = {}
+        self._zero: float | None = None
         replay(stores.database.decisions(), lambda: self.study, self.trials, self._apply)
         self._baseline = checked_baseline(stores.database.note("baseline"), study)
 
@@ -93,15 +75,7 @@ class LedgerReader:
         with readable(folder):
             refuse_links(folder)
             study = stored_study(folder)
-            if not connect:
-                refuse_server(study, folder)
-            database = Database(study.storage.database, folder, study.name, create=False)
-            if study.storage.database is not None:
-                refuse_strange(database, folder, to_write=False)
-            checkpoints = Checkpoints(folder_at(checkpoints_of(study, folder), connect=connect))
-            if (disk := checkpoints.folder.disk) is not None:
-                refuse_links(disk)
-            stores = Stores(database, checkpoints, CurveStore(folder / "curves", writable=False), connect)
+            stores = Stores.to_read(study, folder, connect=connect)
             ledger = LedgerReader(study, folder, stores, clock)
             if curves:
                 _ = ledger._runs
@@ -121,9 +95,15 @@ class LedgerReader:
         return self._baseline
 
     @property
-    def scored_baseline(self) -> float:
-        """The constant model's loss in the scored metric; inf when no trainer has said one."""
-        return (self.baseline or {}).get(self.study.score.metric, inf)
+    def scored_baseline(self) -> float | None:
+        """The value of the scored metric that a run must beat: the study's, else the trainer's; None without one."""
+        own = self.study.score.baseline
+        return (self.baseline or {}).get(self.study.score.metric) if own is None else own
+
+    @property
+    def loss_scale(self) -> LossScale:
+        """How values of the scored metric become losses, as of now."""
+        return LossScale(self.study.score.maximize, self.scored_baseline, self._zero)
 
     @property
     def spent(self) -> int:
@@ -279,19 +259,16 @@ class LedgerReader:
 
     def _apply(self, decision: Decision) -> None:
         self.decisions.append(decision)
-        if "made_from" in decision.detail:
-            self.made_from = MadeFrom.model_validate(decision.detail["made_from"])
-        if decision.kind == "open":
-            self.sessions.append(Session(decision.time, decision.time, "", decision.detail))
-        elif decision.kind == "close":
-            ended = str(decision.detail["ended"])
-            self.sessions[-1] = replace(self.sessions[-1], closed=decision.time, ended=ended)
-        elif decision.kind == "accept":
-            pass
+        if decision.kind in ("open", "close", "accept"):
+            self._apply_session(decision)
         elif decision.kind == "grow":
             self.study = build_study(Document("the ledger", dict(decision.detail["study"])))
             for trial in self.trials:
                 trial.grow(longer=decision.detail["longer"], revived=decision.detail["revived"])
+        elif decision.kind == "rescale":
+            self._zero = float(decision.detail["zero"])
+            for number, scores in decision.detail["scores"].items():
+                self.trials[int(number)].rescore(scores)
         elif decision.kind == "pack":
             self.packed = decision.detail
         elif decision.kind == "start":
@@ -299,6 +276,15 @@ class LedgerReader:
             parameters, refused = decision.detail["parameters"], decision.detail.get("refused", ())
             trial = Trial(decision.trial, parameters, refused=refused, reason=decision.reason, started=decision.time)
             self.trials.append(trial)
-        else:
-            assert decision.trial is not None
+        elif decision.trial is not None:
             self.trials[decision.trial].apply(decision)
+
+    def _apply_session(self, decision: Decision) -> None:
+        """Takes over what a process says of itself: that it works on the study, and of what."""
+        if "made_from" in decision.detail:
+            self.made_from = MadeFrom.model_validate(decision.detail["made_from"])
+        if decision.kind == "open":
+            self.sessions.append(Session(decision.time, decision.time, "", decision.detail))
+        elif decision.kind == "close":
+            ended = str(decision.detail["ended"])
+            self.sessions[-1] = replace(self.sessions[-1], closed=decision.time, ended=ended)

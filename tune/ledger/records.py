@@ -14,6 +14,7 @@ Kind = Literal[
     "grow",
     "pack",
     "start",
+    "rescale",
     "reach",
     "promote",
     "race",
@@ -36,13 +37,14 @@ class Decision:
 
     Attributes:
         kind: open, close: a process began or ended its work on the study; accept: it goes on with another recording or
-            another source of its trainer (`tune.ledger.made_from`); grow: the study is to do more, as `detail` says;
-            pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial; reach: a
+            another source of its trainer (`tune.ledger.origin.made_from`); grow: the study is to do more, as `detail`
+            says; pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial;
+            rescale: the zero of the losses has moved (`tune.ledger.loss_scale`) and every score is another; reach: a
             trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
             attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good, or a seed of the final
             race did and it goes on without that; retry: what died for good is tried again, on request; stop: it is not
             promoted any more.
-        trial: Its number; None for open, close, accept, grow and pack.
+        trial: Its number; None for open, close, accept, grow, pack and rescale.
         rung: Index of the rung that the decision is about.
         reason: For people.
         detail: Plain values; what depends on the kind is said in `Trial.apply` and `Session`.
@@ -85,7 +87,7 @@ class Reached:
     Attributes:
         rung: Index of the rung.
         score: Lower is better; inf when a seed is not finite and there is no baseline.
-        losses: Loss by seed, nan where it is not finite.
+        losses: The scored metric by seed, nan where it is not finite.
         confirmed: Whether this is the last rung.
     """
 
@@ -197,6 +199,11 @@ class Trial:
             self.seeds, self.given_up = 0, frozenset()
         if revived and self.ended == "stopped":
             self.ended = None
+
+    def rescore(self, scores: Mapping[str, float | None]) -> None:
+        """Takes over its scores by rung; None where nothing finite can be said."""
+        for rung, score in scores.items():
+            self.reached[int(rung)] = replace(self.reached[int(rung)], score=inf if score is None else float(score))
 
     def apply(self, decision: Decision) -> None:
         """Takes over one decision about this trial (`start` is what made it)."""

@@ -1,6 +1,7 @@
 """What stands in the database is checked before it is believed: another program, or damage, may have changed it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -67,11 +68,12 @@ def checked_baseline(value: Any, study: Study) -> dict[str, float] | None:
 
 def _check(decision: Decision, study: Study, trials: int) -> None:
     """Raises ValueError if a decision cannot be taken in a study with so many trials."""
-    if not abs(decision.time) < LATEST_S:
-        raise ValueError(f"its time is {decision.time}")
+    zero = float(decision.detail.get("zero", 0))
+    if not abs(decision.time) < LATEST_S or not isfinite(zero):
+        raise ValueError(f"its time is {decision.time}, its zero {zero}")
     if decision.kind == "pack" and not all(int(one["trials"]) >= 0 for one in decision.detail["gpus"].values()):
         raise ValueError(f"trials on each GPU must be 0 or more, got {decision.detail['gpus']!r:.60}")
-    if decision.kind in ("open", "close", "accept", "grow", "pack"):
+    if decision.kind in ("open", "close", "accept", "grow", "pack", "rescale"):
         return
     if decision.trial is None or not 0 <= decision.trial < trials + (decision.kind == "start"):
         raise ValueError(f"there are {trials} trials")

@@ -6,9 +6,9 @@ the sampler is shown it as infeasible from then on, and a study that is continue
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
+from tune.ledger.loss_scale import UNSCALED, LossScale
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Observations
 from tune.optimizer.suggest import suggest
@@ -43,7 +43,7 @@ class Suggestion:
 def suggest_feasible(
     study: Study,
     trials: Sequence[Trial],
-    baseline: float = inf,
+    scale: LossScale = UNSCALED,
     observations: Observations | None = None,
     check: ConfigCheck = lambda _: {},
 ) -> Suggestion | None:
@@ -52,14 +52,14 @@ def suggest_feasible(
     Args:
         study: Space, method and seed.
         trials: Every trial so far.
-        baseline: The constant model's loss, which says what a failed seed is.
+        scale: Says what a failed seed is.
         observations: What has been kept up of these trials; None: it is made here.
         check: Says what the trainer has against a configuration.
     """
     refused: list[Mapping[str, Any]] = []
     why = ""
     while len(refused) < MOST_DRAWS or study.search.method == "grid":
-        drawn = suggest(study, trials, baseline, observations, refused)
+        drawn = suggest(study, trials, scale, observations, refused)
         if drawn is None:
             return None
         parameters, reason = drawn

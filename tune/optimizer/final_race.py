@@ -22,7 +22,7 @@ class Finalist:
 
     Attributes:
         number: The trial's.
-        losses: Of the seeds seen so far.
+        losses: Of the seeds seen so far; as `LossScale.loss` makes them.
         score: Of these.
         given_up: How many further seeds of it died.
     """
@@ -41,6 +41,7 @@ def next_finalist(
     rule: ScoreRule,
     *,
     busy: Collection[int] = (),
+    zero: float = 0.0,
 ) -> tuple[int, str] | None:
     """Returns the trial that gets one more seed, and why; None when the race is over.
 
@@ -48,9 +49,10 @@ def next_finalist(
         finalists: Every confirmed trial.
         most: Seeds that one of them can have.
         entrants: How many may have more seeds than the ladder gave.
-        baseline: The constant model's loss.
+        baseline: The loss of the baseline.
         rule: How losses are scored.
         busy: Trials that are in training, so they get nothing now.
+        zero: What makes a score of a loss, for the words.
     """
     if not finalists:
         return None
@@ -77,7 +79,7 @@ def next_finalist(
     if not rivals:
         return None
     number = min(rivals, key=lambda number: (rivals[number], number))
-    return number, f"its mean loss may be {rivals[number]:.6g}, that of trial {leader.number} {bound:.6g}"
+    return number, f"its mean loss may be {rivals[number] + zero:.6g}, that of trial {leader.number} {bound + zero:.6g}"
 
 
 def _failures(one: Finalist, baseline: float) -> int:
@@ -127,14 +129,15 @@ class FinalRace:
         study = self._study
         if study.most_seeds == study.top.seeds or not self._budget.affordable(study.top.epochs, reserve=False):
             return None
+        scale = self._ledger.loss_scale
         finalists = [
-            Finalist(number, tuple(trial.last.losses.values()), score, len(trial.given_up))
+            Finalist(number, tuple(map(scale.loss, trial.last.losses.values())), score, len(trial.given_up))
             for number, score in self._scores(sorted(self._index.confirmed)).items()
             if (trial := self._ledger.trials[number]).last is not None
         ]
         busy = (self._index.racing | set(in_flight)) & {one.number for one in finalists}
-        baseline = self._ledger.scored_baseline
-        return next_finalist(finalists, study.most_seeds, study.confirm.finalists, baseline, study.score, busy=busy)
+        entrants = study.most_seeds, study.confirm.finalists
+        return next_finalist(finalists, *entrants, scale.limit, study.score, busy=busy, zero=scale.score(0.0))
 
     def _scores(self, numbers: Iterable[int]) -> dict[int, float]:
         """Returns scores by trial, of those that have one and did not die."""

@@ -19,8 +19,8 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune.ledger.database.distributions import distribution
+from tune.ledger.loss_scale import LossScale
 from tune.ledger.records import Trial
-from tune.scoring.score import has_failed
 from tune.study.space import Parameter, ordered_values
 from tune.study.study import Study
 
@@ -73,7 +73,7 @@ class Observations:
 
     Args:
         study: Its space and what is protected in it.
-        baseline: The constant model's loss, which says what a failed seed is.
+        scale: Says what a failed seed is.
 
     Attributes:
         axes: The parameters.
@@ -83,13 +83,13 @@ class Observations:
         refused: The settings that the trainer refused, as trials that died, in the order in which they were drawn.
     """
 
-    def __init__(self, study: Study, baseline: float = inf) -> None:
+    def __init__(self, study: Study, scale: LossScale) -> None:
         self.axes = {name: ParameterAxis(parameter) for name, parameter in study.space.items()}
         self.tried: set[Setting] = set()
         self.scored = 0
         self.dead: set[int] = set()
         self.refused: list[Trial] = []
-        self._protected, self._baseline = study.protected, baseline
+        self._protected, self._scale = study.protected, scale
         self._trials: list[Trial] = []
         self._frozen: dict[int, FrozenTrial] = {}
         self._unseen: set[int] = set()  # without a result, and not failed
@@ -144,7 +144,7 @@ class Observations:
         if 0 in trial.reached:
             self._first[number] = trial.reached[0].score + penalty, number
             insort(self._kinds.setdefault(kind, []), self._first[number])
-        failed = failure_rate(trial, self._baseline)
+        failed = failure_rate(trial, self._scale)
         if failed > 0:
             place = inf, failed, number
         elif trial.confirmed:
@@ -192,7 +192,7 @@ class Observations:
     def _shown(self, trial: Trial) -> FrozenTrial:
         frozen = self._frozen.get(trial.number)
         if frozen is None:
-            frozen = self._frozen[trial.number] = freeze(trial, self.axes, self._baseline)
+            frozen = self._frozen[trial.number] = freeze(trial, self.axes, self._scale)
         if trial.number in self._first:
             frozen.intermediate_values[0] = self._share(self._kind(trial), self._first[trial.number])
         return frozen
@@ -213,7 +213,7 @@ def refused_trial(number: int, parameters: Mapping[str, Any]) -> Trial:
     return Trial(number, parameters, ended="failed")
 
 
-def freeze(trial: Trial, axes: Mapping[str, ParameterAxis], baseline: float) -> FrozenTrial:
+def freeze(trial: Trial, axes: Mapping[str, ParameterAxis], scale: LossScale) -> FrozenTrial:
     """Returns a trial as the sampler is to see it.
 
     A trial seen at an early rung is PRUNED there: TPE ranks those below every confirmed one, the higher rung first
@@ -233,13 +233,13 @@ def freeze(trial: Trial, axes: Mapping[str, ParameterAxis], baseline: float) -> 
         distributions={name: axis.distribution for name, axis in axes.items()},
         value=last.score if last is not None and trial.confirmed else None,
         intermediate_values={rung: reached.score for rung, reached in trial.reached.items()},
-        constraints={"failure_rate": failure_rate(trial, baseline)},
+        constraints={"failure_rate": failure_rate(trial, scale)},
     )
     frozen.number = trial.number + 1  # the one to be suggested is number 0 of its own study
     return frozen
 
 
-def failure_rate(trial: Trial, baseline: float) -> float:
+def failure_rate(trial: Trial, scale: LossScale) -> float:
     """Returns the share of seeds that fail, by which a sampler takes a trial for infeasible; 0 at the first rung.
 
     All of them where it died.
@@ -249,7 +249,7 @@ def failure_rate(trial: Trial, baseline: float) -> float:
         return 1.0
     if last is None or (last.rung == 0 and not last.confirmed):
         return 0.0
-    return fmean(has_failed(loss, baseline) for loss in last.losses.values())
+    return fmean(map(scale.failed, last.losses.values()))
 
 
 def _remove(order: list[Any], item: Any) -> None:

@@ -11,12 +11,12 @@ from tune.optimizer.feasible import suggest_feasible
 from tune.optimizer.final_race import FinalRace
 from tune.optimizer.pending import most_pending
 from tune.optimizer.promotion import ordinal
+from tune.optimizer.rescaling import Rescaling
 from tune.optimizer.retention import Retention
 from tune.optimizer.retries import Retry, death_for_good, retry
 from tune.optimizer.rung_result import rung_result
 from tune.optimizer.trial_index import TrialIndex
 from tune.optimizer.work import Work
-from tune.scoring.score import has_failed
 from tune.study.ladder import Step, cost, next_step
 from tune.trainer import ConfigCheck
 
@@ -42,6 +42,7 @@ class Optimizer:
         self._budget = BudgetUse(ledger, self._index, elapsed_s)
         self._in_flight: set[int] = set()
         self._final_race = FinalRace(ledger, self._index, self._budget)
+        self._rescaling = Rescaling(ledger)
         self._retention = Retention(ledger, self._index)
 
     @property
@@ -162,12 +163,11 @@ class Optimizer:
         return retry(trial.counted_attempts, self.study.resources.retries)
 
     def _reach(self, trial: Trial) -> None:
-        reason, detail = rung_result(self.ledger, trial, self._baseline)
+        moved = self._rescaling.due(trial)
+        if moved is not None:
+            self.ledger.decide("rescale", reason=moved[0], detail=moved[1])
+        reason, detail = rung_result(self.ledger, trial)
         self.ledger.decide("reach", trial.number, trial.rung, reason, detail)
-
-    @property
-    def _baseline(self) -> float:
-        return self.ledger.scored_baseline
 
     @property
     def _unhurried(self) -> bool:
@@ -231,7 +231,7 @@ class Optimizer:
         )
         if hopeless or self._results_due():
             return None
-        seen = self.ledger.trials, self._baseline, self._index.observations
+        seen = self.ledger.trials, self.ledger.loss_scale, self._index.observations
         found = suggest_feasible(self.study, *seen, self._check)
         if found is None:
             return None
@@ -260,7 +260,7 @@ class Optimizer:
 
     def _stop(self, trial: Trial) -> None:
         losses = trial.reached[trial.rung].losses.values()
-        failed = sum(has_failed(loss, self._baseline) for loss in losses)
+        failed = sum(map(self.ledger.loss_scale.failed, losses))
         seeds = f", {failed} of {len(losses)} seeds failed" if failed else ""
         self.ledger.decide("stop", trial.number, trial.rung, f"stopped: {self._standing(trial)}{seeds}")
 

@@ -5,46 +5,67 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
-from tune.ledger.ledger import Ledger
+from tune.ledger.loss_scale import LossScale
+from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
-from tune.scoring.score import early_loss, has_failed, late_loss, restlessness, score
+from tune.scoring.score import early_loss, late_loss, restlessness, score
 
 
-def rung_result(ledger: Ledger, trial: Trial, baseline: float) -> tuple[str, Mapping[str, Any]]:
+def rung_result(ledger: LedgerReader, trial: Trial) -> tuple[str, Mapping[str, Any]]:
     """Returns the reason and the detail of the decision that a trial has reached its rung.
-
-    A trial is confirmed by the losses after the last epoch; while it may still climb, by what several epochs say.
 
     Args:
         ledger: What its seeds trained.
         trial: Every seed of its rung is trained to the rung's epochs, or failed before.
-        baseline: The constant model's loss in the scored metric.
     """
-    study, rung = ledger.study, trial.rung
-    epochs, confirmed = study.rungs[rung].epochs, rung == len(study.rungs) - 1
-    losses = ledger.losses(trial.number, rung)
-    curves = {seed: ledger.told(trial.number, seed, epochs) for seed in losses}
-    judged, unrest = list(losses.values()), fmean(map(restlessness, curves.values()))
-    if not confirmed:
-        over = epochs == study.top.epochs
-        known = {seed: ledger.known(trial.number, seed, epochs) if over else curves[seed] for seed in losses}
-        judged = [_provisional(loss, known[seed], baseline, over=over) for seed, loss in losses.items()]
-        unrest = 0.0 if over else unrest  # a mean over several epochs has their rises in it
-    value = score(judged, baseline, study.score, unrest)
-    failed = sum(has_failed(loss, baseline) for loss in losses.values())
+    rung, scale = trial.rung, ledger.loss_scale
+    confirmed = rung == len(ledger.study.rungs) - 1
+    values = ledger.losses(trial.number, rung)
+    scored = rung_score(ledger, trial.number, rung, values, scale)
+    failed = sum(map(scale.failed, values.values()))
     detail = {
-        "score": value if isfinite(value) else None,
-        "losses": {str(seed): loss if isfinite(loss) else None for seed, loss in losses.items()},
+        "score": scored if isfinite(scored) else None,
+        "losses": {str(seed): value if isfinite(value) else None for seed, value in values.items()},
         "confirmed": confirmed,
     }
     verb = "confirmed" if confirmed else f"reached rung {rung}"
-    raced = f" on {len(losses)} seeds" if trial.seeds else ""
-    spread = f", {failed} of {len(losses)} seeds failed" if failed else ""
-    return f"{verb}{raced} with score {value:.6g}{spread}", detail
+    raced = f" on {len(values)} seeds" if trial.seeds else ""
+    spread = f", {failed} of {len(values)} seeds failed" if failed else ""
+    return f"{verb}{raced} with score {scored:.6g}{spread}", detail
 
 
-def _provisional(loss: float, curve: Sequence[float], baseline: float, *, over: bool) -> float:
+def rung_score(ledger: LedgerReader, trial: int, rung: int, values: Mapping[int, float], scale: LossScale) -> float:
+    """Returns the score of a trial at a rung.
+
+    A trial is confirmed by the values after the last epoch; while it may still climb, by what several epochs say.
+
+    Args:
+        ledger: What its seeds trained.
+        trial: Its number.
+        rung: Index of the rung.
+        values: The scored metric by seed there, nan where it is not finite.
+        scale: What makes losses of them.
+    """
+    study = ledger.study
+    epochs, confirmed = study.rungs[rung].epochs, rung == len(study.rungs) - 1
+
+    def losses(curve: Sequence[float]) -> Sequence[float]:
+        return [scale.loss(value) for value in curve]
+
+    told = {seed: losses(ledger.told(trial, seed, epochs)) for seed in values}
+    judged, unrest = losses(list(values.values())), fmean(map(restlessness, told.values()))
+    if not confirmed:
+        over = epochs == study.top.epochs
+        known = {seed: losses(ledger.known(trial, seed, epochs)) if over else told[seed] for seed in values}
+        judged = [
+            _provisional(loss, known[seed], scale.limit, over=over) for seed, loss in zip(values, judged, strict=True)
+        ]
+        unrest = 0.0 if over else unrest  # a mean over several epochs has their rises in it
+    return scale.score(score(judged, scale.limit, study.score, unrest))
+
+
+def _provisional(loss: float, curve: Sequence[float], limit: float, *, over: bool) -> float:
     """Returns the loss by which a run is judged before its trial is confirmed; a lost one has only its own."""
     if not isfinite(loss):
         return loss
-    return late_loss(curve, baseline) if over else early_loss(curve)
+    return late_loss(curve, limit) if over else early_loss(curve)

@@ -19,6 +19,7 @@ from optuna.samplers._tpe.sampler import default_gamma
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from tune.ledger.loss_scale import UNSCALED, LossScale
 from tune.ledger.records import Reached, Trial
 from tune.optimizer.observations import (
     INFEASIBLE,
@@ -46,7 +47,7 @@ _LATELY = 20
 def suggest(
     study: Study,
     trials: Sequence[Trial],
-    baseline: float = inf,
+    scale: LossScale = UNSCALED,
     observations: Observations | None = None,
     refused: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[dict[str, Any], str] | None:
@@ -55,12 +56,12 @@ def suggest(
     Args:
         study: Space, method and seed.
         trials: Every trial so far.
-        baseline: The constant model's loss, which says what a failed seed is.
+        scale: Says what a failed seed is.
         observations: What has been kept up of these trials; None: it is made here.
         refused: What has been suggested for this trial already, and the trainer refuses.
     """
     if observations is None:
-        observations = Observations(study, baseline)
+        observations = Observations(study, scale)
         for trial in trials:
             observations.follow(trial)
     number, total = len(trials), size(study.space)
@@ -73,7 +74,7 @@ def suggest(
     if total is not None and len(tried) >= total:
         return None
     infeasible = [*observations.refused, *(refused_trial(number, setting) for setting in refused)][-INFEASIBLE:]
-    seen, informed = _seen(study, trials, baseline, observations, infeasible)
+    seen, informed = _seen(study, trials, scale, observations, infeasible)
     # Of those that died it learns as of those with a result, but not before there is one that is better.
     ready = informed > 0 and informed + len(observations.dead) >= startup_trials(study)
     best = _counted_best(observations.scored, seen, trials[-_LATELY:], refused)
@@ -185,7 +186,7 @@ class _Tpe(TPESampler):
 
 
 def _seen(
-    study: Study, trials: Sequence[Trial], baseline: float, observations: Observations, refused: Sequence[Trial]
+    study: Study, trials: Sequence[Trial], scale: LossScale, observations: Observations, refused: Sequence[Trial]
 ) -> tuple[Sequence[FrozenTrial], int]:
     """Returns what a sampler is to see, and how many of these trials have a score.
 
@@ -198,7 +199,7 @@ def _seen(
     if study.search.method == "tpe":
         return [
             *observations.shown(),
-            *(freeze(one, observations.axes, baseline) for one in refused),
+            *(freeze(one, observations.axes, scale) for one in refused),
         ], observations.scored
     for rung in reversed(range(len(study.rungs))):
         there = [trial for trial in trials if rung in trial.reached and isfinite(trial.reached[rung].score)]
@@ -208,7 +209,7 @@ def _seen(
             dead = [*refused, *(trial for trial in trials if not trial.reached and trial.ended)]
             level += [replace(trial, reached={0: worst}) for trial in dead]
             seen = [*level, *(trial for trial in trials if not trial.reached and not trial.ended)]
-            return [freeze(trial, observations.axes, baseline) for trial in seen], len(there)
+            return [freeze(trial, observations.axes, scale) for trial in seen], len(there)
     raise AssertionError("a ladder has a rung")
 
 

@@ -48,7 +48,7 @@ class TrialIndex:
         self._seeds: dict[int, int] = {}
         self.raced = 0
         self.any_result = False
-        self.observations = Observations(study, ledger.scored_baseline)
+        self.observations = Observations(study, ledger.loss_scale)
         self.failure_risk = failure_risk_of(ledger)
         self._penalties: list[Mapping[int, float]] = [{} for _ in study.rungs[:-1]]  # not yet taken over
         self._protected = study.protected

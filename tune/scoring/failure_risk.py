@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.scoring.failure_kernel import KernelRates
 from tune.scoring.failure_trend import LogisticRates, SeedCounts
 from tune.scoring.intervals import wilson_interval
-from tune.scoring.score import fails_early, has_failed
+from tune.scoring.score import fails_early
 from tune.scoring.trial_follower import TrialFollower
 
 _FEWEST_NEIGHBOURS = 8  # trials; fewer say nothing about how far evidence reaches
@@ -61,13 +62,13 @@ class FailureRisk:
 
     Args:
         ledger: The study's memory.
-        baseline: The constant model's loss in the scored metric.
+        scale: What makes losses of the scored metric.
     """
 
-    def __init__(self, ledger: LedgerReader, baseline: float) -> None:
+    def __init__(self, ledger: LedgerReader, scale: LossScale) -> None:
         study = ledger.study
-        self._ledger, self._space, self._baseline = ledger, study.space, baseline
-        self._capped = study.score.cap * baseline
+        self._ledger, self._space, self._scale = ledger, study.space, scale
+        self._capped = study.score.cap * scale.limit
         self._late = [index for index, rung in enumerate(study.rungs) if 2 * rung.epochs >= study.top.epochs]
         self._first_epochs = 0 if 0 in self._late else study.rungs[0].epochs
         self._settings: dict[int, Mapping[str, Any]] = {}  # by trial with evidence
@@ -88,7 +89,7 @@ class FailureRisk:
         if not losses:
             return
         number = trial.number
-        seen = sum(has_failed(loss, self._baseline) for loss in losses[-1]), len(losses[-1])
+        seen = sum(map(self._scale.failed, losses[-1])), len(losses[-1])
         if self._seen.get(number) != seen or trial.confirmed != (number in self._confirmed):
             self._seen[number] = seen
             (self._confirmed.add if trial.confirmed else self._confirmed.discard)(number)
@@ -132,7 +133,8 @@ class FailureRisk:
             return
         seeds = trial.reached[0].losses
         curves = (self._ledger.told(number, seed, self._first_epochs) for seed in seeds)
-        told = (fails_early(curve, self._baseline) for curve in curves if curve)
+        scale = self._scale
+        told = (fails_early([scale.loss(value) for value in curve], scale.limit) for curve in curves if curve)
         shown = [failed for failed in told if failed is not None]
         self._early[number] = sum(shown), len(shown)
         if number < _FIRST:
@@ -153,7 +155,7 @@ class FailureRisk:
     def _fit(self) -> None:
         self._penalties, self._bounds = {}, {}
         numbers = sorted(self._seen)[-_MOST_NEIGHBOURS:]
-        if not isfinite(self._baseline) or not any(failed for failed, _ in self._seen.values()):
+        if not isfinite(self._scale.limit) or not any(failed for failed, _ in self._seen.values()):
             return
         if len(numbers) < _FEWEST_NEIGHBOURS:
             return
@@ -189,7 +191,7 @@ class FailureRisk:
         """Says whether the first rung tells of failures."""
         evidence = [self._early[number] for number in self._learned()]
         return (
-            isfinite(self._baseline)
+            isfinite(self._scale.limit)
             and len(evidence) >= _FEWEST_NEIGHBOURS
             and any(failed for failed, _ in evidence)
             and sum(seen for _, seen in evidence) >= _LEARNED * self._runs
@@ -227,7 +229,7 @@ class _Followed:
         risk, self._failure_risk = self._failure_risk, None  # where following fails it is made anew the next time
         trials: Collection[int] = changes.trials
         if risk is None or changes.anew:
-            risk, trials = FailureRisk(self._ledger, self._ledger.scored_baseline), range(len(self._ledger.trials))
+            risk, trials = FailureRisk(self._ledger, self._ledger.loss_scale), range(len(self._ledger.trials))
         for number in trials:
             risk.follow(self._ledger.trials[number])
         self._failure_risk = risk

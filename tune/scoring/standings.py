@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
+from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import State, Trial
 from tune.scoring.failure_risk import FailureRisk, failure_risk_of
-from tune.scoring.paired import paired
-from tune.scoring.score import SeedSummary, has_failed, summarize
+from tune.scoring.measured import difference, summary_of
+from tune.scoring.score import SeedSummary
 
 QUICKER = 2.0
 """How many times as fast is cheaper; less than that may be what else the machine had to do."""
@@ -17,7 +18,7 @@ AS_SAFE = 0.1
 """Failure bounds no further apart count as the same: less says how many seeds were seen or which neighbours, not which
 setting fails. One failure more among ten seeds makes 0.13."""
 
-_AS_GOOD = 1.02  # times the score: more is worth waiting for, even where seeds cannot tell
+_AS_GOOD = 1.02  # times the loss that the score is: more is worth waiting for, even where seeds cannot tell
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Standing:
         epochs: Epochs of each seed at that rung; 0 before the first.
         score: Lower is better: that of its own seeds and, where it is confirmed and its neighbours fail,
             `unseen_failures`; inf before the first rung, or when nothing finite can be said.
-        losses: Scored metric by seed at that rung; nan where training diverged.
+        losses: The scored metric by seed at that rung; nan where training diverged.
         summary: Of the losses; None before the first rung.
         failure_bound: How often it may fail at most; see `FailureRisk.failure_bound`.
         seed_epochs: Epochs trained so far, summed over seeds.
@@ -96,17 +97,17 @@ def rank(ledger: LedgerReader, trials: Iterable[Trial], in_flight: frozenset[int
         trials: Which of its trials.
         in_flight: The trials being trained.
     """
-    baseline = ledger.scored_baseline
+    scale = ledger.loss_scale
     failure_risk = failure_risk_of(ledger)
-    ranked = sorted((_standing(ledger, trial, baseline, failure_risk, in_flight) for trial in trials), key=_order)
+    ranked = sorted((_standing(ledger, trial, scale, failure_risk, in_flight) for trial in trials), key=_order)
     if not ranked or ranked[0].state != "confirmed":
         return ranked
-    alike = [ranked[0], *tied(ranked[0], ranked, baseline)]
-    winner = _preferred(alike, {one.number: ledger.pace(one.number) for one in alike})
+    alike = [ranked[0], *tied(ranked[0], ranked, scale)]
+    winner = _preferred(alike, {one.number: ledger.pace(one.number) for one in alike}, scale)
     return [winner, *(one for one in ranked if one is not winner)]
 
 
-def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[Standing]:
+def tied(best: Standing, ranked: Sequence[Standing], scale: LossScale) -> list[Standing]:
     """Returns the confirmed trials that one does not beat by more than the noise of its seeds, best first.
 
     They fail on no more seeds than it, and the 95% interval of the paired difference holds zero.
@@ -120,7 +121,7 @@ def tied(best: Standing, ranked: Sequence[Standing], baseline: float) -> list[St
         and other.state == "confirmed"
         and other.summary is not None
         and other.summary.failed <= best.summary.failed
-        and not paired(best.losses, other.losses, baseline).holds_up
+        and not difference(best.losses, other.losses, scale).holds_up
     ]
 
 
@@ -136,6 +137,12 @@ def incumbent(ranked: list[Standing]) -> Standing | None:
     return next((one for one in with_result if one.state != "failed"), next(iter(with_result), None))
 
 
+def recommended(ranked: list[Standing]) -> Standing | None:
+    """Returns the incumbent, unless every seed of it failed: then there is nothing to recommend."""
+    best = incumbent(ranked)
+    return None if best is None or best.summary is None or best.summary.failed == best.summary.seeds else best
+
+
 def lucky(ledger: LedgerReader, ranked: list[Standing]) -> list[Lucky]:
     """Returns the trials that look better than the incumbent on one seed and fail on others, most flattered first.
 
@@ -144,13 +151,15 @@ def lucky(ledger: LedgerReader, ranked: list[Standing]) -> list[Lucky]:
     best = incumbent(ranked)
     if best is None:
         return []
-    baseline = ledger.scored_baseline
-    found = [_luck(standing, best, baseline) for standing in ranked if standing.rung is not None]
-    return sorted((luck for luck in found if luck), key=lambda luck: luck.loss - luck.incumbent_loss)
+    scale = ledger.loss_scale
+    found = [_luck(standing, best, scale) for standing in ranked if standing.rung is not None]
+    return sorted(
+        (luck for luck in found if luck), key=lambda luck: scale.loss(luck.loss) - scale.loss(luck.incumbent_loss)
+    )
 
 
 def _standing(
-    ledger: LedgerReader, trial: Trial, baseline: float, failure_risk: FailureRisk, in_flight: frozenset[int]
+    ledger: LedgerReader, trial: Trial, scale: LossScale, failure_risk: FailureRisk, in_flight: frozenset[int]
 ) -> Standing:
     last = trial.last
     penalty = failure_risk.penalties().get(trial.number, 0.0) if trial.confirmed else 0.0
@@ -161,21 +170,22 @@ def _standing(
         epochs=ledger.study.rungs[last.rung].epochs if last else 0,
         score=last.score + penalty if last else inf,
         losses=last.losses if last else {},
-        summary=summarize(list(last.losses.values()), baseline) if last else None,
+        summary=summary_of(list(last.losses.values()), scale) if last else None,
         failure_bound=failure_risk.failure_bound(trial.number),
         seed_epochs=sum(ledger.trained(trial.number).values()),
     )
 
 
-def _preferred(alike: Sequence[Standing], pace: Mapping[int, float]) -> Standing:
+def _preferred(alike: Sequence[Standing], pace: Mapping[int, float], scale: LossScale) -> Standing:
     """Returns which of some trials that cannot be told apart to recommend; `alike` is in the order of the scores."""
     bound = min(one.failure_bound for one in alike) + AS_SAFE
     safest = [one for one in alike if one.failure_bound <= bound]
     first = safest[0]
+    enough = scale.loss_of_score(first.score) * _AS_GOOD
     quicker = [
         one
         for one in safest
-        if pace[one.number] * QUICKER <= pace[first.number] and one.score <= first.score * _AS_GOOD
+        if pace[one.number] * QUICKER <= pace[first.number] and scale.loss_of_score(one.score) <= enough
     ]
     return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
 
@@ -185,18 +195,19 @@ def _order(standing: Standing) -> tuple[int, bool, float, int]:
     return -rung, standing.state == "failed", standing.score, standing.number
 
 
-def _luck(standing: Standing, best: Standing, baseline: float) -> Lucky | None:
+def _luck(standing: Standing, best: Standing, scale: LossScale) -> Lucky | None:
     assert standing.rung is not None
     reference = best.trial.reached.get(standing.rung)
-    failed = tuple(seed for seed, loss in standing.losses.items() if has_failed(loss, baseline))
+    failed = tuple(seed for seed, loss in standing.losses.items() if scale.failed(loss))
     if reference is None or standing is best or not failed:
         return None
-    better = {
-        seed: loss - reference.losses[seed]
+    ahead = {
+        seed: scale.loss(reference.losses[seed]) - scale.loss(loss)
         for seed, loss in standing.losses.items()
-        if seed not in failed and isfinite(reference.losses.get(seed, inf)) and loss < reference.losses[seed]
+        if seed not in failed and isfinite(reference.losses.get(seed, inf))
     }
+    better = {seed: by for seed, by in ahead.items() if by > 0}
     if not better:
         return None
-    seed = min(better, key=lambda seed: better[seed])
+    seed = max(better, key=lambda seed: better[seed])
     return Lucky(standing, seed, standing.losses[seed], reference.losses[seed], failed)

@@ -12,7 +12,8 @@ class Changes:
     """What was decided about trials.
 
     Attributes:
-        anew: Whether what is known of all trials is void: the baseline has become known, or the study has grown.
+        anew: Whether what is known of all trials is void: the baseline has become known, all scores are others,
+            or the study has grown.
         trials: The numbers of those that have changed, each once; of all where `anew`.
     """
 
@@ -35,7 +36,7 @@ class TrialFollower:
     def changes(self) -> Changes:
         """Returns what has changed since the last time."""
         new = self._cursor.take()
-        anew = self._ledger.baseline is not self._baseline or any(one.kind == "grow" for one in new)
+        anew = self._ledger.baseline is not self._baseline or any(one.kind in ("grow", "rescale") for one in new)
         self._baseline = self._ledger.baseline
         if anew:
             return Changes(anew, range(len(self._ledger.trials)))

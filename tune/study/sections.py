@@ -12,6 +12,10 @@ Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 """Of random numbers; larger ones fit neither the curves' column of seeds nor PyTorch."""
 
 
+Direction = Literal["minimize", "maximize"]
+"""Which values of a metric are better: lower or higher ones."""
+
+
 class StudySection(BaseModel):
     """A part of a study file, in which unknown keys are mistakes."""
 
@@ -50,7 +54,15 @@ class ScoreRule(StudySection):
     """How the losses of a trial's seeds become one number."""
 
     metric: Annotated[str, Field(min_length=1)] = Field(
-        default="validation_loss", description="the curve column that is scored; lower is better"
+        default="validation_loss", description="the curve column that is scored"
+    )
+    direction: Direction | None = Field(
+        default=None,
+        description="which values of the metric are better; null: lower ones, and where its name looks like an "
+        "accuracy's it is asked about",
+    )
+    baseline: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(
+        default=None, description="the value that a run must beat, or it has failed; null: what the trainer says"
     )
     risk: Annotated[float, Field(ge=0)] = Field(
         default=1.0, description="how many standard deviations over seeds are added to the mean"
@@ -67,6 +79,11 @@ class ScoreRule(StudySection):
     unrest: Annotated[float, Field(ge=0)] = Field(
         default=1.0, description="weight of the rises of the scored metric over the last epochs"
     )
+
+    @property
+    def maximize(self) -> bool:
+        """Whether higher values of the metric are better."""
+        return self.direction == "maximize"
 
 
 class Budget(StudySection):

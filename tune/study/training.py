@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tune.study.sections import Seed
+from tune.study.sections import Direction, Seed
 from tune.study.space import Scalar
 from tune.study.study import NAME, TRAINER
 
@@ -20,5 +20,9 @@ class Training(BaseModel):
     config: dict[str, Scalar]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     epochs: Annotated[int, Field(strict=True, ge=1)]
-    metric: str = Field(default="validation_loss", description="the loss by which a seed fails")
+    metric: str = Field(default="validation_loss", description="the metric by which a seed fails")
+    direction: Direction | None = Field(default=None, description="as in a study, under score")
+    baseline: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(
+        default=None, description="as in a study, under score"
+    )
     threads: Annotated[int, Field(strict=True, ge=1)] = 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from statistics import fmean
 
-from tune.scoring.score import counted_loss, has_failed
+from tune.scoring.score import counted_loss
 from tune.scoring.standings import Standing
 from tune.views.results import Results, failed_seeds
 
@@ -48,10 +48,10 @@ def one_seed_choices(results: Results) -> list[OneSeedChoice]:
     for seed in best.losses:
         there = [one for one in results.ranked if len(ledger.curve(one.number, seed)) >= epochs]
         full = [(ledger.loss(one.number, seed, epochs), one) for one in there]
-        alive = [(loss, one) for loss, one in full if not has_failed(loss, results.baseline)]
+        alive = [(loss, one) for loss, one in full if not results.scale.failed(loss)]
         if len(full) < 2 or not alive:
             continue
-        loss, chosen = min(alive, key=lambda pair: pair[0])
+        loss, chosen = min(alive, key=lambda pair: results.scale.loss(pair[0]))
         its, winners = _losses(results, chosen), _losses(results, best)
         shared = tuple(one for one in its if one in winners)
         found.append(
@@ -64,7 +64,7 @@ def one_seed_choices(results: Results) -> list[OneSeedChoice]:
                 seeds=shared,
                 expected=_expected_loss(results, [its[one] for one in shared]),
                 winners=_expected_loss(results, [winners[one] for one in shared]),
-                failed=failed_seeds({one: its[one] for one in shared}, results.baseline),
+                failed=failed_seeds({one: its[one] for one in shared}, results.scale),
                 complete=its.keys() == winners.keys(),
             )
         )
@@ -81,9 +81,10 @@ def _losses(results: Results, standing: Standing) -> Mapping[int, float]:
 
 
 def _expected_loss(results: Results, losses: Sequence[float]) -> float:
-    """Returns a mean loss in which a failed seed counts as in the score."""
-    counted = [counted_loss(loss, results.baseline, results.study.score.cap) for loss in losses]
-    return fmean(counted) if counted and all(map(isfinite, counted)) else inf
+    """Returns a mean in which a failed seed counts as in the score; inf where that is not finite."""
+    scale = results.scale
+    counted = [counted_loss(scale.loss(value), scale.limit, results.study.score.cap) for value in losses]
+    return scale.value(fmean(counted)) if counted and all(map(isfinite, counted)) else inf
 
 
 def worst_choice(choices: Sequence[OneSeedChoice], best: Standing) -> OneSeedChoice | None:

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune.ledger.attempts import CLASSES, DIVERGED, Attempt
+from tune.ledger.loss_scale import UNSCALED, LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import State
-from tune.scoring.score import SeedSummary, has_failed
-from tune.scoring.standings import Lucky, Standing, incumbent, lucky, standings, tied
+from tune.scoring.score import SeedSummary
+from tune.scoring.standings import Lucky, Standing, lucky, recommended, standings, tied
 from tune.study.ladder import cost
 from tune.study.study import Study
 from tune.views.runs import Run, runs_of
@@ -26,9 +27,10 @@ class Results:
     Attributes:
         ledger: The study's memory.
         ranked: Every trial, best first.
-        best: The best trial so far, the winner if it is confirmed; None before any trial reached a rung.
+        best: The best trial so far, the winner if it is confirmed; None before any trial reached a rung, and where
+            every seed of the best failed: then there is nothing to recommend.
         lucky: Trials that one seed flatters and that fail on others.
-        baseline: The constant model's loss in the scored metric; inf when unknown.
+        scale: How values of the scored metric become losses.
         seconds: By trial, see `trial_seconds`.
         test_losses: Of the best trial, by seed, at its rung; empty when the trainer tells none.
         curves: As `LedgerReader.curves` returns them.
@@ -38,7 +40,7 @@ class Results:
     ranked: Sequence[Standing]
     best: Standing | None
     lucky: Sequence[Lucky]
-    baseline: float
+    scale: LossScale
     seconds: Mapping[int, float]
     test_losses: Mapping[int, float]
     curves: pa.Table
@@ -54,6 +56,11 @@ class Results:
         return self.ledger.study
 
     @property
+    def baseline(self) -> float:
+        """The value of the scored metric that a run must beat; inf when unknown."""
+        return inf if self.scale.baseline is None else self.scale.baseline
+
+    @property
     def varying(self) -> tuple[str, ...]:
         """The parameters that can take more than one value."""
         return tuple(self.study.varying)
@@ -61,7 +68,7 @@ class Results:
     @property
     def tied(self) -> list[Standing]:
         """The confirmed trials that the winner cannot be told apart from, best first."""
-        return tied(self.best, self.ranked, self.baseline) if self.best is not None else []
+        return tied(self.best, self.ranked, self.scale) if self.best is not None else []
 
     @property
     def runner_up(self) -> Standing | None:
@@ -143,14 +150,14 @@ class Cost:
 def gather(ledger: LedgerReader) -> Results:
     """Reads everything that is said of a study; the curves are read once."""
     ranked = standings(ledger, ledger.in_flight)
-    best = incumbent(ranked)
+    best = recommended(ranked)
     curves = ledger.curves()
     return Results(
         ledger=ledger,
         ranked=ranked,
         best=best,
         lucky=lucky(ledger, ranked),
-        baseline=ledger.scored_baseline,
+        scale=ledger.loss_scale,
         seconds=trial_seconds(curves),
         test_losses=_test_losses(curves, best) if best else {},
         curves=curves,
@@ -231,9 +238,9 @@ def cost_of(ledger: LedgerReader) -> Cost:
     )
 
 
-def failed_seeds(losses: Mapping[int, float], baseline: float = inf) -> tuple[int, ...]:
+def failed_seeds(losses: Mapping[int, float], scale: LossScale = UNSCALED) -> tuple[int, ...]:
     """Returns the seeds that failed."""
-    return tuple(seed for seed, loss in losses.items() if has_failed(loss, baseline))
+    return tuple(seed for seed, loss in losses.items() if scale.failed(loss))
 
 
 def _test_losses(curves: pa.Table, best: Standing) -> dict[int, float]:

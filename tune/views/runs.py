@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from tune.ledger.reader import LedgerReader
-from tune.scoring.score import has_failed
 
 _J_PER_KWH = 3.6e6
 
@@ -56,7 +55,7 @@ def runs_of(ledger: LedgerReader, curves: pa.Table) -> list[Run]:
     trial, seed = (curves[name].to_numpy() for name in ("trial", "seed"))
     first = np.flatnonzero(np.insert((trial[1:] != trial[:-1]) | (seed[1:] != seed[:-1]), 0, True))
     columns = {name: _column(curves, name) for name in _COLUMNS}
-    scored, baseline = _column(curves, ledger.study.score.metric), ledger.scored_baseline
+    scored, scale = _column(curves, ledger.study.score.metric), ledger.loss_scale
     found = []
     for start, end in pairwise([*first.tolist(), curves.num_rows]):
         loss = float(scored[end - 1])
@@ -68,7 +67,7 @@ def runs_of(ledger: LedgerReader, curves: pa.Table) -> list[Run]:
                 train_loss=float(columns["train_loss"][end - 1]),
                 loss=loss,
                 test_loss=float(columns["test_loss"][end - 1]),
-                failed=has_failed(loss, baseline),
+                failed=scale.failed(loss),
                 epoch_seconds=_mean(columns["seconds"][start:end]),
                 seconds=_sum(columns["seconds"][start:end]),
                 gpu_utilisation=_mean(columns["gpu_utilisation"][start:end]),

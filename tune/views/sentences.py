@@ -4,18 +4,21 @@ import shlex
 from math import isfinite
 
 from tune.ledger.reader import LedgerReader
-from tune.scoring.score import has_failed, reported_interval
+from tune.scoring.measured import interval_of
 from tune.scoring.standings import AS_SAFE, QUICKER, Lucky, Standing
 from tune.views import wording
 from tune.views.one_seed import one_seed_choices, worst_choice
 from tune.views.results import Cost, Results, failed_seeds
+
+_FEWEST_TO_DOUBT = 3
+"""Runs at the first rung; fewer may all be slow starters."""
 
 
 def answer(results: Results) -> list[str]:
     """Returns the answer: which setting, what to expect of it and what it beats, what one seed would have said."""
     best = results.best
     if best is None:
-        return ["No trial has reached a rung yet, so there is nothing to recommend."]
+        return [nothing_to_recommend(results)]
     return [_which(results, best), _expect(results, best), _beats(results, best)]
 
 
@@ -63,8 +66,40 @@ def kept_sentences(ledger: LedgerReader) -> list[str]:
     return lines
 
 
-def nothing_found(ledger: LedgerReader) -> str:
-    """Returns what to say of a study that is over and of which no trial has come to anything, and what to do."""
+def nothing_to_recommend(results: Results) -> str:
+    """Returns why no setting is recommended, and what to do where that is known."""
+    first = next((one for one in results.ranked if one.rung is not None), None)
+    if first is None:
+        return "No trial has reached a rung yet, so there is nothing to recommend."
+    beaten = "" if results.scale.baseline is None else f" or no better than the baseline of {results.baseline:.6g}"
+    said = (
+        f"Every seed of the best trial, {first.number}, failed: {results.study.score.metric} was not finite{beaten}. "
+        "So there is nothing to recommend."
+    )
+    hint = direction_hint(results.ledger)
+    return f"{said} {hint or 'Give it more epochs or other settings, or check the baseline (score.baseline).'}"
+
+
+def direction_hint(ledger: LedgerReader) -> str:
+    """Returns that the direction may be wrong, where no run of the first rung is better than the baseline; else ""."""
+    scale, rule = ledger.loss_scale, ledger.study.score
+    ends = [value for trial in ledger.trials if 0 in trial.reached for value in trial.reached[0].losses.values()]
+    told = [value for value in ends if isfinite(value)]
+    if scale.baseline is None or len(told) < _FEWEST_TO_DOUBT or not all(map(scale.failed, told)):
+        return ""
+    now, other, which = ("maximize", "minimize", "lower") if rule.maximize else ("minimize", "maximize", "higher")
+    return (
+        f"None of {wording.count(len(told), 'run')} at the first rung was better than the baseline of "
+        f"{wording.number(scale.baseline)}. If {which} values of {rule.metric} are better, this study looks the wrong "
+        f"way: begin another with score.direction: {other} (now {now})."
+    )
+
+
+def nothing_found(results: Results) -> str:
+    """Returns what to say of a study that is over and has no setting to recommend, and what to do."""
+    ledger = results.ledger
+    if any(one.rung is not None for one in results.ranked):
+        return f"study {ledger.study.name}: {nothing_to_recommend(results)}"
     folder, dead = shlex.quote(str(ledger.folder)), sum(trial.ended == "failed" for trial in ledger.trials)
     said = f"study {ledger.study.name}: no trial came to a result, {dead} of {len(ledger.trials)} died"
     if dead:
@@ -100,17 +135,24 @@ def _expect(results: Results, best: Standing) -> str:
     summary, metric = best.summary, results.study.score.metric
     assert summary is not None
     survivors = summary.seeds - summary.failed
-    if not survivors:
-        return f"Every one of its seeds failed: {failure_phrase(best)}."
     loss = f"Expect {metric} {wording.spread(summary.mean, summary.sd)} over {wording.count(survivors, 'seed')}"
-    alive = [loss for loss in best.losses.values() if not has_failed(loss, results.baseline)]
-    low, high = reported_interval(alive, results.baseline, results.study.score)
+    alive = [loss for loss in best.losses.values() if not results.scale.failed(loss)]
+    low, high = interval_of(alive, results.scale, results.study.score)
     loss += f" (95% interval of the mean {wording.number(low)} to {wording.number(high)})"
-    gain = f", {wording.percent(summary.improvement)} below the constant model" if isfinite(results.baseline) else ""
     tests = [loss for loss in results.test_losses.values() if isfinite(loss)]
     test = f" (test loss {wording.number(sum(tests) / len(tests))} on average)" if tests else ""
     steady = wording.fixed(summary.reproducibility)
-    return f"{loss}{gain}{test}; {failure_phrase(best)}, reproducibility {steady}."
+    return f"{loss}{_gain(results, summary.mean)}{test}; {failure_phrase(best)}, reproducibility {steady}."
+
+
+def _gain(results: Results, mean: float) -> str:
+    """Says how much better a mean is than the baseline; only a loss with a zero of its own is a share below it."""
+    scale, rule = results.scale, results.study.score
+    if scale.is_ratio:
+        return f", {wording.percent(scale.improvement(mean))} below the {wording.baseline_owner(rule)}"
+    if scale.baseline is None:
+        return ""
+    return f", better than the baseline of {wording.number(scale.baseline)} by {wording.number(scale.gain(mean))}"
 
 
 def _advantage(results: Results, best: Standing, other: Standing) -> str | None:
@@ -134,7 +176,7 @@ def _beats(results: Results, best: Standing) -> str:
         if why is not None:
             against += f", and preferred to trial {close[0].number}, whose score is better, because it {why}"
     elif runner.summary is not None and runner.summary.failed > (best.summary.failed if best.summary else 0):
-        failed = wording.seeds(failed_seeds(runner.losses, results.baseline))
+        failed = wording.seeds(failed_seeds(runner.losses, results.scale))
         against = f"It beats the runner-up, trial {runner.number}, which fails on {failed}"
     else:
         against = f"It beats the runner-up, trial {runner.number}, by more than the noise of its seeds"

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from math import floor, isfinite, isnan, log10
 from typing import Any
 
+from tune.ledger.loss_scale import LossScale
 from tune.printable import printable_line
+from tune.study.sections import ScoreRule
 
 UNKNOWN = "\N{EN DASH}"
 _MOST_DECIMALS = 8
@@ -26,6 +28,37 @@ def fixed(value: float, digits: int = 2) -> str:
 def percent(fraction: float, digits: int = 1) -> str:
     """Returns a fraction as a percentage; a dash where there is none."""
     return f"{100 * fraction:.{digits}f}%" if isfinite(fraction) else UNKNOWN
+
+
+def gain(value: float, scale: LossScale) -> str:
+    """Returns how much better a value is than the baseline: as a share of it, where that means something."""
+    return percent(scale.improvement(value)) if scale.is_ratio else signed(scale.gain(value))
+
+
+def signed(value: float) -> str:
+    """Returns a difference with its sign; a dash where there is none."""
+    return f"{value:+.4g}" if isfinite(value) else UNKNOWN
+
+
+def better(rule: ScoreRule) -> str:
+    """Returns which values of the scored metric are better."""
+    return "higher is better" if rule.maximize else "lower is better"
+
+
+def best_first(rule: ScoreRule) -> str:
+    """Returns which values of the scored metric come first in order."""
+    return "highest" if rule.maximize else "lowest"
+
+
+def baseline_owner(rule: ScoreRule) -> str:
+    """Returns whose the value is that a run must beat; a trainer that tells a loss tells that of a constant model."""
+    return "baseline" if rule.maximize or rule.baseline is not None else "constant model"
+
+
+def baseline_name(rule: ScoreRule) -> str:
+    """Returns what the value is called that a run must beat."""
+    owner = baseline_owner(rule)
+    return owner if owner == "baseline" else f"{owner}'s loss"
 
 
 def interval(bounds: tuple[float, float]) -> str:

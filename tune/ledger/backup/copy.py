@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tune.errors import LatentTuneError, StudyBusy, StudyConflict, UserMistake
-from tune.ledger import belonging
 from tune.ledger.log import log
+from tune.ledger.origin import belonging
 from tune.ledger.storage.files import readable
 from tune.ledger.storage.folders import Folder, LocalFolder, folder_at, retry_with, shared_of
 from tune.printable import printable

@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 from tune.errors import LatentTuneError, StudyBusy, UserMistake
-from tune.ledger import belonging
 from tune.ledger.backup.copy import WHOSE, remember_owners, whose
 from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import is_alive
+from tune.ledger.origin import belonging
 from tune.ledger.storage.files import write_atomically
 from tune.ledger.storage.folders import Folder, folder_at, shared_of
 from tune.study.places import without_options

@@ -109,6 +109,7 @@ class Database:
         name: str,
         *,
         create: bool,
+        maximize: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         file = folder / "study.db"
@@ -125,15 +126,15 @@ class Database:
         if create and self._lite:
             check_file(parsed)
             if not Path(str(parsed.database)).is_file():
-                _make_whole(Path(str(parsed.database)), name)
+                _make_whole(Path(str(parsed.database)), name, maximize=maximize)
         try:
             if create and self._lite:
                 self.network = self.retry(lambda: set_journal(parsed))
             make = create and url is not None  # the study's own file was made whole, or holds its study
             if self._lite:
-                self.retry(lambda: self._open(parsed, name, readonly=not create, make=make))
+                self.retry(lambda: self._open(parsed, name, readonly=not create, make=make, maximize=maximize))
             else:  # whoever starts a study should hear at once that its server does not answer
-                self._open(parsed, name, readonly=not create, make=make)
+                self._open(parsed, name, readonly=not create, make=make, maximize=maximize)
         except KeyError:
             raise UserMistake(f"{self._shown}: holds no study called {name}") from None
         except ImportError as error:
@@ -145,7 +146,7 @@ class Database:
         # Optuna offers no public way from a study to its id in the storage.
         self.study_id = self._study._study_id  # noqa: SLF001
 
-    def _open(self, url: URL, name: str, *, readonly: bool, make: bool) -> None:
+    def _open(self, url: URL, name: str, *, readonly: bool, make: bool, maximize: bool) -> None:
         with making_alone(url) if make else nullcontext():
             self._storage = RDBStorage(
                 engine_url(url),
@@ -157,7 +158,12 @@ class Database:
             if make:
                 _TABLES.create_all(self.engine)
             self._study = (
-                optuna.create_study(storage=self._storage, study_name=name, direction="minimize", load_if_exists=True)
+                optuna.create_study(
+                    storage=self._storage,
+                    study_name=name,
+                    direction="maximize" if maximize else "minimize",
+                    load_if_exists=True,
+                )
                 if make
                 else optuna.load_study(storage=self._storage, study_name=name)
             )
@@ -281,7 +287,7 @@ class Database:
             yield connection
 
 
-def _make_whole(file: Path, name: str) -> None:
+def _make_whole(file: Path, name: str, *, maximize: bool) -> None:
     """Makes the SQLite file of a study, whole or not at all.
 
     SQLite makes each table by itself: killed between a table and its unique index, a file would be left that takes two
@@ -291,7 +297,7 @@ def _make_whole(file: Path, name: str) -> None:
     temporary.unlink(missing_ok=True)
     temporary.touch()
     try:
-        Database(url_of(temporary), file.parent, name, create=True).close()
+        Database(url_of(temporary), file.parent, name, create=True, maximize=maximize).close()
         assert not temporary.with_name(f"{temporary.name}-wal").exists(), "SQLite kept a log beside the file"
         with suppress(FileExistsError):
             os.link(temporary, file)

@@ -244,18 +244,23 @@ def _utc(local: datetime | None) -> datetime | None:
 
 
 def _scores(study: Study, trial: Trial) -> dict[int, float]:
-    """Returns the scores of a trial by the epochs of the rungs that it reached."""
-    return {study.rungs[rung].epochs: trial.reached[rung].score for rung in sorted(trial.reached)}
+    """Returns the values of a trial by the epochs of the rungs that it reached."""
+    return {study.rungs[rung].epochs: _value(study, trial.reached[rung].score) for rung in sorted(trial.reached)}
+
+
+def _value(study: Study, score: float) -> float:
+    """Returns a score in the direction of Optuna's study, which is that of the metric."""
+    return -score if study.score.maximize else score
 
 
 def _picture(study: Study, trial: Trial, baseline: Mapping[str, float] | None, *, over: bool) -> FrozenTrial:
     """Returns what Optuna is to show of a trial."""
-    last, shown = trial.last, dict[str, Any]()
+    last, own, shown = trial.last, study.score.baseline, dict[str, Any]()
     if last is not None:
         shown = {
             "losses": {str(seed): loss if isfinite(loss) else None for seed, loss in last.losses.items()},
             "rung": last.rung,
-            "baseline": (baseline or {}).get(study.score.metric),
+            "baseline": (baseline or {}).get(study.score.metric) if own is None else own,
         }
     state = TrialState.RUNNING
     if settled(study, trial, over=over):
@@ -263,7 +268,9 @@ def _picture(study: Study, trial: Trial, baseline: Mapping[str, float] | None, *
         shown["reason"] = trial.reason
     picture = create_trial(
         state=state,
-        values=[last.score] if last is not None and state in (TrialState.COMPLETE, TrialState.PRUNED) else None,
+        values=[_value(study, last.score)]
+        if last is not None and state in (TrialState.COMPLETE, TrialState.PRUNED)
+        else None,
         params=dict(trial.parameters),
         distributions={key: distribution(parameter) for key, parameter in study.space.items()},
         user_attrs=shown,

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -16,7 +15,7 @@ from tune.study.units import show_size
 from tune.views import wording
 from tune.views.live.load import Load
 from tune.views.live.snapshot import Snapshot
-from tune.views.live.strip import Scale, ruler, strip
+from tune.views.live.strip import Span, ruler, strip
 
 _LABEL = 10
 _WIDEST = 160
@@ -176,13 +175,13 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
     leaders = shown.leaders[: max(0, most)]
     if not leaders:
         return []
-    scale = Scale.of([one.losses.values() for one in leaders], shown.baseline)
+    span = Span.of([one.losses.values() for one in leaders], shown.scale)
     head = f"{'trial':>5}  {'rung':>4}  {'score':>8}  {'failed':>6}  "
     names = shown.study.varying if width >= _WITH_SETTINGS else ()
     room = max(10, (width - len(head)) * (3 if names else 5) // 5)
     bar = "|" if ascii_only else "│"
-    legend = shown.study.score.metric + (f", {bar} baseline" if isfinite(shown.baseline) else "")
-    heading = Text.assemble((head, "bold"), ruler(scale, legend, room))
+    legend = shown.study.score.metric + (f", {bar} baseline" if shown.scale.baseline is not None else "")
+    heading = Text.assemble((head, "bold"), ruler(span, legend, room))
     if names:
         heading.append(f"  {', '.join(names)}", "bold")
     lines: list[RenderableType] = [Text(), _cut(heading, width)]
@@ -195,7 +194,7 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
         row = Text.assemble(
             (f"{one.number:>5}  {rung:>4}  {one.score:>8.4g}  ", style),
             (f"{failed:>6}  ", "red" if one.summary.failed else style),
-            strip(list(one.losses.values()), shown.baseline, scale, room, ascii_only=ascii_only),
+            strip(list(one.losses.values()), shown.scale, span, room, ascii_only=ascii_only),
         )
         if names:
             row.append(f"  {', '.join(wording.value(one.trial.parameters.get(name)) for name in names)}", "dim")

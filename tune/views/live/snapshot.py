@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tune.ledger.cursor import DecisionCursor
+from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, State
 from tune.scoring.standings import Standing
@@ -33,7 +34,7 @@ class Snapshot:
         left_s: How much longer it takes, at the faster and at the slower quarter of the pace so far; None where `rate`
             is None; twice the same before the pace's spread is known.
         leaders: The best trials, best first.
-        baseline: The constant model's loss; inf while unknown.
+        scale: How values of the scored metric become losses.
         newest: The newest decisions about trials, but those that began one; oldest first.
     """
 
@@ -47,7 +48,7 @@ class Snapshot:
     rate: float | None
     left_s: tuple[float, float] | None
     leaders: tuple[Standing, ...]
-    baseline: float
+    scale: LossScale
     newest: tuple[Decision, ...]
 
     @property
@@ -109,7 +110,7 @@ class Snapshots:
             rate=rate,
             left_s=None if longest is None or shortest is None else (shortest, longest),
             leaders=self._leaders,
-            baseline=ledger.scored_baseline,
+            scale=ledger.loss_scale,
             newest=tuple(self._newest),
         )
 

@@ -9,15 +9,15 @@ from typing import Self
 
 from rich.text import Text
 
-from tune.scoring.score import has_failed
+from tune.ledger.loss_scale import LossScale
 
 _LOGARITHMIC_FROM = 2.5
-"""A scale whose end is so many times its beginning is spaced by ratios, or the best trials would share one mark."""
+"""A span whose end is so many times its beginning is spaced by ratios, or the best trials would share one mark."""
 
 
 @dataclass(frozen=True)
-class Scale:
-    """A common scale, so that the strips of several trials can be compared.
+class Span:
+    """A common span of values, so that the strips of several trials can be compared.
 
     Attributes:
         low, high: The losses at its ends, low < high.
@@ -29,15 +29,15 @@ class Scale:
     logarithmic: bool = False
 
     @classmethod
-    def of(cls, rows: Iterable[Iterable[float]], baseline: float) -> Self:
-        """Returns a scale that holds, with a margin, the baseline and every loss that is no failed seed's.
+    def of(cls, rows: Iterable[Iterable[float]], scale: LossScale) -> Self:
+        """Returns a span that holds, with a margin, the baseline and every loss that is no failed seed's.
 
         Args:
             rows: By trial, one loss per seed.
-            baseline: The constant model's loss; inf when unknown.
+            scale: Says what a failed seed is.
         """
-        values = [loss for losses in rows for loss in losses if not has_failed(loss, baseline)]
-        values += [baseline] if isfinite(baseline) else []
+        values = [loss for losses in rows for loss in losses if not scale.failed(loss)]
+        values += [scale.baseline] if scale.baseline is not None else []
         if not values:
             return cls(0.0, 1.0)
         low, high = min(values), max(values)
@@ -48,7 +48,7 @@ class Scale:
         return cls(low - margin, high + margin)
 
     def place(self, loss: float, places: int) -> int:
-        """Returns where a loss stands, 0 to places - 1; beyond the scale, or not finite, at its end."""
+        """Returns where a loss stands, 0 to places - 1; beyond the span, or not finite, at its end."""
         if not isfinite(loss) or loss >= self.high:
             return places - 1
         if loss <= self.low:
@@ -60,37 +60,37 @@ class Scale:
         return round(share * (places - 1))
 
 
-def strip(losses: Sequence[float], baseline: float, scale: Scale, width: int, *, ascii_only: bool = False) -> Text:
-    """Draws each seed as a mark on a scale.
+def strip(losses: Sequence[float], scale: LossScale, span: Span, width: int, *, ascii_only: bool = False) -> Text:
+    """Draws each seed as a mark on a span.
 
-    Failed seeds are crosses at their place, those beyond the scale at its right end; a figure is so many seeds in one
+    Failed seeds are crosses at their place, those beyond the span at its right end; a figure is so many seeds in one
     place; the bar is the baseline.
 
     Args:
         losses: One per seed; not finite where training diverged.
-        baseline: The constant model's loss; inf when unknown, and then it is not drawn.
-        scale: Where a loss stands.
+        scale: Says what a failed seed is; a baseline is drawn where there is one.
+        span: Where a loss stands.
         width: In characters, 2 or more.
         ascii_only: For terminals that show nothing else.
     """
     dash, dot, bar, cross = ("-", "o", "|", "x") if ascii_only else ("─", "●", "│", "×")
     cells = [(dash, "dim")] * width
-    if isfinite(baseline):
-        cells[scale.place(baseline, width)] = (bar, "yellow")
-    alive = [loss for loss in losses if not has_failed(loss, baseline)]
-    for at, count in Counter(scale.place(loss, width) for loss in alive).items():
+    if scale.baseline is not None:
+        cells[span.place(scale.baseline, width)] = (bar, "yellow")
+    alive = [loss for loss in losses if not scale.failed(loss)]
+    for at, count in Counter(span.place(loss, width) for loss in alive).items():
         cells[at] = (dot if count == 1 else str(min(count, 9)), "green")
     for loss in losses:
-        if has_failed(loss, baseline):
-            cells[scale.place(loss, width)] = (cross, "bold red")
+        if scale.failed(loss):
+            cells[span.place(loss, width)] = (cross, "bold red")
     runs = ((style, "".join(mark for mark, _ in run)) for style, run in groupby(cells, key=lambda cell: cell[1]))
     return Text.assemble(*((marks, style) for style, marks in runs))
 
 
-def ruler(scale: Scale, title: str, width: int) -> Text:
-    """Returns the heading of strips: the ends of their scale, and between them, where there is room, what they show."""
-    left, right = f"{scale.low:.3g}", f"{scale.high:.3g}"
+def ruler(span: Span, title: str, width: int) -> Text:
+    """Returns the heading of strips: the ends of their span, and between them, where there is room, what they show."""
+    left, right = f"{span.low:.3g}", f"{span.high:.3g}"
     room = width - len(left) - len(right)
-    titles = (title + ", log scale" * scale.logarithmic, title, title.partition(",")[0])
+    titles = (title + ", log scale" * span.logarithmic, title, title.partition(",")[0])
     middle = next((one for one in titles if len(one) + 2 <= room), "")
     return Text.assemble((f"{left}{middle.center(max(1, room))}{right}"[:width], "dim"))

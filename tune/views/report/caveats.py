@@ -4,7 +4,8 @@ from math import isfinite, log, sqrt
 from statistics import fmean
 
 from tune.scoring.intervals import student_quantile
-from tune.scoring.paired import Difference, paired
+from tune.scoring.measured import difference
+from tune.scoring.paired import Difference
 from tune.scoring.standings import Standing
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.views import wording
@@ -100,7 +101,8 @@ def _fall(results: Results, one: Standing, epochs: int) -> float:
     """Returns by which share the scored metric fell over the last quarter of so many epochs, mean over the seeds."""
     start = epochs - max(1, epochs // 4)
     curves = [results.ledger.curve(one.number, seed) for seed in one.losses]
-    ends = [(curve[start - 1], curve[epochs - 1]) for curve in curves if start >= 1 and len(curve) >= epochs]
+    loss, told = results.scale.loss, [curve for curve in curves if start >= 1 and len(curve) >= epochs]
+    ends = [(loss(curve[start - 1]), loss(curve[epochs - 1])) for curve in told]
     falls = [1 - last / first for first, last in ends if isfinite(first) and isfinite(last) and first > 0]
     return fmean(falls) if falls else 0.0
 
@@ -129,7 +131,7 @@ def _ties(results: Results) -> list[str]:
         "the 95% interval of the difference holds zero."
     )
     assert results.best is not None
-    gap = paired(results.best.losses, close[0].losses, results.baseline)
+    gap = difference(results.best.losses, close[0].losses, results.scale)
     needed = seeds_needed(gap)
     if needed is not None and needed > len(gap.seeds):
         said += (
@@ -165,11 +167,11 @@ def _seeds(results: Results) -> list[str]:
 
 
 def _baseline(results: Results) -> list[str]:
-    if results.ledger.baseline is not None and results.study.score.metric in results.ledger.baseline:
+    if results.scale.baseline is not None:
         return []
     return [
         (
-            f"The trainer tells no baseline for {results.study.score.metric}, so only a loss that is not finite "
+            f"The trainer tells no baseline for {results.study.score.metric}, so only a value that is not finite "
             "counts as a failed seed."
         )
     ]

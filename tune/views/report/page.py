@@ -57,19 +57,21 @@ def report_of(results: Results, price_per_gpu_hour: float | None = None) -> Repo
 
 
 def write_best(results: Results, out: Path | None = None) -> Path | None:
-    """Writes `best.yaml`, with which `latent-tune train` trains the best trial again; None before there is one.
+    """Writes `best.yaml`, with which `latent-tune train` trains the best trial again; None where there is none.
 
     Args:
         results: Of the study.
         out: A folder that is there; None: the study's.
     """
     best, study, folder = results.best, results.study, out or results.ledger.folder
+    path = folder / "best.yaml"
     if best is None:
+        path.unlink(missing_ok=True)  # of a time when there was one
         return None
     sure = "confirmed" if best.state == "confirmed" else "provisional, no trial was confirmed yet"
     header = (
         f"# Trial {best.number} of the study {study.name}: {sure}, score {best.score:.6g} "
-        f"({len(failed_seeds(best.losses, results.baseline))} of {wording.count(len(best.losses), 'seed')} failed).\n"
+        f"({len(failed_seeds(best.losses, results.scale))} of {wording.count(len(best.losses), 'seed')} failed).\n"
         f"# Train it again: latent-tune train {shlex.quote(str(folder / 'best.yaml'))}\n"
     )
     again = {
@@ -80,8 +82,8 @@ def write_best(results: Results, out: Path | None = None) -> Path | None:
         "seeds": list(results.ledger.seeds(best.number, len(study.rungs) - 1)),
         "epochs": study.top.epochs,
         "metric": study.score.metric,
+        **study.score.model_dump(include={"direction", "baseline"}, exclude_none=True),
     }
-    path = folder / "best.yaml"
     _write(path, (header + document.dump(again)).encode())
     return path
 
@@ -96,10 +98,15 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         (results.study.score.metric, wording.spread(summary.mean, summary.sd)),
         ("failed seeds", f"{summary.failed} of {summary.seeds}"),
         ("reproducibility", wording.fixed(summary.reproducibility)),
-        ("below constant model", wording.percent(summary.improvement)),
+        _against_baseline(results, summary.mean),
         ("trials", f"{len(results.ranked):,}"),
         ("seed-epochs", f"{results.ledger.spent:,}"),
     ]
+
+
+def _against_baseline(results: Results, mean: float) -> tuple[str, str]:
+    owner, gain = wording.baseline_owner(results.study.score), wording.gain(mean, results.scale)
+    return (f"below {owner}" if results.scale.is_ratio else "better than the baseline by"), gain
 
 
 def _write(path: Path, content: bytes) -> None:

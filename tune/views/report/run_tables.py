@@ -5,7 +5,7 @@ from math import isfinite, nan
 from statistics import fmean, median
 from typing import Any
 
-from tune.scoring.score import has_failed, reported_interval
+from tune.scoring.measured import interval_of
 from tune.scoring.standings import Standing
 from tune.views import wording
 from tune.views.report.blocks import Block, Paragraph, Section, Table
@@ -24,7 +24,8 @@ def overview(results: Results) -> list[Section]:
     if not runs:
         return []
     metric = results.study.score.metric
-    ordered = sorted(runs, key=lambda run: (not isfinite(run.loss), run.loss if isfinite(run.loss) else 0.0))
+    loss = results.scale.loss
+    ordered = sorted(runs, key=lambda run: (not isfinite(run.loss), loss(run.loss) if isfinite(run.loss) else 0.0))
     parameters = {one.number: one.trial.parameters for one in results.ranked}
     rows = [
         [
@@ -40,10 +41,16 @@ def overview(results: Results) -> list[Section]:
     constant = results.ledger.baseline or {}
     said = [f"{name} {value:.6g}" for name, value in constant.items()]
     baseline = f" The constant model's losses: {', '.join(said)}." if said else ""
-    text = f"Every seed on its own, the lowest {metric} first; only the parameters that vary."
+    first = wording.best_first(results.study.score)
+    text = f"Every seed on its own, the {first} {metric} first; only the parameters that vary."
     text += _left_out(results) + baseline
     headings = ["trial", *results.varying, "seed", "epochs", "final train_loss", f"final {metric}", "final test_loss"]
-    table = Table([*headings, "failed"], rows, left=("failed",), caption="Runs, the lowest loss first")
+    table = Table(
+        [*headings, "failed"],
+        rows,
+        left=("failed",),
+        caption=f"Runs, the {first} loss first",
+    )
     return [Section("Run overview", [Paragraph(text), table])]
 
 
@@ -106,7 +113,8 @@ def reproducibility(results: Results) -> list[Section]:
         "Failure rate with its Wilson interval; mean, sd and CV over the seeds that did not fail, the mean with its "
         "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the "
         "seeds, in which failed ones count; reproducibility: (1 - failure rate) x "
-        "(1 - CV); improvement: of the mean, over the constant model." + _left_out(results)
+        "(1 - CV); improvement: of the mean, over the "
+        f"{wording.baseline_owner(results.study.score)}." + _left_out(results)
     )
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]
 
@@ -154,8 +162,8 @@ def _left_out(results: Results) -> str:
 def _steadiness(results: Results, one: Standing, tests: Sequence[float]) -> list[str]:
     summary = one.summary
     assert summary is not None
-    alive = [loss for loss in one.losses.values() if not has_failed(loss, results.baseline)]
-    low, high = reported_interval(alive, results.baseline, results.study.score) if alive else (nan, nan)
+    alive = [loss for loss in one.losses.values() if not results.scale.failed(loss)]
+    low, high = interval_of(alive, results.scale, results.study.score) if alive else (nan, nan)
     ends = [value for value in unrest_of(results, one).values() if isfinite(value)]
     spread = f"{wording.number(low)} to {wording.number(high)}" if isfinite(low) else wording.UNKNOWN
     return [
@@ -170,7 +178,7 @@ def _steadiness(results: Results, one: Standing, tests: Sequence[float]) -> list
         wording.number(summary.mean_all),
         wording.number(median(ends) if ends else nan),
         wording.fixed(summary.reproducibility, 3),
-        wording.percent(summary.improvement),
+        wording.gain(summary.mean, results.scale),
     ]
 
 

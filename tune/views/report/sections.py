@@ -72,8 +72,9 @@ def _leaderboard(results: Results) -> list[Section]:
         time = wording.seconds(row.seconds)
         cells.append([str(row.number), *parameters, *seen, str(row.epochs), time, row.state])
     more = len(rows) - _MOST_ROWS
+    rule = results.study.score
     text = (
-        f"Best first by score; {results.study.score.metric}, lower is better. Mean, standard deviation and CV are over "
+        f"Best first by score; {rule.metric}, {wording.better(rule)}. Mean, standard deviation and CV are over "
         'the seeds that did not fail. Trials of different rungs are not comparable; "top" is confirmed.'
     )
     blocks: list[Block] = [Paragraph(text), Table(headings, cells, left=("state",), caption="Leaderboard")]
@@ -88,7 +89,7 @@ def _by_seed(results: Results) -> list[Section]:
     study = results.study
     rows = []
     for standing in shown:
-        failed = failed_seeds(standing.losses, results.baseline)
+        failed = failed_seeds(standing.losses, results.scale)
         losses = [
             (wording.number(standing.losses[seed]) + (" (failed)" if seed in failed else ""))
             if seed in standing.losses
@@ -99,7 +100,7 @@ def _by_seed(results: Results) -> list[Section]:
     headings = ["trial", "epochs", *(f"seed {seed}" for seed in study.seeds)]
     blocks: list[Block] = [Table(headings, rows, caption=f"{study.score.metric} by seed")]
     if isfinite(results.baseline):
-        blocks.append(Paragraph(f"The constant model's loss is {results.baseline:.6g}."))
+        blocks.append(Paragraph(f"The {wording.baseline_name(study.score)} is {results.baseline:.6g}."))
     return [Section(f"{study.score.metric} by seed", [*blocks, *_figures([loss_by_seed(results)])])]
 
 

@@ -76,14 +76,14 @@ def incumbent_page(ledger: LedgerReader, best: Standing | None) -> Summary:
 def _incumbent(ledger: LedgerReader, best: Standing | None) -> str:
     if best is None or best.summary is None:
         return "No trial has a result yet."
-    summary, baseline = best.summary, ledger.scored_baseline
+    summary = best.summary
     sure = "went the full ladder" if best.state == "confirmed" else "provisional: no trial went the full ladder yet"
     figures = {
         "score": best.score,
-        "mean loss of the seeds that did not fail": summary.mean,
+        "mean of the seeds that did not fail": summary.mean,
         "its standard deviation": summary.sd,
         "reproducibility": summary.reproducibility,
-        "constant model's loss": baseline,
+        wording.baseline_name(ledger.study.score): ledger.scored_baseline,
     }
     setting = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
     rows = [(f"`{_unmarked(name)}`", f"`{_unmarked(wording.value(value, 6))}`") for name, value in setting.items()]

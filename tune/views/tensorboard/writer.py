@@ -14,7 +14,7 @@ from tune.ledger.curves.history import EVALUATED
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, Reached, Trial
 from tune.ledger.storage.disk_space import vanished
-from tune.scoring.score import has_failed, summarize
+from tune.scoring.measured import summary_of
 from tune.scoring.standings import incumbent, standings
 from tune.views.tensorboard.bands import Bands
 from tune.views.tensorboard.changes import Newsreader, TrialChanges
@@ -192,8 +192,8 @@ class TensorBoard:
             self._end(trial, decision.detail.get("seeds") or self._ledger.study.seeds, "failed", decision.time)
 
     def _take_result(self, trial: Trial, reached: Reached, time: float) -> None:
-        baseline = self._ledger.scored_baseline
-        summary = summarize(list(reached.losses.values()), baseline)
+        scale = self._ledger.loss_scale
+        summary = summary_of(list(reached.losses.values()), scale)
         epochs = self._ledger.study.rungs[reached.rung].epochs
         step = self._steps[trial.number] = max(epochs, self._steps.get(trial.number, 0) + 1)
         seconds = self._spent(trial, reached, epochs)
@@ -208,7 +208,7 @@ class TensorBoard:
                 of_seed = {
                     "loss": loss,
                     "test_loss": run.tests.get(epochs, nan),
-                    "failure_rate": float(has_failed(loss, baseline)),
+                    "failure_rate": float(scale.failed(loss)),
                     "epochs": float(epochs),
                 }
                 self._put_figures(run, time, epochs, of_seed)

@@ -15,7 +15,8 @@ from rich.text import Text
 from tune.errors import UserMistake
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
-from tune.scoring.paired import Difference, paired
+from tune.scoring.measured import difference
+from tune.scoring.paired import Difference
 from tune.views import wording
 from tune.views.results import failed_seeds, trial_seconds
 from tune.views.terminal.summary import plain_table
@@ -53,10 +54,12 @@ class Comparison:
     Attributes:
         metric: The scored one.
         differing: Configuration values that are not the same in all, in the order of the trials.
+        maximize: Whether higher values of it are better.
         sides: One per trial, in the order asked for.
     """
 
     metric: str
+    maximize: bool
     differing: Mapping[str, tuple[Any, ...]]
     sides: tuple[Side, ...]
 
@@ -86,6 +89,7 @@ def compare_trials(ledger: LedgerReader, numbers: Sequence[int], epochs: Sequenc
     seconds = trial_seconds(curves)
     return Comparison(
         metric=ledger.study.score.metric,
+        maximize=ledger.study.score.maximize,
         differing=_differing([{**ledger.study.fixed, **trial.parameters} for trial in trials]),
         sides=tuple(
             _side(ledger, trial, trials[0], curves, seconds.get(trial.number, nan), epochs=epochs) for trial in trials
@@ -115,10 +119,10 @@ def print_comparison(
     console.print(_side_by_side(comparison, ledger.study.seeds))
     console.print()
     for side in sides[1:]:
-        console.print(Text(_difference_sentence(sides[0], side)), highlight=False)
+        console.print(Text(_difference_sentence(sides[0], side, maximize=comparison.maximize)), highlight=False)
     for side in sides:
-        last, baseline = side.trial.last, ledger.scored_baseline
-        failed = failed_seeds(last.losses, baseline) if last is not None else ()
+        last = side.trial.last
+        failed = failed_seeds(last.losses, ledger.loss_scale) if last is not None else ()
         if failed:
             console.print(Text(f"trial {side.trial.number} fails on {wording.seeds(failed)}."), highlight=False)
 
@@ -159,7 +163,7 @@ def _mean_and_sd(values: Sequence[float]) -> str:
     return shown if len(finite) == len(values) else f"{shown} ({len(values) - len(finite)} not finite)"
 
 
-def _difference_sentence(first: Side, second: Side) -> str:
+def _difference_sentence(first: Side, second: Side, *, maximize: bool) -> str:
     names = f"trial {second.trial.number} minus trial {first.trial.number}"
     if second.against_first is None:
         return f"{names}: they have no rung in common."
@@ -167,12 +171,12 @@ def _difference_sentence(first: Side, second: Side) -> str:
     if not gap.seeds:
         return f"{names}: there is no seed on which neither fails."
     over = f"over {wording.count(len(gap.seeds), 'seed')} at rung {second.rung}"
+    mean, (low, high) = (-gap.mean, (-gap.interval[1], -gap.interval[0])) if maximize else (gap.mean, gap.interval)
     if len(gap.seeds) < 2:
-        return f"{names}: {gap.mean:+.4g} {over}; one seed says nothing about how sure this is."
-    low, high = gap.interval
+        return f"{names}: {mean:+.4g} {over}; one seed says nothing about how sure this is."
     better = (second if gap.mean < 0 else first).trial.number
     verdict = f"trial {better} is better" if gap.holds_up else "the difference is within the noise of the seeds"
-    return f"{names}: {gap.mean:+.4g} {over} (95% interval {low:+.4g} to {high:+.4g}): {verdict}."
+    return f"{names}: {mean:+.4g} {over} (95% interval {low:+.4g} to {high:+.4g}): {verdict}."
 
 
 def _side(
@@ -181,7 +185,7 @@ def _side(
     shared = max(set(trial.reached) & set(first.reached), default=None) if trial is not first else None
     against = None
     if shared is not None:
-        against = paired(first.reached[shared].losses, trial.reached[shared].losses, ledger.scored_baseline)
+        against = difference(first.reached[shared].losses, trial.reached[shared].losses, ledger.loss_scale)
     return Side(
         trial=trial,
         losses=_losses(ledger, trial, epochs),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tune.ledger.cluster_state import ClusterState
+from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, Decision, Trial
 from tune.ledger.servers import not_visited
@@ -38,8 +39,10 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "reason": _reason(ledger),
         "trials": {state: counts[state] for state in STATES},
         "planned_trials": ledger.study.trials,
-        "incumbent": None if best is None else _incumbent(best, ledger.scored_baseline),
+        "incumbent": None if best is None else _incumbent(best, ledger.loss_scale),
+        "direction": "maximize" if ledger.study.score.maximize else "minimize",
         "baseline": dict(ledger.baseline) if ledger.baseline is not None else None,
+        "scored_baseline": ledger.scored_baseline,
         "seed_epochs_spent": cost.spent,
         "seed_epochs_redone": cost.redone,
         "gpu_hours_used": cost.gpu_hours,
@@ -117,7 +120,7 @@ def _two_columns(lines: Sequence[tuple[str, str]]) -> Table:
     return grid
 
 
-def _incumbent(best: Standing, baseline: float) -> dict[str, Any]:
+def _incumbent(best: Standing, scale: LossScale) -> dict[str, Any]:
     summary = best.summary
     assert summary is not None
     return {
@@ -128,7 +131,7 @@ def _incumbent(best: Standing, baseline: float) -> dict[str, Any]:
         "rung": best.rung,
         "epochs": best.epochs,
         "losses": {str(seed): loss for seed, loss in best.losses.items()},
-        "failed_seeds": list(failed_seeds(best.losses, baseline)),
+        "failed_seeds": list(failed_seeds(best.losses, scale)),
         "failure_rate": summary.failure_rate,
         "failure_interval": list(summary.failure_interval),
         "mean": summary.mean,

@@ -1,7 +1,6 @@
 """The results in the terminal: plain when piped, 80 columns suffice."""
 
 from dataclasses import dataclass
-from math import isfinite
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -72,8 +71,7 @@ def seeds_table(results: Results) -> Table:
     for name in ("seed", results.study.score.metric, "vs baseline", *(("test_loss",) if results.test_losses else ())):
         table.add_column(name, justify="right")
     for seed, loss in best.losses.items():
-        failed = not isfinite(loss) or loss >= results.baseline
-        gain = wording.percent(1 - loss / results.baseline) if isfinite(results.baseline) else wording.UNKNOWN
+        failed, gain = results.scale.failed(loss), wording.gain(loss, results.scale)
         test = [wording.number(results.test_losses.get(seed))] if results.test_losses else []
         cells = [str(seed), wording.number(loss), "failed" if failed else gain, *test]
         table.add_row(*cells, style="red" if failed else None)
@@ -163,9 +161,10 @@ def _captions(results: Results, rows: list[Row]) -> list[str]:
         for index, rung in enumerate(rungs)
     )
     more = len(rows) - _MOST_ROWS
+    read = f"{metric}, {wording.better(results.study.score)}; mean, sd and CV over the seeds that did not fail"
     return [
         *([f"... and {wording.count(more, 'more trial')}, all in report.md"] if more > 0 else []),
-        f"{metric}, lower is better; mean, sd and CV over the seeds that did not fail; R: reproducibility.",
+        f"{read}; R: reproducibility.",
         f"Trials of different rungs are not comparable. Rungs: {ladder}.",
     ]
 

@@ -8,8 +8,8 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.fakes.studies import quadratic_study
 from tune.errors import StudyConflict
-from tune.ledger.belonging import FILE, replace_folder
 from tune.ledger.ledger import Ledger
+from tune.ledger.origin.belonging import FILE, replace_folder
 from tune.ledger.reader import LedgerReader
 
 

@@ -7,7 +7,7 @@ import pytest
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import TrialState
 
-from tests.fakes.ledgers import BASELINE, latent_study
+from tests.fakes.ledgers import BASELINE, SCALE, latent_study
 from tune.ledger.records import Reached, Trial
 from tune.optimizer.observations import BEST, SEEN, SHOWN, Observations
 from tune.optimizer.suggest import suggest
@@ -37,7 +37,7 @@ def trials(count: int, training: int = 0, confirmed: float = 0.0) -> list[Trial]
 
 
 def observations_of(made: list[Trial]) -> Observations:
-    observations = Observations(STUDY, BASELINE)
+    observations = Observations(STUDY, SCALE)
     for trial in made:
         observations.follow(trial)
     return observations
@@ -80,7 +80,7 @@ def test_the_others_shown_are_those_in_training_and_the_newest() -> None:
 def test_what_is_kept_up_is_what_would_be_made_anew() -> None:
     """Trials that climb, one result after the other, leave the observations and the suggestion of their end."""
     made = trials(60, confirmed=0.2)
-    kept = Observations(STUDY, BASELINE)
+    kept = Observations(STUDY, SCALE)
     ends = [dict(trial.reached) for trial in made]
     for trial in made:
         trial.reached.clear()
@@ -92,4 +92,4 @@ def test_what_is_kept_up_is_what_would_be_made_anew() -> None:
                 kept.follow(trial)
                 kept.shown()
     assert kept.scored == 60
-    assert suggest(STUDY, made, BASELINE, kept) == suggest(STUDY, made, BASELINE)
+    assert suggest(STUDY, made, SCALE, kept) == suggest(STUDY, made, SCALE)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.clock import Clock
-from tests.fakes.ledgers import BASELINE, Player, latent_study
+from tests.fakes.ledgers import BASELINE, SCALE, Player, latent_study
 from tune.ledger.ledger import Ledger
 from tune.optimizer.trial_index import TrialIndex
 from tune.scoring.failure_risk import FailureRisk
@@ -40,7 +40,7 @@ def first_rung(folder: Path, loss: Any, trials: int = 24, more: int = 0, **chang
 
 
 def failure_risk_of(ledger: Ledger) -> FailureRisk:
-    failure_risk = FailureRisk(ledger, BASELINE)
+    failure_risk = FailureRisk(ledger, SCALE)
     for trial in ledger.trials:
         failure_risk.follow(trial)
     return failure_risk
@@ -124,7 +124,7 @@ def test_trials_beyond_the_first_are_charged_by_what_these_told(
     """In a large study the first trials are the evidence; a later one is penalised at once, and changes no penalty."""
     monkeypatch.setattr("tune.scoring.failure_risk._FIRST", 16)
     ledger = first_rung(tmp_path / "s", steep)
-    failure_risk = FailureRisk(ledger, BASELINE)
+    failure_risk = FailureRisk(ledger, SCALE)
     for trial in ledger.trials[:16]:
         failure_risk.follow(trial)
     before = failure_risk.penalties_at(0)

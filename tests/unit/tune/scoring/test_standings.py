@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.clock import Clock
-from tests.fakes.ledgers import BASELINE, Player
+from tests.fakes.ledgers import SCALE, Player
 from tests.fakes.studies import quadratic_study
 from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
@@ -79,7 +79,7 @@ def test_among_the_tied_the_lower_failure_bound_wins(tmp_path: Path) -> None:
     ranked = standings(ledger, frozenset())
     best = incumbent(ranked)
     assert best is not None
-    (other,) = tied(best, ranked, BASELINE)
+    (other,) = tied(best, ranked, SCALE)
     assert (len(best.losses), len(other.losses)) == (5, 3)
     assert other.score < best.score
 

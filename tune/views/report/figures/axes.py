@@ -123,8 +123,9 @@ def place_on(parameter: Parameter, value: Any) -> float:
 
 
 def baseline_rule(results: Results, axis: Literal["x", "y"]) -> list[Mark]:
-    """Returns the constant model's loss as a line across a panel; nothing where it is not known."""
-    return [Rule("constant model", results.baseline, axis)] if isfinite(results.baseline) else []
+    """Returns the baseline as a line across a panel; nothing where it is not known."""
+    owner = wording.baseline_owner(results.study.score)
+    return [Rule(owner, results.baseline, axis)] if isfinite(results.baseline) else []
 
 
 @dataclass(frozen=True)

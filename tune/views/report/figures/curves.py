@@ -6,7 +6,6 @@ from math import isfinite
 
 import numpy as np
 
-from tune.scoring.score import has_failed
 from tune.scoring.standings import Standing
 from tune.views import wording
 from tune.views.report.blocks import Figure, Table
@@ -65,7 +64,7 @@ def _curves(results: Results, one: Standing) -> dict[int, np.ndarray]:
 
 
 def _curve_panel(results: Results, one: Standing, curves: Mapping[int, np.ndarray], axis: Axis) -> Panel:
-    failed = [seed for seed in curves if has_failed(one.losses.get(seed, 0.0), results.baseline)]
+    failed = [seed for seed in curves if results.scale.failed(one.losses.get(seed, 0.0))]
     alive = [curve for seed, curve in curves.items() if seed not in failed]
     marks: list[Mark] = []
     if alive:

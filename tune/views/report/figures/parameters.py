@@ -6,7 +6,6 @@ from math import isfinite, nan
 from statistics import median
 
 from tune.optimizer.importance import EVALUATORS, FEWEST, MOST, REPEATS, Importance, importances
-from tune.scoring.score import has_failed
 from tune.scoring.standings import Standing
 from tune.study.space import Choice
 from tune.views import wording
@@ -194,7 +193,7 @@ def _parameter_panel(results: Results, trials: Sequence[Standing], name: str, ax
     for one in trials:
         value, count = one.trial.parameters.get(name), max(1, len(one.losses) - 1)
         for place, (seed, loss) in enumerate(one.losses.items()):
-            failed = has_failed(loss, results.baseline)
+            failed = results.scale.failed(loss)
             group = "failed seed" if failed else "winner" if one.number == best else "confirmed trials"
             if group == "confirmed trials" and one.state != "confirmed":
                 group = "trials below the top rung"

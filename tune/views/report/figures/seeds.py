@@ -5,7 +5,8 @@ from math import isfinite
 
 import numpy as np
 
-from tune.scoring.score import has_failed, reported_interval, stability
+from tune.scoring.measured import interval_of
+from tune.scoring.score import stability
 from tune.scoring.standings import Standing
 from tune.views import wording
 from tune.views.report.blocks import Figure, Table
@@ -52,7 +53,7 @@ def loss_by_seed(results: Results) -> Figure | Omitted:
         )
     )
     marks += baseline_rule(results, "x")
-    failed = sum(has_failed(loss, results.baseline) for loss in losses)
+    failed = sum(results.scale.failed(loss) for loss in losses)
     best = trials[0]
     return Figure(
         key="seeds",
@@ -173,7 +174,7 @@ def _by_seed(
     groups: dict[str, list[tuple[float, float, str]]] = {_OTHERS: [], _WINNER: [], _FAILED: []}
     for place, one in enumerate(trials):
         for seed, value in values_of(one).items():
-            failed = has_failed(one.losses[seed], results.baseline)
+            failed = results.scale.failed(one.losses[seed])
             name = _FAILED if failed else _WINNER if place == 0 else _OTHERS
             text = f"trial {one.number}, seed {seed}: {wording.number(value)}{', failed' if failed else ''}"
             groups[name].append((value if isfinite(value) else end, float(place), text))
@@ -205,10 +206,10 @@ def _seed_table(
 
 
 def _mean_interval(results: Results, one: Standing) -> tuple[float, float, float]:
-    alive = [loss for loss in one.losses.values() if not has_failed(loss, results.baseline)]
+    alive = [loss for loss in one.losses.values() if not results.scale.failed(loss)]
     if not alive:
         return float("nan"), float("nan"), float("nan")
-    return float(np.mean(alive)), *reported_interval(alive, results.baseline, results.study.score)
+    return float(np.mean(alive)), *interval_of(alive, results.scale, results.study.score)
 
 
 def _range(values: object) -> str:

@@ -5,8 +5,9 @@ from math import inf, nan
 
 import pytest
 
-from tests.fakes.ledgers import BASELINE
-from tune.views.live.strip import Scale, ruler, strip
+from tests.fakes.ledgers import BASELINE, SCALE
+from tune.ledger.loss_scale import LossScale
+from tune.views.live.strip import Span, ruler, strip
 
 
 @pytest.mark.parametrize(
@@ -26,27 +27,28 @@ from tune.views.live.strip import Scale, ruler, strip
 )
 def test_strip_draws_each_seed(losses: list[float], baseline: float, ends: str, picture: str) -> None:
     """Marks stand at their loss, several in one place as a figure, failed seeds as crosses, the baseline as a bar."""
-    scale = Scale.of([losses], baseline)
-    drawn = strip(losses, baseline, scale, len(picture), ascii_only=True).plain
-    assert f"{scale.low:.3g} to {scale.high:.3g}{' by ratios' * scale.logarithmic}" == ends
+    scale = LossScale(baseline=None if baseline == inf else baseline)
+    span = Span.of([losses], scale)
+    drawn = strip(losses, scale, span, len(picture), ascii_only=True).plain
+    assert f"{span.low:.3g} to {span.high:.3g}{' by ratios' * span.logarithmic}" == ends
     assert drawn.replace("-", "─") == picture
 
 
-def test_strips_share_their_scale() -> None:
-    """The same loss stands in the same column of every row, and the heading has the ends of the scale."""
+def test_strips_share_their_span() -> None:
+    """The same loss stands in the same column of every row, and the heading has the ends of the span."""
     rows = [[0.02, 0.03], [0.03, 0.031, 0.9], [0.03]]
-    scale = Scale.of(rows, BASELINE)
-    drawn = [strip(losses, BASELINE, scale, 50, ascii_only=True).plain for losses in rows]
-    at = scale.place(0.03, 50)
+    span = Span.of(rows, SCALE)
+    drawn = [strip(losses, SCALE, span, 50, ascii_only=True).plain for losses in rows]
+    at = span.place(0.03, 50)
     assert [one[at] for one in drawn] == ["o", "o", "o"]
-    assert {one.index("|") for one in drawn} == {scale.place(BASELINE, 50)}
-    heading = ruler(scale, "validation_loss", 50).plain
+    assert {one.index("|") for one in drawn} == {span.place(BASELINE, 50)}
+    heading = ruler(span, "validation_loss", 50).plain
     assert len(heading) == 50
     assert re.fullmatch(r"0\.0188 +validation_loss +0\.0367", heading)
 
 
 def test_failed_seeds_are_red() -> None:
     """Colour says it too, where there is colour."""
-    drawn = strip([0.02, 0.5], BASELINE, Scale.of([[0.02]], BASELINE), 40)
+    drawn = strip([0.02, 0.5], SCALE, Span.of([[0.02]], SCALE), 40)
     (span,) = [span for span in drawn.spans if "red" in str(span.style)]
     assert drawn.plain[span.start : span.end] == "×"

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from tune.errors import StudyConflict
-from tune.ledger.sources import source_digests
+from tune.ledger.origin.sources import source_digests
 
 Part = Literal["recording", "code"]
 _SETTLED_S = 2.0  # the slowest clock of a filesystem ticks so often

@@ -1,0 +1,162 @@
+"""Metrics of any kind, from the command line: which way is better is said or asked, and a wrong way is no answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+
+from tests.behaviour.command import Said, here, ledger_of, status, write_study
+
+TRAINER = '''
+"""Tells an accuracy, which is best where x is 0.8; seeds differ a little."""
+
+
+class Accurate:
+    def __init__(self, config, recording, seeds, state=None):
+        self.config, self.recording, self.seeds = config, recording, list(seeds)
+        self.epoch = next(iter(state.values()))["epoch"] if state else 0
+
+    def train(self, epochs):
+        for _ in range(epochs):
+            self.epoch += 1
+            best = 1 - abs(self.config["x"] - 0.8) - 0.2 / self.epoch
+            yield {self.recording["metric"]: [self.recording.get("times", 1.0) * (best - seed / 1000) for seed in self.seeds]}
+
+    def state(self):
+        return {seed: {"epoch": self.epoch} for seed in self.seeds}
+
+    def baseline(self):
+        return {}
+
+    def close(self):
+        pass
+'''
+
+
+def run(cwd: Path, metric: str, score: dict[str, Any], *arguments: str, **changes: Any) -> Said:
+    """Writes a study of this trainer and runs a command on it."""
+    (cwd / "accurate.py").write_text(TRAINER)
+    given = {"trainer": "accurate:Accurate", "fixed": {}, "recording": {"metric": metric}, **changes}
+    write_study(cwd, **given, score={"metric": metric, **score})
+    return here("run", "study.yaml", *(arguments or ("--driver", "inline")), cwd=cwd)
+
+
+@pytest.mark.parametrize("metric", ["val_acc", "test.AUC", "valF1", "r2", "score", "mean_reward"])
+@pytest.mark.parametrize("arguments", [("--driver", "inline"), ("--dry-run",)])
+def test_what_looks_like_an_accuracy_is_asked_about(tmp_path: Path, metric: str, arguments: tuple[str, ...]) -> None:
+    """Before anything is trained or written, with what to write."""
+    said = run(tmp_path, metric, {}, *arguments)
+    assert said.code == 2
+    assert f"score.direction: must be said, because higher values of score.metric {metric!r} look better" in said.err
+    assert "--set score.direction=maximize" in said.err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("metric", ["val_loss", "nll", "r2_loss", "neg_log_likelihood", "validation_error", "mapped"])
+def test_what_looks_like_a_loss_is_not(tmp_path: Path, metric: str) -> None:
+    """A loss is minimised without a word."""
+    assert run(tmp_path, metric, {}, "--dry-run").code == 0
+
+
+def test_an_accuracy_is_maximised_through_every_view(tmp_path: Path) -> None:
+    """The best setting is recommended, trained again, compared, and shown to Optuna as a maximum."""
+    said = run(tmp_path, "val_acc", {"direction": "maximize", "baseline": 0.1})
+    assert said.code == 0, said.err
+    folder = tmp_path / "results" / "tiny"
+    found = status(folder)
+    assert (found["direction"], found["scored_baseline"]) == ("maximize", 0.1)
+    best = found["incumbent"]
+    ledger = ledger_of(folder)
+    confirmed = [trial for trial in ledger.trials if trial.confirmed]
+    nearest = min(confirmed, key=lambda trial: abs(trial.parameters["x"] - 0.8))
+    assert best["number"] == nearest.number
+    assert f"Use x {nearest.parameters['x']:.4g}" in " ".join(said.out.split())
+    assert 0.1 < best["mean"] < 1
+    assert best["improvement"] is None
+    assert "better than the baseline of 0.1 by" in " ".join(said.out.split())
+    assert "val_acc, higher is better" in said.out
+
+    again = yaml.safe_load((folder / "best.yaml").read_text())
+    assert (again["direction"], again["baseline"]) == ("maximize", 0.1)
+    trained = here("train", "results/tiny/best.yaml", cwd=tmp_path)
+    assert trained.code == 0, trained.err
+    metrics = json.loads((tmp_path / "results" / again["name"] / "metrics.json").read_text())
+    assert metrics["failed_seeds"] == []
+    assert metrics["summary"]["mean"] == pytest.approx(best["mean"])
+    assert 0 < metrics["summary"]["reproducibility"] <= 1
+
+    mirror = optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder / 'study.db'}")
+    assert mirror.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert mirror.best_trial.number == best["number"]
+    assert 0.1 < mirror.best_value < 1
+
+    other = next(trial.number for trial in confirmed if trial.number != best["number"])
+    compared = here("compare", folder, str(other), str(best["number"]))
+    assert f"trial {best['number']} minus trial {other}: +" in compared.out
+    assert f"trial {best['number']} is better" in compared.out
+    report = (folder / "report.md").read_text()
+    assert "val_acc, higher is better" in report
+    assert "The baseline is 0.1" in report
+    assert "constant model" not in report
+
+
+def test_minimised_by_mistake_it_has_no_answer(tmp_path: Path) -> None:
+    """Where every seed of the best is no better than the baseline: exit code 1, nothing to use, and why."""
+    said = run(tmp_path, "quality", {"baseline": -5.0})
+    assert said.code == 1
+    assert "Use " not in said.out
+    assert "score.direction: maximize (now minimize)" in said.err
+    folder = tmp_path / "results" / "tiny"
+    assert not (folder / "best.yaml").exists()
+    assert here("report", folder).code == 0
+    assert "nothing to recommend" in (folder / "report.md").read_text()
+    assert "nothing to recommend" in " ".join(here("resume", folder, "--driver", "inline", cwd=tmp_path).out.split())
+
+
+def test_a_winner_of_before_is_removed_with_its_claim(tmp_path: Path) -> None:
+    """A best.yaml of a time when there was something to recommend does not outlive that."""
+    run(tmp_path, "quality", {"baseline": -5.0})
+    folder = tmp_path / "results" / "tiny"
+    (folder / "best.yaml").write_text("name: of before\n")
+    here("report", folder)
+    assert not (folder / "best.yaml").exists()
+
+
+@pytest.mark.parametrize("times", [-1.0, -1000.0])
+def test_a_negative_loss_is_minimised(tmp_path: Path, times: float) -> None:
+    """As a log-likelihood with its sign turned; the same setting wins whatever its unit, and no percentage is told."""
+    recording = {"metric": "val_loss", "times": times}
+    said = run(tmp_path, "val_loss", {"baseline": 0.0}, recording=recording)
+    assert said.code == 0, said.err
+    ledger = ledger_of(tmp_path / "results" / "tiny")
+    confirmed = [trial for trial in ledger.trials if trial.confirmed]
+    nearest = min(confirmed, key=lambda trial: abs(trial.parameters["x"] - 0.8))
+    found = status(tmp_path / "results" / "tiny")["incumbent"]
+    assert found["number"] == nearest.number
+    assert found["failed_seeds"] == []
+    assert found["improvement"] is None
+    assert "below the" not in said.out
+
+
+def test_a_training_file_is_asked_too(tmp_path: Path) -> None:
+    """What it trains is judged by its metric as well."""
+    (tmp_path / "accurate.py").write_text(TRAINER)
+    training = {
+        "name": "one",
+        "trainer": "accurate:Accurate",
+        "recording": {"metric": "val_acc"},
+        "config": {"x": 0.5},
+        "seeds": [1],
+        "epochs": 2,
+        "metric": "val_acc",
+    }
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump(training))
+    said = here("train", "one.yaml", cwd=tmp_path)
+    assert said.code == 2
+    assert "direction: must be said, because higher values of metric 'val_acc' look better" in said.err
+    said = here("train", "one.yaml", "--set", "direction=maximize", cwd=tmp_path)
+    assert said.code == 0, said.err
+    assert "val_acc" in said.out

@@ -1,0 +1,40 @@
+"""Which values of a metric are better: where its name looks like an accuracy's, that is asked and not guessed."""
+
+import re
+
+from tune.errors import UserMistake
+from tune.study.sections import Direction
+
+_HIGHER = re.compile(
+    "f\\d|r2|(acc|accuracy|ap|auc|auprc|auroc|bleu|corr|correlation|dice|elbo|iou|jaccard|kappa|likelihood|map|mcc|pearson|"
+    "precision|psnr|recall|return|rewards?|scores?|sensitivity|specificity|spearman|ssim)\\d*"
+)
+_LOWER = re.compile("cost|distance|err|error|loss|mae|mse|neg|negative|nll|perplexity|ppl|rmse")
+_WORDS = re.compile(r"[A-Z]+\d*(?![a-z])|[A-Z]?[a-z]+\d*")
+
+
+def refuse_doubt(metric: str, direction: Direction | None, where: str) -> None:
+    """Refuses a metric of which higher values look better, where nobody has said which are.
+
+    Args:
+        metric: The scored metric.
+        direction: What was said.
+        where: The path of the direction in the file.
+
+    Raises:
+        UserMistake: If it must be said.
+    """
+    if direction is not None or not looks_maximized(metric):
+        return
+    key = where.rpartition(".")[0] + ".metric" if "." in where else "metric"
+    raise UserMistake(
+        f"{where}: must be said, because higher values of {key} {metric!r} look better and a study takes lower ones "
+        f"for better; write direction: maximize beside it (or minimize, if that is right), or add --set "
+        f"{where}=maximize"
+    )
+
+
+def looks_maximized(metric: str) -> bool:
+    """Says whether higher values of a metric are better, as its name has it: val_acc, AUC, testF1; not r2_loss."""
+    words = [word.lower() for word in _WORDS.findall(metric)]
+    return any(map(_HIGHER.fullmatch, words)) and not any(map(_LOWER.fullmatch, words))
