@@ -23,7 +23,8 @@ class Accurate:
         for _ in range(epochs):
             self.epoch += 1
             best = 1 - abs(self.config["x"] - 0.8) - 0.2 / self.epoch
-            yield {self.recording["metric"]: [self.recording.get("times", 1.0) * (best - seed / 1000) for seed in self.seeds]}
+            times = self.recording.get("times", 1.0)
+            yield {self.recording["metric"]: [times * (best - seed / 1000) for seed in self.seeds]}
 
     def state(self):
         return {seed: {"epoch": self.epoch} for seed in self.seeds}
@@ -73,7 +74,7 @@ def test_an_accuracy_is_maximised_through_every_view(tmp_path: Path) -> None:
     confirmed = [trial for trial in ledger.trials if trial.confirmed]
     nearest = min(confirmed, key=lambda trial: abs(trial.parameters["x"] - 0.8))
     assert best["number"] == nearest.number
-    assert f"Use x {nearest.parameters['x']:.4g}" in " ".join(said.out.split())
+    assert f": trial {nearest.number}, the best of {len(confirmed)} confirmed trials" in " ".join(said.out.split())
     assert 0.1 < best["mean"] < 1
     assert best["improvement"] is None
     assert "better than the baseline of 0.1 by" in " ".join(said.out.split())
@@ -111,6 +112,9 @@ def test_minimised_by_mistake_it_has_no_answer(tmp_path: Path) -> None:
     assert "score.direction: maximize (now minimize)" in said.err
     folder = tmp_path / "results" / "tiny"
     assert not (folder / "best.yaml").exists()
+    hint = status(folder)["direction_hint"]
+    assert hint in " ".join(said.err.split())
+    assert hint in " ".join(here("status", folder).out.split())
     assert here("report", folder).code == 0
     assert "nothing to recommend" in (folder / "report.md").read_text()
     assert "nothing to recommend" in " ".join(here("resume", folder, "--driver", "inline", cwd=tmp_path).out.split())

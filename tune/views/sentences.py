@@ -81,11 +81,12 @@ def nothing_to_recommend(results: Results) -> str:
 
 
 def direction_hint(ledger: LedgerReader) -> str:
-    """Returns that the direction may be wrong, where no run of the first rung is better than the baseline; else ""."""
+    """Returns that the direction may be wrong, where no run is better than the baseline; "" where one is, or none ended."""
     scale, rule = ledger.loss_scale, ledger.study.score
-    ends = [value for trial in ledger.trials if 0 in trial.reached for value in trial.reached[0].losses.values()]
-    told = [value for value in ends if isfinite(value)]
-    if scale.baseline is None or len(told) < _FEWEST_TO_DOUBT or not all(map(scale.failed, told)):
+    results = [reached for trial in ledger.trials for reached in trial.reached.values()]
+    ends = [value for reached in results for value in reached.losses.values()]
+    told = [value for reached in results if reached.rung == 0 for value in reached.losses.values() if isfinite(value)]
+    if scale.baseline is None or len(told) < _FEWEST_TO_DOUBT or not all(map(scale.failed, ends)):
         return ""
     now, other, which = ("maximize", "minimize", "lower") if rule.maximize else ("minimize", "maximize", "higher")
     return (

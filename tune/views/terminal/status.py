@@ -18,7 +18,7 @@ from tune.scoring.standings import Standing, incumbent, standings
 from tune.study.units import show_size
 from tune.views import wording
 from tune.views.results import cost_of, failed_seeds, failure_counts
-from tune.views.sentences import kept_sentences
+from tune.views.sentences import direction_hint, kept_sentences
 from tune.views.terminal.cluster import driver_keys, driver_lines
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
@@ -43,6 +43,7 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "direction": "maximize" if ledger.study.score.maximize else "minimize",
         "baseline": dict(ledger.baseline) if ledger.baseline is not None else None,
         "scored_baseline": ledger.scored_baseline,
+        "direction_hint": direction_hint(ledger) or None,
         "seed_epochs_spent": cost.spent,
         "seed_epochs_redone": cost.redone,
         "gpu_hours_used": cost.gpu_hours,
@@ -87,6 +88,7 @@ def print_status(ledger: LedgerReader, console: Console) -> None:
         *_unfinished(ledger, ranked),
         *_failures(ledger),
         *(("", sentence) for sentence in kept_sentences(ledger)),
+        *([("doubt", hint)] if (hint := direction_hint(ledger)) else []),
         *driver_lines(ClusterState.read(ledger.folder), ledger.study, ledger.live, time.time()),
     ]
     decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]

@@ -81,7 +81,6 @@ def test_the_highest_accuracy_is_found(tmp_path: Path) -> None:
     confirmed = [one for one in standings(ledger, frozenset()) if one.state == "confirmed"]
     means = [one.summary.mean for one in confirmed if one.summary and not one.summary.failed]
     assert best.summary.mean == pytest.approx(max(means), abs=0.001)
-    assert min(means) < max(means) - 0.002
     assert 1 - BASELINE < best.summary.mean < 1
     assert best.score < 0
     assert isnan(best.summary.improvement)

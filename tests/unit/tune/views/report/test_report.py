@@ -129,7 +129,7 @@ def test_report_of_a_study_in_which_everything_failed(tmp_path: Path) -> None:
     dead = played(tmp_path / "dead", latent_study(search={"trials": 3}), deaths={0: "a", 1: "b", 2: "c"})
     assert "nothing to recommend" in write_report(gather(dead)).read_text()
     lost = played(tmp_path / "lost", latent_study(search={"trials": 4}), loss=_diverging)
-    assert "Every seed of the best trial, 3, failed" in write_report(gather(lost)).read_text()
+    assert "Every seed of the best trial, 0, failed" in write_report(gather(lost)).read_text()
     for figure in report_of(gather(lost)).figures:
         assert draw_png(figure).startswith(b"\x89PNG")
 
