@@ -1,14 +1,13 @@
 """The seam: what a trainer is, and how one is found by `module:Class`."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from inspect import getattr_static
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from tune.errors import RecordingMistake, UserMistake
+from tune.study.study import TRAINER
+from tune.study.user_code import find_module, import_module
 
 
 class Trainer(Protocol):
@@ -91,7 +90,7 @@ ConfigCheck = Callable[[Mapping[str, Any]], Mapping[str, str]]
 
 
 def load_trainer(name: str) -> TrainerClass:
-    """Imports a trainer class; the working directory is importable.
+    """Imports a trainer class, see `tune.study.user_code` for where from.
 
     Args:
         name: `package.module:Class`.
@@ -113,27 +112,18 @@ def source_of(name: str) -> Path | None:
     Args:
         name: `package.module:Class`.
     """
-    _make_importable()
     try:
-        spec = find_spec(name.partition(":")[0])
+        spec = find_module(name.partition(":")[0], ours=name == TRAINER)
     except (Exception, SystemExit):  # noqa: BLE001 - the packages around it are run; `load_trainer` says what is wrong
         return None
     return Path(spec.origin) if spec is not None and spec.origin is not None and spec.has_location else None
 
 
-def _make_importable() -> str:
-    """Has the working directory be importable, and returns it."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    return here
-
-
 def _load(name: str, what: str, methods: Sequence[str]) -> object:
     module, _, attribute = name.partition(":")
-    here = _make_importable()
+    here = Path.cwd()
     try:
-        found = getattr(import_module(module), attribute)
+        found = getattr(import_module(module, ours=name == TRAINER), attribute)
     except AttributeError:
         raise UserMistake(f"{what}: module '{module}' has no '{attribute}' (got {name!r})") from None
     except (Exception, SystemExit) as error:  # a script without a main guard may leave, which looked like success

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tune.cli.origin import origin
+from tune.cli.origin import origin, working_folder_of
 from tune.cli.show import tell_servers
 from tune.drivers.reports import Death, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
@@ -55,6 +55,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console, accepted: C
     """
     seen = LedgerReader.read(folder, clock=time.time, connect=True)
     tell_servers(seen.study, console)
+    (folder,) = working_folder_of(seen, folder)
     unknown = [number for number in numbers if not 0 <= number < len(seen.trials)]
     if unknown:
         raise UserMistake(f"evaluate: no trial {unknown[0]} in {folder}; there are 0 to {len(seen.trials) - 1}")
@@ -66,7 +67,8 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console, accepted: C
     trainer = load_trainer(seen.study.trainer)
     recording = prepare_recording(trainer, seen.study.recording)
     before = seen.sessions[-1]
-    detail = {"driver": before.detail.get("driver", "ray"), "read": before.read}
+    kept = {key: before.detail[key] for key in ("driver", "paths") if key in before.detail}
+    detail = {**kept, "read": before.read}
     ledger = Ledger.open(seen.study, folder, clock=time.time, detail=detail, made_from=made_from)
     try:
         settings = TrainingSettings.of(ledger)

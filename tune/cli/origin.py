@@ -1,6 +1,7 @@
 """What a study is made from now, held against what its results are of."""
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tune.ledger.storage.folders import LocalFolder
 from tune.study import document
 from tune.study.study import Study
 from tune.study.training import Training
+from tune.study.user_code import make_importable, working_folder
 from tune.trainer import source_of
 
 TRIAL = 0  # a training is stored like the only trial of a study
@@ -41,6 +43,28 @@ def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] =
     if there is not None and before is not None and there.spent:
         refuse_different(before.differences(now), there.folder, accepted, again)
     return now
+
+
+def working_folder_of(there: LedgerReader, *relative: Path) -> list[Path]:
+    """Makes the folder in which a study was worked on the working directory, where it is here and may be believed.
+
+    Code is imported from there, so a study that somebody else has made does not name it.
+
+    Args:
+        there: The study.
+        relative: Paths that are meant from the working directory.
+
+    Returns:
+        What these are from now on.
+    """
+    paths = there.sessions[-1].detail.get("paths") if there.sessions else None
+    folders = [Path(one) for one in paths if isinstance(one, str)] if isinstance(paths, list) else []
+    own = there.folder.stat().st_uid == os.getuid()
+    if not own or not folders or not folders[0].is_dir():
+        return list(relative)
+    found = working_folder(folders[0], *relative)
+    make_importable(*folders[1:])
+    return found
 
 
 def training_origin(
@@ -93,7 +117,8 @@ def claim(folder: Path, training: Training, made_from: MadeFrom | None = None) -
 
 
 def _text(training: Training) -> str:
-    return document.dump(training.model_dump(mode="json"))
+    said = training.model_dump(mode="json")
+    return document.dump({key: value for key, value in said.items() if value is not None})
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

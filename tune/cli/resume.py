@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tune.cli.origin import working_folder_of
 from tune.cli.parser import numbers
 from tune.cli.session import work_on
 from tune.cli.show import output_mode, showing
@@ -30,6 +31,11 @@ def main(options: argparse.Namespace) -> None:
             came = f"{options.folder.partition('?')[0]} is in {folder} now"
             show.console.print(came, markup=False, highlight=False, soft_wrap=True)
         ledger = LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
+        before = Path.cwd()
+        (folder,) = working_folder_of(ledger, folder)
+        if Path.cwd() != before:
+            told = f"working in {Path.cwd()}, where this study was begun"
+            show.console.print(told, markup=False, highlight=False, soft_wrap=True)
         retry = [] if options.retry_failed is None else _dead(ledger, options.retry_failed)
         changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
         asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))

@@ -1,12 +1,14 @@
 """`latent-tune run`."""
 
 import argparse
+from pathlib import Path
 
 from tune.cli.dry_run import plan
 from tune.cli.session import work_on
 from tune.cli.show import output_mode, showing
 from tune.errors import UserMistake
-from tune.study.study import find, read_study
+from tune.study.study import BUNDLED, find, read_study
+from tune.study.user_code import working_folder
 
 
 def main(options: argparse.Namespace) -> None:
@@ -16,11 +18,15 @@ def main(options: argparse.Namespace) -> None:
         UserMistake: If the options, or what they name, cannot be used.
         LatentTuneError: As `tune.cli.session.work_on`.
     """
-    study, driver = read_study(find(options.study), options.overrides), options.driver or "ray"
+    path, driver = find(options.study), options.driver or "ray"
+    study = read_study(path, options.overrides)
+    # A study that comes with the package is of no folder: what it reads lies where it is run.
+    home = Path() if path.parent.resolve() == BUNDLED else path.parent
+    (results,) = working_folder(home, options.results)
     if options.dry_run:
         if output_mode(options) != "view":
             raise UserMistake("--dry-run prints a plan and trains nothing: leave --quiet and --json out")
         plan(study, driver)
         return
     with showing(output_mode(options)) as show:
-        work_on(study, options.results / study.name, driver, show, options.address, accepted=options.accepted)
+        work_on(study, results / study.name, driver, show, options.address, accepted=options.accepted)

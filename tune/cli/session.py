@@ -31,6 +31,7 @@ from tune.study.direction import refuse_doubt
 from tune.study.growth import differences
 from tune.study.ladder import cost
 from tune.study.study import Study
+from tune.study.user_code import user_path
 from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
@@ -78,7 +79,11 @@ def work_on(
     again = _again(folder, address)
     with StopRequest(again) as stop, warmed_up(study, folder, driver, address, stop):
         trainer, recording = _trainer_and_recording(study, folder, show.console)
-        about = {"driver": driver, "read": describe_recording(trainer, recording) or made_from.told}
+        about = {
+            "driver": driver,
+            "paths": user_path(),
+            "read": describe_recording(trainer, recording) or made_from.told,
+        }
         stop.listen()
         with (
             disk_troubles(folder, again),

@@ -38,6 +38,7 @@ from tune.scoring.measured import scale_of, summary_of
 from tune.study import document
 from tune.study.direction import refuse_doubt
 from tune.study.training import Training
+from tune.study.user_code import working_folder
 from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
 
 
@@ -67,8 +68,7 @@ def train(
         Interrupted: If it was asked to stop; running it again continues.
         DiskFull: If the disk is full; so it does once there is space.
     """
-    training, trainer = _read(path, overrides)
-    folder = results / training.name
+    training, trainer, folder = _read(path, results, overrides)
     refuse_other_training(folder, training)
     again = f"latent-tune train {shlex.quote(str(path))}"
     made_from = training_origin(training.recording, training.trainer, folder, accepted, again)
@@ -102,10 +102,9 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
     Raises:
         UserMistake: If the file or the recording cannot be used, or the trainer does not offer to be profiled.
     """
-    training, kind = _read(path, overrides)
+    training, kind, folder = _read(path, results, overrides)
     if not callable(getattr(kind, "profile", None)):
         raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
-    folder = results / training.name
     recording = _prepare(path, training, kind, console)
     claim(folder, training)
     limit_threads(training.threads)
@@ -124,7 +123,8 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
     console.print(f"{folder / 'trace.json'}: open it in https://ui.perfetto.dev or chrome://tracing")
 
 
-def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
+def _read(path: Path, results: Path, overrides: list[str]) -> tuple[Training, TrainerClass, Path]:
+    """Returns a training, its trainer, and its output folder; from here on it works in the folder that it names."""
     file = document.read(path)
     for override in overrides:
         document.assign_text(file, override)
@@ -134,11 +134,13 @@ def _read(path: Path, overrides: list[str]) -> tuple[Training, TrainerClass]:
     if training is None or mistakes:
         raise FileMistakes(path, mistakes)
     refuse_doubt(training.metric, training.direction, "direction")
+    if training.folder is not None and Path(training.folder).is_dir():
+        (results,) = working_folder(Path(training.folder), results)
     trainer = load_trainer(training.trainer)
     against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))
     if against:
         raise FileMistakes(path, [file.mistake(mistake.path.split("."), mistake.message) for mistake in against])
-    return training, trainer
+    return training, trainer, results / training.name
 
 
 def _prepare(path: Path, training: Training, trainer: TrainerClass, console: Console) -> Mapping[str, Any]:

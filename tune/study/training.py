@@ -25,4 +25,5 @@ class Training(BaseModel):
     baseline: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(
         default=None, description="as in a study, under score"
     )
+    folder: str | None = Field(default=None, description="where it is trained; null: the working directory")
     threads: Annotated[int, Field(strict=True, ge=1)] = 1

@@ -81,7 +81,7 @@ def nothing_to_recommend(results: Results) -> str:
 
 
 def direction_hint(ledger: LedgerReader) -> str:
-    """Returns that the direction may be wrong, where no run is better than the baseline; "" where one is, or none ended."""
+    """Returns that the direction may be wrong, where no run is better than the baseline; "" otherwise."""
     scale, rule = ledger.loss_scale, ledger.study.score
     results = [reached for trial in ledger.trials for reached in trial.reached.values()]
     ends = [value for reached in results for value in reached.losses.values()]

@@ -5,7 +5,6 @@ Every actor imports this before it can begin, so nothing is imported here that o
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -20,6 +19,7 @@ from tune.drivers.ray.recording import SharedRecording
 from tune.drivers.reports import UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.optimizer.work import Work
+from tune.study.user_code import run_in
 from tune.trainer import load_trainer
 
 _REPORT_EVERY_S = 1.0
@@ -87,9 +87,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
         self._unit, self._news, self._log = None, iter(()), None
 
     def _begin(self) -> Unit:
-        for place in self.config["paths"]:
-            if place not in sys.path:
-                sys.path.append(place)
+        run_in(self.config["paths"])
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
         load = partial(load_trainer, self.config["trainer"])
         settings = TrainingSettings(**self.config["settings"])

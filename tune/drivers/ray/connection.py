@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ def _connect(address: str | None, trainer: str, sessions: Path | None) -> None:
             ours["_plasma_directory"] = str(sessions)
     try:
         # "local", because without an address Ray would join whatever cluster it finds running on this machine.
-        with groups_of_their_own(), _own_sigterm():
+        # Its processes look for modules first where it starts, and the working folder may have a `tune.py`.
+        with groups_of_their_own(), _own_sigterm(), chdir(sessions or Path.cwd()):
             ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **ours)
     except ray.exceptions.RuntimeEnvSetupError as error:
         raise UserMistake(

@@ -40,6 +40,7 @@ from tune.ledger.cluster_state import forget
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log
 from tune.optimizer.work import Work
+from tune.study.user_code import user_path
 
 
 class _Unstored:
@@ -275,5 +276,5 @@ def _settings(ledger: Ledger) -> dict[str, Any]:
     return {
         "trainer": ledger.study.trainer,
         "settings": asdict(TrainingSettings.of(ledger)),
-        "paths": [str(Path.cwd())],
+        "paths": user_path(),
     }

@@ -1,10 +1,8 @@
 """How trials pack on the GPUs of a Ray cluster: one short run on each type, before the study starts."""
 
-import sys
 import time
 from collections.abc import Collection, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -18,6 +16,7 @@ from tune.drivers.reports import failure_class
 from tune.errors import UserMistake
 from tune.ledger.log import log
 from tune.study.study import Study
+from tune.study.user_code import run_in, user_path
 from tune.trainer import load_trainer
 
 _TYPE = "accelerator_type:"
@@ -80,7 +79,7 @@ def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...], recordi
         there: dict[str, Any] = {"num_cpus": study.resources.cpus_per_trial, "num_gpus": 1, "max_calls": 1}
         mark = {name: amount for name, amount in asked(1, kind, 1).items() if name.startswith(_TYPE)}
         task = ray.remote(**there, resources=mark)(_measure_here)
-        runs[task.remote(study, shared, seeds, str(Path.cwd()))] = kind
+        runs[task.remote(study, shared, seeds, user_path())] = kind
     began, waiting, warned = time.monotonic(), list(runs), False
     while waiting and not job.should_stop():
         _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_LOOK_S)
@@ -93,10 +92,11 @@ def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...], recordi
     return {kind: _outcome(run, len(seeds)) for run, kind in runs.items() if run not in waiting}
 
 
-def _measure_here(study: Study, recording: SharedRecording, seeds: tuple[int, ...], path: str) -> Measured | None:
+def _measure_here(
+    study: Study, recording: SharedRecording, seeds: tuple[int, ...], paths: list[str]
+) -> Measured | None:
     """Measures in this process; None where its GPU cannot be asked."""
-    if path not in sys.path:
-        sys.path.append(path)
+    run_in(paths)
     gpu = own_gpu()
     return None if gpu is None else short_run(load_trainer(study.trainer), study, recording.here(), seeds, gpu)
 

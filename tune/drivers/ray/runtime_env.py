@@ -6,9 +6,10 @@ imports in turn (Ray, torch and the other packages of `constraints.txt`) must be
 
 import json
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from tune.study.user_code import find_module
 
 _CODE = ("*.py", "*.so", "*.json", "*.toml", "*.yaml", "*.yml")
 # Whatever has a dot in its name is left out (recordings, archives, `.venv`, `.git`), unless it is code or settings; and
@@ -32,7 +33,9 @@ def runtime_env(trainer: str, here: Path) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if "working_dir" not in submitted:
         environments = [f"/{found.parent.name}/" for found in here.glob("*/pyvenv.cfg")]
-        made |= {"working_dir": str(here), "excludes": [*_EXCLUDES, *environments]}
+        # What lies there is found first by those who take it: a `tune` of the user's would be taken for this package.
+        theirs = [] if _place("tune").is_relative_to(here) else ["/tune.py", "/tune/"]
+        made |= {"working_dir": str(here), "excludes": [*_EXCLUDES, *environments, *theirs]}
     if "py_modules" not in submitted:
         places = {_place(name) for name in ("tune", trainer.partition(":")[0].partition(".")[0])}
         inside = {place for place in places if "working_dir" in made and place.is_relative_to(here)}
@@ -42,7 +45,7 @@ def runtime_env(trainer: str, here: Path) -> dict[str, Any]:
 
 def _place(module: str) -> Path:
     """Returns the folder of a package, or the file of a module, as it is imported here."""
-    spec = find_spec(module)
+    spec = find_module(module, ours=module == "tune")
     assert spec is not None, module  # the trainer has been loaded by now
     if spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations))).resolve()

@@ -83,9 +83,16 @@ def write_best(results: Results, out: Path | None = None) -> Path | None:
         "epochs": study.top.epochs,
         "metric": study.score.metric,
         **study.score.model_dump(include={"direction", "baseline"}, exclude_none=True),
+        **_where(results),
     }
     _write(path, (header + document.dump(again)).encode())
     return path
+
+
+def _where(results: Results) -> dict[str, str]:
+    """Returns the folder in which the study was worked on, as far as that is known."""
+    paths = results.ledger.sessions[-1].detail.get("paths") if results.ledger.sessions else None
+    return {"folder": str(paths[0])} if isinstance(paths, list) and paths else {}
 
 
 def _facts(results: Results) -> list[tuple[str, str]]:
