@@ -1,5 +1,9 @@
 """What is shown to people: text from files, ledgers, trainers and errors, in which nothing can act on a terminal."""
 
+import os
+import sys
+from contextlib import suppress
+
 _LAYOUT = "\n\t"
 
 
@@ -21,6 +25,23 @@ def printable(text: object) -> str:
 def printable_line(text: object) -> str:
     r"""Returns the same on one line: line feeds and tabs are written as `\n` and `\t` as well."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def output_fault() -> OSError | None:
+    """Returns why standard output takes nothing, None where it does: an error of writing says not of what.
+
+    Where it takes none, what waits to be written is given up, so that the end of the process does not fail of it too.
+    """
+    try:
+        descriptor = sys.stdout.fileno()
+        os.write(descriptor, b"\n")
+    except OSError as error:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        return error
+    except (AttributeError, ValueError):  # no file, or closed
+        return None
+    return None
 
 
 def _escaped(character: str) -> str:

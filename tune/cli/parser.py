@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tune.errors import LatentTuneError, UserMistake
-from tune.printable import printable
+from tune.printable import output_fault, printable
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         import_module(f"tune.cli.{options.command}").main(options)
+        sys.stdout.flush()  # here and not at the end of the process, which would fail of it without a word
     except LatentTuneError as error:
         _say(str(error), debug=options.debug)
         return error.exit_code
@@ -43,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except SystemExit as error:  # a trainer's, or of what it imports; passed on it could look like success
         _say(f"sys.exit({error.code!r}) was called on the way, in the trainer or what it imports", debug=options.debug)
+        return 1
+    except OSError as error:
+        fault = output_fault()
+        said = f"{type(error).__name__}: {error} (--debug shows where)"
+        _say(said if fault is None else f"standard output cannot be written: {fault.strerror}", debug=options.debug)
         return 1
     except Exception as error:  # the last resort of a program: say it in one line, with the way to the rest
         _say(f"{type(error).__name__}: {error} (--debug shows where)", debug=options.debug)

@@ -25,7 +25,7 @@ from tune.ledger.lease.clock import SteadyClock
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log, logged
 from tune.ledger.reader import LedgerReader
-from tune.ledger.storage.disk_space import disk_troubles, explained, refuse_low_space, vanished
+from tune.ledger.storage.disk_space import disk_troubles, explained, lift_file_limit, refuse_low_space, vanished
 from tune.optimizer.optimizer import Optimizer
 from tune.study.direction import refuse_doubt
 from tune.study.growth import differences
@@ -36,6 +36,9 @@ from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
 from tune.views.sentences import nothing_found
+
+_LARGEST, _RAYS_LARGEST = 2**23, 2**30
+"""Bytes of the largest file of a small study, and of Ray's object store."""
 
 
 def work_on(
@@ -76,6 +79,10 @@ def work_on(
         show.console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
         _present(*_results_of(folder), show)
         return
+    if driver == "ray" and address is None:
+        lift_file_limit(folder, _RAYS_LARGEST, ", or do without Ray and its object store (--driver inline)")
+    else:
+        lift_file_limit(folder, _LARGEST)
     again = _again(folder, address)
     with StopRequest(again) as stop, warmed_up(study, folder, driver, address, stop):
         trainer, recording = _trainer_and_recording(study, folder, show.console)

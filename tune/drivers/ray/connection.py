@@ -12,13 +12,16 @@ from typing import Any
 import ray
 
 from tune.drivers.ray.nodes import Nodes
-from tune.drivers.ray.own_processes import groups_of_their_own
+from tune.drivers.ray.own_processes import groups_of_their_own, killed_after
 from tune.drivers.ray.runtime_env import runtime_env
 from tune.drivers.ray.session_folder import session_folder
 from tune.errors import UserMistake
 from tune.study.study import Study
 
 _ANSWER_S = 5.0
+END_S = 30.0
+"""How long Ray may take to end, before it is killed."""
+
 _CLIENT = "ray://"
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where Ray puts its object store
 
@@ -41,10 +44,15 @@ def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
         if not ray.is_initialized():
             sessions = at_the_end.enter_context(session_folder()) if address is None else None
             _connect(address, study.trainer, sessions)
-            at_the_end.callback(ray.shutdown)
+            at_the_end.callback(_shut_down)
         nodes = Nodes(study.resources)
         nodes.refuse_none()
         yield nodes
+
+
+def _shut_down() -> None:
+    with killed_after(END_S):
+        ray.shutdown()
 
 
 def watch_head() -> Callable[[], bool]:
@@ -74,6 +82,8 @@ def _connect(address: str | None, trainer: str, sessions: Path | None) -> None:
             "(docs/cluster.md)"
         )
     _refuse_silence(address)
+    if address is None:
+        _refuse_no_loopback()
     if sessions is None:
         ours: dict[str, Any] = {"runtime_env": runtime_env(trainer, Path.cwd())}
     else:
@@ -112,6 +122,18 @@ def _own_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _refuse_no_loopback() -> None:
+    """Ray's processes would wait for each other for minutes where 127.0.0.1 cannot be reached."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise UserMistake(
+            "Ray cannot start here: its processes talk to each other over 127.0.0.1, which cannot be reached "
+            f"({error}); bring the loopback device up (ip link set lo up), or train in this process (--driver inline)"
+        ) from None
 
 
 def _refuse_silence(address: str | None) -> None:

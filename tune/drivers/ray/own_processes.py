@@ -1,10 +1,13 @@
 """The processes of a Ray that was started here, and the signals that are not for them."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
+
+from tune.ledger.log import log
 
 _VITAL = ("gcs_server", "raylet")
 _starting = False
@@ -38,8 +41,36 @@ def watch_vital() -> Callable[[], bool]:
 
     A cluster that runs elsewhere has none here, and then they all live.
     """
-    vital = [child for child in psutil.Process().children() if _name(child).startswith(_VITAL)]
+    vital = _vital()
     return lambda: all(_lives(process) for process in vital)
+
+
+@contextmanager
+def killed_after(wait_s: float) -> Iterator[None]:
+    """Kills Ray's own processes below this one if what is done meanwhile takes too long: a stopped one never answers.
+
+    Args:
+        wait_s: How long it may take.
+    """
+    vital = _vital()
+
+    def kill() -> None:
+        log.error("Ray did not end within %.0f s; its processes are killed", wait_s)
+        for process in vital:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    timer = threading.Timer(wait_s, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _vital() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if _name(child).startswith(_VITAL)]
 
 
 def _name(process: psutil.Process) -> str:

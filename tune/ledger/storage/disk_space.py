@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tune.errors import DiskFull, LatentTuneError, StudyStopped, UserMistake
+from tune.printable import output_fault
 from tune.study.ladder import stages
 from tune.study.study import Study
 from tune.study.units import show_size
@@ -88,6 +90,29 @@ def refuse_low_space(study: Study, folder: Path) -> None:
         )
 
 
+def lift_file_limit(folder: Path, least: int, instead: str = "") -> None:
+    """Lets files grow as far as this process may let them; raises UserMistake if that is not far enough.
+
+    Args:
+        folder: Of the study, for the words.
+        least: How large one file must be able to be, in bytes.
+        instead: What else can be done.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    if 0 <= most < least:
+        raise UserMistake(
+            f"{folder}: no file of this process may be larger than {show_size(most)} (ulimit -f), and a study needs "
+            f"{show_size(least)}; raise that limit{instead}"
+        )
+
+
+def _file_limit() -> str:
+    """Returns that files may not grow without end here; "" where they may."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return f" (no file of this process may be larger than {show_size(limit)}: ulimit -f)" if limit >= 0 else ""
+
+
 def disk_full(folder: Path, why: str) -> DiskFull:
     """Returns the error of a study or training that is paused because its disk is full.
 
@@ -137,7 +162,8 @@ def explained(error: BaseException, folder: Path) -> BaseException:
     if is_full(error):
         return disk_full(folder, f"and a write failed ({faults[-1]})")
     return vanished(folder) or StudyStopped(
-        f"{folder}: a file cannot be read or written: {faults[-1]}; what was stored is kept; mend that, then continue"
+        f"{folder}: a file cannot be read or written: {faults[-1]}{_file_limit()}; what was stored is kept; mend that, "
+        "then continue"
     )
 
 
@@ -152,6 +178,11 @@ def disk_troubles(folder: Path, again: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if is_full(error) and (fault := output_fault()) is not None:
+            raise LatentTuneError(
+                f"standard output cannot be written ({fault.strerror}), so {folder} stands as it was and nothing is "
+                f"lost; write it elsewhere, or nothing at all (--quiet)\n{again}"
+            ) from error
         told = explained(error, folder)
         if isinstance(told, DiskFull):
             raise DiskFull(f"{told}\n{again}") from error
