@@ -37,6 +37,7 @@ STRANGERS = ("tune.py", "ray.py", "model.py", "optuna.py", "rich.py", "pyarrow.p
 """Files that nobody asked for, and that end whoever imports them."""
 
 DRIVERS = ["inline", pytest.param("ray", marks=pytest.mark.cluster)]
+SLOWLY = ["inline", pytest.param("ray", marks=[pytest.mark.cluster, pytest.mark.slow])]
 
 
 def latent_tune(cwd: Path, *arguments: str | Path) -> Said:
@@ -110,7 +111,7 @@ def test_strangers_in_the_folder_are_not_taken_for_ours(tmp_path: Path, driver: 
     check_commands(tmp_path, driver, every=driver == "inline")
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", SLOWLY)
 def test_a_trainer_gets_its_own_modules(tmp_path: Path, driver: str) -> None:
     """What it imports of its folder is what lies there, whatever else has that name; also while it trains."""
     for name in ("tune", "ray"):
@@ -124,7 +125,7 @@ def test_a_trainer_gets_its_own_modules(tmp_path: Path, driver: str) -> None:
     check_commands(tmp_path, driver)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", SLOWLY)
 def test_a_trainer_may_be_called_model(tmp_path: Path, driver: str) -> None:
     """`model:Mine` is the user's, though a package of ours has that name."""
     trainer(tmp_path, name="model")
@@ -138,7 +139,7 @@ def test_a_trainer_may_be_called_model(tmp_path: Path, driver: str) -> None:
         ("model.py", "inline"),
         ("model/__init__.py", "inline"),
         ("model/trainer.py", "inline"),
-        pytest.param("model.py", "ray", marks=pytest.mark.cluster),
+        pytest.param("model.py", "ray", marks=[pytest.mark.cluster, pytest.mark.slow]),
     ],
 )
 def test_our_trainer_is_ours(tmp_path: Path, driver: str, file: str) -> None:
