@@ -60,7 +60,7 @@ def ask(table: str, repetition: int, budget: int) -> Said:
         ranked = standings(ledger, frozenset())
         best = incumbent(ranked)
         assert best is not None
-        alike = [best, *tied(best, ranked, baseline)]
+        alike = [best, *tied(best, ranked, ledger.loss_scale)]
         confirmed = [one for one in ranked if one.state == "confirmed"] or [best]
         rule = ledger.study.score
     assert best.summary is not None

@@ -26,6 +26,7 @@ from tune.ledger.curves.files import (
     write_batch,
     write_parquet,
 )
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
 from tune.ledger.storage.damaged import set_aside
 from tune.ledger.storage.files import WholeWrites, sync_folder, write_atomically
 
@@ -110,7 +111,10 @@ class CurveStore:
             yield self._settled(path.with_suffix(".parquet"), trials)
 
     def table(self, trials: int | None = None) -> pa.Table:
-        """Returns every row once, sorted by trial, seed, epoch; of each metric the latest value that is known."""
+        """Returns every row once, sorted by trial, seed, epoch; of each metric the latest value that is known.
+
+        The GPU-seconds of an epoch that was evaluated apart are those of both.
+        """
         tables = [table for table in self.tables(trials) if table.num_rows]
         if not tables:
             return schema_of(()).empty_table()
@@ -122,7 +126,11 @@ class CurveStore:
         if first.all():
             return table.take(order)
         starts = np.flatnonzero(first)
-        return pa.table({name: _latest(table[name].take(order), starts) for name in table.column_names})
+        rows = table.take(order)
+        found = {name: _latest(rows[name], starts) for name in rows.column_names}
+        if {GPU_SECONDS, EVALUATED} <= found.keys():
+            found[GPU_SECONDS] = _summed(rows, starts)
+        return pa.table(found)
 
     def _files(self) -> list[Path]:
         """The files in order; a stream is left out when its Parquet file is already there."""
@@ -163,6 +171,17 @@ class CurveStore:
         self._file, self._columns = file, columns
         self._writer = new_stream(file, columns)
         sync_folder(self.folder)
+
+
+def _summed(rows: pa.Table, starts: np.ndarray) -> pa.Array:
+    """Returns of each group of rows the GPU-seconds of its latest training and of the evaluations after it."""
+    evaluates = np.nan_to_num(rows[EVALUATED].to_numpy()) == 1
+    places = np.arange(rows.num_rows)
+    trained = np.maximum.reduceat(np.where(evaluates, -1, places), starts)
+    counted = places >= np.repeat(trained, np.diff(np.append(starts, rows.num_rows)))
+    seconds, known = rows[GPU_SECONDS].to_numpy(), rows[GPU_SECONDS].is_valid().to_numpy()
+    sums = np.add.reduceat(np.where(counted & known, np.nan_to_num(seconds), 0.0), starts)
+    return pa.array(sums, mask=~np.logical_or.reduceat(counted & known, starts))
 
 
 def _latest(column: pa.ChunkedArray, starts: np.ndarray) -> pa.ChunkedArray:

@@ -67,3 +67,15 @@ def test_a_full_disk_hides_no_later_row(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(store, "_writer", writer)
     store.append(0, [1], 2, {"validation_loss": [0.2]})
     assert store.table().column("validation_loss").to_pylist() == [0.1, 0.2]
+
+
+def test_an_evaluation_apart_adds_its_gpu_seconds(tmp_path: Path) -> None:
+    """Of an epoch that was trained again the last time counts, and every evaluation after it; what is unknown is."""
+    store = CurveStore(tmp_path, writable=True)
+    for epoch, seconds, mark in ((1, 2.0, None), (2, 3.0, 0.0), (2, 4.0, 0.0), (2, 0.5, 1.0)):
+        store.append(0, [7], epoch, {"gpu_seconds": [seconds], "evaluated": [mark]})
+    store.append(0, [7], 3, {"gpu_seconds": [None], "evaluated": [None]})
+    store.close()
+    table = CurveStore(tmp_path, writable=False).table()
+    assert table["gpu_seconds"].to_pylist() == [2.0, 4.5, None]
+    assert table["evaluated"].to_pylist() == [None, 1.0, None]
