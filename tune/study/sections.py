@@ -1,8 +1,15 @@
 """The sections of a study file: how it searches, where it ends, what a trial occupies, where the study is kept."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from tune.study.places import check_place
 from tune.study.space import Scalar
@@ -79,6 +86,11 @@ class ScoreRule(StudySection):
     unrest: Annotated[float, Field(ge=0)] = Field(
         default=1.0, description="weight of the rises of the scored metric over the last epochs"
     )
+
+    @model_serializer(mode="wrap")
+    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what nobody has said: a study of an earlier version is written as it was."""
+        return {key: value for key, value in dump(self).items() if value is not None}
 
     @property
     def maximize(self) -> bool:

@@ -245,13 +245,8 @@ def build_study(file: Document) -> Study:
 
 
 def dump_study(study: Study) -> str:
-    """Returns the study as YAML, every default filled in; the last line is YAML's mark that nothing follows.
-
-    Of the score nothing is written that was not said: earlier versions, which do not know it, read the rest.
-    """
-    said = study.model_dump(mode="json", by_alias=True)
-    said["score"] = study.score.model_dump(mode="json", exclude_none=True)
-    return document.dump(said) + "...\n"
+    """Returns the study as YAML, every default filled in; the last line is YAML's mark that nothing follows."""
+    return document.dump(study.model_dump(mode="json", by_alias=True)) + "...\n"
 
 
 def json_schema() -> dict[str, Any]:
