@@ -4,9 +4,10 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,23 @@ from tune.drivers.ray.environment import set_environment
 os.environ["OMP_NUM_THREADS"] = "1"
 # Before anything imports ray, which reads it then: loopback only, and a token that nobody else knows.
 set_environment(None)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """What a test has said of hostile texts can be sent to whoever collects the reports."""
+    return encodable((yield))
+
+
+def encodable(value: Any) -> Any:
+    """A report in which every text can be encoded."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: encodable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(encodable, value))
+    return value
+
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
