@@ -102,8 +102,8 @@ def load_trainer(name: str) -> TrainerClass:
 
 
 def load_function(name: str) -> Callable[..., Any]:
-    """Imports a function by `package.module:function`."""
-    return cast("Callable[..., Any]", _load(name, "function", ()))
+    """Imports a function of the built-in model by `package.module:function`, whatever lies in the working directory."""
+    return cast("Callable[..., Any]", _load(name, "function", (), ours=True))
 
 
 def source_of(name: str) -> Path | None:
@@ -119,11 +119,11 @@ def source_of(name: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin is not None and spec.has_location else None
 
 
-def _load(name: str, what: str, methods: Sequence[str]) -> object:
+def _load(name: str, what: str, methods: Sequence[str], *, ours: bool = False) -> object:
     module, _, attribute = name.partition(":")
     here = Path.cwd()
     try:
-        found = getattr(import_module(module, ours=name == TRAINER), attribute)
+        found = getattr(import_module(module, ours=ours or name == TRAINER), attribute)
     except AttributeError:
         raise UserMistake(f"{what}: module '{module}' has no '{attribute}' (got {name!r})") from None
     except (Exception, SystemExit) as error:  # a script without a main guard may leave, which looked like success

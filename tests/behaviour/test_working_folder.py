@@ -155,6 +155,8 @@ def test_our_trainer_is_ours(tmp_path: Path, driver: str, file: str) -> None:
     assert said.code in (0, 1), said.err  # few epochs of a small model may come to nothing
     found = json.loads(latent_tune(tmp_path, "status", tmp_path / "results" / "small", "--json").out)
     assert (found["state"], found["trials"]["failed"]) == ("finished", 0), said.err
+    said = latent_tune(tmp_path, "simulate", "--steps", "300", "--extent", "1", tmp_path / "flies.npy")
+    assert said.code == 0, said.err
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
