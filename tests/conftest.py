@@ -22,6 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Before anything imports ray, which reads it then: loopback only, and a token that nobody else knows.
 set_environment(None)
 
+
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
     """What a test has said of hostile texts can be sent to whoever collects the reports."""

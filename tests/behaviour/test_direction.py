@@ -45,7 +45,7 @@ def run(cwd: Path, metric: str, score: dict[str, Any], *arguments: str, **change
     return here("run", "study.yaml", *(arguments or ("--driver", "inline")), cwd=cwd)
 
 
-@pytest.mark.parametrize("metric", ["val_acc", "test.AUC", "valF1", "r2", "score", "mean_reward"])
+@pytest.mark.parametrize("metric", ["val_acc", "test.AUC", "valF1", "score", "mean_reward", "neg_mse", "ndcg"])
 @pytest.mark.parametrize("arguments", [("--driver", "inline"), ("--dry-run",)])
 def test_what_looks_like_an_accuracy_is_asked_about(tmp_path: Path, metric: str, arguments: tuple[str, ...]) -> None:
     """Before anything is trained or written, with what to write."""
@@ -112,12 +112,20 @@ def test_minimised_by_mistake_it_has_no_answer(tmp_path: Path) -> None:
     assert "score.direction: maximize (now minimize)" in said.err
     folder = tmp_path / "results" / "tiny"
     assert not (folder / "best.yaml").exists()
+    assert status(folder)["incumbent"] is None
     hint = status(folder)["direction_hint"]
     assert hint in " ".join(said.err.split())
     assert hint in " ".join(here("status", folder).out.split())
     assert here("report", folder).code == 0
     assert "nothing to recommend" in (folder / "report.md").read_text()
     assert "nothing to recommend" in " ".join(here("resume", folder, "--driver", "inline", cwd=tmp_path).out.split())
+
+
+def test_no_answer_is_said_once(tmp_path: Path) -> None:
+    """Quiet, it is the error alone."""
+    said = run(tmp_path, "quality", {"baseline": -5.0}, "--driver", "inline", "--quiet")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.count("nothing to recommend") == 1
 
 
 def test_a_winner_of_before_is_removed_with_its_claim(tmp_path: Path) -> None:

@@ -208,3 +208,34 @@ def test_a_strangers_study_names_no_folder(tmp_path: Path) -> None:
     said = latent_tune(elsewhere, "resume", folder, "--trials", "3", "--driver", "inline")
     assert said.code == 2
     assert "No module named 'mine'" in said.err
+
+
+def test_a_link_to_a_study_works_where_that_lies(tmp_path: Path) -> None:
+    """As `python` does with a link to a script."""
+    (tmp_path / "project").mkdir()
+    trainer(tmp_path / "project")
+    (tmp_path / "link.yaml").symlink_to(write(tmp_path / "project"))
+    said = latent_tune(tmp_path, "run", "link.yaml", "--driver", "inline")
+    assert said.code == 0, said.err
+
+
+def test_a_winner_is_not_trained_with_other_code(tmp_path: Path) -> None:
+    """Where its trainer was edited, or its folder is gone, that is said, and what to do."""
+    project = tmp_path / "project"
+    project.mkdir()
+    trainer(project)
+    assert latent_tune(tmp_path, "run", write(project), "--driver", "inline").code == 0
+    best = tmp_path / "results" / "small" / "best.yaml"
+    with (project / "mine.py").open("a") as file:
+        file.write("# edited\n")
+    said = latent_tune(tmp_path, "train", best)
+    assert said.code == 2
+    assert "the trainer's source is not the one with which this setting was found" in said.err
+    assert latent_tune(tmp_path, "train", best, "--accept-code").code == 0
+    project.rename(tmp_path / "elsewhere")
+    said = latent_tune(tmp_path, "train", best, "--set", "name=again")
+    assert said.code == 2
+    assert f"folder: {project} is not here" in said.err
+    said = latent_tune(tmp_path, "resume", best.parent, "--trials", "3", "--driver", "inline")
+    assert said.code == 2
+    assert f"this study was begun in {project}, which is not here" in said.err

@@ -9,6 +9,7 @@ from typing import Any
 from tune.errors import StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.log import log
 from tune.ledger.origin.made_from import MadeFrom, refuse_different
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.files import refuse_links, write_atomically
@@ -59,22 +60,21 @@ def working_folder_of(there: LedgerReader, *relative: Path) -> list[Path]:
     """
     paths = there.sessions[-1].detail.get("paths") if there.sessions else None
     folders = [Path(one) for one in paths if isinstance(one, str)] if isinstance(paths, list) else []
-    own = there.folder.stat().st_uid == os.getuid()
-    if not own or not folders or not folders[0].is_dir():
+    if not folders or there.folder.stat().st_uid != os.getuid():
+        return list(relative)
+    if not folders[0].is_dir():
+        log.warning("this study was begun in %s, which is not here; it goes on in %s", folders[0], Path.cwd())
         return list(relative)
     found = working_folder(folders[0], *relative)
     make_importable(*folders[1:])
     return found
 
 
-def training_origin(
-    recording: Mapping[str, Any], trainer: str, folder: Path, accepted: Collection[str], again: str
-) -> MadeFrom:
+def training_origin(training: Training, folder: Path, accepted: Collection[str], again: str) -> MadeFrom:
     """Returns what a training without a study is made from.
 
     Args:
-        recording: As its file has it.
-        trainer: Its name.
+        training: It may say of which source of its trainer it was found.
         folder: Of the training.
         accepted: As of `origin`.
         again: The command that continues it.
@@ -86,7 +86,17 @@ def training_origin(
         before = MadeFrom.model_validate_json((folder / MADE_FROM).read_bytes())
     except (OSError, ValueError):  # new, of an earlier version, or damaged
         before = None
-    now = MadeFrom.of(recording, trainer, source_of(trainer), before)
+    now = MadeFrom.of(training.recording, training.trainer, source_of(training.trainer), before)
+    if (
+        before is None
+        and "code" not in accepted
+        and None not in (training.code, now.code_digest)
+        and training.code != now.code_digest
+    ):
+        raise StudyConflict(
+            f"code: the trainer's source is not the one with which this setting was found; put back what there was, or "
+            f"train it with what there is now: {again} --accept-code"
+        )
     if before is not None:
         refuse_different(before.differences(now), folder, accepted, again)
     return now.with_missing(before)

@@ -21,7 +21,8 @@ def main(options: argparse.Namespace) -> None:
     path, driver = find(options.study), options.driver or "ray"
     study = read_study(path, options.overrides)
     # A study that comes with the package is of no folder: what it reads lies where it is run.
-    home = Path() if path.parent.resolve() == BUNDLED else path.parent
+    home = path.resolve().parent
+    home = Path() if home == BUNDLED else home
     (results,) = working_folder(home, options.results)
     if options.dry_run:
         if output_mode(options) != "view":

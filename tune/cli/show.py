@@ -96,7 +96,7 @@ class Show:
         """Prints what a study found, as much of it as is wanted; programs are told by `end`."""
         if self._mode == "view":
             print_summary(results, self.console)
-        elif self._mode == "quiet":
+        elif self._mode == "quiet" and results.best is not None:  # why there is none, the error says that ends it
             console = Terminal(file=self._out)
             for sentence in answer(results):
                 console.print(Text(sentence), highlight=False, soft_wrap=True)

@@ -71,7 +71,7 @@ def train(
     training, trainer, folder = _read(path, results, overrides)
     refuse_other_training(folder, training)
     again = f"latent-tune train {shlex.quote(str(path))}"
-    made_from = training_origin(training.recording, training.trainer, folder, accepted, again)
+    made_from = training_origin(training, folder, accepted, again)
     recording = _prepare(path, training, trainer, console)
     claim(folder, training, made_from)
     store = CheckpointStore(LocalFolder(folder / "checkpoints"))
@@ -134,7 +134,12 @@ def _read(path: Path, results: Path, overrides: list[str]) -> tuple[Training, Tr
     if training is None or mistakes:
         raise FileMistakes(path, mistakes)
     refuse_doubt(training.metric, training.direction, "direction")
-    if training.folder is not None and Path(training.folder).is_dir():
+    if training.folder is not None:
+        if not Path(training.folder).is_dir():
+            gone = (
+                f"{training.folder} is not here; give the folder that holds the trainer, or leave the key out to train"
+            )
+            raise FileMistakes(path, [file.mistake(("folder",), f"{gone} where the command is run")])
         (results,) = working_folder(Path(training.folder), results)
     trainer = load_trainer(training.trainer)
     against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))

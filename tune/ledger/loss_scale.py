@@ -22,11 +22,14 @@ class LossScale:
         maximize: Whether higher values are better.
         baseline: The value that a run must beat, or it has failed; None where there is none.
         zero: The value, negated where it is maximised, at which nothing is left to lose; None: that of the metric.
+        worst: The highest loss of a run that was finite, by which runs that were not are ranked where there is no
+            baseline; None where that is not known.
     """
 
     maximize: bool = False
     baseline: float | None = None
     zero: float | None = None
+    worst: float | None = None
 
     @property
     def is_ratio(self) -> bool:

@@ -56,6 +56,7 @@ class LedgerReader:
         self._done: dict[int, dict[int, int]] = {}
         self._derived: dict[object, Any] = {}
         self._zero: float | None = None
+        self._worst: float | None = None
         replay(stores.database.decisions(), lambda: self.study, self.trials, self._apply)
         self._baseline = checked_baseline(stores.database.note("baseline"), study)
 
@@ -103,7 +104,7 @@ class LedgerReader:
     @property
     def loss_scale(self) -> LossScale:
         """How values of the scored metric become losses, as of now."""
-        return LossScale(self.study.score.maximize, self.scored_baseline, self._zero)
+        return LossScale(self.study.score.maximize, self.scored_baseline, self._zero, self._worst)
 
     @property
     def spent(self) -> int:
@@ -267,6 +268,7 @@ class LedgerReader:
                 trial.grow(longer=decision.detail["longer"], revived=decision.detail["revived"])
         elif decision.kind == "rescale":
             self._zero = float(decision.detail["zero"])
+            self._worst = float(decision.detail["worst"])
             for number, scores in decision.detail["scores"].items():
                 self.trials[int(number)].rescore(scores)
         elif decision.kind == "pack":

@@ -68,9 +68,9 @@ def checked_baseline(value: Any, study: Study) -> dict[str, float] | None:
 
 def _check(decision: Decision, study: Study, trials: int) -> None:
     """Raises ValueError if a decision cannot be taken in a study with so many trials."""
-    zero = float(decision.detail.get("zero", 0))
-    if not abs(decision.time) < LATEST_S or not isfinite(zero):
-        raise ValueError(f"its time is {decision.time}, its zero {zero}")
+    placed = [float(decision.detail.get(name, 0)) for name in ("zero", "worst")]
+    if not abs(decision.time) < LATEST_S or not all(map(isfinite, placed)):
+        raise ValueError(f"its time is {decision.time}, its zero and worst {placed}")
     if decision.kind == "pack" and not all(int(one["trials"]) >= 0 for one in decision.detail["gpus"].values()):
         raise ValueError(f"trials on each GPU must be 0 or more, got {decision.detail['gpus']!r:.60}")
     if decision.kind in ("open", "close", "accept", "grow", "pack", "rescale"):

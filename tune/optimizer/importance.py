@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from random import Random
 from typing import Any
+from warnings import catch_warnings
 
 import optuna
 from optuna.trial import create_trial
@@ -95,4 +96,5 @@ def _evaluate(trials: Sequence[optuna.trial.FrozenTrial], seed: int) -> dict[str
         "PED-ANOVA": importance.PedAnovaImportanceEvaluator(target_quantile=top),
         "fANOVA": importance.FanovaImportanceEvaluator(n_trees=_TREES, seed=seed),
     }
-    return {name: dict(importance.get_param_importances(study, evaluator=one)) for name, one in evaluators.items()}
+    with catch_warnings(category=UserWarning, action="ignore"):  # of too few that differ, which the report says as well
+        return {name: dict(importance.get_param_importances(study, evaluator=one)) for name, one in evaluators.items()}

@@ -28,6 +28,7 @@ class Rescaling:
     def __init__(self, ledger: LedgerReader) -> None:
         self._ledger, self._cursor = ledger, DecisionCursor(ledger)
         self._first: list[float] = []  # values of runs at the first rung, lower is better, in order
+        self._worst = -inf  # the highest value of a run, lower is better
         self._best = inf  # the lowest mean of a trial over the seeds that did not fail
 
     def due(self, trial: Trial) -> tuple[str, Mapping[str, Any]] | None:
@@ -44,8 +45,10 @@ class Rescaling:
             if decision.kind == "reach":
                 reached = Reached.of(decision)
                 self._best = min(self._best, _mean(reached.losses.values(), scale))
-                for value in _finite(reached.losses.values(), scale) if reached.rung == 0 else ():
-                    insort(self._first, value)
+                for value in _finite(reached.losses.values(), scale):
+                    self._worst = max(self._worst, value)
+                    if reached.rung == 0:
+                        insort(self._first, value)
         best = min(self._best, _mean(values.values(), scale))
         first = [*self._first, *(_finite(values.values(), scale) if trial.rung == 0 else ())]
         origin = _origin(scale, first)
@@ -53,15 +56,17 @@ class Rescaling:
             return None
         distance = _distance(origin, best, first)
         zero = origin - 2 * distance
-        if scale.zero is not None and abs(zero - scale.zero) <= 2 * _MOVED * distance:
+        worst = max([self._worst, *_finite(values.values(), scale)], default=origin) - zero
+        far = scale.baseline is None and scale.worst is not None and worst > 2 * scale.worst
+        if scale.zero is not None and abs(zero - scale.zero) <= 2 * _MOVED * distance and not far:
             return None
-        moved = LossScale(scale.maximize, scale.baseline, zero)
+        moved = LossScale(scale.maximize, scale.baseline, zero, worst if isfinite(worst) else 0.0)
         what = "the median of the first rung" if scale.baseline is None else "the baseline"
         reason = (
             f"the best mean so far is {distance:.6g} from {what} of {scale.oriented(origin):.6g}: losses are counted "
             f"from {moved.value(0.0):.6g}, and every score is another"
         )
-        return reason, {"zero": zero, "scores": self._scores(moved)}
+        return reason, {"zero": zero, "worst": moved.worst, "scores": self._scores(moved)}
 
     def _scores(self, scale: LossScale) -> dict[str, dict[str, float | None]]:
         """Returns by trial and rung what every result so far comes to."""

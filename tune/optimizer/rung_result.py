@@ -1,7 +1,7 @@
 """What a trial comes to at its rung."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite
 from statistics import fmean
 from typing import Any
 
@@ -9,6 +9,9 @@ from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
 from tune.scoring.score import early_loss, late_loss, restlessness, score
+
+_BEHIND = 100
+"""Times the worst loss, for a trial all of whose seeds were lost: one in ten lost weighs more than any other has."""
 
 
 def rung_result(ledger: LedgerReader, trial: Trial) -> tuple[str, Mapping[str, Any]]:
@@ -38,6 +41,8 @@ def rung_score(ledger: LedgerReader, trial: int, rung: int, values: Mapping[int,
     """Returns the score of a trial at a rung.
 
     A trial is confirmed by the values after the last epoch; while it may still climb, by what several epochs say.
+    Without a baseline, by which a lost seed could be counted, a trial that lost a larger share of its seeds ranks
+    behind one that lost a smaller, and among equals the others decide.
 
     Args:
         ledger: What its seeds trained.
@@ -61,7 +66,11 @@ def rung_score(ledger: LedgerReader, trial: int, rung: int, values: Mapping[int,
             _provisional(loss, known[seed], scale.limit, over=over) for seed, loss in zip(values, judged, strict=True)
         ]
         unrest = 0.0 if over else unrest  # a mean over several epochs has their rises in it
-    return scale.score(score(judged, scale.limit, study.score, unrest))
+    if isfinite(scale.limit) or scale.worst is None:
+        return scale.score(score(judged, scale.limit, study.score, unrest))
+    alive = [loss for loss in judged if isfinite(loss)]
+    lost = _BEHIND * scale.worst * (1 - len(alive) / len(judged))
+    return scale.score(lost + (score(alive, inf, study.score, unrest) if alive else scale.worst))
 
 
 def _provisional(loss: float, curve: Sequence[float], limit: float, *, over: bool) -> float:

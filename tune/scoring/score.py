@@ -30,7 +30,7 @@ class SeedSummary:
         mean, sd, cv: Over the seeds that did not fail; cv = sd / mean.
         mean_all, sd_all, cv_all: Over all seeds, inf or nan where a loss is not finite.
         reproducibility: (1 - failure_rate) * max(0, 1 - cv), in [0, 1]; nan when a single seed survives, 0 when none.
-        improvement: 1 - mean / baseline; nan without a baseline.
+        improvement: 1 - mean / baseline; nan without a baseline, or with one of 0.
     """
 
     seeds: int
@@ -82,7 +82,7 @@ def summarize(losses: Sequence[float], baseline: float = inf) -> SeedSummary:
         sd_all=sd_all,
         cv_all=sd_all / mean_all if mean_all else nan,
         reproducibility=(1 - rate) * max(0.0, 1 - cv) if alive and isfinite(cv) else (nan if alive else 0.0),
-        improvement=1 - mean / baseline if isfinite(baseline) else nan,
+        improvement=1 - mean / baseline if isfinite(baseline) and baseline else nan,
     )
 
 

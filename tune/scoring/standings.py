@@ -195,11 +195,15 @@ def _order(standing: Standing) -> tuple[int, bool, float, int]:
     return -rung, standing.state == "failed", standing.score, standing.number
 
 
+def _failed(standing: Standing, scale: LossScale) -> list[int]:
+    return [seed for seed, value in standing.losses.items() if scale.failed(value)]
+
+
 def _luck(standing: Standing, best: Standing, scale: LossScale) -> Lucky | None:
     assert standing.rung is not None
     reference = best.trial.reached.get(standing.rung)
     failed = tuple(seed for seed, loss in standing.losses.items() if scale.failed(loss))
-    if reference is None or standing is best or not failed:
+    if reference is None or standing is best or not failed or set(failed) <= {*_failed(best, scale)}:
         return None
     ahead = {
         seed: scale.loss(reference.losses[seed]) - scale.loss(loss)

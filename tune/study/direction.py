@@ -6,10 +6,11 @@ from tune.errors import UserMistake
 from tune.study.sections import Direction
 
 _HIGHER = re.compile(
-    "f\\d|r2|(acc|accuracy|ap|auc|auprc|auroc|bleu|corr|correlation|dice|elbo|iou|jaccard|kappa|likelihood|map|mcc|pearson|"
-    "precision|psnr|recall|return|rewards?|scores?|sensitivity|specificity|spearman|ssim)\\d*"
+    "f\\d|r2|top\\d+|(acc|accuracy|ap|auc|auprc|auroc|bleu|corr|correlation|dice|elbo|explained|gain|hit|iou|jaccard|kappa|likelihood|loglik|map|mcc|pearson|"
+    "correct|ndcg|nse|precision|profit|psnr|recall|return|rewards?|scores?|sensitivity|sharpe|specificity|win|spearman|ssim)\\d*"
 )
-_LOWER = re.compile("cost|distance|err|error|loss|mae|mse|neg|negative|nll|perplexity|ppl|rmse")
+_LOWER = re.compile("cost|distance|err|error|loss|mae|mse|nll|perplexity|ppl|rmse")
+_TURNED = re.compile("neg|negative|minus")
 _WORDS = re.compile(r"[A-Z]+\d*(?![a-z])|[A-Z]?[a-z]+\d*")
 
 
@@ -35,6 +36,8 @@ def refuse_doubt(metric: str, direction: Direction | None, where: str) -> None:
 
 
 def looks_maximized(metric: str) -> bool:
-    """Says whether higher values of a metric are better, as its name has it: val_acc, AUC, testF1; not r2_loss."""
+    """Says whether higher values of a metric may be better, by its name: val_acc, testF1, neg_mse; not r2_loss."""
     words = [word.lower() for word in _WORDS.findall(metric)]
-    return any(map(_HIGHER.fullmatch, words)) and not any(map(_LOWER.fullmatch, words))
+    higher, lower = (any(map(pattern.fullmatch, words)) for pattern in (_HIGHER, _LOWER))
+    turned = any(map(_TURNED.fullmatch, words))
+    return lower if turned else higher and not lower

@@ -77,7 +77,8 @@ def nothing_to_recommend(results: Results) -> str:
         "So there is nothing to recommend."
     )
     hint = direction_hint(results.ledger)
-    return f"{said} {hint or 'Give it more epochs or other settings, or check the baseline (score.baseline).'}"
+    check = "what the trainer tells" if results.scale.baseline is None else "the baseline (score.baseline)"
+    return f"{said} {hint or f'Give it more epochs or other settings, or check {check}.'}"
 
 
 def direction_hint(ledger: LedgerReader) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from typing import Literal
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ EvaluationMark = Literal["none", "later", "due", "done"]
 """What the trainer's evaluation apart from training has to do with a row: nothing; it comes after a later epoch; after
 this one; this is it."""
 
+_LARGEST = 1e100
 GPU_SECONDS = "gpu_seconds"
 """The curve column that the tuner adds where trials have GPUs: a seed's share of the time for which it held them."""
 
@@ -177,15 +178,20 @@ class Runs:
         for share in metrics.get(GPU_SECONDS, ()):  # one by one: the order of a sum shows in its last bit
             self.gpu_seconds += share or 0.0
 
+    @staticmethod
+    def _number(value: float) -> float:
+        """Returns a value as it is judged: of one so large that its square is none, training has diverged."""
+        return float(value) if not isfinite(value) or abs(value) < _LARGEST else inf
+
     def _add_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
         """Takes the scored metric from an evaluation: nothing was trained for it."""
         if value is not None and epoch <= len(self.curve(trial, seed)):
-            self._values[trial, seed][epoch - 1] = float(value)
+            self._values[trial, seed][epoch - 1] = self._number(value)
             self._unscored[trial, seed].discard(epoch)
 
     def _take_value(self, trial: int, seed: int, epoch: int, value: float | None) -> None:
         curve, row = self._values.setdefault((trial, seed), []), (trial, seed, epoch)
-        number = nan if value is None else float(value)
+        number = nan if value is None else self._number(value)
         if epoch <= len(curve) or row in self._cut_off:
             self.redone += 1
         else:

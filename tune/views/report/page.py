@@ -90,9 +90,11 @@ def write_best(results: Results, out: Path | None = None) -> Path | None:
 
 
 def _where(results: Results) -> dict[str, str]:
-    """Returns the folder in which the study was worked on, as far as that is known."""
+    """Returns the source of its trainer and the folder in which the study was worked on, as far as they are known."""
     paths = results.ledger.sessions[-1].detail.get("paths") if results.ledger.sessions else None
-    return {"folder": str(paths[0])} if isinstance(paths, list) and paths else {}
+    code = results.ledger.made_from.code_digest if results.ledger.made_from is not None else None
+    where = {"folder": str(paths[0])} if isinstance(paths, list) and paths else {}
+    return {**({} if code is None else {"code": code}), **where}
 
 
 def _facts(results: Results) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, Decision, Trial
 from tune.ledger.servers import not_visited
-from tune.scoring.standings import Standing, incumbent, standings
+from tune.scoring.standings import Standing, incumbent, recommended, standings
 from tune.study.units import show_size
 from tune.views import wording
 from tune.views.results import cost_of, failed_seeds, failure_counts
@@ -29,7 +29,7 @@ _LATEST = 8
 def status(ledger: LedgerReader) -> dict[str, Any]:
     """Returns the study's state as plain values; what is not finite is None, so it is JSON on every reader."""
     ranked = standings(ledger, ledger.in_flight)
-    best = incumbent(ranked)
+    best = best_of(ledger, ranked)
     counts = Counter(standing.state for standing in ranked)
     cost = cost_of(ledger)
     said = {
@@ -58,6 +58,11 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
     }
     plain: dict[str, Any] = wording.plain(said)
     return plain
+
+
+def best_of(ledger: LedgerReader, ranked: list[Standing]) -> Standing | None:
+    """Returns the best trial so far; of a study that nobody works on only one that can be recommended."""
+    return incumbent(ranked) if ledger.live else recommended(ranked)
 
 
 def study_state(ledger: LedgerReader) -> StudyState:
@@ -145,9 +150,11 @@ def _incumbent(best: Standing, scale: LossScale) -> dict[str, Any]:
 
 
 def _best(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]:
-    best = incumbent(ranked)
+    best = best_of(ledger, ranked)
     if best is None or best.summary is None:
-        return [("best", "none yet: no trial has reached a rung")]
+        reached = any(one.rung is not None for one in ranked)
+        why = "none: every seed of the best trial failed" if reached else "none yet: no trial has reached a rung"
+        return [("best", why)]
     sure = "confirmed" if best.state == "confirmed" else "provisional"
     parameters = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
     summary = best.summary

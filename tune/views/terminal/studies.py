@@ -13,9 +13,9 @@ from rich.text import Text
 from tune.errors import UserMistake
 from tune.ledger.identity import holds_study
 from tune.ledger.reader import LedgerReader
-from tune.scoring.standings import Standing, incumbent, standings
+from tune.scoring.standings import Standing, standings
 from tune.views import wording
-from tune.views.terminal.status import StudyState, study_state
+from tune.views.terminal.status import StudyState, best_of, study_state
 from tune.views.terminal.summary import plain_table
 
 _RECENT_S = 90.0
@@ -122,7 +122,7 @@ def _line(folder: Path, clock: Callable[[], float], *, connect: bool) -> StudyLi
         state=study_state(ledger),
         trials=len(ledger.trials),
         planned=ledger.study.trials,
-        best=incumbent(standings(ledger, ledger.in_flight)),
+        best=best_of(ledger, standings(ledger, ledger.in_flight)),
         spent=ledger.spent,
         seen=seen or None,
     )

@@ -1,7 +1,7 @@
 """Any real metric is judged like a loss: shift, size and direction of it change no decision."""
 
 from collections.abc import Callable
-from math import inf, isnan, nan
+from math import inf, isfinite, isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tune.study.sections import ScoreRule
 from tune.study.space import Scalar
 from tune.views.results import gather
 from tune.views.sentences import answer, direction_hint, nothing_found
+from tune.views.terminal.status import status
 
 Change = Callable[[float], float]
 
@@ -159,3 +160,31 @@ def test_where_every_seed_of_the_best_failed_nothing_is_recommended(tmp_path: Pa
     assert direction_hint(ledger) in nothing_found(results)
     fine = played(tmp_path / "fine", lambda loss: loss, {})
     assert direction_hint(fine) == ""
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+def test_without_a_baseline_who_loses_fewer_seeds_leads(tmp_path: Path, *, maximize: bool) -> None:
+    """Lost seeds rank a trial behind all that lost fewer, and among equals the better leads; nothing is infinite."""
+    sign = -1.0 if maximize else 1.0
+
+    def losing(value: float) -> float:
+        return nan if value > 0.0272 and str(value)[-1] in "13579" else sign * value
+
+    score = {"direction": "maximize" if maximize else "minimize"}
+    ledger = played(tmp_path / "q", losing, score, told=False, search={"method": "random", "trials": 24, "seed": 4})
+    first = [trial.reached[0] for trial in ledger.trials if 0 in trial.reached]
+    assert all(isfinite(reached.score) for reached in first)
+    lost = [(sum(map(isnan, reached.losses.values())) / len(reached.losses), reached.score) for reached in first]
+    assert len({share for share, _ in lost}) > 1
+    assert [share for share, _ in sorted(lost, key=lambda pair: pair[1])] == sorted(share for share, _ in lost)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e200, -1e200, 1.7e308, 1e-300])
+@pytest.mark.parametrize("score", [{}, {"baseline": 0.0}, {"direction": "maximize", "baseline": 0.0}])
+def test_no_value_ends_a_study(tmp_path: Path, value: float, score: dict[str, Any]) -> None:
+    """The same number everywhere, however large, and a baseline of 0: it comes to its end and can be looked at."""
+    ledger = played(tmp_path / "q", lambda _: value, score, told=False, search={"trials": 9})
+    results = gather(ledger)
+    assert answer(results)
+    assert status(ledger)["state"] == "finished"
+    assert all(not isnan(one.score) for one in results.ranked)
