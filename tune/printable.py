@@ -34,13 +34,14 @@ def output_fault() -> OSError | None:
     """
     try:
         descriptor = sys.stdout.fileno()
+    except (AttributeError, ValueError, OSError):  # no file, or closed
+        return None
+    try:
         os.write(descriptor, b"\n")
     except OSError as error:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         return error
-    except (AttributeError, ValueError):  # no file, or closed
-        return None
     return None
 
 

@@ -9,6 +9,7 @@ import optuna
 import pytest
 
 from tests.behaviour.command import (
+    ROOT,
     Running,
     Trained,
     decided,
@@ -187,9 +188,13 @@ def test_a_study_in_another_database_is_refused_without_its_password(tmp_path: P
 
 def test_without_the_driver_it_says_what_to_install(tmp_path: Path) -> None:
     """Psycopg is an extra; a study that needs it and has it not says how to get it, and makes nothing."""
-    (tmp_path / "psycopg.py").write_text("raise ImportError(\"No module named 'psycopg'\", name='psycopg')\n")
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "psycopg.py").write_text(
+        "raise ImportError(\"No module named 'psycopg'\", name='psycopg')\n"
+    )
     write_study(tmp_path, storage={"database": "postgresql+psycopg://tuner:secret@127.0.0.1:1/none"})
-    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "inline")
+    path = f"{tmp_path / 'without'}:{ROOT}"
+    said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "inline", PYTHONPATH=path)
     assert said.code == 2
     assert "its driver is not installed (No module named 'psycopg'); pip install 'latent-tune[postgresql]'" in said.err
     assert "secret" not in said.err

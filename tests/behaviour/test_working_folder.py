@@ -176,7 +176,7 @@ def test_a_study_works_in_its_own_folder(tmp_path: Path, driver: str) -> None:
     assert not (project / "results").exists()
     said = latent_tune(elsewhere, "resume", folder, "--trials", "3", "--driver", driver)
     assert said.code == 0, said.err
-    assert f"working in {project}, where this study was begun" in said.out
+    assert f"working in {project}, where it was begun" in said.out
     said = latent_tune(elsewhere, "train", folder / "best.yaml")
     assert said.code == 0, said.err
     assert (elsewhere / "results").is_dir()
@@ -230,12 +230,12 @@ def test_a_winner_is_not_trained_with_other_code(tmp_path: Path) -> None:
         file.write("# edited\n")
     said = latent_tune(tmp_path, "train", best)
     assert said.code == 2
-    assert "the trainer's source is not the one with which this setting was found" in said.err
+    assert "the trainer's source is not the one that its results are of" in said.err
     assert latent_tune(tmp_path, "train", best, "--accept-code").code == 0
     project.rename(tmp_path / "elsewhere")
     said = latent_tune(tmp_path, "train", best, "--set", "name=again")
     assert said.code == 2
-    assert f"folder: {project} is not here" in said.err
+    assert f"this study was begun in {project}, which is not here" in said.err
     said = latent_tune(tmp_path, "resume", best.parent, "--trials", "3", "--driver", "inline")
     assert said.code == 2
     assert f"this study was begun in {project}, which is not here" in said.err

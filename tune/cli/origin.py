@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from tune.errors import StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
+from tune.ledger.identity import holds_study
 from tune.ledger.log import log
 from tune.ledger.origin.made_from import MadeFrom, refuse_different
 from tune.ledger.reader import LedgerReader
@@ -17,7 +19,7 @@ from tune.ledger.storage.folders import LocalFolder
 from tune.study import document
 from tune.study.study import Study
 from tune.study.training import Training
-from tune.study.user_code import make_importable, working_folder
+from tune.study.user_code import also_importable, working_folder
 from tune.trainer import source_of
 
 TRIAL = 0  # a training is stored like the only trial of a study
@@ -66,18 +68,32 @@ def working_folder_of(there: LedgerReader, *relative: Path) -> list[Path]:
         log.warning("this study was begun in %s, which is not here; it goes on in %s", folders[0], Path.cwd())
         return list(relative)
     found = working_folder(folders[0], *relative)
-    make_importable(*folders[1:])
+    also_importable(*folders[1:])
     return found
 
 
-def training_origin(training: Training, folder: Path, accepted: Collection[str], again: str) -> MadeFrom:
+def study_beside(path: Path) -> LedgerReader | None:
+    """Returns the study that a training file was written by, as it lies beside it; None where none can be looked at."""
+    folder = path.resolve().parent
+    if path.name != "best.yaml" or not holds_study(folder):
+        return None
+    try:
+        return LedgerReader.read(folder, clock=time.time, curves=False)
+    except UserMistake:  # in a database to which nobody said to connect, or damaged
+        return None
+
+
+def training_origin(
+    training: Training, folder: Path, accepted: Collection[str], again: str, study: LedgerReader | None
+) -> MadeFrom:
     """Returns what a training without a study is made from.
 
     Args:
-        training: It may say of which source of its trainer it was found.
+        training: The training.
         folder: Of the training.
         accepted: As of `origin`.
         again: The command that continues it.
+        study: That found it, with what may be another source of its trainer.
 
     Raises:
         StudyConflict: If something else is not what it was.
@@ -87,18 +103,11 @@ def training_origin(training: Training, folder: Path, accepted: Collection[str],
     except (OSError, ValueError):  # new, of an earlier version, or damaged
         before = None
     now = MadeFrom.of(training.recording, training.trainer, source_of(training.trainer), before)
-    if (
-        before is None
-        and "code" not in accepted
-        and None not in (training.code, now.code_digest)
-        and training.code != now.code_digest
-    ):
-        raise StudyConflict(
-            f"code: the trainer's source is not the one with which this setting was found; put back what there was, or "
-            f"train it with what there is now: {again} --accept-code"
-        )
     if before is not None:
         refuse_different(before.differences(now), folder, accepted, again)
+    elif study is not None and study.made_from is not None and study.study.trainer == training.trainer:
+        code = study.made_from.differences(now).get("code")
+        refuse_different({"code": code} if code else {}, study.folder, accepted, again)
     return now.with_missing(before)
 
 

@@ -31,11 +31,7 @@ def main(options: argparse.Namespace) -> None:
             came = f"{options.folder.partition('?')[0]} is in {folder} now"
             show.console.print(came, markup=False, highlight=False, soft_wrap=True)
         ledger = LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
-        before = Path.cwd()
         (folder,) = working_folder_of(ledger, folder)
-        if Path.cwd() != before:
-            told = f"working in {Path.cwd()}, where this study was begun"
-            show.console.print(told, markup=False, highlight=False, soft_wrap=True)
         retry = [] if options.retry_failed is None else _dead(ledger, options.retry_failed)
         changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
         asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))

@@ -21,6 +21,7 @@ from tune.ledger.servers import servers
 from tune.ledger.storage.disk_space import estimate, free_bytes
 from tune.study.study import Study
 from tune.study.units import show_size
+from tune.study.user_code import user_path
 from tune.views.console import Terminal
 from tune.views.live.json_events import Events, EventStream, Messages
 from tune.views.live.progress import Progress
@@ -231,6 +232,8 @@ def _announce(ledger: Ledger, console: Console) -> None:
         text += f"{ledger.study.trials} trials, up to {ledger.study.top.seeds} seeds each"
     console.print(text, highlight=False, soft_wrap=True)
     tell_servers(ledger.study, console)
+    if len(user_path()) > 1:
+        console.print(Text(f"working in {user_path()[0]}, where it was begun"), highlight=False, soft_wrap=True)
     for line in ledger.sessions[-1].read:
         log.info("recording: %s", line)
         console.print(Text(f"recording: {line}"), highlight=False, soft_wrap=True)

@@ -22,7 +22,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from tune.cli.origin import TRIAL, claim, refuse_other_training, training_origin, write_json
+from tune.cli.origin import (
+    TRIAL,
+    claim,
+    refuse_other_training,
+    study_beside,
+    training_origin,
+    working_folder_of,
+    write_json,
+)
 from tune.drivers.config_checks import config_mistakes
 from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
 from tune.drivers.unit import TrainingSettings, Unit, limit_threads
@@ -31,6 +39,7 @@ from tune.ledger.checkpoints.adoption import adopt
 from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.curves.history import EVALUATED, Runs, refuse_unscored
 from tune.ledger.curves.store import CurveStore
+from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import disk_troubles
 from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.work import Work
@@ -38,7 +47,6 @@ from tune.scoring.measured import scale_of, summary_of
 from tune.study import document
 from tune.study.direction import refuse_doubt
 from tune.study.training import Training
-from tune.study.user_code import working_folder
 from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
 
 
@@ -68,10 +76,11 @@ def train(
         Interrupted: If it was asked to stop; running it again continues.
         DiskFull: If the disk is full; so it does once there is space.
     """
-    training, trainer, folder = _read(path, results, overrides)
+    study = study_beside(path)
+    training, trainer, folder = _read(path, results, overrides, study)
     refuse_other_training(folder, training)
     again = f"latent-tune train {shlex.quote(str(path))}"
-    made_from = training_origin(training, folder, accepted, again)
+    made_from = training_origin(training, folder, accepted, again, study)
     recording = _prepare(path, training, trainer, console)
     claim(folder, training, made_from)
     store = CheckpointStore(LocalFolder(folder / "checkpoints"))
@@ -102,7 +111,7 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
     Raises:
         UserMistake: If the file or the recording cannot be used, or the trainer does not offer to be profiled.
     """
-    training, kind, folder = _read(path, results, overrides)
+    training, kind, folder = _read(path, results, overrides, study_beside(path))
     if not callable(getattr(kind, "profile", None)):
         raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
     recording = _prepare(path, training, kind, console)
@@ -123,8 +132,10 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
     console.print(f"{folder / 'trace.json'}: open it in https://ui.perfetto.dev or chrome://tracing")
 
 
-def _read(path: Path, results: Path, overrides: list[str]) -> tuple[Training, TrainerClass, Path]:
-    """Returns a training, its trainer, and its output folder; from here on it works in the folder that it names."""
+def _read(
+    path: Path, results: Path, overrides: list[str], study: LedgerReader | None
+) -> tuple[Training, TrainerClass, Path]:
+    """Returns a training, its trainer, and its output folder; from here on it works where the study did."""
     file = document.read(path)
     for override in overrides:
         document.assign_text(file, override)
@@ -134,13 +145,8 @@ def _read(path: Path, results: Path, overrides: list[str]) -> tuple[Training, Tr
     if training is None or mistakes:
         raise FileMistakes(path, mistakes)
     refuse_doubt(training.metric, training.direction, "direction")
-    if training.folder is not None:
-        if not Path(training.folder).is_dir():
-            gone = (
-                f"{training.folder} is not here; give the folder that holds the trainer, or leave the key out to train"
-            )
-            raise FileMistakes(path, [file.mistake(("folder",), f"{gone} where the command is run")])
-        (results,) = working_folder(Path(training.folder), results)
+    if study is not None:
+        (results,) = working_folder_of(study, results)
     trainer = load_trainer(training.trainer)
     against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))
     if against:

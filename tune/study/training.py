@@ -25,6 +25,4 @@ class Training(BaseModel):
     baseline: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(
         default=None, description="as in a study, under score"
     )
-    code: str | None = Field(default=None, description="of the trainer's source, as the study knew it that found this")
-    folder: str | None = Field(default=None, description="where it is trained; null: the working directory")
     threads: Annotated[int, Field(strict=True, ge=1)] = 1

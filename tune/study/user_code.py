@@ -30,6 +30,7 @@ _NEEDED = frozenset({
 """What this package and its libraries import at any time, so that no file of a user's may have the name for longer."""
 
 _PLACES: list[str] = []  # where modules are looked for last
+_ALSO: list[str] = []  # the directory from which a command was given, and those from which the study was before
 _LOCK = RLock()
 _THEIRS: dict[str, dict[str, ModuleType]] = {}  # by folder, modules of the user's that have the name of another
 
@@ -45,12 +46,20 @@ def working_folder(folder: Path, *relative: Path) -> list[Path]:
         What these are from now on: as they were where nothing changes, else absolute.
     """
     before = Path.cwd()
+    _ALSO.clear()
     if folder.resolve() == before.resolve():
         return list(relative)
     paths = [Path(path if "://" in str(path) else before / path) for path in relative]
     os.chdir(folder)
+    _ALSO.append(str(before))
     make_importable(Path.cwd(), before)
     return paths
+
+
+def also_importable(*folders: Path) -> None:
+    """Has modules be found in the folders in which the study's commands were given before."""
+    _ALSO[:] = dict.fromkeys([*_ALSO, *map(str, folders)])
+    make_importable(Path.cwd(), *map(Path, _ALSO))
 
 
 def make_importable(*folders: Path) -> None:
@@ -62,8 +71,8 @@ def make_importable(*folders: Path) -> None:
 
 
 def user_path() -> list[str]:
-    """Returns where the user's modules are looked for: the working directory, and what else was made importable."""
-    return list(dict.fromkeys([str(Path.cwd()), *_PLACES]))
+    """Returns where the user's modules are looked for: the working directory, and where a command was given."""
+    return list(dict.fromkeys([str(Path.cwd()), *_ALSO]))
 
 
 def run_in(paths: Sequence[str]) -> None:

@@ -102,12 +102,6 @@ class MadeFrom(BaseModel):
         found: dict[Part, list[str]] = {"recording": recording, "code": code}
         return {part: lines for part, lines in found.items() if lines}
 
-    @property
-    def code_digest(self) -> str | None:
-        """One fingerprint of the trainer's source; None where it is not known."""
-        told = "\n".join(f"{file}\0{self.code[file]}" for file in sorted(self.code))
-        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest() if told else None
-
     def with_missing(self, before: Self | None) -> Self:
         """Returns it with what it lacks and an earlier one has: a file may be away and come back as another."""
         if before is None:

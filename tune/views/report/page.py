@@ -83,18 +83,9 @@ def write_best(results: Results, out: Path | None = None) -> Path | None:
         "epochs": study.top.epochs,
         "metric": study.score.metric,
         **study.score.model_dump(include={"direction", "baseline"}, exclude_none=True),
-        **_where(results),
     }
     _write(path, (header + document.dump(again)).encode())
     return path
-
-
-def _where(results: Results) -> dict[str, str]:
-    """Returns the source of its trainer and the folder in which the study was worked on, as far as they are known."""
-    paths = results.ledger.sessions[-1].detail.get("paths") if results.ledger.sessions else None
-    code = results.ledger.made_from.code_digest if results.ledger.made_from is not None else None
-    where = {"folder": str(paths[0])} if isinstance(paths, list) and paths else {}
-    return {**({} if code is None else {"code": code}), **where}
 
 
 def _facts(results: Results) -> list[tuple[str, str]]:
