@@ -239,3 +239,18 @@ def test_a_winner_is_not_trained_with_other_code(tmp_path: Path) -> None:
     said = latent_tune(tmp_path, "resume", best.parent, "--trials", "3", "--driver", "inline")
     assert said.code == 2
     assert f"this study was begun in {project}, which is not here" in said.err
+
+
+def test_an_environment_in_the_folder_is_no_code_of_the_study(tmp_path: Path) -> None:
+    """What is installed below the working folder is loaded once and stays, as where it lies elsewhere."""
+    script = tmp_path / "script.py"
+    site = tmp_path / ".venv" / "site-packages"
+    (site / "rich").mkdir(parents=True)
+    (site / "rich" / "__init__.py").write_text("")
+    trainer(tmp_path)
+    script.write_text(
+        f"import sys\nsys.path.insert(0, {str(site)!r})\nimport rich\nimport tune.trainer as trainer\n"
+        "trainer.load_trainer('mine:Mine')\nassert sys.modules['rich'] is rich\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

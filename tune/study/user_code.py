@@ -97,13 +97,13 @@ def import_module(name: str, *, ours: bool = False) -> ModuleType:
     Raises:
         Exception: Whatever importing it raises.
     """
-    with _searched(name.partition(".")[0], ours=ours):
+    with _searched(_top(name), ours=ours):
         return importlib.import_module(name)
 
 
 def find_module(name: str, *, ours: bool = False) -> ModuleSpec | None:
     """Returns where `import_module` finds a module; the packages around it are imported for that."""
-    with _searched(name.partition(".")[0], ours=ours):
+    with _searched(_top(name), ours=ours):
         return importlib.util.find_spec(name)
 
 
@@ -114,8 +114,8 @@ def _searched(top: str, *, ours: bool) -> Iterator[None]:
     with _LOCK:
         make_importable(folder)
         if ours:
-            for name in [name for name in sys.modules if name.partition(".")[0] == top]:
-                if not _lies_in(sys.modules[name], _OURS):
+            if not _is_of(top, _OURS):
+                for name in [name for name in sys.modules if _top(name) == top]:
                     _THEIRS.setdefault(str(folder), {})[name] = sys.modules.pop(name)
             yield
         elif _holds(folder, top):
@@ -129,7 +129,8 @@ def _searched(top: str, *, ours: bool) -> Iterator[None]:
 def _first(folder: Path) -> Iterator[None]:
     """Has a folder come first where modules are looked for."""
     theirs = _THEIRS.setdefault(str(folder), {})
-    aside = {name: module for name, module in sys.modules.items() if _clashes(name, module, folder)}
+    clashing = {top for top in map(_top, sys.modules) if _clashes(top, folder)}
+    aside = {name: module for name, module in sys.modules.items() if _top(name) in clashing}
     for name in aside:
         del sys.modules[name]
     sys.modules.update(theirs)
@@ -139,29 +140,28 @@ def _first(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
-        tops = {name.partition(".")[0] for name in aside} | _NEEDED
-        found = {
-            name: module
-            for name, module in sys.modules.items()
-            if name.partition(".")[0] in tops and _lies_in(module, folder)
-        }
+        theirs_now = {top for top in clashing | _NEEDED if _is_of(top, folder)}
+        found = {name: module for name, module in sys.modules.items() if _top(name) in theirs_now}
         theirs.update(found)
         for name in found:
             del sys.modules[name]
         sys.modules.update(aside)
 
 
-def _clashes(name: str, module: ModuleType, folder: Path) -> bool:
+def _clashes(top: str, folder: Path) -> bool:
     """Says whether a module that is loaded has the name of one in a folder, and is not that one."""
-    top = name.partition(".")[0]
-    if top in sys.stdlib_module_names or not _holds(folder, top):
-        return False
-    return not _lies_in(sys.modules.get(top, module), folder)
+    return top not in sys.stdlib_module_names and _holds(folder, top) and not _is_of(top, folder)
 
 
-def _lies_in(module: ModuleType, folder: Path) -> bool:
-    file = getattr(module, "__file__", None)
-    return file is not None and Path(file).resolve().is_relative_to(folder.resolve())
+def _is_of(top: str, folder: Path) -> bool:
+    """Says whether a module that is loaded lies in a folder itself; an environment in it is a place of its own."""
+    file = getattr(sys.modules.get(top), "__file__", None)
+    here = folder.resolve()
+    return file is not None and Path(file).resolve().parent in (here, here / top)
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _holds(folder: Path, top: str) -> bool:
