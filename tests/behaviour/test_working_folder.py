@@ -37,7 +37,10 @@ STRANGERS = ("tune.py", "ray.py", "model.py", "optuna.py", "rich.py", "pyarrow.p
 """Files that nobody asked for, and that end whoever imports them."""
 
 DRIVERS = ["inline", pytest.param("ray", marks=pytest.mark.cluster)]
-SLOWLY = ["inline", pytest.param("ray", marks=[pytest.mark.cluster, pytest.mark.slow])]
+SLOWLY = [
+    pytest.param("inline", marks=pytest.mark.slow),
+    pytest.param("ray", marks=[pytest.mark.cluster, pytest.mark.slow]),
+]
 
 
 def latent_tune(cwd: Path, *arguments: str | Path) -> Said:
@@ -101,14 +104,14 @@ def check_commands(cwd: Path, driver: str, *, every: bool = False) -> None:
     assert (found["state"], sum(found["trials"].values()), found["trials"]["failed"]) == ("finished", 3, 0)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", SLOWLY)
 def test_strangers_in_the_folder_are_not_taken_for_ours(tmp_path: Path, driver: str) -> None:
     """Files with the names of this package and of what it uses stop no command."""
     for name in STRANGERS:
         (tmp_path / name).write_text(f"raise SystemExit('{name} of the folder was imported')\n")
     trainer(tmp_path)
     write(tmp_path)
-    check_commands(tmp_path, driver, every=driver == "inline")
+    check_commands(tmp_path, driver, every=True)
 
 
 @pytest.mark.parametrize("driver", SLOWLY)
@@ -137,8 +140,8 @@ def test_a_trainer_may_be_called_model(tmp_path: Path, driver: str) -> None:
     ("file", "driver"),
     [
         ("model.py", "inline"),
-        ("model/__init__.py", "inline"),
-        ("model/trainer.py", "inline"),
+        pytest.param("model/__init__.py", "inline", marks=pytest.mark.slow),
+        pytest.param("model/trainer.py", "inline", marks=pytest.mark.slow),
         pytest.param("model.py", "ray", marks=[pytest.mark.cluster, pytest.mark.slow]),
     ],
 )
@@ -194,6 +197,7 @@ def test_code_beside_the_caller_is_found_too(tmp_path: Path) -> None:
     assert said.code == 0, said.err
 
 
+@pytest.mark.slow
 def test_a_strangers_study_names_no_folder(tmp_path: Path) -> None:
     """Code is not imported from a folder that a study names which somebody else owns."""
     if os.getuid() != 0:
@@ -219,6 +223,7 @@ def test_a_link_to_a_study_works_where_that_lies(tmp_path: Path) -> None:
     assert said.code == 0, said.err
 
 
+@pytest.mark.slow
 def test_a_winner_is_not_trained_with_other_code(tmp_path: Path) -> None:
     """Where its trainer was edited, or its folder is gone, that is said, and what to do."""
     project = tmp_path / "project"
