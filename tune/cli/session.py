@@ -106,7 +106,7 @@ def work_on(
                 job = Job(optimizer, recording, trainer, lambda: stop() or ledger.lease_lost)
                 with views(job, show):
                     drive(job, driver, address, shared, stop)
-                    _finish(job, stop)
+                    _finish(job, stop, accepted)
                 with ledger.closing("finished"):
                     found = _results_of(folder)
             _present(*found, show)
@@ -117,11 +117,11 @@ def _again(folder: Path, address: str | None) -> str:
     return f"continue with: latent-tune resume {shlex.quote(str(folder))}{where}"
 
 
-def _finish(job: Job, stop: StopRequest) -> None:
+def _finish(job: Job, stop: StopRequest, accepted: Collection[str]) -> None:
     """Closes what is not promoted any more; raises where there is more to do, or the recording is another by now."""
     ledger = job.optimizer.ledger
     _refuse_unfinished(ledger, stop)
-    origin(ledger.study, ledger, ("code",))  # an edit of code may be for later
+    origin(ledger.study, ledger, ("code", *accepted))  # an edit of code may be for later
     job.optimizer.finish()
 
 
