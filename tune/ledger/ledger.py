@@ -159,10 +159,8 @@ class Ledger(LedgerReader):
         self._apply(decision)
         if decision.kind in ("grow", "retry"):
             self._show_study()
-        changed = [*map(int, decision.detail.get("scores", ())), *(() if trial is None else [trial])]
-        for number in changed:
-            self._mirror.changed(number)
-        if changed:
+        if changed := [*decision.detail.get("scores", ()), *(() if trial is None else [trial])]:
+            self._mirror.changed(*map(int, changed))
             self._mirror.refresh(self.study, self.trials, self._baseline)
         if self._copy is not None:
             self._curves.seal(LAST_STREAM)

@@ -202,12 +202,14 @@ def making_alone(url: URL) -> Iterator[None]:
         engine.dispose()
 
 
-def refuse_damage(engine: Engine) -> None:
-    """Raises RuntimeError if SQLite finds its file inconsistent."""
+def refuse_damage(engine: Engine, tables: sqlalchemy.MetaData, *, lite: bool) -> None:
+    """Raises RuntimeError if SQLite finds its file inconsistent, or SQLAlchemy's error where tables or columns lack."""
     with engine.connect() as connection:
-        found = connection.scalar(sqlalchemy.text("PRAGMA integrity_check(1)"))
-    if found != "ok":
-        raise RuntimeError(f"it is damaged: {' '.join(str(found).split())}")
+        found = connection.scalar(sqlalchemy.text("PRAGMA integrity_check(1)")) if lite else "ok"
+        if found != "ok":
+            raise RuntimeError(f"it is damaged: {' '.join(str(found).split())}")
+        for table in tables.sorted_tables:  # of another program or version they may be others
+            connection.execute(sqlalchemy.select(table).limit(1))
 
 
 def _connect_to_write(file: Path) -> sqlite3.Connection:

@@ -89,6 +89,7 @@ class Database:
         folder: The study folder.
         name: The study's name.
         create: Whether to make the study when it is not there; without, nothing is ever written.
+        maximize: Whether higher values are better, for Optuna's study.
         should_stop: Asked while the database is locked or away; when it says yes, nothing is waited for.
 
     Attributes:
@@ -157,21 +158,13 @@ class Database:
             self.engine = self._storage.engine
             if make:
                 _TABLES.create_all(self.engine)
+            direction = "maximize" if maximize else "minimize"
             self._study = (
-                optuna.create_study(
-                    storage=self._storage,
-                    study_name=name,
-                    direction="maximize" if maximize else "minimize",
-                    load_if_exists=True,
-                )
+                optuna.create_study(storage=self._storage, study_name=name, direction=direction, load_if_exists=True)
                 if make
                 else optuna.load_study(storage=self._storage, study_name=name)
             )
-            if self._lite:
-                refuse_damage(self.engine)
-            with self.engine.connect() as connection:  # of another program or version they lack tables or columns
-                for table in _TABLES.sorted_tables:
-                    connection.execute(select(table).limit(1))
+            refuse_damage(self.engine, _TABLES, lite=self._lite)
 
     @retried
     def decisions(self) -> Iterator[Decision]:

@@ -78,9 +78,9 @@ class Mirror:
         self._changed: set[int] = set()
         self._due = -inf
 
-    def changed(self, trial: int) -> None:
-        """Takes note of a decision about a trial."""
-        self._changed.add(trial)
+    def changed(self, *trials: int) -> None:
+        """Takes note of a decision about trials."""
+        self._changed.update(trials)
 
     def refresh(self, study: Study, trials: Sequence[Trial], baseline: Mapping[str, float] | None) -> None:
         """Shows what has changed, unless it has been a moment ago.
