@@ -158,7 +158,7 @@ class Database:
             self.engine = self._storage.engine
             if make:
                 _TABLES.create_all(self.engine)
-            direction = "maximize" if maximize else "minimize"
+            direction = optuna.study.StudyDirection.MAXIMIZE if maximize else optuna.study.StudyDirection.MINIMIZE
             self._study = (
                 optuna.create_study(storage=self._storage, study_name=name, direction=direction, load_if_exists=True)
                 if make
