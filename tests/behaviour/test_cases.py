@@ -173,12 +173,12 @@ CASES: Mapping[str, Mapping[str, Sequence[str]]] = {
 }  # fmt: skip
 
 
-def tests_of_the_table() -> list[str]:
+def of_the_table() -> list[str]:
     """Every test that a line names."""
     return [test for kind in CASES.values() for line in kind.values() for test in line]
 
 
-@pytest.mark.parametrize("test", tests_of_the_table())
+@pytest.mark.parametrize("test", of_the_table())
 def test_what_the_table_names_is_there(test: str) -> None:
     """Each is a function of its file, and says in a sentence what it holds."""
     file, name = test.split("::")
@@ -190,8 +190,8 @@ def test_what_the_table_names_is_there(test: str) -> None:
 @pytest.mark.slow
 def test_there_are_as_many_cases_as_were_promised() -> None:
     """Counted as they run, with all parameters; nothing in the table is left out by a mark."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *tests_of_the_table()]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *of_the_table()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     cases = [line for line in done.stdout.splitlines() if "::" in line]
     assert len(cases) >= FEWEST
-    assert {line.partition("[")[0] for line in cases} == set(tests_of_the_table())
+    assert {line.partition("[")[0] for line in cases} == set(of_the_table())

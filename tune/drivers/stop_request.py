@@ -71,6 +71,7 @@ class StopRequest:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
         if self._asked:
             self._leave()
+        self._asked = True  # before anything is said: the second signal may interrupt the saying of the first
         name, patience = signal.Signals(number).name, f"{self._patience_s:.0f} s"
         _say(f"{name}: saving the trials in flight, then stopping (within {patience}); once more leaves at once")
         self.ask()

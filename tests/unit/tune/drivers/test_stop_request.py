@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 from tune.drivers.stop_request import StopRequest
 
@@ -52,6 +53,27 @@ def test_the_second_signal_leaves_at_once() -> None:
     """Exit code 130, and the way to continue is the last thing said."""
     code, out, err = run(signal.SIGINT, signal.SIGTERM, patience=60, polite=False)
     assert (code, out) == (130, "")
+    assert err.strip().splitlines()[-1] == "continue with: this"
+
+
+def test_a_second_signal_may_interrupt_the_first() -> None:
+    """While the first is still being said, to somebody who does not read yet, the second leaves at once."""
+    code = PATIENT.format(patience=60, polite=False).replace(
+        'print("ready"',
+        'import os; os.set_blocking(2, False)\n'
+        "    try:\n"
+        "        while os.write(2, b'.' * 4096): pass\n"
+        "    except BlockingIOError: os.set_blocking(2, True)\n"
+        '    print("ready"',
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)  # it is in the middle of saying so; were it not yet, the order would be the usual one
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
     assert err.strip().splitlines()[-1] == "continue with: this"
 
 
