@@ -60,7 +60,7 @@ def test_a_second_signal_may_interrupt_the_first() -> None:
     """While the first is still being said, to somebody who does not read yet, the second leaves at once."""
     code = PATIENT.format(patience=60, polite=False).replace(
         'print("ready"',
-        'import os; os.set_blocking(2, False)\n'
+        "import os; os.set_blocking(2, False)\n"
         "    try:\n"
         "        while os.write(2, b'.' * 4096): pass\n"
         "    except BlockingIOError: os.set_blocking(2, True)\n"
