@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = build_parser().parse_args(arguments)
     try:
-        import_module(f"tune.cli.{options.command}").main(options)
+        import_module(f"tune.cli.commands.{options.command}").main(options)
         sys.stdout.flush()  # here and not at the end of the process, which would fail of it without a word
     except LatentTuneError as error:
         _say(str(error), debug=options.debug)
