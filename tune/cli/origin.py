@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from tune.adapters.loading import sources
 from tune.errors import StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
@@ -20,7 +21,6 @@ from tune.study import document
 from tune.study.study import Study
 from tune.study.training import Training
 from tune.study.user_code import also_importable, working_folder
-from tune.trainer import source_of
 
 TRIAL = 0  # a training is stored like the only trial of a study
 MADE_FROM = "made-from.json"
@@ -42,7 +42,7 @@ def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] =
         StudyConflict: If something else is not what it was.
     """
     before = there.made_from if there is not None else None
-    now = MadeFrom.of(study.recording, study.trainer, source_of(study.trainer), before)
+    now = MadeFrom.of(study.recording, sources(study), before)
     if there is not None and before is not None and there.spent:
         refuse_different(before.differences(now), there.folder, accepted, again)
     return now
@@ -102,10 +102,10 @@ def training_origin(
         before = MadeFrom.model_validate_json((folder / MADE_FROM).read_bytes())
     except (OSError, ValueError):  # new, of an earlier version, or damaged
         before = None
-    now = MadeFrom.of(training.recording, training.trainer, source_of(training.trainer), before)
+    now = MadeFrom.of(training.recording, sources(training), before)
     if before is not None:
         refuse_different(before.differences(now), folder, accepted, again)
-    elif study is not None and study.made_from is not None and study.study.trainer == training.trainer:
+    elif study is not None and study.made_from is not None and study.study.what_trains == training.what_trains:
         code = study.made_from.differences(now).get("code")
         refuse_different({"code": code} if code else {}, study.folder, accepted, again)
     return now.with_missing(before)

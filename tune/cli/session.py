@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from tune.adapters.loading import load
 from tune.cli.origin import origin
 from tune.cli.show import Show, views
 from tune.drivers.config_checks import config_check, refuse_configurations, told_refused
@@ -32,7 +33,7 @@ from tune.study.growth import differences
 from tune.study.ladder import cost
 from tune.study.study import Study
 from tune.study.user_code import user_path
-from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
+from tune.trainer import TrainerClass, describe_recording, prepare_recording
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
 from tune.views.sentences import nothing_found
@@ -127,7 +128,7 @@ def _finish(job: Job, stop: StopRequest, accepted: Collection[str]) -> None:
 
 def _trainer_and_recording(study: Study, folder: Path, console: Console) -> tuple[TrainerClass, Mapping[str, Any]]:
     """Returns a study's trainer and its recording, prepared and checked; says what the trainer refuses of the space."""
-    trainer = load_trainer(study.trainer)
+    trainer = load(study)
     refuse_configurations(study, trainer)
     refuse_low_space(study, folder)
     refuse_unusable(study)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tune.adapters.loading import load
 from tune.cli.origin import origin, working_folder_of
 from tune.cli.show import tell_servers
 from tune.drivers.reports import Death, Evaluation, UnitReport, Unsaved
@@ -21,7 +22,7 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Ending
 from tune.optimizer.work import Work
-from tune.trainer import load_trainer, prepare_recording
+from tune.trainer import prepare_recording
 from tune.views.console import Terminal
 
 _ENDS: dict[str, Ending] = {"finished": "finished", "stopped": "stopped"}
@@ -64,7 +65,7 @@ def evaluate(folder: Path, numbers: Sequence[int], console: Console, accepted: C
         console.print(f"{folder}: no evaluation is missing where a checkpoint is kept", highlight=False)
         return
     made_from = origin(seen.study, seen, accepted, f"latent-tune evaluate {shlex.quote(str(folder))}")
-    trainer = load_trainer(seen.study.trainer)
+    trainer = load(seen.study)
     recording = prepare_recording(trainer, seen.study.recording)
     before = seen.sessions[-1]
     kept = {key: before.detail[key] for key in ("driver", "paths") if key in before.detail}

@@ -14,13 +14,14 @@ from typing import Any, TextIO
 from ray import tune as ray_tune
 from ray.train._internal.session import _TrainingResult
 
+from tune.adapters.loading import load
 from tune.drivers.ray.actor_process import ActorProcess, dump_into, dump_nowhere
 from tune.drivers.ray.recording import SharedRecording
 from tune.drivers.reports import UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.optimizer.work import Work
+from tune.study.study import Study
 from tune.study.user_code import run_in
-from tune.trainer import load_trainer
 
 _REPORT_EVERY_S = 1.0
 
@@ -89,7 +90,7 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
     def _begin(self) -> Unit:
         run_in(self.config["paths"])
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
-        load = partial(load_trainer, self.config["trainer"])
+        trainer = partial(load, Study.model_validate_json(self.config["study"]))
         settings = TrainingSettings(**self.config["settings"])
         self._log = dump_into(Path(settings.folder), work.trial)
-        return Unit(load, self._recording, work, settings)
+        return Unit(trainer, self._recording, work, settings)

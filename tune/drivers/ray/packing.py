@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 
+from tune.adapters.loading import load
 from tune.drivers.calibration import Measured, own_gpu, refuse_unused_gpu_hours, short_run
 from tune.drivers.gpu_packing import GpuNode, GpuSlots, Packed, Packing, asked, detail_of, in_words, packing_from
 from tune.drivers.job import Job
@@ -17,7 +18,6 @@ from tune.errors import UserMistake
 from tune.ledger.log import log
 from tune.study.study import Study
 from tune.study.user_code import run_in, user_path
-from tune.trainer import load_trainer
 
 _TYPE = "accelerator_type:"
 _LOOK_S = 1.0
@@ -98,7 +98,7 @@ def _measure_here(
     """Measures in this process; None where its GPU cannot be asked."""
     run_in(paths)
     gpu = own_gpu()
-    return None if gpu is None else short_run(load_trainer(study.trainer), study, recording.here(), seeds, gpu)
+    return None if gpu is None else short_run(load(study), study, recording.here(), seeds, gpu)
 
 
 def _outcome(run: Any, seeds: int) -> Packed:
