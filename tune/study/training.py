@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from tune.study.sections import Direction, Seed
-from tune.study.space import Scalar
 from tune.study.study import NAME, TRAINER
+from tune.study.values import Value
 
 
 class Training(BaseModel):
@@ -17,7 +17,7 @@ class Training(BaseModel):
     name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(description="also the name of the output folder")
     trainer: str = TRAINER
     recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
-    config: dict[str, Scalar]
+    config: dict[str, Value]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     epochs: Annotated[int, Field(strict=True, ge=1)]
     metric: str = Field(default="validation_loss", description="the metric by which a seed fails")
