@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 from tune.errors import did_you_mean
 from tune.study.placeholders import OF_RUNS, SPREAD, condition_of, has_condition, named_in
 from tune.study.sections import StudySection
-from tune.study.space import Scalar
+from tune.study.values import Value
 
 SOURCES = ("lines", "jsonl", "csv", "tensorboard", "file")
 CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
@@ -63,7 +63,7 @@ class ProgramConfig(StudySection):
     file: Annotated[str, AfterValidator(lambda given: _suffixed(given, CONFIG_SUFFIXES))] = Field(
         description="what is copied: JSON, YAML or TOML, by its suffix"
     )
-    set: dict[str, Scalar] = Field(
+    set: dict[str, Value] = Field(
         default_factory=dict,
         description="by dotted path, what a copy holds beside the parameters; texts may have placeholders",
     )

@@ -1,12 +1,15 @@
 """`latent-tune run`."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from tune.cli.dry_run import plan
 from tune.cli.session import work_on
 from tune.cli.show import output_mode, showing
 from tune.errors import UserMistake
+from tune.printable import printable
+from tune.scoring.earlier import confirmed_trials
 from tune.study.study import BUNDLED, find, read_study
 from tune.study.user_code import working_folder
 
@@ -19,7 +22,7 @@ def main(options: argparse.Namespace) -> None:
         LatentTuneError: As `tune.cli.session.work_on`.
     """
     path, driver = find(options.study), options.driver or "ray"
-    study = read_study(path, options.overrides)
+    study = read_study(path, options.overrides, confirmed_trials, _tell)
     # A study that comes with the package is of no folder: what it reads lies where it is run.
     home = path.resolve().parent
     home = Path() if home == BUNDLED else home
@@ -31,3 +34,8 @@ def main(options: argparse.Namespace) -> None:
         return
     with showing(output_mode(options)) as show:
         work_on(study, results / study.name, driver, show, options.address, accepted=options.accepted)
+
+
+def _tell(line: str) -> None:
+    """Says what was read beside the study; on standard error, for standard output may be read by programs."""
+    print(printable(line), file=sys.stderr)
