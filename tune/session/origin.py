@@ -27,7 +27,13 @@ MADE_FROM = "made-from.json"
 """In the folder of a training, what it is made from; a study has that in its ledger."""
 
 
-def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] = (), again: str = "") -> MadeFrom:
+def origin(
+    study: Study,
+    there: LedgerReader | None,
+    accepted: Collection[str] = (),
+    again: str = "",
+    source: Path | None = None,
+) -> MadeFrom:
     """Returns what a study is made from: its recording's files and its trainer's source.
 
     A study that has trained nothing has no results that could be mixed with others, so anything may change.
@@ -37,12 +43,16 @@ def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] =
         there: As it is; None where it is new.
         accepted: What may be another from now on: `recording`, `code`.
         again: The command that goes on with it; by default `resume`.
+        source: The file of its trainer, where that was given as an object; None: found by the name in the study.
 
     Raises:
         StudyConflict: If something else is not what it was.
     """
     before = there.made_from if there is not None else None
-    now = MadeFrom.of(study.recording, study.trainer, source_of(study.trainer), before)
+    file = source or source_of(study.trainer)
+    # The module of a script that runs has no name by which its source is known.
+    named = source.stem if source is not None and study.trainer.startswith("__main__:") else study.trainer
+    now = MadeFrom.of(study.recording, named, file, before)
     if there is not None and before is not None and there.spent:
         refuse_different(before.differences(now), there.folder, accepted, again)
     return now
