@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tune.adapters.lightning import lightning
+    from tune.adapters.program.reporting import report
+    from tune.adapters.sklearn import sklearn
     from tune.api.loop import ask_tell
     from tune.api.result import Best, Result
     from tune.api.simulation import simulate
@@ -67,13 +70,13 @@ __all__ = [
     "compare",
     "evaluate",
     "export",
-    "lightning",  # noqa: F822 - an adapter, named here and nowhere imported
+    "lightning",
     "open",
-    "report",  # noqa: F822 - an adapter, named here and nowhere imported
+    "report",
     "resume",
     "run",
     "simulate",
-    "sklearn",  # noqa: F822 - an adapter, named here and nowhere imported
+    "sklearn",
     "studies",
 ]
 

@@ -7,6 +7,8 @@ LatentTuneError
 │   ├── StudyConflict           the folder holds another study
 │   └── StudyBusy               another process is running this study
 ├── TrainerMistake              ends no study: what a trainer handed over cannot be used, and its unit of work dies
+├── ProgramFailed               ends no study: a program that trains ended with an error, and its unit of work dies
+│   └── ProgramOutOfMemory      for want of memory
 ├── DamagedCheckpoint           ends no study: the trial goes on from an older checkpoint, or from the start
 ├── StudyStopped                exit code 1: the study cannot go on (every trial dies of one cause, its folder is gone)
 ├── DiskFull                    exit code 1: paused, the disk is full; the message says how to continue
@@ -75,6 +77,14 @@ class StudyBusy(UserMistake):
 
 class TrainerMistake(LatentTuneError, ValueError):  # noqa: N818 - a mistake is what it is
     """What a trainer handed over breaks its contract: the message says what, the value got, what is allowed."""
+
+
+class ProgramFailed(LatentTuneError, RuntimeError):  # noqa: N818 - says what happened to the program
+    """A program that trains ended with an error: its first line has the exit code and the last line of output."""
+
+
+class ProgramOutOfMemory(ProgramFailed, MemoryError):  # noqa: N818 - the same
+    """A program that trains ended for want of memory."""
 
 
 class DamagedCheckpoint(LatentTuneError):  # noqa: N818 - says what happened to the checkpoint

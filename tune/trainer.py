@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from tune.errors import RecordingMistake, UserMistake
-from tune.study.study import TRAINER
+from tune.study.trained_by import TRAINER
 from tune.study.user_code import find_module, import_module
 
 
@@ -32,6 +32,8 @@ class Trainer(Protocol):
     - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains. Where it
       takes a second argument it is asked again with the recording as prepared: a batch may be larger than that. It is
       asked about every setting before it becomes a trial; another is drawn for one refused.
+    - `for_trial(trial: int, folder: Path) -> type`: the class to be constructed for a trial of the study in a folder,
+      for those who write logs of their own; a node may not see the folder.
 
     And these methods:
 
@@ -110,9 +112,17 @@ def load_trainer(name: str) -> TrainerClass:
     return cast("TrainerClass", _load(name, "trainer", METHODS))
 
 
-def load_function(name: str) -> Callable[..., Any]:
-    """Imports a function of the built-in model by `package.module:function`, whatever lies in the working directory."""
-    return cast("Callable[..., Any]", _load(name, "function", (), ours=True))
+def load_function(name: str, *, ours: bool = False) -> Callable[..., Any]:
+    """Imports a function by `package.module:function`.
+
+    Args:
+        name: Where it is.
+        ours: Whether it is of the built-in model, whatever lies in the working directory.
+
+    Raises:
+        UserMistake: If it cannot be imported or cannot be called.
+    """
+    return cast("Callable[..., Any]", _load(name, "function", (), ours=ours))
 
 
 def source_of(name: str) -> Path | None:
@@ -121,6 +131,8 @@ def source_of(name: str) -> Path | None:
     Args:
         name: `package.module:Class`.
     """
+    if name.startswith(MAIN):  # of another process than this
+        return None
     try:
         spec = find_module(name.partition(":")[0], ours=name == TRAINER)
     except (Exception, SystemExit):  # noqa: BLE001 - the packages around it are run; `load_trainer` says what is wrong
@@ -149,6 +161,10 @@ def _load(name: str, what: str, methods: Sequence[str], *, ours: bool = False) -
         raise UserMistake(
             f"{what}: '{module}' cannot be imported from {here}: {cause}; write package.module:Class, got {name!r}"
         ) from error
+    if what == "function" and not callable(found):
+        raise UserMistake(
+            f"function: {name} cannot be called, it is {found!r:.60}; name a function, see docs/trainer.md"
+        )
     refuse_lacking(found, methods, f"{what}: {name}")
     return cast("object", found)
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tune.adapters.loading import load
 from tune.api.result import Result
 from tune.api.study import Study, refuse_no_study
 from tune.drivers.config_checks import config_check, refuse_configurations
@@ -17,7 +18,7 @@ from tune.ledger.ledger import Ledger
 from tune.optimizer.optimizer import Optimizer
 from tune.session.given import with_given
 from tune.study.user_code import folder_kept, working_folder
-from tune.trainer import load_trainer, prepare_recording
+from tune.trainer import prepare_recording
 
 
 def simulate(
@@ -50,7 +51,7 @@ def simulate(
     place = place / study.name if scratch is not None else place
     with folder_kept(), ExitStack() as at_the_end:
         working_folder(study.home)
-        found = load_trainer(named.trainer) if given is None else given.trainer
+        found = load(named) if given is None else given.trainer
         refuse_configurations(named, found)
         recording = prepare_recording(found, named.recording)
         refuse_configurations(named, found, recording)

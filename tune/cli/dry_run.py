@@ -4,6 +4,7 @@ import os
 
 from rich.text import Text
 
+from tune.adapters.loading import load
 from tune.drivers.calibration import gpus_of_one, own_gpu, short_run
 from tune.drivers.config_checks import middle, refuse_configurations, told_refused
 from tune.drivers.gpu_packing import Packed, in_words, slots_here
@@ -12,7 +13,7 @@ from tune.gpus import visible_gpus
 from tune.ledger.origin.made_from import MadeFrom
 from tune.study.direction import refuse_doubt
 from tune.study.study import Study
-from tune.trainer import describe_recording, load_trainer, prepare_recording
+from tune.trainer import describe_recording, prepare_recording
 from tune.views.console import Terminal
 from tune.views.terminal.plan import print_plan
 
@@ -25,11 +26,11 @@ def plan(study: Study, driver: str) -> None:
     """
     refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     console = Terminal()
-    trainer = load_trainer(study.trainer)
+    trainer = load(study)
     refuse_configurations(study, trainer)
     recording = prepare_recording(trainer, study.recording)
     refuse_configurations(study, trainer, recording)
-    for line in describe_recording(trainer, recording) or MadeFrom.of(study.recording, study.trainer, None).told:
+    for line in describe_recording(trainer, recording) or MadeFrom.of(study.recording, {}).told:
         console.print(Text(f"Recording: {line}"), highlight=False, soft_wrap=True)
     packs = study.resources.gpus_per_trial == "auto" and driver != "inline"
     gpu, here = own_gpu() if packs else None, len(visible_gpus())

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tune.adapters.loading import load
 from tune.drivers.config_checks import config_mistakes
 from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
 from tune.drivers.unit import TrainingSettings, Unit, limit_threads
@@ -46,8 +47,9 @@ from tune.session.origin import (
 )
 from tune.study import document
 from tune.study.direction import refuse_doubt
+from tune.study.trained_by import trained_by_mistakes
 from tune.study.training import Training
-from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
+from tune.trainer import TrainerClass, describe_recording, prepare_recording
 
 
 def train(
@@ -113,7 +115,7 @@ def profile(path: Path, results: Path, overrides: list[str], console: Console) -
     """
     training, kind, folder = _read(path, results, overrides, study_beside(path))
     if not callable(getattr(kind, "profile", None)):
-        raise UserMistake(f"trainer: {training.trainer} cannot be profiled: it has no method profile(trace)")
+        raise UserMistake(f"trainer: {training.what_trains} cannot be profiled: it has no method profile(trace)")
     recording = _prepare(path, training, kind, console)
     claim(folder, training)
     limit_threads(training.threads)
@@ -142,12 +144,14 @@ def _read(
     training, mistakes = document.validate(Training, file)
     if training is not None and len(set(training.seeds)) < len(training.seeds):
         mistakes.append(file.mistake(("seeds",), f"each seed once, got {training.seeds}"))
+    if training is not None:
+        mistakes += [file.mistake(at, said) for at, said in trained_by_mistakes(training, training.config)]
     if training is None or mistakes:
         raise FileMistakes(path, mistakes)
     refuse_doubt(training.metric, training.direction, "direction")
     if study is not None:
         (results,) = working_folder_of(study, results)
-    trainer = load_trainer(training.trainer)
+    trainer = load(training)
     against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))
     if against:
         raise FileMistakes(path, [file.mistake(mistake.path.split("."), mistake.message) for mistake in against])
@@ -167,7 +171,7 @@ def _prepare(path: Path, training: Training, trainer: TrainerClass, console: Con
 
 def _done(store: CheckpointStore, folder: Path, training: Training) -> int:
     """Returns the last epoch at which every seed has a checkpoint and its whole curve."""
-    epochs = adopt(store, TRIAL, training.trainer, training.config)
+    epochs = adopt(store, TRIAL, training.what_trains, training.config)
     runs = _runs(CurveStore(folder / "curves", writable=True), training)
     common = set.intersection(*(set(epochs.get(seed, ())) for seed in training.seeds))
     trained = min(len(runs.curve(TRIAL, seed)) for seed in training.seeds)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tune.drivers.exits import holding_exits, is_trainers
@@ -20,7 +21,7 @@ from tune.ledger.log import log
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, retry_with
 from tune.optimizer.work import Work
-from tune.trainer import Trainer, TrainerClass
+from tune.trainer import Trainer, TrainerClass, hook
 
 if TYPE_CHECKING:
     from tune.ledger.ledger import Ledger
@@ -164,6 +165,8 @@ class Unit:
             self._checkpoints.refuse_other(self._settings.mark, f"node {socket.gethostname()}")
         state = self._checkpoints.load(work.trial, work.from_epoch, work.seeds) if work.from_epoch else None
         trainer = self._load()
+        if (for_trial := hook(trainer, "for_trial")) is not None:
+            trainer = for_trial(work.trial, Path(self._settings.folder))
         self._name = _name_of(trainer)
         limit_threads(self._settings.threads)
         self._trainer = trainer(work.configuration, self._recording, list(work.seeds), state)

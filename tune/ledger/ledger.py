@@ -111,7 +111,7 @@ class Ledger(LedgerReader):
     def _saved(self, trial: int) -> Mapping[int, Sequence[int]]:
         """Returns by seed the epochs of which a trial has a checkpoint, and takes over what lies beside them."""
         configuration = {**self.study.fixed, **self.trials[trial].parameters}
-        found = adopt(self.checkpoints, trial, self.study.trainer, configuration)
+        found = adopt(self.checkpoints, trial, self.study.what_trains, configuration)
         self._record_unreported(trial, {seed: max(epochs) for seed, epochs in found.items()})
         return found
 

@@ -4,9 +4,10 @@ Everything that scores works on losses: caps, spreads and shares are parts of th
 below zero and has a baseline above it is a loss as it is: it has a zero of its own (a ratio scale). Any other (one that
 is maximised or negative, or has no baseline above zero) has none, and moving its zero must change no decision (an
 interval scale). So its zero is placed by the study's own values: as far beyond the best result as that is from the
-baseline, or, where there is no baseline, from the median run of the first rung. The best then has half of the loss of
-whatever it is compared with, as good settings have on the scale of a loss, and adding a constant to the metric,
-multiplying it or turning it round changes no loss relative to the others. Source of the terms: Stevens 1946, "On the
+baseline, or, where there is no baseline, from where the worst quarter of the runs at the first rung begins: of these
+half may be as good as the best, and a few may be beyond all measure. The best then has half of the loss of whatever it
+is compared with, as good settings have on the scale of a loss, and adding a constant to the metric, multiplying it or
+turning it round changes no loss relative to the others. Source of the terms: Stevens 1946, "On the
 theory of scales of measurement", Science 103, 677-680.
 """
 

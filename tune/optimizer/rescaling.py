@@ -3,7 +3,7 @@
 from bisect import insort
 from collections.abc import Iterable, Mapping
 from math import inf, isfinite
-from statistics import fmean, median
+from statistics import fmean, median, quantiles
 from typing import Any
 
 from tune.ledger.cursor import DecisionCursor
@@ -61,7 +61,7 @@ class Rescaling:
         if scale.zero is not None and abs(zero - scale.zero) <= 2 * _MOVED * distance and not far:
             return None
         moved = LossScale(scale.maximize, scale.baseline, zero, worst if isfinite(worst) else 0.0)
-        what = "the median of the first rung" if scale.baseline is None else "the baseline"
+        what = "the worst quarter of the first rung" if scale.baseline is None else "the baseline"
         reason = (
             f"the best mean so far is {distance:.6g} from {what} of {scale.oriented(origin):.6g}: losses are counted "
             f"from {moved.value(0.0):.6g}, and every score is another"
@@ -86,7 +86,12 @@ def _origin(scale: LossScale, first: list[float]) -> float | None:
     """Returns what values are compared with, lower is better; None where nothing can be said yet."""
     if scale.baseline is not None:
         return scale.oriented(scale.baseline)
-    return median(first) if first else None
+    return _worst_quarter(first) if first else None
+
+
+def _worst_quarter(first: list[float]) -> float:
+    """Returns where the worst quarter begins: the upper quartile, or the value where there is but one."""
+    return quantiles(first, n=4, method="inclusive")[2] if len(first) > 1 else first[0]
 
 
 def _distance(origin: float, best: float, first: list[float]) -> float:

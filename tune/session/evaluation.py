@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tune.adapters.loading import load
 from tune.drivers.reports import Death, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import TrainingSettings, Unit
@@ -21,7 +22,7 @@ from tune.optimizer.work import Work
 from tune.session.given import GivenTrainer
 from tune.session.origin import origin, working_folder_of
 from tune.session.show import tell_servers
-from tune.trainer import load_trainer, prepare_recording
+from tune.trainer import prepare_recording
 
 _ENDS: dict[str, Ending] = {"finished": "finished", "stopped": "stopped"}
 
@@ -60,9 +61,8 @@ def evaluate(
     if not works:
         console.print(f"{folder}: no evaluation is missing where a checkpoint is kept", highlight=False)
         return
-    source = given.source if given is not None else None
-    made_from = origin(seen.study, seen, accepted, f"latent-tune evaluate {shlex.quote(str(folder))}", source)
-    trainer = load_trainer(seen.study.trainer) if given is None else given.trainer
+    made_from = origin(seen.study, seen, accepted, f"latent-tune evaluate {shlex.quote(str(folder))}", given)
+    trainer = load(seen.study) if given is None else given.trainer
     recording = prepare_recording(trainer, seen.study.recording)
     before = seen.sessions[-1]
     kept = {key: before.detail[key] for key in ("driver", "paths") if key in before.detail}

@@ -3,20 +3,19 @@
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from tune.adapters.function import function_trainer
 from tune.errors import UserMistake
 from tune.study.document import Document
 from tune.study.study import Study, build_study
+from tune.study.trained_by import KINDS, TRAINER, default_recording
 from tune.trainer import LOOP, MAIN, METHODS, TrainerClass, refuse_lacking
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_WAYS = ("trainer", "function", "program")
-"""The keys by which a study says what trains; it has one of them."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,12 @@ class GivenTrainer:
 
     Attributes:
         trainer: The class.
-        source: The file in which it is written; None where it has none, as in a notebook.
+        sources: The file in which it is written, by the name of its module; empty where it has none, as in a notebook.
         by_name: Whether other processes can import it by the name that the study has.
     """
 
     trainer: TrainerClass
-    source: Path | None
+    sources: Mapping[str, Path]
     by_name: bool
 
 
@@ -49,10 +48,10 @@ def with_given(study: Study, given: Callable[..., Any] | None) -> tuple[Study, G
         return study, _of_this_script(study)
     name = name_of(given)
     if not isinstance(given, type):
-        make = cast("Callable[[Callable[..., Any], str], TrainerClass]", _function_trainer())
-        return naming(study, "function", name), GivenTrainer(make(given, name), source_of(given), importable(given))
+        made = function_trainer(given, name)
+        return naming(study, "function", name), GivenTrainer(made, sources_of(given), importable(given))
     refuse_lacking(given, METHODS, f"trainer: {name}")
-    return naming(study, "trainer", name), GivenTrainer(given, source_of(given), importable(given))
+    return naming(study, "trainer", name), GivenTrainer(given, sources_of(given), importable(given))
 
 
 def looped(study: Study) -> tuple[Study, GivenTrainer]:
@@ -61,7 +60,7 @@ def looped(study: Study) -> tuple[Study, GivenTrainer]:
     def none(*_: Any) -> Any:
         raise UserMistake(f"trainer: {LOOP} trains nothing itself")
 
-    return naming(study, "trainer", LOOP), GivenTrainer(none, None, by_name=True)
+    return naming(study, "trainer", LOOP), GivenTrainer(none, {}, by_name=True)
 
 
 def naming(study: Study, way: str, name: str) -> Study:
@@ -73,7 +72,9 @@ def naming(study: Study, way: str, name: str) -> Study:
         name: `package.module:Name`.
     """
     said = study.model_dump(mode="json", by_alias=True)
-    kept = {key: value for key, value in said.items() if key not in _WAYS}
+    kept = {key: value for key, value in said.items() if key not in KINDS}
+    if study.trainer == TRAINER and kept["recording"] == default_recording({"trainer": TRAINER}):
+        del kept["recording"]  # of the built-in trainer, which does not train here
     return build_study(Document(f"study {study.name}", {**kept, way: name}))
 
 
@@ -92,13 +93,14 @@ def name_of(given: Callable[..., Any]) -> str:
     return f"{getattr(given, '__module__', None) or '__main__'}:{name}"
 
 
-def source_of(given: Callable[..., Any]) -> Path | None:
-    """Returns the file in which a class or function is written; None where it has none."""
+def sources_of(given: Callable[..., Any]) -> dict[str, Path]:
+    """Returns the file in which a class or function is written, by the name of its module; empty where it has none."""
     try:
-        found = inspect.getsourcefile(inspect.unwrap(given))
+        found = Path(inspect.getsourcefile(inspect.unwrap(given)) or "")
     except (TypeError, OSError):  # built in, or of a notebook
-        return None
-    return Path(found) if found is not None and Path(found).is_file() else None
+        return {}
+    module = name_of(given).partition(":")[0]
+    return {found.stem if module == "__main__" else module: found} if found.is_file() else {}
 
 
 def importable(given: Callable[..., Any]) -> bool:
@@ -108,10 +110,6 @@ def importable(given: Callable[..., Any]) -> bool:
 
 
 def _of_this_script(study: Study) -> GivenTrainer | None:
-    named = next((str(name) for way in _WAYS[:2] if (name := getattr(study, way, None))), "")
+    named = study.trainer or study.function or ""
     found = getattr(sys.modules["__main__"], named.removeprefix(MAIN), None) if named.startswith(MAIN) else None
     return None if found is None else with_given(study, found)[1]
-
-
-def _function_trainer() -> Any:
-    return import_module("tune.adapters.function").function_trainer

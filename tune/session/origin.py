@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from tune.adapters.loading import sources
 from tune.errors import StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
@@ -16,11 +17,11 @@ from tune.ledger.origin.made_from import MadeFrom, refuse_different
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.files import refuse_links, write_atomically
 from tune.ledger.storage.folders import LocalFolder
+from tune.session.given import GivenTrainer
 from tune.study import document
 from tune.study.study import Study
 from tune.study.training import Training
 from tune.study.user_code import also_importable, working_folder
-from tune.trainer import source_of
 
 TRIAL = 0  # a training is stored like the only trial of a study
 MADE_FROM = "made-from.json"
@@ -32,7 +33,7 @@ def origin(
     there: LedgerReader | None,
     accepted: Collection[str] = (),
     again: str = "",
-    source: Path | None = None,
+    given: GivenTrainer | None = None,
 ) -> MadeFrom:
     """Returns what a study is made from: its recording's files and its trainer's source.
 
@@ -43,16 +44,13 @@ def origin(
         there: As it is; None where it is new.
         accepted: What may be another from now on: `recording`, `code`.
         again: The command that goes on with it; by default `resume`.
-        source: The file of its trainer, where that was given as an object; None: found by the name in the study.
+        given: Its trainer, where that is given as an object; None: what the study names.
 
     Raises:
         StudyConflict: If something else is not what it was.
     """
     before = there.made_from if there is not None else None
-    file = source or source_of(study.trainer)
-    # The module of a script that runs has no name by which its source is known.
-    named = source.stem if source is not None and study.trainer.startswith("__main__:") else study.trainer
-    now = MadeFrom.of(study.recording, named, file, before)
+    now = MadeFrom.of(study.recording, sources(study) if given is None else given.sources, before)
     if there is not None and before is not None and there.spent:
         refuse_different(before.differences(now), there.folder, accepted, again)
     return now
@@ -112,10 +110,10 @@ def training_origin(
         before = MadeFrom.model_validate_json((folder / MADE_FROM).read_bytes())
     except (OSError, ValueError):  # new, of an earlier version, or damaged
         before = None
-    now = MadeFrom.of(training.recording, training.trainer, source_of(training.trainer), before)
+    now = MadeFrom.of(training.recording, sources(training), before)
     if before is not None:
         refuse_different(before.differences(now), folder, accepted, again)
-    elif study is not None and study.made_from is not None and study.study.trainer == training.trainer:
+    elif study is not None and study.made_from is not None and study.study.what_trains == training.what_trains:
         code = study.made_from.differences(now).get("code")
         refuse_different({"code": code} if code else {}, study.folder, accepted, again)
     return now.with_missing(before)

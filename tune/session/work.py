@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from tune.adapters.loading import load
 from tune.drivers.config_checks import config_check, refuse_configurations, told_refused
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
@@ -32,7 +33,7 @@ from tune.session.show import Show, views
 from tune.study.direction import refuse_doubt
 from tune.study.study import Study
 from tune.study.user_code import user_path
-from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare_recording
+from tune.trainer import TrainerClass, describe_recording, prepare_recording
 from tune.views.results import Results
 
 _LARGEST, _RAYS_LARGEST = 2**23, 2**30
@@ -61,11 +62,6 @@ class Request:
     given: GivenTrainer | None = None
     owned: bool = True
 
-    @property
-    def source(self) -> Path | None:
-        """The file of a trainer that is given as an object; None where it has none, or none is given."""
-        return self.given.source if self.given is not None else None
-
 
 def work_on(study: Study, folder: Path, request: Request, show: Show) -> Results:
     """Works on a study until it is finished or asked to stop; what can be wrong with it is found before all else.
@@ -87,7 +83,7 @@ def work_on(study: Study, folder: Path, request: Request, show: Show) -> Results
     """
     there = ledger_there(study, folder, grow=request.grow)
     if there is not None and is_finished(study, there, grow=request.grow) and not request.retry:
-        origin(study, there, request.accepted, source=request.source)
+        origin(study, there, request.accepted, given=request.given)
         show.console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
         return present(*results_of(folder), show)
     with ready(study, folder, there, request, show.console) as able:
@@ -143,7 +139,7 @@ def ready(
     driver, address = request.driver, request.address
     if there is None:
         refuse_doubt(study.score.metric, study.score.direction, "score.direction")
-    made_from = origin(study, there, request.accepted, source=request.source)
+    made_from = origin(study, there, request.accepted, given=request.given)
     if driver == "ray" and address is None:
         lift_file_limit(folder, _RAYS_LARGEST, ", or do without Ray and its object store (--driver inline)")
     else:
@@ -204,7 +200,7 @@ def _trainer_and_recording(
     study: Study, folder: Path, console: Console, given: GivenTrainer | None
 ) -> tuple[TrainerClass, Mapping[str, Any]]:
     """Returns a study's trainer and its recording, prepared and checked; says what the trainer refuses of the space."""
-    trainer = load_trainer(study.trainer) if given is None else given.trainer
+    trainer = load(study) if given is None else given.trainer
     refuse_configurations(study, trainer)
     refuse_low_space(study, folder)
     refuse_unusable(study)

@@ -36,7 +36,7 @@ class Step:
     to_epoch: int
 
 
-def planned(epochs: int, seeds: int, seed_epochs: int | None = None) -> list[Rung]:
+def planned(epochs: int, seeds: int, seed_epochs: int | None = None, *, resumes: bool = True) -> list[Rung]:
     """Returns the ladder of a study that gives none: a third of the epochs on one seed, all on one, three, five.
 
     So each rung costs about three times the one before, as one in three climbs: all get as much of the budget (Li et
@@ -47,11 +47,13 @@ def planned(epochs: int, seeds: int, seed_epochs: int | None = None) -> list[Run
         epochs: Of a full training.
         seeds: How many seeds there are.
         seed_epochs: The budget; None: not limited.
+        resumes: Whether a training goes on where it was; for one that begins anew, a rung of fewer epochs would be paid
+            for again by those who climb.
     """
     most = min(_MOST_SEEDS, seeds)
     if seed_epochs is not None:
         most = min(most, ceil(seed_epochs / (_FULL_TRAININGS * epochs)))
-    first = [Rung(epochs=ceil(epochs / 3), seeds=1)] if epochs > 1 else []
+    first = [Rung(epochs=ceil(epochs / 3), seeds=1)] if epochs > 1 and resumes else []
     return [*first, *(Rung(epochs=epochs, seeds=count) for count in sorted({1, min(3, most), most}))]
 
 

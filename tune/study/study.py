@@ -5,17 +5,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
+from tune.study.program import Program
 from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Seed, Storage, StudySection
 from tune.study.space import Choice, Parameter, Scalar, size
+from tune.study.trained_by import (
+    KINDS,
+    Named,
+    default_recording,
+    default_trainer,
+    trained_by_mistakes,
+    what_trains,
+)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-TRAINER = "model.trainer:LatentEvolutionTrainer"
 BUNDLED = Path(__file__).resolve().parents[2] / "search_spaces"
 """Where the studies that come with the package lie, in a checkout and in an installation alike."""
 
@@ -31,7 +39,9 @@ def _planned_rungs(given: dict[str, Any]) -> list[Rung]:
     """Returns the ladder of a study that gives none, from the fields before it; empty where these are missing."""
     if given.get("epochs") is None or "seeds" not in given or "budget" not in given:
         return []
-    return planned(given["epochs"], len(given["seeds"]), given["budget"].seed_epochs)
+    program = given.get("program")
+    resumes = program is None or program.resumes
+    return planned(given["epochs"], len(given["seeds"]), given["budget"].seed_epochs, resumes=resumes)
 
 
 class Study(StudySection):
@@ -40,12 +50,19 @@ class Study(StudySection):
     name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(
         description="a-z, 0-9 and '-'; also the name of the study folder"
     )
-    trainer: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = Field(
-        default=TRAINER, description="what trains, as package.module:Class"
+    function: Named | None = Field(
+        default=None, description="what trains: a function for one seed, as package.module:function"
+    )
+    program: Program | None = Field(default=None, description="what trains: a command line")
+    trainer: Named | None = Field(
+        default_factory=default_trainer,
+        description="what trains: a class for several seeds side by side, as package.module:Class; with neither a "
+        "function nor a program, the built-in one",
     )
     recording: dict[str, Any] = Field(
-        default_factory=lambda: {"simulate": {}},
-        description="handed to the trainer as it stands; left out: the built-in one is simulated",
+        default_factory=default_recording,
+        description="handed to the trainer as it stands; left out: the built-in one is simulated. Files that it names "
+        "are fingerprinted, also those of a function or program, which read their data themselves",
     )
     fixed: dict[str, Scalar] = Field(default_factory=dict, description="configuration values shared by all trials")
     space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(description="the parameters that are searched")
@@ -64,6 +81,16 @@ class Study(StudySection):
     )
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
+
+    @model_serializer(mode="wrap")
+    def _without_what_does_not_train(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if value is not None or key not in KINDS}
+
+    @property
+    def what_trains(self) -> str:
+        """What trains, in one line."""
+        return what_trains(self)
 
     @property
     def trials(self) -> int:
@@ -132,7 +159,7 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     """Returns what pydantic's types cannot say: path and message of each mistake between fields."""
     if not study.rungs:
         return [_NO_LADDER]
-    found: list[tuple[tuple[str | int, ...], str]] = []
+    found = trained_by_mistakes(study, [*study.fixed, *study.space])
     if study.epochs is not None and study.epochs != study.top.epochs:
         said = f"{study.epochs}, but the last of `rungs` has {study.top.epochs}; give one of the two"
         found.append((("epochs",), said))

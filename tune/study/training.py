@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tune.study.program import Program
 from tune.study.sections import Direction, Seed
 from tune.study.space import Scalar
-from tune.study.study import NAME, TRAINER
+from tune.study.study import NAME
+from tune.study.trained_by import Named, default_recording, default_trainer, what_trains
 
 
 class Training(BaseModel):
@@ -15,8 +17,10 @@ class Training(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(description="also the name of the output folder")
-    trainer: str = TRAINER
-    recording: dict[str, Any] = Field(default_factory=lambda: {"simulate": {}})
+    function: Named | None = Field(default=None, description="as in a study")
+    program: Program | None = Field(default=None, description="as in a study")
+    trainer: Named | None = Field(default_factory=default_trainer, description="as in a study")
+    recording: dict[str, Any] = Field(default_factory=default_recording, description="as in a study")
     config: dict[str, Scalar]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     epochs: Annotated[int, Field(strict=True, ge=1)]
@@ -26,3 +30,8 @@ class Training(BaseModel):
         default=None, description="as in a study, under score"
     )
     threads: Annotated[int, Field(strict=True, ge=1)] = 1
+
+    @property
+    def what_trains(self) -> str:
+        """What trains, in one line."""
+        return what_trains(self)

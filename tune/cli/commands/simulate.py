@@ -14,7 +14,7 @@ def main(options: argparse.Namespace) -> None:
         UserMistake: If it cannot be written, or there is none like that.
     """
     asked = {name: getattr(options, name) for name in ("extent", "steps", "seed")}
-    write = load_function("model.recording.flyvis:write_recording")
+    write = load_function("model.recording.flyvis:write_recording", ours=True)
     try:
         said = write(options.out, **{name: value for name, value in asked.items() if value is not None})
     except (ValueError, OSError) as error:

@@ -14,13 +14,15 @@ from typing import Any, TextIO
 from ray import tune as ray_tune
 from ray.train._internal.session import _TrainingResult
 
+from tune.adapters.loading import load
 from tune.drivers.ray.actor_process import ActorProcess, dump_into, dump_nowhere
 from tune.drivers.ray.recording import SharedRecording
 from tune.drivers.reports import UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.optimizer.work import Work
+from tune.study.study import Study
 from tune.study.user_code import run_in
-from tune.trainer import TrainerClass, load_trainer
+from tune.trainer import TrainerClass
 
 _REPORT_EVERY_S = 1.0
 
@@ -100,8 +102,8 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
     def _begin(self) -> Unit:
         run_in(self.config["paths"])
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
-        sent = self._trainer
-        load = partial(load_trainer, self.config["trainer"]) if sent is None else lambda: sent
+        sent, study = self._trainer, self.config["study"]
+        trainer = partial(load, Study.model_validate_json(study)) if sent is None else lambda: sent
         settings = TrainingSettings(**self.config["settings"])
         self._log = dump_into(Path(settings.folder), work.trial)
-        return Unit(load, self._recording, work, settings)
+        return Unit(trainer, self._recording, work, settings)

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, chdir, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tune.drivers.ray.runtime_env import runtime_env
 from tune.drivers.ray.session_folder import session_folder
 from tune.errors import UserMistake
 from tune.study.study import Study
+from tune.study.trained_by import modules_of
 
 _ANSWER_S = 5.0
 END_S = 30.0
@@ -43,7 +44,7 @@ def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
     with ExitStack() as at_the_end:
         if not ray.is_initialized():
             sessions = at_the_end.enter_context(session_folder()) if address is None else None
-            _connect(address, study.trainer, sessions)
+            _connect(address, modules_of(study), sessions)
             at_the_end.callback(_shut_down)
         nodes = Nodes(study.resources)
         nodes.refuse_none()
@@ -74,7 +75,7 @@ def watch_head() -> Callable[[], bool]:
     return may_live
 
 
-def _connect(address: str | None, trainer: str, sessions: Path | None) -> None:
+def _connect(address: str | None, modules: Collection[str], sessions: Path | None) -> None:
     if (address or "").startswith(_CLIENT):
         raise UserMistake(
             f"--address: {address} is the address of Ray's client, which would run the search away from the study's "
@@ -85,7 +86,7 @@ def _connect(address: str | None, trainer: str, sessions: Path | None) -> None:
     if address is None:
         _refuse_no_loopback()
     if sessions is None:
-        ours: dict[str, Any] = {"runtime_env": runtime_env(trainer, Path.cwd())}
+        ours: dict[str, Any] = {"runtime_env": runtime_env(modules, Path.cwd())}
     else:
         ours = {"include_dashboard": False, "_temp_dir": str(sessions)}
         if not os.access(_SHARED_MEMORY, os.W_OK):  # read-only or missing, as in some containers

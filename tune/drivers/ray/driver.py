@@ -275,7 +275,7 @@ def _send_to_log(theirs: logging.Logger) -> None:
 
 def _settings(ledger: Ledger) -> dict[str, Any]:
     return {
-        "trainer": ledger.study.trainer,
+        "study": ledger.study.model_dump_json(by_alias=True),
         "settings": asdict(TrainingSettings.of(ledger)),
         "paths": user_path(),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 
+from tune.adapters.loading import load
 from tune.drivers.calibration import Measured, own_gpu, refuse_unused_gpu_hours, short_run
 from tune.drivers.gpu_packing import GpuNode, GpuSlots, Packed, Packing, asked, detail_of, in_words, packing_from
 from tune.drivers.job import Job
@@ -17,7 +18,7 @@ from tune.errors import UserMistake
 from tune.ledger.log import log
 from tune.study.study import Study
 from tune.study.user_code import run_in, user_path
-from tune.trainer import TrainerClass, load_trainer
+from tune.trainer import TrainerClass
 
 _TYPE = "accelerator_type:"
 _LOOK_S = 1.0
@@ -98,7 +99,7 @@ def _measure_here(
 ) -> Measured | None:
     """Measures in this process; None where its GPU cannot be asked."""
     run_in(paths)
-    gpu, trainer = own_gpu(), load_trainer(study.trainer) if sent is None else sent
+    gpu, trainer = own_gpu(), load(study) if sent is None else sent
     return None if gpu is None else short_run(trainer, study, recording.here(), seeds, gpu)
 
 

@@ -6,12 +6,13 @@ imports in turn (Ray, torch and the other packages of `constraints.txt`) must be
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from tune.study.user_code import find_module
 
-_CODE = ("*.py", "*.so", "*.json", "*.toml", "*.yaml", "*.yml")
+_CODE = ("*.py", "*.sh", "*.so", "*.json", "*.toml", "*.yaml", "*.yml")
 # Whatever has a dot in its name is left out (recordings, archives, `.venv`, `.git`), unless it is code or settings; and
 # results are no code. A folder that can be imported has no dot. Ray leaves out what .gitignore excludes as well.
 _EXCLUDES = ["*.?*", *(f"!{pattern}" for pattern in _CODE), "results/", "__pycache__/", "node_modules/"]
@@ -19,14 +20,14 @@ _SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Where `ray job submit` leaves the runtime environment that it was given."""
 
 
-def runtime_env(trainer: str, here: Path) -> dict[str, Any]:
+def runtime_env(modules: Collection[str], here: Path) -> dict[str, Any]:
     """Returns Ray's runtime environment for a study on a cluster that runs elsewhere.
 
-    It holds the code below the working directory and, where they lie elsewhere, the package `tune` and the trainer's
-    own. A working directory or modules that `ray job submit` has sent are left as they are.
+    It holds the code below the working directory and, where they lie elsewhere, the package `tune` and what the
+    study imports. A working directory or modules that `ray job submit` has sent are left as they are.
 
     Args:
-        trainer: The study's, `package.module:Class`.
+        modules: What the study imports, by dotted names.
         here: The working directory, from which trainers may be imported.
     """
     submitted = _submitted()
@@ -37,7 +38,7 @@ def runtime_env(trainer: str, here: Path) -> dict[str, Any]:
         theirs = [] if _place("tune").is_relative_to(here) else ["/tune.py", "/tune/"]
         made |= {"working_dir": str(here), "excludes": [*_EXCLUDES, *environments, *theirs]}
     if "py_modules" not in submitted:
-        places = {_place(name) for name in ("tune", trainer.partition(":")[0].partition(".")[0])}
+        places = {_place(name) for name in ("tune", *(name.partition(".")[0] for name in modules))}
         inside = {place for place in places if "working_dir" in made and place.is_relative_to(here)}
         made |= {"py_modules": [str(place) for place in sorted(places - inside)]} if places - inside else {}
     return made

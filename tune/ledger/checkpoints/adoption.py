@@ -22,7 +22,7 @@ def adopt(store: CheckpointStore, trial: int, trainer: str, configuration: Mappi
     Args:
         store: Of the study.
         trial: Its number.
-        trainer: As the study names it.
+        trainer: What trains, in one line.
         configuration: What the trainer is given; plain values.
 
     Raises:

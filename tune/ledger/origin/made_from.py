@@ -62,13 +62,12 @@ class MadeFrom(BaseModel):
     folders: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, named: Mapping[str, Any], trainer: str, source: Path | None, before: Self | None = None) -> Self:
+    def of(cls, named: Mapping[str, Any], sources: Mapping[str, Path], before: Self | None = None) -> Self:
         """Returns what a study would be made from now; a file that cannot be read is its trainer's to complain of.
 
         Args:
             named: The study's `recording`.
-            trainer: The study's `trainer`.
-            source: The file of its trainer's module; None where it has none.
+            sources: The files in which the code of what trains begins, see `source_digests`.
             before: What it was made from; files that are the same since then are not read again.
         """
         known = before.recording if before else {}
@@ -81,7 +80,7 @@ class MadeFrom(BaseModel):
                 recording[key] = _fingerprint(path, known.get(key))
             except OSError:
                 continue
-        code = source_digests(trainer.partition(":")[0], source) if source else {}
+        code = source_digests(sources)
         return cls(recording=recording, code=code, folders=tuple(folders))
 
     def differences(self, now: Self) -> dict[Part, list[str]]:

@@ -2,18 +2,31 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
-def source_digests(module: str, file: Path) -> dict[str, str]:
-    """Returns the SHA-256 of each source file of a trainer, by its path in the folder that it is imported from.
+def source_digests(sources: Mapping[str, Path]) -> dict[str, str]:
+    """Returns the SHA-256 of each source file of what trains.
+
+    Args:
+        sources: Python files by the dotted names of their modules, which lead to others, see `_digests_of_module`;
+            other files by what they are to be called.
+    """
+    found: dict[str, str] = {}
+    for name, file in sources.items():
+        found |= _digests_of_module(name, file) if file.suffix == ".py" else {name: _digest(file.read_bytes())}
+    return dict(sorted(found.items()))
+
+
+def _digests_of_module(module: str, file: Path) -> dict[str, str]:
+    """Returns the SHA-256 of each source file of a module, by its path in the folder that it is imported from.
 
     That is the file of its module, of the packages around it and of every module that these import, directly or not,
     from the same folder: the user's own. They are found in the text, so that an import inside of a function counts and
-    nothing is run for it. Of a trainer that was installed as a package it is its module's file alone.
+    nothing is run for it. Of one that was installed as a package it is its own file alone.
 
     Args:
         module: Its dotted name.
@@ -37,7 +50,7 @@ def source_digests(module: str, file: Path) -> dict[str, str]:
         imported = set(_imported(content, name, is_package=path.stem == "__init__")) - seen
         seen |= imported
         waiting += imported
-    return dict(sorted(found.items()))
+    return found
 
 
 def _file_of(root: Path, name: str) -> Path | None:

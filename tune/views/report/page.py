@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tune.ledger.storage.files import write_atomically
 from tune.study import document
+from tune.study.trained_by import KINDS
 from tune.views import wording
 from tune.views.report.blocks import Report
 from tune.views.report.sections import sections
@@ -76,7 +77,7 @@ def write_best(results: Results, out: Path | None = None) -> Path | None:
     )
     again = {
         "name": f"{study.name}-trial-{best.number}",
-        "trainer": study.trainer,
+        **{kind: value for kind, value in study.model_dump(mode="json").items() if kind in KINDS},
         "recording": study.recording,
         "config": {**study.fixed, **best.trial.parameters},
         "seeds": list(results.ledger.seeds(best.number, len(study.rungs) - 1)),

@@ -16,6 +16,11 @@ _PATIENT = (
     "search.trials in place of budget.seed_epochs none waits."
 )
 
+_ANEW = (
+    "program.command has no {checkpoint}: a run that climbs to more epochs trains again from its first, which costs "
+    "time beside these seed-epochs. A ladder that adds seeds and not epochs costs none (leave `rungs` out)."
+)
+
 
 def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) -> None:
     """Prints trials, rungs, seeds, cost and the expected time.
@@ -48,7 +53,23 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
     lines.append(f"Expected time: {wording.duration(expected_s)} ({pace}).")
     if slots > (most_pending(study, study.trials) or slots):
         lines.append(_PATIENT)
-    seed_epoch_gpu_hours = seed_epoch_s * study.resources.gpus / 3600
+    lines += _limits(study, total, expected_s, seed_epoch_s * study.resources.gpus / 3600)
+    if study.program is not None and not study.program.resumes and study.rungs[0].epochs < study.top.epochs:
+        lines.append(_ANEW)
+    for line in lines:
+        console.print(line, highlight=False)
+
+
+def _limits(study: Study, total: int, expected_s: float, seed_epoch_gpu_hours: float) -> list[str]:
+    """Returns what is said of GPUs and of the budgets of time.
+
+    Args:
+        study: The study.
+        total: Seed-epochs of ladder and race.
+        expected_s: How long all of it takes.
+        seed_epoch_gpu_hours: What one epoch of one seed uses.
+    """
+    lines: list[str] = []
     if seed_epoch_gpu_hours:
         lines.append(f"Expected use of GPUs: {wording.gpu_hours(total * seed_epoch_gpu_hours)}.")
     wall_clock, gpu_hours = study.budget.wall_clock, study.budget.gpu_hours
@@ -58,8 +79,7 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
     if gpu_hours is not None and seed_epoch_gpu_hours:
         reach = _reach(gpu_hours / (total * seed_epoch_gpu_hours), total)
         lines.append(f"It stops after {wording.gpu_hours(gpu_hours)} in any case. At this pace that is {reach}.")
-    for line in lines:
-        console.print(line, highlight=False)
+    return lines
 
 
 def _in_turn(study: Study, planned: Sequence[Stage], total: int, slots: int) -> float:

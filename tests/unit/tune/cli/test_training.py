@@ -46,7 +46,7 @@ def write(folder: Path) -> Path:
 
 def test_a_profile_is_shown_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The trainer's figures are printed on one screen and kept beside the trace; nothing is trained."""
-    monkeypatch.setattr("tune.cli.training.load_trainer", lambda _: Profiled)
+    monkeypatch.setattr("tune.cli.training.load", lambda _: Profiled)
     console = Console(record=True, width=80)
     profile(write(tmp_path), tmp_path / "results", [], console)
     text = console.export_text()
@@ -60,6 +60,6 @@ def test_a_profile_is_shown_and_written(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_trainer_that_cannot_be_profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trainer without the hook is named, with what it lacks."""
-    monkeypatch.setattr("tune.cli.training.load_trainer", lambda _: Plain)
+    monkeypatch.setattr("tune.cli.training.load", lambda _: Plain)
     with pytest.raises(UserMistake, match=r"any:Trainer cannot be profiled: it has no method profile\(trace\)"):
         profile(write(tmp_path), tmp_path / "results", [], Console())

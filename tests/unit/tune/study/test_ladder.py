@@ -9,6 +9,17 @@ from tune.study.ladder import Rung, Step, cost, next_step, planned
 SEEDS = (1, 12, 123)
 
 
+def steps_of(ladder: list[Rung]) -> list[str]:
+    """A ladder drawn as `epochs x seeds`."""
+    return [f"{rung.epochs} x {rung.seeds}" for rung in ladder]
+
+
+def test_what_trains_anew_climbs_to_more_seeds_only() -> None:
+    """No rung of fewer epochs is planned for a training that would pay for it again."""
+    assert steps_of(planned(9, 5)) == ["3 x 1", "9 x 1", "9 x 3", "9 x 5"]
+    assert steps_of(planned(9, 5, resumes=False)) == ["9 x 1", "9 x 3", "9 x 5"]
+
+
 def climb(rungs: list[Rung], dead: frozenset[int] = frozenset()) -> list[str]:
     """Every step of a trial that climbs the whole ladder, drawn as `seeds from→to`."""
     done: dict[int, int] = {}

@@ -1,0 +1,78 @@
+"""One objective as class, function and program: a study decides the same, whoever drives it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contracts.test_drivers import Drive, drive, told
+from tests.fakes.clock import Clock
+from tests.fakes.one_objective import BASELINE, SPACE, WAYS
+from tune.adapters.loading import load
+from tune.drivers.job import Job
+from tune.ledger.ledger import Ledger
+from tune.ledger.reader import LedgerReader
+from tune.optimizer.optimizer import Optimizer
+from tune.study.study import Study
+
+__all__ = ["drive"]  # the fixture with every driver
+
+
+def study_of(way: str, **changes: Any) -> Study:
+    given = {
+        "name": "ways",
+        "space": SPACE,
+        "seeds": [1, 2, 3],
+        "score": {"baseline": BASELINE},
+        "search": {"trials": 5},
+        "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 4, "seeds": 3}],
+        "resources": {"cpus_per_trial": 2},  # one slot, so that what ends first is the same
+    }
+    return Study.model_validate({**given, **WAYS[way], **changes})
+
+
+def work_on(
+    study: Study, folder: Path, drive: Drive, should_stop: Callable[[Ledger], bool] = lambda _: False
+) -> LedgerReader:
+    """Drives a study to its end, or until it is asked to stop."""
+    ledger = Ledger.open(study, folder, clock=Clock(tick_s=1.0))
+    optimizer = Optimizer(ledger, ledger.elapsed_s)
+    stopping = False
+
+    def asked() -> bool:
+        nonlocal stopping
+        stopping = stopping or should_stop(ledger)
+        return stopping
+
+    drive(Job(optimizer, study.recording, load(study), should_stop=asked))
+    if not stopping:
+        optimizer.finish()
+    ledger.close("interrupted" if stopping else "finished")
+    return LedgerReader.read(folder, clock=Clock(tick_s=1.0))
+
+
+def losses(ledger: LedgerReader) -> Any:
+    return ledger.curves().select(["trial", "seed", "epoch", "validation_loss"])
+
+
+@pytest.mark.parametrize("way", ["function", "program"])
+def test_every_way_is_driven_alike(way: str, drive: Drive, tmp_path: Path) -> None:
+    """Decisions, reasons included, and losses are those of the class, to the last bit."""
+    reference = work_on(study_of("class"), tmp_path / "class", drive)
+    found = work_on(study_of(way), tmp_path / way, drive)
+    assert told(found) == told(reference)
+    assert losses(found).equals(losses(reference))
+    assert {"confirm", "reach"} & {decision.kind for decision in found.decisions}
+
+
+@pytest.mark.parametrize("way", ["function", "program"])
+def test_every_way_goes_on_where_it_was_stopped(way: str, drive: Drive, tmp_path: Path) -> None:
+    """A graceful stop in mid-rung repeats nothing, and the study ends with the decisions and losses of the class."""
+    reference = work_on(study_of("class"), tmp_path / "class", drive)
+    work_on(study_of(way), tmp_path / way, drive, should_stop=lambda ledger: ledger.spent >= 5)
+    found = work_on(study_of(way), tmp_path / way, drive)
+    assert found.sessions[0].ended == "interrupted"
+    assert found.redone == 0
+    assert told(found) == told(reference)
+    assert losses(found).equals(losses(reference))

@@ -1,0 +1,164 @@
+"""A program as a trainer: its epochs, its state, its end."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.fakes.programs import LEARNS, LINES, PYTHON, learned, script, section, trainer_of
+from tune.errors import TrainerMistake
+from tune.study.program import Program
+
+
+def learns(folder: Path, *more: str, **keys: Any) -> Program:
+    """The little program, told in lines of its output."""
+    command = [*PYTHON, script(folder, LEARNS), "--x", "{x}", "--seed", "{seed}", *more]
+    return section(command, **{"metrics": {"lines": LINES}, **keys})
+
+
+def losses(rows: list[Any]) -> list[list[float]]:
+    """By seed, the losses of all epochs."""
+    return [list(one) for one in zip(*(row["loss"] for row in rows), strict=True)]
+
+
+def test_seeds_train_side_by_side_in_processes_of_their_own(tmp_path: Path) -> None:
+    """Each yields what the program tells when it is run alone."""
+    with closing(trainer_of(learns(tmp_path, "--epochs", "{epochs}"), {"x": 0.25}, [3, 1])) as trainer:
+        rows = list(trainer.train(4))
+    assert losses(rows) == [learned(0.25, 3, 4), learned(0.25, 1, 4)]
+
+
+def test_a_program_that_resumes_goes_on_from_its_own_checkpoint(tmp_path: Path) -> None:
+    """No epoch is trained twice, in another process and another folder."""
+    log = tmp_path / "log"
+    program = learns(tmp_path, "--epochs", "{epochs}", "--checkpoint", "{checkpoint}", "--log", str(log))
+    with closing(trainer_of(program, {"x": 0.25}, [1, 2])) as trainer:
+        rows = list(trainer.train(2))
+        state = trainer.state()
+    with closing(trainer_of(program, {"x": 0.25}, [2, 1], state)) as trainer:
+        more = list(trainer.train(3))
+    assert losses(rows) == [learned(0.25, 1, 5)[:2], learned(0.25, 2, 5)[:2]]
+    assert losses(more) == [learned(0.25, 2, 5)[2:], learned(0.25, 1, 5)[2:]]
+    assert len(log.read_text().splitlines()) == 10
+
+
+def test_a_program_without_a_checkpoint_trains_again(tmp_path: Path) -> None:
+    """What is known of it already is skipped."""
+    log = tmp_path / "log"
+    program = learns(tmp_path, "--epochs", "{epochs}", "--log", str(log))
+    assert not program.resumes
+    with closing(trainer_of(program, {"x": 0.25})) as trainer:
+        list(trainer.train(2))
+        state = trainer.state()
+    with closing(trainer_of(program, {"x": 0.25}, [1], state)) as trainer:
+        more = list(trainer.train(3))
+    assert losses(more) == [learned(0.25, 1, 5)[2:]]
+    assert len(log.read_text().splitlines()) == 7
+
+
+def test_a_program_that_knows_no_epochs_is_ended_once_it_has_told_them(tmp_path: Path) -> None:
+    """Its checkpoint is whole, and what it told beyond is not asked for again."""
+    program = learns(tmp_path, "--checkpoint", "{checkpoint}", "--pause", "0.01")
+    with closing(trainer_of(program, {"x": 0.25})) as trainer:
+        rows = list(trainer.train(3))
+        assert psutil.Process().children(recursive=True) == []
+        state = trainer.state()
+    with closing(trainer_of(program, {"x": 0.25}, [1], state)) as trainer:
+        rows += list(trainer.train(3))
+    assert losses(rows) == [learned(0.25, 1, 6)]
+
+
+@pytest.mark.parametrize("pause", ["0", "0.03"])
+def test_a_state_that_is_taken_in_between_goes_on_without_a_gap(tmp_path: Path, pause: str) -> None:
+    """The program may be further than what was yielded, and save an epoch before it tells it."""
+    program = learns(tmp_path, "--checkpoint", "{checkpoint}", "--pause", pause)
+    expected, state = learned(0.25, 1, 12), None
+    for done in range(12):
+        with closing(trainer_of(program, {"x": 0.25}, [1], state)) as trainer:
+            row = next(iter(trainer.train(12 - done)))
+            assert row == {"loss": [expected[done]]}
+            state = trainer.state()
+
+
+def test_an_older_checkpoint_repeats_what_is_known(tmp_path: Path) -> None:
+    """Rows that are known are skipped."""
+    program = learns(tmp_path, "--epochs", "{epochs}", "--checkpoint", "{checkpoint}")
+    with closing(trainer_of(program, {"x": 0.25})) as trainer:
+        list(trainer.train(2))
+        state = trainer.state()
+    state[1]["epoch"] = 4
+    with closing(trainer_of(program, {"x": 0.25}, [1], state)) as trainer:
+        assert losses(list(trainer.train(1))) == [learned(0.25, 1, 5)[4:]]
+
+
+def test_a_checkpoint_ahead_of_what_is_known_is_a_mistake(tmp_path: Path) -> None:
+    """The epochs between are nowhere."""
+    program = learns(tmp_path, "--epochs", "{epochs}", "--checkpoint", "{checkpoint}")
+    with closing(trainer_of(program, {"x": 0.25})) as trainer:
+        list(trainer.train(4))
+        state = trainer.state()
+    state[1]["epoch"] = 2
+    with (
+        closing(trainer_of(program, {"x": 0.25}, [1], state)) as trainer,
+        pytest.raises(TrainerMistake, match="epoch 5 was told after epoch 2: 3 to 4 are missing"),
+    ):
+        list(trainer.train(4))
+
+
+def test_one_process_trains_all_seeds(tmp_path: Path) -> None:
+    """With `{seeds}` there is one, which tells a list per metric or a row per seed."""
+    text = """
+import json, os, sys
+seeds = [int(seed) for seed in sys.argv[1].split(",")]
+with open(os.environ["LATENT_TUNE_REPORT"], "a") as file:
+    for epoch in range(2):
+        file.write(json.dumps({"loss": [seed + epoch for seed in seeds]}) + "\\n")
+"""
+    program = section([*PYTHON, script(tmp_path, text), "{seeds}"])
+    with closing(trainer_of(program, {}, [4, 9])) as trainer:
+        assert list(trainer.train(2)) == [{"loss": [4, 9]}, {"loss": [5, 10]}]
+
+
+def test_what_is_left_of_a_run_is_its_log(tmp_path: Path) -> None:
+    """Scratch goes, the output stays in the study folder."""
+    with closing(trainer_of(learns(tmp_path, "--epochs", "{epochs}"), {"x": 0.25}, [1, 2], folder=tmp_path)) as trainer:
+        list(trainer.train(1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["logs", "train.py"]
+    logs = sorted((tmp_path / "logs").iterdir())
+    assert [path.name for path in logs] == ["trial-7-seed-1.log", "trial-7-seed-2.log"]
+    assert "epoch 1: loss=1.25, done" in logs[0].read_text()
+
+
+def test_nothing_is_left_when_the_driver_is_killed(tmp_path: Path) -> None:
+    """The program, what it started in sessions of its own, and its scratch folder go with it."""
+    forks = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], start_new_session=True)
+open(sys.argv[1] + "/there", "w")
+print("epoch 1: loss=1", flush=True)
+time.sleep(600)
+"""
+    driver = f"""
+import os
+from pathlib import Path
+from tests.fakes.programs import *
+program = section([*PYTHON, {script(tmp_path, forks)!r}, "{{run}}"], metrics={{"lines": LINES}})
+for row in trainer_of(program, {{}}, folder=Path({str(tmp_path)!r})).train(2):
+    print(row, flush=True)
+"""
+    command = [sys.executable, "-c", "import sys; sys.path.insert(0, '.')\n" + driver]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[5]) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"{'loss': [1.0]}\n"
+        members = psutil.Process(process.pid).children(recursive=True)
+        assert len(members) == 3
+        os.kill(process.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(members, timeout=30)
+    assert alive == []
+    assert list((tmp_path / ".runs").iterdir()) == []

@@ -1,0 +1,1 @@
+"""What a program tells of its epochs, read where it tells it: a module for each place."""
