@@ -87,6 +87,15 @@ class Trainer(Protocol):
 
 TrainerClass = Callable[..., Trainer]
 
+METHODS = ("train", "state", "baseline", "close")
+"""What a trainer class must have."""
+
+MAIN = "__main__:"
+"""How the name of what a script or notebook defines begins."""
+
+LOOP = "latent_tune:ask_tell"
+"""What a study names as its trainer that a loop of its user's trains."""
+
 ConfigCheck = Callable[[Mapping[str, Any]], Mapping[str, str]]
 """Says by key what is wrong with a configuration; nothing where it can be trained."""
 
@@ -100,7 +109,7 @@ def load_trainer(name: str) -> TrainerClass:
     Raises:
         UserMistake: If it cannot be imported or is no trainer.
     """
-    return cast("TrainerClass", _load(name, "trainer", ("train", "state", "baseline", "close")))
+    return cast("TrainerClass", _load(name, "trainer", METHODS))
 
 
 def load_function(name: str, *, ours: bool = False) -> Callable[..., Any]:
@@ -113,7 +122,7 @@ def load_function(name: str, *, ours: bool = False) -> Callable[..., Any]:
     Raises:
         UserMistake: If it cannot be imported or cannot be called.
     """
-    return cast("Callable[..., Any]", _load(name, "function", ("__call__",), ours=ours))
+    return cast("Callable[..., Any]", _load(name, "function", (), ours=ours))
 
 
 def source_of(name: str) -> Path | None:
@@ -122,6 +131,8 @@ def source_of(name: str) -> Path | None:
     Args:
         name: `package.module:Class`.
     """
+    if name.startswith(MAIN):  # of another process than this
+        return None
     try:
         spec = find_module(name.partition(":")[0], ours=name == TRAINER)
     except (Exception, SystemExit):  # noqa: BLE001 - the packages around it are run; `load_trainer` says what is wrong
@@ -132,23 +143,37 @@ def source_of(name: str) -> Path | None:
 def _load(name: str, what: str, methods: Sequence[str], *, ours: bool = False) -> object:
     module, _, attribute = name.partition(":")
     here = Path.cwd()
+    if name == LOOP:
+        raise UserMistake(
+            f"{what}: a loop of your own trains this study; go on with that: with latent_tune.ask_tell(study, folder)"
+        )
     try:
         found = getattr(import_module(module, ours=ours or name == TRAINER), attribute)
     except AttributeError:
+        if name.startswith(MAIN):
+            raise UserMistake(
+                f"{what}: {attribute} was defined in a notebook or script, and cannot be imported from elsewhere (got "
+                f"{name!r}); go on there: latent_tune.resume(folder, trainer={attribute})"
+            ) from None
         raise UserMistake(f"{what}: module '{module}' has no '{attribute}' (got {name!r})") from None
     except (Exception, SystemExit) as error:  # a script without a main guard may leave, which looked like success
         cause = f"{type(error).__name__}: {error}"
         raise UserMistake(
             f"{what}: '{module}' cannot be imported from {here}: {cause}; write package.module:Class, got {name!r}"
         ) from error
-    missing = [method for method in methods if not callable(getattr(found, method, None))]
-    if missing and what == "function":
+    if what == "function" and not callable(found):
         raise UserMistake(
             f"function: {name} cannot be called, it is {found!r:.60}; name a function, see docs/trainer.md"
         )
-    if missing:
-        raise UserMistake(f"{what}: {name} is no trainer, it lacks {', '.join(missing)}; see tune.trainer.Trainer")
+    refuse_lacking(found, methods, f"{what}: {name}")
     return cast("object", found)
+
+
+def refuse_lacking(found: object, methods: Sequence[str], who: str) -> None:
+    """Raises UserMistake if something, which is called so, lacks methods."""
+    missing = [method for method in methods if not callable(getattr(found, method, None))]
+    if missing:
+        raise UserMistake(f"{who} is no trainer, it lacks {', '.join(missing)}; see tune.trainer.Trainer")
 
 
 def prepare_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ import psutil
 import pyarrow as pa
 import yaml
 
+from tune.ledger.curves.account import Account
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.reader import LedgerReader
 
@@ -246,7 +247,8 @@ class Stored:
         if not (folder / "curves").is_dir():
             return cls()
         store = CurveStore(folder / "curves", writable=False)
-        rows = sum(table.num_rows for table in store.tables())
+        accounts = [Account.of(table.schema) for table in store.tables()]
+        rows = sum(table.num_rows for table in store.tables()) + sum(one.redone for one in accounts if one is not None)
         epochs: dict[tuple[int, int], int] = {}
         for trial, seed in runs_of(store.table()):
             epochs[trial, seed] = epochs.get((trial, seed), 0) + 1

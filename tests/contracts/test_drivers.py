@@ -19,13 +19,30 @@ from tune.trainer import load_trainer
 Drive = Callable[[Job], None]
 
 
-@pytest.fixture(params=["inline", "simulated", pytest.param("ray", marks=pytest.mark.cluster)])
+DRIVERS = ["inline", "simulated", pytest.param("ray", marks=pytest.mark.cluster)]
+
+
+@pytest.fixture(params=DRIVERS)
 def drive(request: pytest.FixtureRequest) -> Drive:
-    if request.param == "inline":
+    return driver_called(request.param, request)
+
+
+@pytest.fixture(params=[*DRIVERS, "ask_tell"])
+def drive_or_loop(request: pytest.FixtureRequest) -> Drive:
+    """A driver, or a loop of a user's that asks and tells."""
+    return driver_called(request.param, request)
+
+
+def driver_called(name: str, request: pytest.FixtureRequest) -> Drive:
+    if name == "ask_tell":
+        from tests.fakes.loops import drive_by_asking
+
+        return drive_by_asking
+    if name == "inline":
         from tune.drivers.inline import drive as drive_inline
 
         return drive_inline
-    if request.param == "simulated":
+    if name == "simulated":
         from tune.drivers.simulated import drive as drive_simulated
 
         return drive_simulated
@@ -67,9 +84,9 @@ def told(ledger: Ledger) -> list[tuple[str, int | None, int | None, str]]:
 ONE_SLOT = {"resources": {"cpus_per_trial": 2}}
 
 
-def test_a_study_is_driven_to_its_end(drive: Drive, tmp_path: Path) -> None:
+def test_a_study_is_driven_to_its_end(drive_or_loop: Drive, tmp_path: Path) -> None:
     """Every trial ends, the winner went the full ladder, every epoch is recorded once."""
-    ledger = work_on(quadratic_study(), tmp_path / "q", drive)
+    ledger = work_on(quadratic_study(), tmp_path / "q", drive_or_loop)
     assert len(ledger.trials) == 12
     assert {trial.state(in_flight=False) for trial in ledger.trials} == {"confirmed", "stopped"}
     assert (ledger.redone, ledger.spent) == (0, ledger.curves().num_rows)
@@ -78,34 +95,34 @@ def test_a_study_is_driven_to_its_end(drive: Drive, tmp_path: Path) -> None:
     assert ledger.checkpoints.epochs(best.number) == {1: [6], 2: [6], 3: [6]}
 
 
-def test_one_slot_decides_like_the_inline_driver(drive: Drive, tmp_path: Path) -> None:
+def test_one_slot_decides_like_the_inline_driver(drive_or_loop: Drive, tmp_path: Path) -> None:
     """With one slot and the same study seed the decisions are the same, reasons included."""
     from tune.drivers.inline import drive as drive_inline
 
     study = quadratic_study(seeds=[1, 2, 3, 4, 5], **ONE_SLOT)
-    decisions = told(work_on(study, tmp_path / "a", drive))
+    decisions = told(work_on(study, tmp_path / "a", drive_or_loop))
     assert decisions == told(work_on(study, tmp_path / "b", drive_inline))
     assert "race" in {kind for kind, *_ in decisions}
 
 
 def test_stopped_and_continued_is_as_never_stopped(
-    drive: Drive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drive_or_loop: Drive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A graceful stop in mid-rung repeats no epoch, and the study ends with the same decisions and curves."""
     study = quadratic_study(**ONE_SLOT, fixed={"sleep_s": 0.3}, search={"trials": 4})
-    whole = work_on(study, tmp_path / "whole", drive)
-    work_on(study, tmp_path / "cut", drive, should_stop=lambda ledger: ledger.spent >= 5)
-    resumed = work_on(study, tmp_path / "cut", drive)
+    whole = work_on(study, tmp_path / "whole", drive_or_loop)
+    work_on(study, tmp_path / "cut", drive_or_loop, should_stop=lambda ledger: ledger.spent >= 5)
+    resumed = work_on(study, tmp_path / "cut", drive_or_loop)
     assert resumed.sessions[0].ended == "interrupted"
     assert resumed.redone == 0
     assert told(resumed) == told(whole)
     assert resumed.curves().equals(whole.curves())
 
 
-def test_a_checkpoint_that_goes_bad_is_no_attempt(drive: Drive, tmp_path: Path) -> None:
+def test_a_checkpoint_that_goes_bad_is_no_attempt(drive_or_loop: Drive, tmp_path: Path) -> None:
     """Damaged while the driver lives: it is set aside, the trial trains again, and the study decides the same."""
     study = quadratic_study(**ONE_SLOT, search={"trials": 6})
-    whole = work_on(study, tmp_path / "whole", drive)
+    whole = work_on(study, tmp_path / "whole", drive_or_loop)
     harmed: list[Path] = []
 
     def harm(ledger: Ledger) -> bool:
@@ -115,7 +132,7 @@ def test_a_checkpoint_that_goes_bad_is_no_attempt(drive: Drive, tmp_path: Path) 
                 flip(path)
         return False
 
-    ledger = work_on(study, tmp_path / "q", drive, should_stop=harm)
+    ledger = work_on(study, tmp_path / "q", drive_or_loop, should_stop=harm)
     assert len(harmed) == 12
     assert told(ledger) == told(whole)
     assert ledger.curves().equals(whole.curves())
@@ -135,10 +152,10 @@ def test_a_state_that_could_not_be_loaded_is_never_saved(drive: Drive, tmp_path:
     assert not list(tmp_path.glob("q/checkpoints/*/*.pt"))
 
 
-def test_a_dead_trial_is_data(drive: Drive, tmp_path: Path) -> None:
+def test_a_dead_trial_is_data(drive_or_loop: Drive, tmp_path: Path) -> None:
     """A trainer that raises is tried again, then failed with its cause; the others go on."""
     study = quadratic_study(trainer="tests.fakes.trainers:Moody", search={"trials": 6, "method": "random"})
-    ledger = work_on(study, tmp_path / "q", drive)
+    ledger = work_on(study, tmp_path / "q", drive_or_loop)
     dead = [trial for trial in ledger.trials if trial.ended == "failed"]
     assert dead
     assert len(dead) < 6
@@ -158,7 +175,7 @@ def test_a_trainer_that_breaks_the_contract_dies_of_it(drive: Drive, tmp_path: P
         drive(Job(Optimizer(ledger, ledger.elapsed_s), {}, load_trainer(study.trainer)))
 
 
-def test_three_deaths_of_one_cause_end_the_study(drive: Drive, tmp_path: Path) -> None:
+def test_three_deaths_of_one_cause_end_the_study(drive_or_loop: Drive, tmp_path: Path) -> None:
     """A broken import does not cost twelve launches."""
     from tune.errors import StudyStopped
 
@@ -166,7 +183,7 @@ def test_three_deaths_of_one_cause_end_the_study(drive: Drive, tmp_path: Path) -
     ledger = Ledger.open(study, tmp_path / "q", clock=Clock(tick_s=1.0))
     job = Job(Optimizer(ledger, ledger.elapsed_s), {}, load_trainer(study.trainer))
     with pytest.raises(StudyStopped, match="the first 3 trials all died of one cause: RuntimeError: no such file"):
-        drive(job)
+        drive_or_loop(job)
     ledger.close("stopped")
     assert len(ledger.trials) == 3
 

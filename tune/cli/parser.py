@@ -135,6 +135,15 @@ def _add_looking(commands: "_Commands") -> None:
     where = report.add_mutually_exclusive_group()
     where.add_argument("--out", metavar="DIR", type=Path, help="write into this folder, not into the study's")
     where.add_argument("--print", action="store_true", help="print the report as Markdown, and write nothing")
+    export = _add(commands, "export", "write a study's trials, curves and decisions for other programs")
+    _add_folder(export)
+    form = export.add_mutually_exclusive_group(required=True)
+    form.add_argument(
+        "--csv", metavar="DIR", type=Path, help="trials.csv, curves.csv, decisions.csv and what their columns are"
+    )
+    form.add_argument(
+        "--parquet", metavar="FILE", type=Path, help="the curves, each row with its trial's state and parameters"
+    )
     tensorboard = _add(commands, "tensorboard", "open a study in TensorBoard, on this machine only")
     _add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")

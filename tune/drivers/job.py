@@ -29,6 +29,7 @@ class Job:
         trainer: The class.
         should_stop: Asked between epochs; when it says yes, trials in flight are saved where they are and handed back.
         watch: Called whenever the ledger has changed.
+        by_name: Whether other processes can import the trainer by the name that the study has; else they are sent it.
     """
 
     optimizer: Optimizer
@@ -36,6 +37,7 @@ class Job:
     trainer: TrainerClass
     should_stop: Callable[[], bool] = field(default=lambda: False)
     watch: Callable[[], None] = field(default=lambda: None)
+    by_name: bool = True
     _units: Units = field(init=False, repr=False, default_factory=Units)
 
     @property
@@ -79,6 +81,10 @@ class Job:
         """Takes back work that was cut short; what its checkpoint holds is kept."""
         self._conclude(self._units.released(work))
 
+    def ended(self, work: Work) -> None:
+        """Takes back work that is done: its curves and checkpoint are in the ledger."""
+        self._conclude(self._units.ended(work))
+
     def left(self, work: Work, death: Death | None) -> None:
         """Takes back work that was cut short and then saved; or its trainer's death, where that could not be."""
         if death is None:
@@ -112,7 +118,7 @@ class Job:
                 break
             assert not isinstance(item, Death)
             if isinstance(item, Evaluation) or (item.epoch == work.to_epoch and not item.evaluates):
-                self._conclude(self._units.ended(work))
+                self.ended(work)
         self.watch()
 
     def _units_for(self, free: int) -> list[Work]:

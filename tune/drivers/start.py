@@ -24,11 +24,11 @@ def warmed_up(study: Study, folder: Path, driver: str, address: str | None, stop
     Args:
         study: The study.
         folder: Its folder.
-        driver: ray or inline.
+        driver: ray, inline or ask_tell.
         address: Of a Ray cluster; to that `prepared` connects, and nothing is warmed up.
         stop: Listens while Ray is taken down, which may hang.
     """
-    if driver == "inline" or address is not None or not holds_study(folder):
+    if driver != "ray" or address is not None or not holds_study(folder):
         yield
         return
     from tune.drivers.ray.environment import set_environment
@@ -64,7 +64,7 @@ def prepared(study: Study, folder: Path, recording: Any, driver: str, address: s
         study: The study.
         folder: Its folder.
         recording: What its trainer is given.
-        driver: ray or inline.
+        driver: ray, inline or ask_tell.
         address: Of a Ray cluster; None starts Ray on this machine.
 
     Yields:
@@ -73,7 +73,7 @@ def prepared(study: Study, folder: Path, recording: Any, driver: str, address: s
     Raises:
         UserMistake: If the cluster cannot be reached, has no room for a trial, or a node lacks what the study needs.
     """
-    if driver == "inline":
+    if driver != "ray":
         refuse_unused_gpu_hours(study, len(visible_gpus()))
         yield None
         return

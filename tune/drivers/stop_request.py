@@ -2,8 +2,12 @@
 
 Where nobody is left who could train or save anything, because Ray's own processes are dead, it leaves at once, asked or
 not: Ray would hang.
+
+Only the main thread of a process can listen to signals; in another this asks nobody. Where the process belongs to
+somebody else, as a notebook's does, leaving at once is a `KeyboardInterrupt` in its main thread, and no end of it.
 """
 
+import _thread
 import os
 import signal
 import sys
@@ -32,10 +36,11 @@ class StopRequest:
     Args:
         farewell: Printed when it leaves at once; says how to continue.
         patience_s: How long trials in flight may take to be saved before it leaves without them.
+        owned: Whether this process is the command's own, and ends where it leaves at once.
     """
 
-    def __init__(self, farewell: str, patience_s: float = PATIENCE_S) -> None:
-        self._farewell, self._patience_s = farewell, patience_s
+    def __init__(self, farewell: str, patience_s: float = PATIENCE_S, *, owned: bool = True) -> None:
+        self._farewell, self._patience_s, self._owned = farewell, patience_s, owned
         self._over = threading.Event()
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
@@ -45,12 +50,13 @@ class StopRequest:
         return self._asked
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.getsignal(number) for number in _SIGNALS}
         return self
 
     def listen(self) -> None:
         """Listens, also again, after something has put handlers of its own in our place, as Ray's start does."""
-        for number in _SIGNALS:
+        for number in self._before:
             signal.signal(number, self._on_signal)
 
     @contextmanager
@@ -65,7 +71,8 @@ class StopRequest:
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            if handler is not None:  # else it was put there by something that is not Python
+                signal.signal(number, handler)
         self._over.set()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
@@ -96,9 +103,21 @@ class StopRequest:
             self._leave(1)
 
     def _leave(self, code: int = 130) -> None:
+        if not self._owned:
+            self._interrupt()
+            return
         _say(self._farewell)
         # Everything that was said to be stored is; Python's own exit could wait for a training thread.
         leave_process(code)
+
+    def _interrupt(self) -> None:
+        """Raises KeyboardInterrupt in the main thread, where this listens there."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # else it would be taken for the trainer's own
+            raise KeyboardInterrupt
+        if self._before:
+            self._asked = True
+            _thread.interrupt_main()  # its handler is ours, which comes back here
 
 
 def _say(message: str) -> None:

@@ -57,6 +57,18 @@ def working_folder(folder: Path, *relative: Path) -> list[Path]:
     return paths
 
 
+@contextmanager
+def folder_kept() -> Iterator[None]:
+    """Has the working directory be afterwards what it is now, wherever a study is worked on meanwhile."""
+    before, also = Path.cwd(), list(_ALSO)
+    try:
+        yield
+    finally:
+        _ALSO[:] = also
+        if before.is_dir():  # else it was deleted meanwhile
+            os.chdir(before)
+
+
 def also_importable(*folders: Path) -> None:
     """Has modules be found in the folders in which the study's commands were given before."""
     _ALSO[:] = dict.fromkeys([*_ALSO, *map(str, folders)])

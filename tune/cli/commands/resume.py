@@ -2,17 +2,17 @@
 
 import argparse
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from tune.cli.origin import working_folder_of
 from tune.cli.parser import numbers
-from tune.cli.session import work_on
-from tune.cli.show import output_mode, showing
-from tune.errors import UserMistake
 from tune.ledger.backup.copy import is_copy
 from tune.ledger.backup.restore import fetch
 from tune.ledger.reader import LedgerReader
+from tune.session.existing import dead, last_driver
+from tune.session.origin import working_folder_of
+from tune.session.outcome import refuse_nothing
+from tune.session.show import output_mode, showing
+from tune.session.work import Request, work_on
 from tune.study.growth import extended
 from tune.study.places import is_uri
 
@@ -22,7 +22,8 @@ def main(options: argparse.Namespace) -> None:
 
     Raises:
         UserMistake: If the options, or what they name, cannot be used.
-        LatentTuneError: As `tune.cli.session.work_on`.
+        LatentTuneError: As `tune.session.work.work_on`.
+        StudyStopped: If no trial of it has succeeded.
     """
     with showing(output_mode(options)) as show:
         folder = Path(options.folder)
@@ -32,7 +33,7 @@ def main(options: argparse.Namespace) -> None:
             show.console.print(came, markup=False, highlight=False, soft_wrap=True)
         ledger = LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
         (folder,) = working_folder_of(ledger, folder)
-        retry = [] if options.retry_failed is None else _dead(ledger, options.retry_failed)
+        retry = [] if options.retry_failed is None else dead(ledger, options.retry_failed)
         changes = [*(f"budget.{change}" for change in options.budget), *options.overrides]
         asked = bool(changes) or any(one is not None for one in (options.trials, options.epochs, options.seeds))
         study = extended(
@@ -43,22 +44,6 @@ def main(options: argparse.Namespace) -> None:
             seeds=numbers("--seeds", options.seeds or ""),
             changes=changes,
         )
-        last = ledger.sessions[-1].detail.get("driver", "ray") if ledger.sessions else "ray"
-        driver = options.driver or str(last)
-        work_on(study, folder, driver, show, options.address, grow=asked, retry=retry, accepted=options.accepted)
-
-
-def _dead(ledger: LedgerReader, asked: Sequence[int]) -> Sequence[int]:
-    """Returns the trials that died, or those of them that were asked for.
-
-    Raises:
-        UserMistake: If there are none.
-    """
-    dead = [trial.number for trial in ledger.trials if trial.dead]
-    if not dead:
-        raise UserMistake(f"--retry-failed: no trial of {ledger.folder} has died; leave the option out to continue it")
-    wrong = [number for number in asked if number not in dead]
-    if wrong:
-        there = ", ".join(map(str, dead))
-        raise UserMistake(f"--retry-failed: trial {wrong[0]} of {ledger.folder} has not died; those that have: {there}")
-    return asked or dead
+        driver = options.driver or last_driver(ledger)
+        request = Request(driver, options.address, grow=asked, retry=retry, accepted=options.accepted)
+        refuse_nothing(work_on(study, folder, request, show))

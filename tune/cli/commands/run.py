@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from tune.cli.dry_run import plan
-from tune.cli.session import work_on
-from tune.cli.show import output_mode, showing
 from tune.errors import UserMistake
 from tune.printable import printable
 from tune.scoring.earlier import confirmed_trials
+from tune.session.outcome import refuse_nothing
+from tune.session.show import output_mode, showing
+from tune.session.work import Request, work_on
 from tune.study.study import BUNDLED, find, read_study
 from tune.study.user_code import working_folder
 
@@ -19,7 +20,8 @@ def main(options: argparse.Namespace) -> None:
 
     Raises:
         UserMistake: If the options, or what they name, cannot be used.
-        LatentTuneError: As `tune.cli.session.work_on`.
+        LatentTuneError: As `tune.session.work.work_on`.
+        StudyStopped: If no trial of it has succeeded.
     """
     path, driver = find(options.study), options.driver or "ray"
     study = read_study(path, options.overrides, confirmed_trials, _tell)
@@ -33,7 +35,8 @@ def main(options: argparse.Namespace) -> None:
         plan(study, driver)
         return
     with showing(output_mode(options)) as show:
-        work_on(study, results / study.name, driver, show, options.address, accepted=options.accepted)
+        request = Request(driver, options.address, accepted=options.accepted)
+        refuse_nothing(work_on(study, results / study.name, request, show))
 
 
 def _tell(line: str) -> None:

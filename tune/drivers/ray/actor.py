@@ -22,6 +22,7 @@ from tune.drivers.unit import TrainingSettings, Unit
 from tune.optimizer.work import Work
 from tune.study.study import Study
 from tune.study.user_code import run_in
+from tune.trainer import TrainerClass
 
 _REPORT_EVERY_S = 1.0
 
@@ -29,15 +30,26 @@ _REPORT_EVERY_S = 1.0
 class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no types
     """Trains one unit of work after another in one actor."""
 
-    def setup(self, config: dict[str, Any], recording: SharedRecording | None = None) -> None:  # noqa: ARG002 - Ray's
-        """Ray calls this once per actor; the recording becomes the node's shared copy."""
+    def setup(
+        self,
+        config: dict[str, Any],  # noqa: ARG002 - Ray's
+        recording: SharedRecording | None = None,
+        trainer: TrainerClass | None = None,
+    ) -> None:
+        """Ray calls this once per actor.
+
+        Args:
+            config: Of the first unit; Ray has it in `self.config`.
+            recording: Becomes the node's shared copy.
+            trainer: The class, where it cannot be imported by the name that the study has.
+        """
         assert recording is not None
         # Ray's own handler raises SystemExit wherever Python happens to be, as if the trainer had: a batch system that
         # ends every process of a job would be taken for a mistake in the trainer.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # likewise; so a KeyboardInterrupt is of the trainer's own making
         os.environ.setdefault("PL_DISABLE_FORK", "1")  # as Tune would, see `_in_processes_that_wait` in ray_tune
-        self._recording = recording.here()
+        self._recording, self._trainer = recording.here(), trainer
         self._told_place = False
         self._unit: Unit | None = None
         self._news: Iterator[UnitReport] = iter(())
@@ -90,7 +102,8 @@ class UnitTrainable(ray_tune.Trainable):  # type: ignore[misc] # Ray ships no ty
     def _begin(self) -> Unit:
         run_in(self.config["paths"])
         work = Work(**{**self.config["work"], "seeds": tuple(self.config["work"]["seeds"])})
-        trainer = partial(load, Study.model_validate_json(self.config["study"]))
+        sent, study = self._trainer, self.config["study"]
+        trainer = partial(load, Study.model_validate_json(study)) if sent is None else lambda: sent
         settings = TrainingSettings(**self.config["settings"])
         self._log = dump_into(Path(settings.folder), work.trial)
         return Unit(trainer, self._recording, work, settings)

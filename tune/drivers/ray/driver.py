@@ -236,7 +236,8 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
         watch = Watch(job, nodes, stragglers)
         moves = Moves(nodes, stragglers, lambda: watch.resting)
         searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus)
-        trainable = ray_tune.with_parameters(UnitTrainable, recording=shared)
+        sent = None if job.by_name else job.trainer
+        trainable = ray_tune.with_parameters(UnitTrainable, recording=shared, trainer=sent)
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(trainable, request),
             tune_config=ray_tune.TuneConfig(

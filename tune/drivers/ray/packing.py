@@ -18,6 +18,7 @@ from tune.errors import UserMistake
 from tune.ledger.log import log
 from tune.study.study import Study
 from tune.study.user_code import run_in, user_path
+from tune.trainer import TrainerClass
 
 _TYPE = "accelerator_type:"
 _LOOK_S = 1.0
@@ -73,13 +74,14 @@ def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...], recordi
     if not kinds:
         return {}
     study, shared = job.optimizer.study, ray.put(recording)
+    sent = None if job.by_name else job.trainer
     runs = {}
     for kind in kinds:
         # A process of its own, so that the memory is given back.
         there: dict[str, Any] = {"num_cpus": study.resources.cpus_per_trial, "num_gpus": 1, "max_calls": 1}
         mark = {name: amount for name, amount in asked(1, kind, 1).items() if name.startswith(_TYPE)}
         task = ray.remote(**there, resources=mark)(_measure_here)
-        runs[task.remote(study, shared, seeds, user_path())] = kind
+        runs[task.remote(study, sent, shared, seeds, user_path())] = kind
     began, waiting, warned = time.monotonic(), list(runs), False
     while waiting and not job.should_stop():
         _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_LOOK_S)
@@ -93,12 +95,12 @@ def _measure_all(job: Job, kinds: Sequence[str], seeds: tuple[int, ...], recordi
 
 
 def _measure_here(
-    study: Study, recording: SharedRecording, seeds: tuple[int, ...], paths: list[str]
+    study: Study, sent: TrainerClass | None, recording: SharedRecording, seeds: tuple[int, ...], paths: list[str]
 ) -> Measured | None:
     """Measures in this process; None where its GPU cannot be asked."""
     run_in(paths)
-    gpu = own_gpu()
-    return None if gpu is None else short_run(load(study), study, recording.here(), seeds, gpu)
+    gpu, trainer = own_gpu(), load(study) if sent is None else sent
+    return None if gpu is None else short_run(trainer, study, recording.here(), seeds, gpu)
 
 
 def _outcome(run: Any, seeds: int) -> Packed:

@@ -33,12 +33,18 @@ def plotly_script() -> str:
 
 def panels_of(figure: Figure) -> list[str]:
     """Returns each panel as JSON that may stand in a page: plotly's `data` and `layout`."""
-    return [_safe({"data": list(_traces(panel)), "layout": _layout(panel, figure.height)}) for panel in figure.panels]
+    return [_safe(panel) for panel in plain_panels(figure)]
+
+
+def plain_panels(figure: Figure) -> list[dict[str, Any]]:
+    """Returns each panel as plotly's `data` and `layout`, in plain values."""
+    panels = ({"data": list(_traces(panel)), "layout": _layout(panel, figure.height)} for panel in figure.panels)
+    return [_plain(panel) for panel in panels]
 
 
 def _safe(value: Any) -> str:
     """Returns JSON in which nothing can end the script element that holds it."""
-    text = json.dumps(_plain(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

@@ -17,6 +17,7 @@ from tune.ledger.origin.made_from import MadeFrom, refuse_different
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.files import refuse_links, write_atomically
 from tune.ledger.storage.folders import LocalFolder
+from tune.session.given import GivenTrainer
 from tune.study import document
 from tune.study.study import Study
 from tune.study.training import Training
@@ -27,7 +28,13 @@ MADE_FROM = "made-from.json"
 """In the folder of a training, what it is made from; a study has that in its ledger."""
 
 
-def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] = (), again: str = "") -> MadeFrom:
+def origin(
+    study: Study,
+    there: LedgerReader | None,
+    accepted: Collection[str] = (),
+    again: str = "",
+    given: GivenTrainer | None = None,
+) -> MadeFrom:
     """Returns what a study is made from: its recording's files and its trainer's source.
 
     A study that has trained nothing has no results that could be mixed with others, so anything may change.
@@ -37,12 +44,13 @@ def origin(study: Study, there: LedgerReader | None, accepted: Collection[str] =
         there: As it is; None where it is new.
         accepted: What may be another from now on: `recording`, `code`.
         again: The command that goes on with it; by default `resume`.
+        given: Its trainer, where that is given as an object; None: what the study names.
 
     Raises:
         StudyConflict: If something else is not what it was.
     """
     before = there.made_from if there is not None else None
-    now = MadeFrom.of(study.recording, sources(study), before)
+    now = MadeFrom.of(study.recording, sources(study) if given is None else given.sources, before)
     if there is not None and before is not None and there.spent:
         refuse_different(before.differences(now), there.folder, accepted, again)
     return now

@@ -1,0 +1,95 @@
+"""Hyperparameter search that can be trusted, from Python: `import latent_tune` (docs/python.md).
+
+    study = latent_tune.Study.read("study.yaml")
+    result = latent_tune.run(study)
+    result.best, result.trials(), result.plot("seeds")
+
+Nothing heavy is imported before a name is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tune.adapters.lightning import lightning
+    from tune.adapters.program.reporting import report
+    from tune.adapters.sklearn import sklearn
+    from tune.api.loop import ask_tell
+    from tune.api.result import Best, Result
+    from tune.api.simulation import simulate
+    from tune.api.studies import compare, export, studies
+    from tune.api.study import Study
+    from tune.api.training import evaluate, resume, run
+    from tune.drivers.ask_tell import AskedWork
+    from tune.errors import (
+        DiskFull,
+        FileMistakes,
+        Interrupted,
+        LatentTuneError,
+        StudyStopped,
+        UserMistake,
+    )
+
+_WHERE = {
+    "AskedWork": "tune.drivers.ask_tell:AskedWork",
+    "Best": "tune.api.result:Best",
+    "DiskFull": "tune.errors:DiskFull",
+    "FileMistakes": "tune.errors:FileMistakes",
+    "Interrupted": "tune.errors:Interrupted",
+    "LatentTuneError": "tune.errors:LatentTuneError",
+    "Result": "tune.api.result:Result",
+    "Study": "tune.api.study:Study",
+    "StudyStopped": "tune.errors:StudyStopped",
+    "UserMistake": "tune.errors:UserMistake",
+    "ask_tell": "tune.api.loop:ask_tell",
+    "compare": "tune.api.studies:compare",
+    "evaluate": "tune.api.training:evaluate",
+    "export": "tune.api.studies:export",
+    "lightning": "tune.adapters.lightning:lightning",
+    "open": "tune.api.training:open_",
+    "report": "tune.adapters.program.reporting:report",
+    "resume": "tune.api.training:resume",
+    "run": "tune.api.training:run",
+    "simulate": "tune.api.simulation:simulate",
+    "sklearn": "tune.adapters.sklearn:sklearn",
+    "studies": "tune.api.studies:studies",
+}
+
+__all__ = [
+    "AskedWork",
+    "Best",
+    "DiskFull",
+    "FileMistakes",
+    "Interrupted",
+    "LatentTuneError",
+    "Result",
+    "Study",
+    "StudyStopped",
+    "UserMistake",
+    "ask_tell",
+    "compare",
+    "evaluate",
+    "export",
+    "lightning",
+    "open",
+    "report",
+    "resume",
+    "run",
+    "simulate",
+    "sklearn",
+    "studies",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is named, the first time that it is used."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'latent_tune' has no '{name}'; it has {', '.join(_WHERE)}")
+    module, _, attribute = _WHERE[name].partition(":")
+    found = globals()[name] = getattr(import_module(module), attribute)
+    return found
+
+
+def __dir__() -> list[str]:
+    """Returns the names that there are, whether imported or not."""
+    return sorted([*globals(), *_WHERE])

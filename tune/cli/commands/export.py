@@ -1,0 +1,21 @@
+"""`latent-tune export`."""
+
+import argparse
+import time
+
+from tune.ledger.reader import LedgerReader
+from tune.printable import printable
+from tune.views.results import gather
+from tune.views.tables.export import write_csv, write_parquet
+
+
+def main(options: argparse.Namespace) -> None:
+    """Writes a study's tables for other programs, and says where.
+
+    Raises:
+        UserMistake: If the folder holds no study, or nothing can be written there.
+    """
+    results = gather(LedgerReader.read(options.folder, clock=time.time, connect=options.connect))
+    written = write_csv(results, options.csv) if options.csv is not None else [write_parquet(results, options.parquet)]
+    for path in written:
+        print(printable(path))
