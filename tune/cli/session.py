@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tune.cli.origin import origin
-from tune.cli.show import Show, views
+from tune.cli.show import Show, tell_trackers, views
 from tune.drivers.config_checks import config_check, refuse_configurations, told_refused
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
@@ -36,6 +36,7 @@ from tune.trainer import TrainerClass, describe_recording, load_trainer, prepare
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
 from tune.views.sentences import nothing_found
+from tune.views.trackers.loading import load_loggers
 
 _LARGEST, _RAYS_LARGEST = 2**23, 2**30
 """Bytes of the largest file of a small study, and of Ray's object store."""
@@ -75,8 +76,11 @@ def work_on(
         refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     finished = there is not None and _is_finished(study, there, grow=grow)
     made_from = origin(study, there, accepted)
-    if finished and not retry:
+    load_loggers(study.loggers, folder)
+    if finished and there is not None and not retry:
         show.console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+        with logged(folder / "latent-tune.log"):
+            tell_trackers(there, show)
         _present(*_results_of(folder), show)
         return
     if driver == "ray" and address is None:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
+from tune.study.loggers import Loggers
 from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Seed, Storage, StudySection
 from tune.study.space import Choice, Parameter, Scalar, size
 
@@ -64,6 +65,13 @@ class Study(StudySection):
     )
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
+    loggers: Loggers = Field(default_factory=Loggers)
+
+    @model_serializer(mode="wrap")
+    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what nobody has said: a study of an earlier version is written as it was."""
+        said: dict[str, Any] = dump(self)
+        return said if self.loggers.any else {key: value for key, value in said.items() if key != "loggers"}
 
     @property
     def trials(self) -> int:
