@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, TextIO, cast
 
@@ -17,6 +18,7 @@ from tune.drivers.job import Job
 from tune.ledger.cursor import DecisionCursor
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log
+from tune.ledger.reader import LedgerReader
 from tune.ledger.servers import servers
 from tune.ledger.storage.disk_space import estimate, free_bytes
 from tune.study.study import Study
@@ -30,6 +32,7 @@ from tune.views.sentences import answer
 from tune.views.tensorboard.writer import TensorBoard
 from tune.views.terminal.status import status
 from tune.views.terminal.summary import print_summary
+from tune.views.trackers.tracking import Trackers
 
 OutputMode = Literal["view", "quiet", "json"]
 """view: a live view, then the results; quiet: nothing but the answer; json: events, one JSON object per line."""
@@ -185,29 +188,42 @@ def output_mode(options: argparse.Namespace) -> OutputMode:
 
 @contextmanager
 def views(job: Job, show: Show) -> Iterator[None]:
-    """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard."""
+    """Shows the study while it is worked on: on the terminal, in the log, in TensorBoard, in trackers."""
     ledger = job.optimizer.ledger
     _announce(ledger, show.console)
     progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
     board = _board(ledger)
+    trackers = Trackers(ledger, show.console)
     cursor = DecisionCursor(ledger, len(ledger.decisions))
 
     def watch() -> None:
         for decision in cursor.take():
             whose = "study" if decision.trial is None else f"trial {decision.trial}"
             log.info("%s: %s: %s", whose, decision.kind, decision.reason)
-        for refresh in (progress.refresh, *([board.refresh] if board else [])):
+        for refresh in (progress.refresh, trackers.refresh, *([board.refresh] if board else [])):
             _harmless(refresh)
 
     job.watch = watch
     progress.start()
+    finished = False
     try:
         yield
+        finished = True
     finally:
         watch()
         progress.stop()
         if board:
             _harmless(board.close)
+        _harmless(partial(trackers.close, finished=finished))
+
+
+def tell_trackers(ledger: LedgerReader, show: Show) -> None:
+    """Has the trackers of a finished study told what they have not taken yet.
+
+    Raises:
+        UserMistake: If one cannot be loaded.
+    """
+    Trackers(ledger, show.console).close(finished=True)
 
 
 def _board(ledger: Ledger) -> TensorBoard | None:

@@ -29,12 +29,13 @@ from tune.session.existing import is_finished, ledger_there
 from tune.session.given import GivenTrainer
 from tune.session.origin import origin
 from tune.session.outcome import Written, present, results_of
-from tune.session.show import Show, views
+from tune.session.show import Show, tell_trackers, views
 from tune.study.direction import refuse_doubt
 from tune.study.study import Study
 from tune.study.user_code import user_path
 from tune.trainer import TrainerClass, describe_recording, prepare_recording
 from tune.views.results import Results
+from tune.views.trackers.loading import load_loggers
 
 _LARGEST, _RAYS_LARGEST = 2**23, 2**30
 """Bytes of the largest file of a small study, and of Ray's object store."""
@@ -84,7 +85,10 @@ def work_on(study: Study, folder: Path, request: Request, show: Show) -> Results
     there = ledger_there(study, folder, grow=request.grow)
     if there is not None and is_finished(study, there, grow=request.grow) and not request.retry:
         origin(study, there, request.accepted, given=request.given)
+        load_loggers(study.loggers, folder)
         show.console.print(f"study {study.name} in {folder} is finished; nothing is left to train", highlight=False)
+        with logged(folder / "latent-tune.log"):
+            tell_trackers(there, show)
         return present(*results_of(folder), show)
     with ready(study, folder, there, request, show.console) as able:
         with session(able) as job:
@@ -140,6 +144,7 @@ def ready(
     if there is None:
         refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     made_from = origin(study, there, request.accepted, given=request.given)
+    load_loggers(study.loggers, folder)
     if driver == "ray" and address is None:
         lift_file_limit(folder, _RAYS_LARGEST, ", or do without Ray and its object store (--driver inline)")
     else:

@@ -11,6 +11,7 @@ from tune.errors import FileMistakes, UserMistake, did_you_mean
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
+from tune.study.loggers import Loggers
 from tune.study.program import Program
 from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Seed, Storage, StudySection
 from tune.study.settings.conditions import condition_mistakes
@@ -93,12 +94,15 @@ class Study(StudySection):
     )
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
+    loggers: Loggers = Field(default_factory=Loggers)
 
     @model_serializer(mode="wrap")
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves out what does not train, and `where` where nobody said it: an earlier study is written as it was."""
+        """Leaves out what does not train and what nobody has said: an earlier study is written as it was."""
+        unsaid = [key for key in (*KINDS, "where") if not getattr(self, key)]
+        unsaid += [] if self.loggers.any else ["loggers"]
         said: dict[str, Any] = dump(self)
-        return {key: value for key, value in said.items() if value or key not in (*KINDS, "where")}
+        return {key: value for key, value in said.items() if key not in unsaid}
 
     @property
     def what_trains(self) -> str:
