@@ -9,7 +9,19 @@ import pytest
 
 from tests.behaviour.command import latent_tune
 
-COMMANDS = ("run", "resume", "status", "list", "report", "tensorboard", "compare", "evaluate", "train", "simulate")
+COMMANDS = (
+    "init",
+    "run",
+    "resume",
+    "status",
+    "list",
+    "report",
+    "tensorboard",
+    "compare",
+    "evaluate",
+    "train",
+    "simulate",
+)
 HEAVY = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow", "sqlalchemy", "pydantic")
 
 
