@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.behaviour.command import here
+from tests.behaviour.command import ROOT, here
 from tests.behaviour.refusals import check_refused, snapshot
 from tests.unit.tune.cli.init import programs
 from tests.unit.tune.cli.init.test_help_text import ARGPARSE as HELP
@@ -145,7 +145,7 @@ def test_what_a_program_is_called_acts_on_no_terminal(cwd: Path) -> None:
     assert "\x1b" not in said.out + (cwd / "odd.yaml").read_text()
 
 
-@pytest.mark.parametrize("template", ["function", "torch"])
+@pytest.mark.parametrize("template", ["function", "torch", "lightning", "sklearn"])
 def test_a_template_writes_a_training_and_its_study(cwd: Path, template: str) -> None:
     """Both files lie beside each other, named after the study; neither is written where one of them is there."""
     said = here("init", "--from", template, "--name", "my-digits")
@@ -157,3 +157,54 @@ def test_a_template_writes_a_training_and_its_study(cwd: Path, template: str) ->
     before = snapshot(cwd)
     check_refused(here("init", "--from", template, "--name", "my-digits"), "my_digits.py: is there already")
     assert snapshot(cwd) == before
+
+
+@pytest.mark.parametrize("template", ["function", "torch"])
+def test_a_template_runs_as_written(cwd: Path, template: str) -> None:
+    """The study that was written is planned, searched and answered; only fewer trials, to be quick."""
+    runs_as_written(cwd, template)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", ["lightning", "sklearn"])
+def test_a_template_of_a_framework_runs_as_written(cwd: Path, template: str) -> None:
+    """The same, where the framework is installed."""
+    pytest.importorskip("latent_tune", reason="latent_tune is not there")
+    pytest.importorskip(template, reason=f"{template} is not installed")
+    runs_as_written(cwd, template)
+
+
+def runs_as_written(cwd: Path, template: str) -> None:
+    """Writes a template, plans its study, and searches it with three trials."""
+    assert here("init", "--from", template).code == 0
+    study = f"digits-{template}.yaml"
+    planned = here("run", study, "--dry-run")
+    assert planned.code == 0, planned.err
+    assert f"digits-{template}: 12 trials" in planned.out
+    said = here("run", study, "--driver", "inline", "--quiet", "--set", "search.trials=3")
+    assert said.code == 0, said.err
+    assert said.out.startswith("Use ")
+    assert (cwd / "results" / f"digits-{template}" / "best.yaml").is_file()
+
+
+def test_a_script_is_tuned_as_it_stands(cwd: Path) -> None:
+    """From a script to an answer with nothing written by hand; the page for beginners shows what is written."""
+    (cwd / "train.py").write_text((ROOT / "benchmarks" / "side_by_side" / "digits.py").read_text())
+    said = here(*SCRIPT)
+    assert said.code == 0, said.err
+    page = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{(cwd / 'train.yaml').read_text()}```\n" in page
+    assert said.out in page
+    planned = here("run", "train.yaml", "--dry-run")
+    assert planned.code == 0, planned.err
+    fewer = ("--set", "search.trials=2", "--set", "seeds=[1, 2]", "--set", "rungs=[{epochs: 2, seeds: 2}]")
+    said = here("run", "train.yaml", "--driver", "inline", "--quiet", *fewer, "--set", "epochs=2")
+    assert said.code == 0, said.err
+    assert said.out.startswith("Use learning_rate ")
+
+
+def test_the_page_for_beginners_shows_the_function_that_is_written(cwd: Path) -> None:
+    """Code in the page is that of the template."""
+    assert here("init", "--from", "function").code == 0
+    page = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+    assert f"```python\n{(cwd / 'digits_function.py').read_text()}```\n" in page

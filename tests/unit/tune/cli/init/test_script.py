@@ -9,6 +9,8 @@ import yaml
 from tests.unit.tune.cli.init import programs
 from tune.cli.init.script import Request, Written, study_of_script
 from tune.errors import UserMistake
+from tune.study.document import parse
+from tune.study.study import build_study
 
 
 def written(folder: Path, source: str, **changes: Any) -> Written:
@@ -18,8 +20,10 @@ def written(folder: Path, source: str, **changes: Any) -> Written:
 
 
 def study(folder: Path, source: str, **changes: Any) -> dict[str, Any]:
-    """The study of a program with this source, as its YAML reads."""
-    found: dict[str, Any] = yaml.safe_load(written(folder, source, **changes).text)
+    """The study of a program with this source, as its YAML reads; it is one without a mistake."""
+    text = written(folder, source, **changes).text
+    build_study(parse(text, "study.yaml"))
+    found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
