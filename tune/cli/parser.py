@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tune.errors import LatentTuneError, UserMistake
-from tune.printable import output_fault, printable
+from tune.ledger.printable import output_fault, printable
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 

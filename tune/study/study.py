@@ -12,7 +12,7 @@ from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
 from tune.study.loggers import Loggers
-from tune.study.program import Program
+from tune.study.program.section import Program
 from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Seed, Storage, StudySection
 from tune.study.settings.conditions import condition_mistakes
 from tune.study.settings.constraints import constraint_mistakes

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tune.study.program import Program
+from tune.study.program.section import Program
 from tune.study.sections import Direction, Seed
 from tune.study.study import NAME
 from tune.study.trained_by import Named, default_recording, default_trainer, what_trains

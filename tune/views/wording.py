@@ -6,7 +6,7 @@ from math import floor, isfinite, isnan, log10
 from typing import Any
 
 from tune.ledger.loss_scale import LossScale
-from tune.printable import printable_line
+from tune.ledger.printable import printable_line
 from tune.study.sections import ScoreRule
 from tune.study.values import is_plain, text_of
 

@@ -16,7 +16,7 @@ from tune.adapters.program.plan import Plan
 from tune.adapters.program.process import Process
 from tune.adapters.program.reporting import REPORT
 from tune.adapters.program.scratch import Scratch
-from tune.study.placeholders import filled, named_in
+from tune.study.program.placeholders import filled, named_in
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from tune.adapters.program.command import unnamed
 from tune.adapters.program.config_file import ConfigFile
-from tune.study.placeholders import SPREAD, named_in
-from tune.study.program import Program
+from tune.study.program.placeholders import SPREAD, named_in
+from tune.study.program.section import Program
 
 SCRATCH = ".runs"
 """In the study folder, what runs have while they last."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from tune.cli.init.script import Request, Written, study_of_script
 from tune.cli.init.template_files import template_texts
 from tune.errors import UserMistake
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.study.study import NAME
 
 _OF_SCRIPTS = ("config", "metrics", "subcommand", "help_run")

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 from tune.cli.dry_run import plan
+from tune.cli.session.outcome import refuse_nothing
+from tune.cli.session.show import output_mode, showing
+from tune.cli.session.work import Request, work_on
 from tune.errors import UserMistake
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.scoring.earlier import confirmed_trials
-from tune.session.outcome import refuse_nothing
-from tune.session.show import output_mode, showing
-from tune.session.work import Request, work_on
 from tune.study.study import BUNDLED, find, read_study
 from tune.study.user_code import working_folder
 
@@ -20,7 +20,7 @@ def main(options: argparse.Namespace) -> None:
 
     Raises:
         UserMistake: If the options, or what they name, cannot be used.
-        LatentTuneError: As `tune.session.work.work_on`.
+        LatentTuneError: As `tune.cli.session.work.work_on`.
         StudyStopped: If no trial of it has succeeded.
     """
     path, driver = find(options.study), options.driver or "ray"

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from tune.cli.init.draft import Candidate, Draft, Program
 from tune.cli.init.options import UNKNOWN
-from tune.printable import printable_line
+from tune.ledger.printable import printable_line
 from tune.study.direction import looks_maximized
 from tune.study.scalars import Dumper
 from tune.study.space import Parameter

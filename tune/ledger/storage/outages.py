@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from tune.errors import Interrupted, StudyStopped
 from tune.ledger.log import log
-from tune.printable import printable
+from tune.ledger.printable import printable
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 SAY_AFTER_S = 3.0

@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.study.study import Study
 from tune.study.values import text_of

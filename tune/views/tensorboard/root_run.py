@@ -8,8 +8,8 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.text import metadata as text
 
+from tune.ledger.printable import printable, printable_line
 from tune.ledger.reader import LedgerReader
-from tune.printable import printable, printable_line
 from tune.scoring.standings import Standing
 from tune.study.study import Study, dump_study
 from tune.views import wording

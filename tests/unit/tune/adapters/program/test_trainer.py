@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.programs import LEARNS, LINES, PYTHON, learned, script, section, trainer_of
 from tune.errors import TrainerMistake
-from tune.study.program import Program
+from tune.study.program.section import Program
 
 
 def learns(folder: Path, *more: str, **keys: Any) -> Program:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tune.study.program import Program, program_mistakes
+from tune.study.program.section import Program, program_mistakes
 
 
 def mistakes(program: Any, *names: str) -> list[str]:

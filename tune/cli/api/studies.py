@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tune.api.result import Result
+from tune.cli.api.result import Result
 from tune.views.terminal.studies import list_studies
 
 if TYPE_CHECKING:

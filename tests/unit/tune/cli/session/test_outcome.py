@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.fakes.ledgers import latent_study, played
-from tune.session import outcome
+from tune.cli.session import outcome
 from tune.views.results import gather
 
 

@@ -7,18 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from tune.api.result import Result
-from tune.api.study import Study, refuse_no_study
+from tune.cli.api.result import Result
+from tune.cli.api.study import Study, refuse_no_study
+from tune.cli.session.evaluation import evaluate as evaluate_again
+from tune.cli.session.existing import dead, last_driver
+from tune.cli.session.given import with_given
+from tune.cli.session.origin import working_folder_of
+from tune.cli.session.show import Show
+from tune.cli.session.work import Request, work_on
 from tune.errors import UserMistake
 from tune.ledger.backup.copy import is_copy
 from tune.ledger.backup.restore import fetch
 from tune.ledger.reader import LedgerReader
-from tune.session.evaluation import evaluate as evaluate_again
-from tune.session.existing import dead, last_driver
-from tune.session.given import with_given
-from tune.session.origin import working_folder_of
-from tune.session.show import Show
-from tune.session.work import Request, work_on
 from tune.study.growth import extended
 from tune.study.places import is_uri
 from tune.study.user_code import folder_kept, working_folder

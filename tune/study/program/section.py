@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tune.errors import did_you_mean
-from tune.study.placeholders import OF_RUNS, SPREAD, condition_of, has_condition, named_in
+from tune.study.program.placeholders import OF_RUNS, SPREAD, condition_of, has_condition, named_in
 from tune.study.sections import StudySection
 from tune.study.values import Value
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from tune.adapters.loading import load
-from tune.api.result import Result
-from tune.api.study import Study, refuse_no_study
+from tune.cli.api.result import Result
+from tune.cli.api.study import Study, refuse_no_study
+from tune.cli.session.given import with_given
 from tune.drivers.config_checks import config_check, refuse_configurations
 from tune.drivers.job import Job
 from tune.drivers.simulated import VirtualClock, drive
 from tune.errors import UserMistake
 from tune.ledger.ledger import Ledger
 from tune.optimizer.optimizer import Optimizer
-from tune.session.given import with_given
 from tune.study.user_code import folder_kept, working_folder
 from tune.trainer import prepare_recording
 

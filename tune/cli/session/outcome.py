@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.text import Text
 
+from tune.cli.session.show import Show
 from tune.errors import StudyStopped
 from tune.ledger.log import log
 from tune.ledger.reader import LedgerReader
-from tune.session.show import Show
 from tune.views.report.page import write_best, write_report
 from tune.views.results import Results, gather
 from tune.views.sentences import nothing_found

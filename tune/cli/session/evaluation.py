@@ -10,6 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from tune.adapters.loading import load
+from tune.cli.session.given import GivenTrainer
+from tune.cli.session.origin import origin, working_folder_of
+from tune.cli.session.show import tell_servers
 from tune.drivers.reports import Death, Evaluation, UnitReport, Unsaved
 from tune.drivers.trial_log import write_log
 from tune.drivers.unit import TrainingSettings, Unit
@@ -19,9 +22,6 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Ending
 from tune.optimizer.work import Work
-from tune.session.given import GivenTrainer
-from tune.session.origin import origin, working_folder_of
-from tune.session.show import tell_servers
 from tune.trainer import prepare_recording
 
 _ENDS: dict[str, Ending] = {"finished": "finished", "stopped": "stopped"}
@@ -43,7 +43,7 @@ def evaluate(
         folder: The study folder.
         numbers: Which trials; all when there are none.
         console: Where the results are shown.
-        accepted: What may be another than what its results are of, see `tune.session.origin`.
+        accepted: What may be another than what its results are of, see `tune.cli.session.origin`.
         given: The trainer, where it is given as an object; None: what the study names is imported.
 
     Raises:

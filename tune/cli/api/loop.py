@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tune.api.study import Study, refuse_no_study
+from tune.cli.api.study import Study, refuse_no_study
+from tune.cli.session.existing import is_finished, ledger_there
+from tune.cli.session.given import looped
+from tune.cli.session.show import Show, views
+from tune.cli.session.work import Request, finish, ready, results_at_the_end, session
 from tune.drivers.ask_tell import AskTell
-from tune.session.existing import is_finished, ledger_there
-from tune.session.given import looped
-from tune.session.show import Show, views
-from tune.session.work import Request, finish, ready, results_at_the_end, session
 
 
 @contextmanager

@@ -12,6 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from tune.adapters.loading import load
+from tune.cli.session.existing import is_finished, ledger_there
+from tune.cli.session.given import GivenTrainer
+from tune.cli.session.origin import origin
+from tune.cli.session.outcome import Written, present, results_of
+from tune.cli.session.show import Show, tell_trackers, views
 from tune.drivers.config_checks import config_check, refuse_configurations, told_refused
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
@@ -25,11 +30,6 @@ from tune.ledger.origin.made_from import MadeFrom
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import disk_troubles, explained, lift_file_limit, refuse_low_space, vanished
 from tune.optimizer.optimizer import Optimizer
-from tune.session.existing import is_finished, ledger_there
-from tune.session.given import GivenTrainer
-from tune.session.origin import origin
-from tune.session.outcome import Written, present, results_of
-from tune.session.show import Show, tell_trackers, views
 from tune.study.direction import refuse_doubt
 from tune.study.study import Study
 from tune.study.user_code import user_path
@@ -49,7 +49,7 @@ class Request:
         driver: ray or inline; ask_tell where a loop of the user's trains.
         address: Of a Ray cluster.
         grow: Whether the study that is there may become the one given (`tune.study.growth`).
-        accepted: What may be another than what its results are of, see `tune.session.origin`.
+        accepted: What may be another than what its results are of, see `tune.cli.session.origin`.
         retry: Trials that died, to be tried again.
         given: The trainer, where it is given as an object; None: what the study names is imported.
         owned: Whether this process is a command's own, and may be ended at once, see `StopRequest`.

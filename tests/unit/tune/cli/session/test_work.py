@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.studies import quadratic_study
+from tune.cli.session import outcome, work
+from tune.cli.session.show import showing
 from tune.ledger.reader import LedgerReader
-from tune.session import outcome, work
-from tune.session.show import showing
 from tune.views.report.page import write_report
 from tune.views.results import Results
 from tune.views.terminal.status import study_state

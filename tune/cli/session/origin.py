@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.adapters.loading import sources
+from tune.cli.session.given import GivenTrainer
 from tune.errors import StudyConflict, UserMistake
 from tune.ledger.checkpoints.adoption import collect_orphans
 from tune.ledger.checkpoints.store import CheckpointStore
@@ -17,7 +18,6 @@ from tune.ledger.origin.made_from import MadeFrom, refuse_different
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.files import refuse_links, write_atomically
 from tune.ledger.storage.folders import LocalFolder
-from tune.session.given import GivenTrainer
 from tune.study import document
 from tune.study.study import Study
 from tune.study.training import Training

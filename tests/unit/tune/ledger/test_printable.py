@@ -15,7 +15,7 @@ from rich.text import Text
 
 import tune
 from tune.ledger.log import log, logged
-from tune.printable import printable, printable_line
+from tune.ledger.printable import printable, printable_line
 from tune.views.console import Terminal
 
 HOSTILE = (
