@@ -48,7 +48,7 @@ def test_what_can_never_be_right_is_refused(given: Any, said: str) -> None:
 def test_a_placeholder_that_names_nothing_is_a_mistake() -> None:
     """The nearest name is said, and how to write a brace."""
     assert mistakes("train {learning_rat}", "learning_rate") == [
-        "command.1: {learning_rat} names nothing, got '{learning_rat}'; did you mean 'learning_rate'?; write {{ for a brace",
+        "command.1: {learning_rat} names nothing, got '{learning_rat}'; did you mean 'learning_rate'?; write {{ for a brace",  # noqa: E501
         "command: parameter 'learning_rate' never reaches the program; write {learning_rate}, or {args} for all",
     ]
     assert mistakes({"command": "x {args}", "environment": {"SEED": "{sed}"}}) == [
