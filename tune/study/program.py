@@ -18,6 +18,7 @@ CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
 FINAL_SUFFIXES = (".json", ".yaml", ".yml")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CODE_SUFFIXES = (*CONFIG_SUFFIXES, ".py", ".sh", ".ipynb", ".jl", ".r", ".pl", ".lua", ".m", ".ini", ".cfg", ".conf")
 Path = tuple[str | int, ...]
 
 
@@ -52,6 +53,10 @@ def _suffixed(given: str, allowed: tuple[str, ...]) -> str:
     if PurePath(given).suffix.lower() not in allowed:
         raise ValueError(f"must end in {', '.join(allowed)}, by which its format is known, got {given!r}")
     return given
+
+
+def _is_code(word: str) -> bool:
+    return PurePath(word).suffix.lower() in _CODE_SUFFIXES
 
 
 Words = Annotated[list[str], BeforeValidator(_texts), BeforeValidator(_split)]
@@ -155,8 +160,12 @@ class Program(StudySection):
 
     @property
     def named_files(self) -> list[str]:
-        """What may be files of the user's: the words of the command, and the file that is copied."""
-        return [*self.command, *([self.config.file] if self.config is not None else [])]
+        """What may be files that decide what is trained: program, code and settings, not what a run writes."""
+        settings = [self.config.file] if self.config is not None else []
+        first, *others = self.command
+        code = [word for at, word in enumerate(others) if others[:at][-1:] == ["-m"] or _is_code(word)]
+        written = self.metrics.place if self.metrics is not None else None
+        return [word for word in (first, *code, *settings) if word != written]
 
     @property
     def resumes(self) -> bool:

@@ -34,7 +34,11 @@ with (config.output_dir / "metrics.csv").open("w", newline="") as file:
     writer = csv.DictWriter(file, ["epoch", "step", "train_loss", "val_loss"])
     writer.writeheader()
     for epoch in range(config.training.epochs):
-        for batch in random.permutation(200).reshape(-1)[: 200 // config.training.batch_size * config.training.batch_size].reshape(-1, config.training.batch_size):
+        for batch in (
+            random.permutation(200)
+            .reshape(-1)[: 200 // config.training.batch_size * config.training.batch_size]
+            .reshape(-1, config.training.batch_size)
+        ):
             error = features[batch] @ weights - y[batch]
             weights -= config.training.learning_rate * features[batch].T @ error / len(batch)
         writer.writerow({"epoch": epoch, "step": epoch, "train_loss": np.mean(error**2)})

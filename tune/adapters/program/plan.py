@@ -62,10 +62,7 @@ class Plan:
         path.parent.mkdir(exist_ok=True)
         return path
 
+    @property
     def scratch(self) -> Path | None:
-        """Returns the folder for the scratch folders of runs; None for the machine's own."""
-        if self.folder is None or not self.folder.is_dir():
-            return None
-        path = self.folder.resolve() / SCRATCH
-        path.mkdir(mode=0o700, exist_ok=True)
-        return path
+        """The folder for the scratch folders of runs; None where this machine does not see the study folder."""
+        return self.folder.resolve() / SCRATCH if self.folder is not None and self.folder.is_dir() else None

@@ -202,7 +202,7 @@ class Run:
             metrics = self._plan.program.metrics
             file = Path(metrics.place or "") if metrics is not None else Path()
             if file.is_file():
-                shutil.move(file, launched.scratch / file.name)
+                shutil.move(file, launched.scratch.path / file.name)
             self._turn.leave()
 
     def _files(self, launched: Launched) -> dict[str, bytes]:

@@ -104,4 +104,13 @@ def test_it_says_what_it_knows() -> None:
         {"command": "x {config}", "resume": "--from {checkpoint}", "config": {"file": "a.toml", "set": set_in_file}}
     )
     assert (full.resumes, full.obeys_epochs, full.together) == (True, True, False)
-    assert full.named_files == ["x", "{config}", "a.toml"]
+
+
+def test_it_names_the_files_that_decide_what_is_trained() -> None:
+    """Code and settings, not what its runs write, which changes."""
+    program = {
+        "command": "python -m lab.train base.yaml --data x.npy --log log.txt --out final.json {args}",
+        "config": {"file": "a.toml"},
+        "metrics": {"file": "final.json"},
+    }
+    assert Program.model_validate(program).named_files == ["python", "lab.train", "base.yaml", "a.toml"]

@@ -204,14 +204,14 @@ def test_a_metric_file_of_an_earlier_run_is_not_read(tmp_path: Path) -> None:
     assert "metrics.jsonl was before this run began and is not read; move it away" in str(said)
 
 
-def test_an_output_that_cannot_be_kept_is_said_where_the_end_is_asked_for(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_kept_is_said_where_the_end_is_asked_for() -> None:
     """A full disk comes out as it is, and is no death of the program's."""
 
     def hear(_: str) -> None:
         raise OSError(ENOSPC, "No space left on device")
 
     woken = threading.Event()
-    process = Process([sys.executable, "-c", "print(1)"], {}, Output(None, "", hear), tmp_path, woken)
+    process = Process([sys.executable, "-c", "print(1)"], {}, Output(None, "", hear), woken)
     while process.alive:
         woken.wait(0.1)
     with pytest.raises(OSError, match="No space left"):
