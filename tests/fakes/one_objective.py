@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--metrics", type=Path, required=True)
+    parser.add_argument("--numbers", action="store_true", help="tell the epoch with each row")
     options = parser.parse_args()
     config = {"learning_rate": options.learning_rate, "width": options.width}
     with options.metrics.open("w") as file:
@@ -73,18 +74,18 @@ def main() -> None:
             file.write(json.dumps(row) + "\n")
 
 
+PROGRAM = {
+    "command": [
+        *(sys.executable, __file__, "{args}", "--seed", "{seed}", "--epochs", "{epochs}"),
+        *("--checkpoint", "{checkpoint}", "--metrics", "{run}/metrics.jsonl"),
+    ],
+    "metrics": {"jsonl": "{run}/metrics.jsonl"},
+}
 WAYS: dict[str, dict[str, Any]] = {
     "class": {"trainer": "tests.fakes.one_objective:Objective"},
     "function": {"function": "tests.fakes.one_objective:train"},
-    "program": {
-        "program": {
-            "command": [
-                *(sys.executable, __file__, "{args}", "--seed", "{seed}", "--epochs", "{epochs}"),
-                *("--checkpoint", "{checkpoint}", "--metrics", "{run}/metrics.jsonl"),
-            ],
-            "metrics": {"jsonl": "{run}/metrics.jsonl"},
-        }
-    },
+    "program": {"program": {**PROGRAM, "command": [*PROGRAM["command"], "--numbers"]}},
+    "program without numbers": {"program": PROGRAM},
 }
 """What a study file says of it, by the way in which it is written."""
 

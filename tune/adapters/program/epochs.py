@@ -15,14 +15,24 @@ class Epochs:
         first: The number that the program gives its first epoch; None: to be seen.
         rows: By epoch after `done`, what was told before the checkpoint.
         resumed: Whether the program goes on from a checkpoint; it may be of an epoch before or after `done`.
+        begun: The epoch of that checkpoint, after which rows without a number are counted. It is known of one with which
+            a program ended by itself.
     """
 
     def __init__(
-        self, done: int, to: int, first: int | None, rows: Mapping[int, Mapping[str, Value]], *, resumed: bool
+        self,
+        done: int,
+        to: int,
+        first: int | None,
+        rows: Mapping[int, Mapping[str, Value]],
+        *,
+        resumed: bool,
+        begun: int = 0,
     ) -> None:
         self.done, self.to, self.first = done, to, first
         self.rows: dict[int, dict[str, Value]] = {epoch: dict(values) for epoch, values in rows.items()}
-        self._resumed = resumed
+        self._resumed, self.begun = resumed, begun
+        self.numbered = True
         self.kept = max(rows, default=done)
         self.latest = 0
         self.told = 0
@@ -40,16 +50,12 @@ class Epochs:
             values: By metric.
 
         Raises:
-            TrainerMistake: If epochs are missing before it, or it cannot be said of which epoch it is.
+            TrainerMistake: If epochs are missing before it.
         """
         self.told += 1
         if number is None:
-            if self._resumed:
-                raise TrainerMistake(
-                    "a program that goes on from {checkpoint} must tell the epoch of each row, because only it knows "
-                    "of which epoch its checkpoint is; have `epoch` be told too"
-                )
-            epoch = self.told
+            self.numbered = False
+            epoch = self.begun + self.told
         else:
             if self.first is None:
                 self.first = 1 if self._resumed else min(number, 1)
@@ -73,7 +79,16 @@ class Epochs:
         return epoch in self.rows and (rows_are_whole or ended or epoch <= self.kept or self.latest > epoch)
 
     def add_late(self) -> None:
-        """Counts what was told for the epoch after the last one as the last one's: tests after training are told so."""
+        """Counts what was told for the epoch after the last one as the last one's: tests after training are told so.
+
+        Raises:
+            TrainerMistake: If rows were counted after a checkpoint: then there is one epoch too many.
+        """
+        if self._resumed and not self.numbered and self.to + 1 in self.rows:
+            raise TrainerMistake(
+                f"the program went on from a checkpoint after epoch {self.begun} and told {self.told} epochs up to "
+                f"{self.to}; it saves an earlier state than its last, so have it tell `epoch` with each row"
+            )
         late = self.rows.pop(self.to + 1, {})
         if self.to in self.rows:
             self.rows[self.to] = {**late, **self.rows[self.to]}

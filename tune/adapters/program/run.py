@@ -58,7 +58,8 @@ class Run:
             resumed = bool(kept.get("files"))
             rows = {epoch: row for epoch, row in kept.get("rows", {}).items() if epoch > done} if resumed else {}
             first = kept.get("first") if self._first is None and resumed else self._first
-            self._epochs[seed] = Epochs(done, to, first, rows, resumed=resumed)
+            begun = int(kept.get("of", done)) if resumed else 0
+            self._epochs[seed] = Epochs(done, to, first, rows, resumed=resumed, begun=begun)
         self._ended = all(epochs.known >= to for epochs in self._epochs.values())
 
     def look(self) -> None:
@@ -109,17 +110,23 @@ class Run:
         return list(dict.fromkeys([*asked, *told]))
 
     def state(self, epoch: int) -> dict[int, dict[str, Any]]:
-        """Returns by seed what it needs to go on: epoch, files of the checkpoint, rows told of later epochs."""
+        """Returns by seed what it needs to go on: epoch, files of the checkpoint, rows told of later epochs.
+
+        Where rows have no numbers, nobody can say of which epoch the files of a program are that has not ended by
+        itself. It goes on from those that it was given, then, and what it tells again is skipped.
+        """
         if not self._plan.program.resumes:
             return {seed: {"epoch": epoch} for seed in self.seeds}
-        if self._launched is None:  # all was known
+        by_itself = self._launched is not None and self._ended and self._last_files is None
+        if self._launched is None or (not by_itself and self._uncertain):
             files = next(iter(self._state.values())).get("files", {})
         else:
             files = self._files(self._launched)
         found = {}
         for seed, epochs in self._epochs.items():
             later = {number: dict(row) for number, row in epochs.rows.items() if number > epoch}
-            found[seed] = {"epoch": epoch, "first": epochs.first, "rows": later, "files": files}
+            of = epochs.to if by_itself else epochs.begun
+            found[seed] = {"epoch": epoch, "of": of, "first": epochs.first, "rows": later, "files": files}
         return found
 
     def terminate(self) -> None:
@@ -141,6 +148,11 @@ class Run:
             self._launched = None
         if self._turn is not None:
             self._turn.leave()
+
+    @property
+    def _uncertain(self) -> bool:
+        """Whether rows have no numbers, or may have none because there was none yet."""
+        return not all(epochs.told and epochs.numbered for epochs in self._epochs.values())
 
     @property
     def _last(self) -> set[int]:
