@@ -15,8 +15,8 @@ class Epochs:
         first: The number that the program gives its first epoch; None: to be seen.
         rows: By epoch after `done`, what was told before the checkpoint.
         resumed: Whether the program goes on from a checkpoint; it may be of an epoch before or after `done`.
-        begun: The epoch of that checkpoint, after which rows without a number are counted. It is known of one with which
-            a program ended by itself.
+        begun: The epoch of that checkpoint, after which rows without a number are counted. It is known of one with
+            which a program ended by itself.
     """
 
     def __init__(
