@@ -1,6 +1,7 @@
 """Trackers beside a study of the real command line: killed, resumed, away, and never asked by those who only look."""
 
 import shutil
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,24 @@ def test_the_example_runs_as_it_is_written(tmp_path: Path) -> None:
     offline = offline_runs(tmp_path / "example" / "results" / "tracked")
     assert Counter((run.name, line["_step"]) for run in offline for line in run.history) == epochs
     assert (tmp_path / "example" / "mlflow.db").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_that_never_answers_ends_no_study(tmp_path: Path) -> None:
+    """W&B hangs as it connects: the study is finished, its process ends, and the key is nowhere to be read."""
+    key = "0123456789" * 4
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it takes connections, and that is all
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        write_study(tmp_path, loggers={"wandb": {"mode": "online"}})
+        said = latent_tune(tmp_path, "run", "study.yaml", "--driver", "inline", WANDB_BASE_URL=url, WANDB_API_KEY=key)
+    assert said.code == 0, said.err
+    assert f"wandb ({url}) " in said.out
+    assert "latent-tune resume results/tiny" in said.out
+    assert all(trial.confirmed or trial.ended for trial in ledger_of(tmp_path / "results" / "tiny").trials)
+    files = [file for file in (tmp_path / "results").rglob("*") if file.is_file()]
+    assert [file for file in files if key.encode() in file.read_bytes()] == []
+    assert key not in said.out + said.err
 
 
 @pytest.mark.slow

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"WANDB_ERROR_REPORTING": "false"}
 """Before it is imported, where nobody has said otherwise: it reports its own errors to its makers else, unasked."""
 
+_TIMEOUT_S = 15.0
+"""How long it waits for its server; it is asked again later. The end of the process waits for it as long."""
+
 FOLDER = ".wandb"
 """In the study folder: the files of W&B."""
 
@@ -116,6 +119,9 @@ def _settings(folder: Path, *, offline: bool) -> "wandb.Settings":
         mode="offline" if offline else "online",
         root_dir=str(folder),
         symlink=False,
+        init_timeout=_TIMEOUT_S,
+        finish_timeout=_TIMEOUT_S,
+        finish_timeout_raises=True,
         silent=True,
         console="off",
         disable_git=True,
