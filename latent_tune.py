@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from tune.adapters.lightning import lightning
     from tune.adapters.program.reporting import report
     from tune.adapters.sklearn import sklearn
-    from tune.api.loop import ask_tell
-    from tune.api.result import Best, Result
-    from tune.api.simulation import simulate
-    from tune.api.studies import compare, export, studies
-    from tune.api.study import Study
-    from tune.api.training import evaluate, resume, run
+    from tune.cli.api.loop import ask_tell
+    from tune.cli.api.result import Best, Result
+    from tune.cli.api.simulation import simulate
+    from tune.cli.api.studies import compare, export, studies
+    from tune.cli.api.study import Study
+    from tune.cli.api.training import evaluate, resume, run
     from tune.drivers.ask_tell import AskedWork
     from tune.errors import (
         DiskFull,
@@ -32,27 +32,27 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "AskedWork": "tune.drivers.ask_tell:AskedWork",
-    "Best": "tune.api.result:Best",
+    "Best": "tune.cli.api.result:Best",
     "DiskFull": "tune.errors:DiskFull",
     "FileMistakes": "tune.errors:FileMistakes",
     "Interrupted": "tune.errors:Interrupted",
     "LatentTuneError": "tune.errors:LatentTuneError",
-    "Result": "tune.api.result:Result",
-    "Study": "tune.api.study:Study",
+    "Result": "tune.cli.api.result:Result",
+    "Study": "tune.cli.api.study:Study",
     "StudyStopped": "tune.errors:StudyStopped",
     "UserMistake": "tune.errors:UserMistake",
-    "ask_tell": "tune.api.loop:ask_tell",
-    "compare": "tune.api.studies:compare",
-    "evaluate": "tune.api.training:evaluate",
-    "export": "tune.api.studies:export",
+    "ask_tell": "tune.cli.api.loop:ask_tell",
+    "compare": "tune.cli.api.studies:compare",
+    "evaluate": "tune.cli.api.training:evaluate",
+    "export": "tune.cli.api.studies:export",
     "lightning": "tune.adapters.lightning:lightning",
-    "open": "tune.api.training:open_",
+    "open": "tune.cli.api.training:open_",
     "report": "tune.adapters.program.reporting:report",
-    "resume": "tune.api.training:resume",
-    "run": "tune.api.training:run",
-    "simulate": "tune.api.simulation:simulate",
+    "resume": "tune.cli.api.training:resume",
+    "run": "tune.cli.api.training:run",
+    "simulate": "tune.cli.api.simulation:simulate",
     "sklearn": "tune.adapters.sklearn:sklearn",
-    "studies": "tune.api.studies:studies",
+    "studies": "tune.cli.api.studies:studies",
 }
 
 __all__ = [

@@ -158,7 +158,9 @@ CASES: Mapping[str, Mapping[str, Sequence[str]]] = {
             f"{UNIT}/study/test_scalars.py::test_numbers_are_read_as_they_look",
             f"{BEHAVIOUR}/misuse/test_study_files.py::test_a_wrong_study_is_refused",
         ],
-        "a range of millions costs nothing": [f"{UNIT}/study/test_space.py::test_a_range_of_millions_takes_no_memory"],
+        "a range of millions costs nothing": [
+            f"{UNIT}/study/settings/test_walk.py::test_a_range_of_millions_takes_no_memory"
+        ],
         "best.yaml has all seeds of the winner": [
             f"{UNIT}/views/report/test_page.py::test_best_is_the_winner_in_full"
         ],

@@ -10,7 +10,18 @@ import pytest
 from tests.behaviour.command import latent_tune
 
 COMMANDS = (
-    *("run", "resume", "status", "list", "report", "export", "tensorboard", "compare", "evaluate", "train", "simulate"),
+    "init",
+    "run",
+    "resume",
+    "status",
+    "list",
+    "report",
+    "export",
+    "tensorboard",
+    "compare",
+    "evaluate",
+    "train",
+    "simulate",
 )
 HEAVY = ("torch", "ray", "optuna", "pandas", "numpy", "pyarrow", "sqlalchemy", "pydantic")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.adapters.program.trainer import program_trainer
-from tune.study.program import Program
+from tune.study.program.section import Program
 from tune.trainer import Trainer
 
 PYTHON = [sys.executable, "-I", "-S"]

@@ -8,6 +8,9 @@ from stat import S_ISLNK, S_ISREG
 
 from tune.errors import DamagedCheckpoint, TrainerMistake
 
+MOST_BYTES = 4_000_000_000
+"""Of what a folder holds: it passes through memory."""
+
 _MARK_NS = 1
 _RANGE_NS = 1_000_000
 
@@ -51,9 +54,16 @@ class CheckpointFolder:
         """Returns the content of every file, by its path in the folder.
 
         Raises:
-            TrainerMistake: If something in it is no file, a link for example.
+            TrainerMistake: If something in it is no file, a link for example, or they are more than `MOST_BYTES`.
         """
-        return {name: (self.path / name).read_bytes() for name, _ in self._entries()}
+        entries = list(self._entries())
+        size = sum(about.st_size for _, about in entries)
+        if size > MOST_BYTES:
+            raise TrainerMistake(
+                f"{self._whose}: the checkpoint folder holds {size:,} bytes, at most {MOST_BYTES:,} can be kept; save "
+                f"only what is needed to go on, and remove what was saved before"
+            )
+        return {name: (self.path / name).read_bytes() for name, _ in entries}
 
     def written(self) -> frozenset[str]:
         """Returns which files were written since this was asked for the last time.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tune.adapters.function import function_trainer
 from tune.adapters.program.trainer import program_trainer
-from tune.study.program import Program
+from tune.study.program.section import Program
 from tune.study.trained_by import TRAINER, TrainedBy
 from tune.trainer import TrainerClass, load_function, load_trainer, source_of
 

@@ -2,6 +2,7 @@
 
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import copy_context
 from copy import deepcopy
 from operator import index
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from tune.adapters.checkpoint_folder import CheckpointFolder
 from tune.adapters.random_states import RandomStates
+from tune.adapters.torch_modes import TorchModes
 from tune.adapters.train_function import TrainFunction
 from tune.errors import TrainerMistake
 
@@ -42,6 +44,7 @@ class SeedRun:
         self._trained, self._config, self._seed = trained, config, seed
         self._folder = CheckpointFolder(folder, self._whose) if folder is not None else None
         self._random = RandomStates(seed, kept["random"] if kept else None)
+        self._modes, self._context = TorchModes(), copy_context()
         begun = {"epoch": 0, "saved": 0, "numbered": False, "files": {}, "random": self._random.state()}
         self._given = dict(kept or begun)
         self.epoch = int(self._given["epoch"])
@@ -123,8 +126,8 @@ class SeedRun:
         return said
 
     def _step(self, do: Callable[[], Any]) -> Any:
-        with self._random.in_use():
-            return do()
+        with self._random.in_use(), self._modes.in_use():
+            return self._context.run(do)
 
     def _numbered_row(self, row: object, before: int) -> tuple[int, Mapping[str, Any]]:
         """Returns the epoch that a row is of, and the row without it."""

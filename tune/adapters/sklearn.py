@@ -9,6 +9,7 @@ import numpy as np
 
 from tune.adapters.factory import Factory, mistaken
 from tune.errors import TrainerMistake, UserMistake, did_you_mean
+from tune.study.direction import looks_maximized
 
 _NEGATED = "neg_"
 
@@ -37,8 +38,9 @@ def sklearn(  # noqa: D417 - X and y are one entry
             a class or function that makes one, called with those that it takes by name.
         X, y: The data; or X a function without arguments that returns both, called once in each process.
         scoring: Name of a scorer, of which the fold's validation rows get the value. The metric is called so, and is
-            to be maximised; of a `neg_…` scorer it is called without that, turned round, and is to be minimised. Left
-            out: `accuracy` for classifiers, `r2` for regressors.
+            to be maximised (`score.direction`; a study that does not say so is refused), or `score` where the name does
+            not tell. Of a `neg_…` scorer it is called without that, turned round, and is to be minimised. Left out:
+            `accuracy` for classifiers, `r2` for regressors.
         cv: The number of folds, 2 or more, or a splitter of scikit-learn's whose folds are seeds 0, 1, 2, ….
 
     Raises:
@@ -154,6 +156,14 @@ def _named(
     if scoring is None or scorer is None:
         name = "accuracy" if is_classifier(model) else "r2" if is_regressor(model) else "score"
         return name, lambda fitted, rows, values: float(fitted.score(rows, values))
-    if not scoring.startswith(_NEGATED):
-        return scoring, lambda fitted, rows, values: float(scorer(fitted, rows, values))
-    return scoring.removeprefix(_NEGATED), lambda fitted, rows, values: -float(scorer(fitted, rows, values))
+    name = metric_of(scoring)
+    if scoring.startswith(_NEGATED):
+        return name, lambda fitted, rows, values: -float(scorer(fitted, rows, values))
+    return name, lambda fitted, rows, values: float(scorer(fitted, rows, values))
+
+
+def metric_of(scoring: str) -> str:
+    """Returns what the metric of a scorer is called; by its name a study asks for the direction to be said."""
+    if scoring.startswith(_NEGATED):
+        return scoring.removeprefix(_NEGATED)
+    return scoring if looks_maximized(scoring) else "score"

@@ -1,6 +1,7 @@
-"""The command line: `parser` parses; each command is a module of its name with a `main`, which it calls.
+"""The doors: the command line (`parser`, `commands/`), the Python API (`api/`), and what both do (`session/`).
 
-A module each, so that `status` need not wait for what only `run` imports.
+`parser` parses; each command is a module of its name in `commands/` with a `main`, which it calls. A module each, so
+that `status` need not wait for what only `run` imports.
 """
 
 from tune.cli.parser import main

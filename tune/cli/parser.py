@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tune.errors import LatentTuneError, UserMistake
-from tune.printable import output_fault, printable
+from tune.ledger.printable import output_fault, printable
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 
@@ -21,6 +21,7 @@ _OVERVIEW = """\
 Hyperparameter search that can be trusted: every trial is trained on several seeds, early stopping works on their
 distribution, and nothing computed is ever lost.
 
+  latent-tune init --from script train.py           write a study of a program's own options
   latent-tune run search_spaces/quickstart.yaml     search, and say which setting to use
   latent-tune resume results/quickstart             continue after Ctrl-C, a crash or a reboot
   latent-tune train results/quickstart/best.yaml    train the winner again
@@ -71,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show a traceback with every error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
+    _add_init(commands)
     _add_searching(commands)
     _add_looking(commands)
     _add_training(commands)
@@ -82,6 +84,40 @@ def _add(commands: "_Commands", name: str, text: str) -> argparse.ArgumentParser
     sub.set_defaults(command=name)
     sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return sub
+
+
+def _add_init(commands: "_Commands") -> None:
+    """Adds the command that writes a study."""
+    init = _add(commands, "init", "write a study: of a program's own options, or of a template with its training")
+    init.add_argument(
+        "path", metavar="PROGRAM", type=Path, nargs="?", help="with --from script: what trains, such as train.py"
+    )
+    init.add_argument(
+        "--from",
+        dest="source",
+        required=True,
+        choices=("script", "function", "torch", "lightning", "sklearn"),
+        help="script: the options of a program (argparse, click, typer, tyro, fire, Hydra) are read from its source; "
+        "else a small training and its study are written",
+    )
+    init.add_argument("--name", metavar="NAME", help="of the study (default: of the program's file)")
+    init.add_argument("--out", metavar="FILE", type=Path, help="the study file (default: NAME.yaml beside the program)")
+    init.add_argument("--force", action="store_true", help="overwrite files that are there")
+    init.add_argument(
+        "--config", metavar="FILE", type=Path, help="JSON, YAML or TOML that tells the program its settings"
+    )
+    init.add_argument(
+        "--metrics",
+        choices=("lines", "jsonl", "csv", "tensorboard", "report"),
+        help="how the program tells its metrics: lines that it prints, a file of JSON lines, CSV, TensorBoard's event "
+        "files, calls of latent_tune.report (default: what its source shows)",
+    )
+    init.add_argument("--subcommand", metavar="WORD", help="of a program that has several")
+    init.add_argument(
+        "--help-run",
+        action="store_true",
+        help="run the program with --help and read what it prints; this executes it, for 60 s at most",
+    )
 
 
 def _add_searching(commands: "_Commands") -> None:

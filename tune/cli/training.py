@@ -23,6 +23,15 @@ from rich.table import Table
 from rich.text import Text
 
 from tune.adapters.loading import load
+from tune.cli.session.origin import (
+    TRIAL,
+    claim,
+    refuse_other_training,
+    study_beside,
+    training_origin,
+    working_folder_of,
+    write_json,
+)
 from tune.drivers.config_checks import config_mistakes
 from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
 from tune.drivers.unit import TrainingSettings, Unit, limit_threads
@@ -36,15 +45,6 @@ from tune.ledger.storage.disk_space import disk_troubles
 from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.work import Work
 from tune.scoring.measured import scale_of, summary_of
-from tune.session.origin import (
-    TRIAL,
-    claim,
-    refuse_other_training,
-    study_beside,
-    training_origin,
-    working_folder_of,
-    write_json,
-)
 from tune.study import document
 from tune.study.direction import refuse_doubt
 from tune.study.trained_by import trained_by_mistakes

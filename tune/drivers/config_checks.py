@@ -1,17 +1,20 @@
 """What a trainer has against configurations, asked before anything trains."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
-from itertools import chain
+from itertools import chain, islice
 from random import Random
 from typing import Any
 
 from tune.errors import FileMistakes, Mistake
-from tune.study.space import drawn, grid, size
+from tune.study.settings.conditions import existing, with_conditions
+from tune.study.settings.constraints import violated
+from tune.study.settings.walk import drawn, grid, size
 from tune.study.study import Study
 from tune.trainer import ConfigCheck, TrainerClass, hook
 
 _DRAWN = 1000
+_TRIES = 10  # for each setting drawn that is to meet the constraints
 
 
 _MOST_TOLD = 5
@@ -77,7 +80,7 @@ def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mappin
             return
         found |= dict.fromkeys(mistakes)
     check = config_check(trainer, recording)
-    if all(check({**study.fixed, **setting}) for setting in _settings(study)):
+    if found and all(check({**study.fixed, **setting}) for setting in _settings(study)):
         raise FileMistakes(f"study {study.name}", list(found))
 
 
@@ -99,9 +102,9 @@ def told_refused(study: Study, trainer: TrainerClass, recording: Mapping[str, An
 
 def middle(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Returns the setting in the middle of a study's space; where the trainer refuses that, another of it."""
-    center = {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()}
+    center = existing(study.space, {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()})
     check = config_check(trainer, recording)
-    others = chain([center], _corners(study), _settings(study))
+    others = chain(_meeting(study, [center]), _corners(study), _settings(study))
     return next((setting for setting in others if not check({**study.fixed, **setting})), center)
 
 
@@ -111,19 +114,28 @@ def _section(study: Study) -> dict[str, str]:
 
 def _corners(study: Study) -> Iterator[dict[str, Any]]:
     """Yields settings with every value of every parameter (the ends of a range), one varied at a time."""
-    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in study.space.items()}
+    space = study.space
+    extremes: dict[str, Sequence[Any]] = {name: parameter.extremes for name, parameter in space.items()}
     base = {name: values[0] for name, values in extremes.items()}
-    yield base
-    yield from ({**base, name: value} for name, values in extremes.items() for value in values[1:])
+    values = {name: every if space[name].when else every[1:] for name, every in extremes.items()}
+    varied = [base, *({name: value} for name, every in values.items() for value in every)]
+    settings = (existing(space, {**base, **with_conditions(space, one)}) for one in varied)
+    yield from _meeting(study, settings)
 
 
 def _settings(study: Study) -> Iterator[dict[str, Any]]:
     """Yields every setting of a small space, so many drawn at random of another, the same for the same study."""
     total, random = size(study.space), Random(study.search.seed)  # noqa: S311 - no secret
     if total is not None and total <= _DRAWN:
-        yield from grid(study.space)
+        yield from _meeting(study, grid(study.space))
     else:
-        yield from (drawn(study.space, random) for _ in range(_DRAWN))
+        some = (drawn(study.space, random) for _ in range(_DRAWN * (_TRIES if study.where else 1)))
+        yield from islice(_meeting(study, some), _DRAWN)
+
+
+def _meeting(study: Study, settings: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yields the settings that meet the constraints of a study."""
+    return (setting for setting in settings if not violated(study.where, {**study.fixed, **setting}))
 
 
 def _takes_two(check: Callable[..., Any]) -> bool:

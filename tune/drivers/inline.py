@@ -13,8 +13,8 @@ from tune.drivers.stall_timer import StallTimer
 from tune.drivers.trial_log import trial_log, write_log
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.ledger.log import log
+from tune.ledger.printable import printable
 from tune.optimizer.work import Work
-from tune.printable import printable
 
 _LOOK_S = 1.0
 

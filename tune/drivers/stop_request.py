@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Self
 
 from tune.drivers.exits import leave_process
-from tune.printable import printable
+from tune.ledger.printable import printable
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C; what Slurm, Kubernetes and `kill` send; a closed terminal."""

@@ -5,7 +5,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 
 
 def trial_log(folder: Path, trial: int) -> Path:

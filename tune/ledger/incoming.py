@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tune.errors import TrainerMistake
 from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
-from tune.printable import printable, printable_line
+from tune.ledger.printable import printable, printable_line
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 
 log = logging.getLogger("latent-tune")
 

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from tune.errors import UserMistake
 from tune.ledger.records import Decision, Trial
+from tune.study.settings.conditions import existing
 from tune.study.study import Study
 
 _DECISION = TypeAdapter(Decision)
@@ -66,6 +67,12 @@ def checked_baseline(value: Any, study: Study) -> dict[str, float] | None:
         ) from error
 
 
+def _is_setting(parameters: dict[str, Any], study: Study) -> bool:
+    """Says whether there is a value of each parameter that exists, and of no other."""
+    every = {**dict.fromkeys(study.space), **parameters}
+    return parameters.keys() == existing(study.space, every).keys()
+
+
 def _check(decision: Decision, study: Study, trials: int) -> None:
     """Raises ValueError if a decision cannot be taken in a study with so many trials."""
     placed = [float(decision.detail.get(name, 0)) for name in ("zero", "worst")]
@@ -81,7 +88,7 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
         raise ValueError(f"there are {len(study.rungs)} rungs, got rung {decision.rung}")
     if decision.kind == "start" and not isinstance(decision.detail["parameters"], dict):
         raise ValueError(f"parameters must be a mapping, got {decision.detail['parameters']!r:.60}")
-    if decision.kind == "start" and any(one.keys() != study.space.keys() for one in decision.detail.get("refused", ())):
+    if decision.kind == "start" and not all(_is_setting(one, study) for one in decision.detail.get("refused", ())):
         raise ValueError(f"refused settings must have the parameters of the space, {sorted(study.space)}")
     if decision.kind == "race" and not 0 <= int(decision.detail["seeds"]) <= len(study.seeds):
         raise ValueError(f"there are {len(study.seeds)} seeds, got {decision.detail['seeds']}")

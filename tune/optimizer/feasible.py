@@ -1,6 +1,6 @@
-"""The next trial, of which the trainer has been asked whether it can be trained at all.
+"""The next trial, of which the study's constraints and the trainer have been asked whether it can be trained at all.
 
-A suggestion that it refuses costs nothing but another draw. It is kept with the trial that was drawn in its place, so
+A suggestion that they refuse costs nothing but another draw. It is kept with the trial that was drawn in its place, so
 the sampler is shown it as infeasible from then on, and a study that is continued draws the same again.
 """
 
@@ -12,6 +12,7 @@ from tune.ledger.loss_scale import UNSCALED, LossScale
 from tune.ledger.records import Trial
 from tune.optimizer.observations import Observations
 from tune.optimizer.suggest import suggest
+from tune.study.settings.constraints import violated
 from tune.study.study import Study
 from tune.trainer import ConfigCheck
 
@@ -26,7 +27,7 @@ class Suggestion:
     Attributes:
         parameters: Value by name.
         reason: Why these.
-        refused: Those that the trainer refused on the way, in order.
+        refused: Those that `where` or the trainer refused on the way, in order.
     """
 
     parameters: Mapping[str, Any]
@@ -58,16 +59,20 @@ def suggest_feasible(
     """
     refused: list[Mapping[str, Any]] = []
     why = ""
+    who: dict[str, None] = {}
     while len(refused) < MOST_DRAWS or study.search.method == "grid":
         drawn = suggest(study, trials, scale, observations, refused)
         if drawn is None:
             return None
         parameters, reason = drawn
-        mistakes = check({**study.fixed, **parameters})
+        configuration = {**study.fixed, **parameters}
+        broken = violated(study.where, configuration)
+        mistakes = broken or check(configuration)
         if not mistakes:
             count = f"{len(refused)} setting{'s' if len(refused) != 1 else ''}"
-            told = f"; instead of {count} that the trainer refused, such as for {why}" if refused else ""
+            told = f"; instead of {count} that {' or '.join(who)} refused, such as for {why}" if refused else ""
             return Suggestion(parameters, f"{reason}{told}", refused)
+        who["`where`" if broken else "the trainer"] = None
         why = why or "; ".join(f"{key}: {message}" for key, message in mistakes.items())
         refused.append(parameters)
     return None

@@ -10,7 +10,8 @@ from warnings import catch_warnings
 import optuna
 from optuna.trial import create_trial
 
-from tune.ledger.database.distributions import distribution
+from tune.ledger.database.distributions import category, distribution
+from tune.study.settings.walk import drawn_value
 from tune.study.space import Parameter
 
 EVALUATORS = ("PED-ANOVA", "fANOVA")
@@ -47,6 +48,7 @@ def importances(
 
     Each repeat draws as many trials as there are, at most `MOST`, with replacement (the bootstrap). PED-ANOVA asks what
     tells the best tenth of the trials, at least five, from the rest; fANOVA what explains the variance of all scores.
+    Where a trial does not have a parameter a value drawn at random stands in its place, which explains nothing.
 
     Source: Watanabe et al. 2023, "PED-ANOVA", IJCAI; Hutter et al. 2014, "An efficient approach for assessing
     hyperparameter importance", ICML; Efron 1979, "Bootstrap methods", Ann. Statist. 7, 1-26.
@@ -61,7 +63,8 @@ def importances(
         Empty where fewer than `FEWEST` trials are given, or all their scores are equal.
     """
     finite = [score for score in scores if isfinite(score)]
-    varying = {name: one for name, one in space.items() if len({repr(each.get(name)) for each in settings}) > 1}
+    seen = {name: {repr(each[name]) for each in settings if name in each} for name in space}
+    varying = {name: one for name, one in space.items() if len(seen[name]) > 1}
     if len(settings) < FEWEST or len(set(finite)) < 2 or not varying:
         return []
     worst, draw = max(finite), Random(seed)  # noqa: S311 - nothing secret
@@ -69,7 +72,10 @@ def importances(
     trials = [
         create_trial(
             value=score if isfinite(score) else worst,
-            params={name: setting[name] for name in varying},
+            params={
+                name: category(setting[name] if name in setting else drawn_value(one, draw))
+                for name, one in varying.items()
+            },
             distributions=distributions,
         )
         for setting, score in zip(settings, scores, strict=True)

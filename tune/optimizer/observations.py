@@ -18,11 +18,12 @@ from typing import Any
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from tune.ledger.database.distributions import distribution
+from tune.ledger.database.distributions import category, distribution
 from tune.ledger.loss_scale import LossScale
 from tune.ledger.records import Trial
-from tune.study.space import Parameter, ordered_values
+from tune.study.space import Choice, Parameter, Uniform, ordered_values
 from tune.study.study import Study
+from tune.study.values import frozen, is_plain, text_of
 
 SHOWN = 150
 """Trials that TPE is shown at most, unless so many have no result yet that fewer than `SEEN` would have one."""
@@ -48,21 +49,30 @@ _First = tuple[float, int]
 
 
 class ParameterAxis:
-    """A parameter as a sampler sees it: choices of numbers have an order, so they are seen by their places in it."""
+    """A parameter as a sampler sees it.
+
+    Choices of numbers and values with a step between them have an order, so they are seen by their places in it; a
+    list or a mapping is seen as its JSON.
+    """
 
     def __init__(self, parameter: Parameter) -> None:
-        self._scale = ordered_values(parameter)
+        stepped = list(parameter.values) if isinstance(parameter, Uniform) and parameter.values else None
+        self._scale = stepped or ordered_values(parameter)
+        values = parameter.values if isinstance(parameter, Choice) else ()
+        self._structured = {text_of(value): value for value in values if not is_plain(value)}
         self.distribution: BaseDistribution = (
             distribution(parameter) if self._scale is None else IntDistribution(0, len(self._scale) - 1)
         )
 
     def place(self, value: Any) -> Any:
         """Returns what the sampler knows a value as."""
-        return value if self._scale is None else self._scale.index(value)
+        return category(value) if self._scale is None else self._scale.index(value)
 
     def value(self, place: Any) -> Any:
         """Returns the value that the sampler means."""
-        return place if self._scale is None else self._scale[place]
+        if self._scale is not None:
+            return self._scale[place]
+        return self._structured.get(place, place) if isinstance(place, str) else place
 
 
 class Observations:
@@ -135,7 +145,7 @@ class Observations:
         return [self._shown(self._trials[number]) for number in sorted(chosen)]
 
     def _kind(self, trial: Trial) -> tuple[Any, ...]:
-        return tuple(trial.parameters.get(name) for name in self._protected)
+        return tuple(frozen(trial.parameters.get(name)) for name in self._protected)
 
     def _rank(self, trial: Trial, penalty: float) -> None:
         last, number, kind = trial.last, trial.number, self._kind(trial)
@@ -200,7 +210,7 @@ class Observations:
 
 def setting_key(parameters: Mapping[str, Any]) -> Setting:
     """Returns what two equal settings have in common, to be found in a set."""
-    return frozenset(parameters.items())
+    return frozenset((name, frozen(value)) for name, value in parameters.items())
 
 
 def refused_trial(number: int, parameters: Mapping[str, Any]) -> Trial:
@@ -230,7 +240,7 @@ def freeze(trial: Trial, axes: Mapping[str, ParameterAxis], scale: LossScale) ->
     frozen = create_trial(
         state=state,
         params={name: axes[name].place(value) for name, value in trial.parameters.items()},
-        distributions={name: axis.distribution for name, axis in axes.items()},
+        distributions={name: axis.distribution for name, axis in axes.items() if name in trial.parameters},
         value=last.score if last is not None and trial.confirmed else None,
         intermediate_values={rung: reached.score for rung, reached in trial.reached.items()},
         constraints={"failure_rate": failure_rate(trial, scale)},

@@ -5,19 +5,17 @@ in memory that shows what is known (`tune.optimizer.observations`), asked once, 
 is ever stored, and a study that was interrupted is asked the same question again.
 """
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import product
 from math import inf, isfinite
+from random import Random
 from typing import Any
 
-import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler
 from optuna.samplers._tpe.sampler import default_gamma
-from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from tune.ledger.loss_scale import UNSCALED, LossScale
 from tune.ledger.records import Reached, Trial
@@ -31,8 +29,14 @@ from tune.optimizer.observations import (
     setting_key,
 )
 from tune.optimizer.pending import startup_trials
+from tune.optimizer.sampling.memory import ask
+from tune.optimizer.sampling.tpe import Tpe
 from tune.study.coordinates import Values, squared_distances
-from tune.study.space import Parameter, grid, size
+from tune.study.settings.conditions import completed, existing, groups
+from tune.study.settings.constraints import violated
+from tune.study.settings.priors import drawn_near, priors
+from tune.study.settings.walk import grid, size
+from tune.study.space import Parameter
 from tune.study.study import Study
 
 _FRESH_TRIES = 4
@@ -40,6 +44,7 @@ _ROUNDING = 1 + 1e-9
 _MOST_MODELLED = (
     20  # suggestions for one trial that the trainer refuses; from then on chance looks for what it can train
 )
+_MOST_COMPLETED = 100  # draws of what an enqueued setting leaves out
 _NEVER = 10**9
 _LATELY = 20
 
@@ -67,8 +72,7 @@ def suggest(
     number, total = len(trials), size(study.space)
     tried = observations.tried | {*map(setting_key, refused)} if refused else observations.tried
     if number < len(study.search.enqueue) and not refused:
-        drawn = _ask(observations.axes, (), RandomSampler(seed=derived_seed(study.search.seed, number, 0)))
-        return {**drawn, **study.search.enqueue[number]}, "enqueued by the study"
+        return _enqueued(study, number, observations.axes), "enqueued by the study"
     if study.search.method == "grid":
         return _next_of_grid(study, tried)
     if total is not None and len(tried) >= total:
@@ -79,21 +83,68 @@ def suggest(
     ready = informed > 0 and informed + len(observations.dead) >= startup_trials(study)
     best = _counted_best(observations.scored, seen, trials[-_LATELY:], refused)
     modelled = ready and len(refused) < _MOST_MODELLED
-    parameters: dict[str, Any] = {}
-    for attempt in range(len(refused) * _FRESH_TRIES, (len(refused) + 1) * _FRESH_TRIES):
-        sampler = _sampler(study, number, attempt, best, modelled=modelled)
-        parameters = _ask(observations.axes, seen, sampler)
-        if setting_key(parameters) not in tried:
-            break
-    else:
-        if total is not None:
-            parameters = _nearest_untried(study, parameters, tried)
+
+    def draw(attempt: int) -> tuple[dict[str, Any], str]:
+        drawn = ask(observations.axes, seen, _sampler(study, number, attempt, best, modelled=modelled))
+        believed, why = _believed(study, number, attempt, observations.scored)
+        return existing(study.space, {**drawn, **believed}), why
+
+    attempts = range(len(refused) * _FRESH_TRIES, (len(refused) + 1) * _FRESH_TRIES)
+    parameters, why = _untried(study, map(draw, attempts), tried)
+    if why:
+        return parameters, why
     if study.search.method == "random" or not modelled:
         return parameters, "drawn at random"
     return parameters, f"suggested by {study.search.method.upper()} from {informed} scored trials"
 
 
-def derived_seed(*parts: int) -> int:
+def _untried(
+    study: Study, draws: Iterator[tuple[dict[str, Any], str]], tried: Collection[Setting]
+) -> tuple[dict[str, Any], str]:
+    """Returns the first of some draws that was not tried; of a countable space the nearest to the last one."""
+    parameters, why = dict[str, Any](), ""
+    for parameters, why in draws:
+        if setting_key(parameters) not in tried:
+            return parameters, why
+    if size(study.space) is not None:
+        parameters = _nearest_untried(study, parameters, tried)
+    return parameters, why
+
+
+def _enqueued(study: Study, number: int, axes: Mapping[str, ParameterAxis]) -> dict[str, Any]:
+    """Returns a setting that the study names; what it leaves out is drawn at random, so that constraints are met."""
+    setting: dict[str, Any] = {}
+    for attempt in range(_MOST_COMPLETED):
+        drawn = ask(axes, (), RandomSampler(seed=derived_seed(study.search.seed, number, attempt)))
+        setting = existing(study.space, {**drawn, **study.search.enqueue[number]})
+        if not violated(study.where, {**study.fixed, **setting}):
+            break
+    return setting
+
+
+def _believed(study: Study, number: int, attempt: int, scored: int) -> tuple[dict[str, Any], str]:
+    """Returns values in whose place a sampler's are given up for the study's priors, and the reason; empty for none.
+
+    The first trial that the study does not name takes the priors themselves. Then they take part in a share of the
+    trials that is halved by every so many trials with a result as a sampler wants to see before it is asked. So they
+    decide the first trials, and after a few times as many a wrong prior costs next to nothing.
+
+    Source: a share that evidence shrinks as in Mallik et al. 2023, "PriorBand", NeurIPS; that a prior must fade, for a
+    wrong one not to last, is from Hvarfner et al. 2022, "πBO", ICLR.
+    """
+    asked = priors(study.space)
+    if not asked:
+        return {}, ""
+    if number == len(study.search.enqueue) and attempt == 0:
+        return asked, "the priors of the study"
+    random = Random(derived_seed(study.search.seed, number, attempt, "prior"))  # noqa: S311 - no secret
+    share = 0.5 ** (scored / startup_trials(study))
+    if random.random() >= share:
+        return {}, ""
+    return drawn_near(study.space, random), f"drawn around the priors, as {share:.0%} are after {scored} scored trials"
+
+
+def derived_seed(*parts: int | str) -> int:
     """Returns a 32-bit seed that depends on every part, the same on every machine."""
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=4).digest(), "big")
 
@@ -113,14 +164,19 @@ def _nearest_untried(study: Study, wanted: Mapping[str, Any], tried: Collection[
     surrounds the wanted value is looked at: of more values than there are points tried, one is fresh.
     """
     space, steps = study.space, len(tried) + 1
-    around = {name: _around(parameter, wanted[name], steps) for name, parameter in space.items()}
+    whole = completed(space, wanted)
+    around = {name: _around(parameter, whole[name], steps) for name, parameter in space.items()}
 
     def distances(points: Sequence[Mapping[str, Any]]) -> Values:
         found: Values = squared_distances(space, [wanted], points)[0]
         return found
 
-    alone = [{**wanted, name: value} for name, values in around.items() for value in values]
+    alone = [existing(space, {**whole, name: value}) for name, values in around.items() for value in values]
     fresh = [point for point in alone if setting_key(point) not in tried]
+    if any(one.when for one in space.values()):  # a value may bring others, so the nearest are no product
+        if fresh:
+            return fresh[int(distances(fresh).argmin())]
+        return next(point for point in grid(space) if setting_key(point) not in tried)
     reach = distances(fresh).min() if fresh else inf
     near = {}
     for name, values in around.items():
@@ -146,7 +202,7 @@ def _sampler(study: Study, number: int, attempt: int, best: int, *, modelled: bo
         return RandomSampler(seed=seed)
     if study.search.method == "gp":
         return GPSampler(seed=seed, n_startup_trials=begins)
-    return _Tpe(best, seed=seed, multivariate=True, n_startup_trials=begins)
+    return Tpe(best, groups(study.space), seed=seed, multivariate=True, n_startup_trials=begins)
 
 
 def _counted_best(
@@ -166,25 +222,6 @@ def _counted_best(
     return best + round(max(0, feasible - best) * bad / (bad + good))
 
 
-class _Tpe(TPESampler):
-    """TPE over parameters that all trials have; Optuna's looks in every trial, each time, which they are.
-
-    Args:
-        best: How many trials are counted among the best: of all, though not all may be shown.
-        **given: Of `TPESampler`.
-    """
-
-    def __init__(self, best: int, **given: Any) -> None:
-        super().__init__(**given)
-        self._gamma = lambda _: best  # the argument of that name is deprecated, without another in its place
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002 - Optuna's
-        """Returns the parameters that vary, by name; none while no trial has a result."""
-        seen = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        all_have = sorted(seen[0].distributions.items()) if seen else ()
-        return {name: distribution for name, distribution in all_have if not distribution.single()}
-
-
 def _seen(
     study: Study, trials: Sequence[Trial], scale: LossScale, observations: Observations, refused: Sequence[Trial]
 ) -> tuple[Sequence[FrozenTrial], int]:
@@ -192,7 +229,8 @@ def _seen(
 
     Those that died, and what the trainer refused, it sees as infeasible. A Gaussian process fits values, so it sees
     those of one rung only: the highest that enough trials have reached (as in Falkner et al. 2018, "BOHB", section
-    3.2), and those that are still in training; what died or was refused has the worst of the values there.
+    3.2), and those that are still in training; what died or was refused has the worst of the values there. It knows no
+    conditions: a parameter that a trial does not have is shown in the middle of its range, so all such are alike in it.
     """
     if study.search.method == "random":
         return (), observations.scored
@@ -209,26 +247,6 @@ def _seen(
             dead = [*refused, *(trial for trial in trials if not trial.reached and trial.ended)]
             level += [replace(trial, reached={0: worst}) for trial in dead]
             seen = [*level, *(trial for trial in trials if not trial.reached and not trial.ended)]
-            return [freeze(trial, observations.axes, scale) for trial in seen], len(there)
+            whole = (replace(trial, parameters=completed(study.space, trial.parameters)) for trial in seen)
+            return [freeze(trial, observations.axes, scale) for trial in whole], len(there)
     raise AssertionError("a ladder has a rung")
-
-
-def _ask(axes: Mapping[str, ParameterAxis], shown: Sequence[FrozenTrial], sampler: BaseSampler) -> dict[str, Any]:
-    memory = optuna.create_study(storage=_Shown(shown), sampler=sampler, direction="minimize")
-    drawn = memory.ask({name: axis.distribution for name, axis in axes.items()}).params
-    return {name: axis.value(drawn[name]) for name, axis in axes.items()}
-
-
-class _Shown(InMemoryStorage):
-    """An Optuna study that shows trials which it does not hold: to copy them into it would cost more than to ask."""
-
-    def __init__(self, shown: Sequence[FrozenTrial]) -> None:
-        super().__init__()
-        self._shown = shown
-
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
-    ) -> list[FrozenTrial]:
-        """Returns what is shown, then the trial that is asked for; what is shown is never copied."""
-        own = super().get_all_trials(study_id, deepcopy, states)
-        return [trial for trial in self._shown if states is None or trial.state in states] + own

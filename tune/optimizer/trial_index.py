@@ -13,6 +13,7 @@ from tune.optimizer.observations import Observations
 from tune.optimizer.promotion import Contest, Fate
 from tune.scoring.failure_risk import failure_risk_of
 from tune.scoring.trial_follower import TrialFollower
+from tune.study.values import frozen
 
 
 class TrialIndex:
@@ -102,7 +103,7 @@ class TrialIndex:
 
     def kind(self, trial: Trial) -> tuple[Any, ...]:
         """Returns what a trial is compared within at the first rung: there a slow starter only with its kind."""
-        return tuple(trial.parameters.get(name) for name in self._protected)
+        return tuple(frozen(trial.parameters.get(name)) for name in self._protected)
 
     def _take(self, trial: Trial) -> None:
         number = trial.number

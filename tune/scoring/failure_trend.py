@@ -83,16 +83,24 @@ class LogisticRates:
         return np.clip(total, 1e-4, 1 - 1e-4)
 
     def _features(self, settings: Settings) -> Values:
-        """Returns `[n, features]`: one, the parameters on [-1, 1], and 0 for whether the evidence is early."""
+        """Returns `[n, features]`: one, the parameters on [-1, 1], and 0 for whether the evidence is early.
+
+        A parameter that a setting does not have is 0 there: it says nothing.
+        """
         columns = [np.ones(len(settings))]
         for name, parameter in self._space.items():
-            values = [setting.get(name) for setting in settings]
+            there = np.array([name in setting for setting in settings], dtype=bool)
+            values = [setting[name] for setting in settings if name in setting]
             places = positions(parameter, values)
+            found: list[Values] = []
             if places is not None:
-                columns.append(2 * places - 1)
+                found = [2 * places - 1]
             elif isinstance(parameter, Choice):
                 named = parameter.choice if len(parameter.choice) > 2 else parameter.choice[:1]
-                columns += [np.array([1.0 if value == one else -1.0 for value in values]) for one in named]
+                found = [np.array([1.0 if value == one else -1.0 for value in values]) for one in named]
+            for column in found:
+                columns.append(np.zeros(len(settings)))
+                columns[-1][there] = column
         return np.column_stack([*columns, np.zeros(len(settings))])
 
     def _fit(self, scale: float) -> tuple[Values, Values, float]:

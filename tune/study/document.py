@@ -132,6 +132,32 @@ def assign_text(document: Document, assignment: str) -> None:
         raise UserMistake(f"--set {assignment}: the value is not YAML: {error}") from None
 
 
+def choose_scale(document: Document, overrides: Sequence[str]) -> None:
+    """Applies the variant of `scales` that `scale=NAME` among the overrides, or the key `scale`, asks for.
+
+    A variant is a mapping of dotted paths to values. Mistakes are recorded.
+    """
+    scales = document.value.pop("scales", None)
+    chosen = document.value.pop("scale", None)
+    asked = [override.partition("=")[2] for override in overrides if override.startswith("scale=")]
+    name = asked[-1] if asked else chosen
+    if scales is not None and not (
+        isinstance(scales, dict) and all(isinstance(changes, dict) for changes in scales.values())
+    ):
+        document.mistakes.append(
+            document.mistake(("scales",), "must map each scale's name to a mapping of dotted paths to values")
+        )
+        return
+    if name is None:
+        return
+    if name not in (scales or {}):
+        message = f"no scale '{name}' in this file{did_you_mean(str(name), list(scales or {})) if scales else ''}"
+        document.mistakes.append(Mistake("scale", message))
+        return
+    for path, value in (scales or {})[name].items():
+        assign(document, path, value)
+
+
 def validate(model: type[Model], document: Document) -> tuple[Model | None, list[Mistake]]:
     """Builds the model from a document.
 

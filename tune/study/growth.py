@@ -2,12 +2,15 @@
 
 Allowed is what leaves every old result what it was:
 
-- how much there is to do: `search.trials`, `budget`, `confirm`, how it is kept (`storage`) and where it runs
-  (`resources`), and how the next settings are chosen (`search.method`, `search.seed`, `search.reduction_factor`);
+- how much there is to do: `search.trials`, `budget`, `confirm`, how it is kept (`storage`), who is told of it
+  (`loggers`) and where it runs (`resources`), and how the next settings are chosen (`search.method`, `search.seed`,
+  `search.reduction_factor`);
 - `rungs`: further rungs above the old ones. What was confirmed then stands at a rung below the last, as if it had just
   come there, and goes on from its checkpoint when it earns promotion;
 - `seeds`: further ones after the old ones;
-- `space`: wider bounds, further choices. An old trial is a point of the wider space, with the values that it had.
+- `space`: wider bounds, further choices, a finer `step` that keeps the old values, fewer constraints (`where`), and
+  parameters that exist only under values which are new. An old trial is a point of the wider space, with the values
+  that it had. `prior` only says where the next trials look.
 
 Trials that were stopped because the study was over wait again at the rung where they stood. Everything else would
 change what old results mean, and is refused.
@@ -21,7 +24,8 @@ from tune.errors import FileMistakes, Mistake
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung
-from tune.study.space import Choice, IntRange, Parameter
+from tune.study.settings.conditions import required
+from tune.study.space import Choice, IntRange, Parameter, Uniform
 from tune.study.study import Study, build_study
 
 _FREE = (
@@ -32,6 +36,7 @@ _FREE = (
     "budget",
     "confirm",
     "storage",
+    "loggers",
     "epochs",
 )
 """What says only what is still to be done, a section or a key. `epochs` must fit `rungs`, and these are checked."""
@@ -146,7 +151,10 @@ def _why_not(path: str, old: Study, new: Study) -> str | None:
         kept = new.seeds[: len(old.seeds)] == old.seeds
         return None if kept else "the old seeds come first and in their order, because trials have used them so"
     if section == "space":
-        return _why_not_space(path.split(".")[1], old, new)
+        return _why_not_space(path, old, new)
+    if section == "where":
+        kept = set(new.where) <= set(old.where)
+        return None if kept else "old trials may violate it; conditions can only be taken away"
     if path not in _REASONS and (path in _FREE or section in _FREE):
         return None
     return _REASONS.get(path, _REASONS.get(section, "every trial so far was trained with the old value"))
@@ -170,14 +178,26 @@ def _why_not_rungs(old: Study, new: Study) -> str | None:
     return None
 
 
-def _why_not_space(name: str, old: Study, new: Study) -> str | None:
+def _why_not_space(path: str, old: Study, new: Study) -> str | None:
+    name = next(name for name in {**old.space, **new.space} if f"{path}.".startswith(f"space.{name}."))
     before, asked = old.space.get(name), new.space.get(name)
     if before is None:
-        return "old trials have no value of it"
+        return None if _never_was(name, old, new) else "old trials have no value of it"
     if asked is None:
         return "old trials differ in it"
+    if before.when != asked.when:
+        return "old trials have it, or have it not, by the old condition"
     return (
         None if _holds_all(asked, before) else "it must hold every value that could be tried before, on the same scale"
+    )
+
+
+def _never_was(name: str, old: Study, new: Study) -> bool:
+    """Says whether a new parameter exists in no setting of the old space, as it asks for a value that was not there."""
+    needed = required(new.space, name)
+    return any(
+        parent in old.space and not any(old.space[parent].holds(one) for one in allowed)
+        for parent, allowed in needed.items()
     )
 
 
@@ -187,8 +207,17 @@ def _holds_all(wider: Parameter, narrower: Parameter) -> bool:
         return type(wider) is type(narrower) and all(wider.holds(value) for value in narrower.extremes)
     if isinstance(wider, IntRange) and isinstance(narrower, IntRange) and wider.log != narrower.log:
         return False
+    if isinstance(wider, Uniform | IntRange) and wider.step is not None:
+        return type(wider) is type(narrower) and narrower.values is not None and _all_in(wider, narrower.values)
     same = type(wider) is type(narrower)
     return same and wider.extremes[0] <= narrower.extremes[0] and narrower.extremes[1] <= wider.extremes[1]
+
+
+def _all_in(wider: Uniform | IntRange, values: Sequence[float]) -> bool:
+    """Says whether a range with steps takes all of some values, ascending; of whole numbers without a look at each."""
+    if isinstance(values, range) and isinstance(wider, IntRange):
+        return all(value in wider.values for value in (values[0], values[1], values[-1]))
+    return all(wider.holds(value) for value in values)
 
 
 def in_words(value: Any) -> str:

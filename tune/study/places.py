@@ -19,7 +19,7 @@ def check_place(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     parts = urlsplit(value)
-    if "@" in parts.netloc or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+    if holds_secret(value, users=True):
         raise ValueError(
             "holds a key or password, which study.yaml would keep for everybody to read; take it out and give it by "
             "the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws), see docs/storage.md"
@@ -33,6 +33,26 @@ def check_place(value: Any) -> Any:
     if parts.scheme != "file" and not parts.netloc:
         raise ValueError(f"has no bucket; must be {_ALLOWED}, got {value!r}")
     return value
+
+
+def holds_secret(uri: str, *, users: bool = False) -> bool:
+    """Says whether a URI holds a password, or an option that is named like one.
+
+    Args:
+        uri: The URI, or any other text.
+        users: Whether the name of a user counts as well: with some servers it is a key.
+
+    Raises:
+        ValueError: If what looks like a URI is none.
+    """
+    parts = urlsplit(uri)
+    named = any(is_secret_name(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    return named or parts.password is not None or (users and "@" in parts.netloc)
+
+
+def is_secret_name(name: str) -> bool:
+    """Says whether an option of this name holds a key, a password or the like."""
+    return _SECRET.search(name) is not None
 
 
 def is_uri(text: str) -> bool:

@@ -12,8 +12,8 @@ from pydantic import (
 )
 
 from tune.study.places import check_place
-from tune.study.space import Scalar
 from tune.study.units import parse_duration, parse_size
+from tune.study.values import Value
 
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 """Of random numbers; larger ones fit neither the curves' column of seeds nor PyTorch."""
@@ -38,9 +38,12 @@ class Search(StudySection):
     trials: Annotated[int, Field(strict=True, ge=1)] | None = Field(
         default=None, description="how many trials; null: what budget.seed_epochs pays for, else 24, or the whole grid"
     )
-    enqueue: list[dict[str, Scalar]] = Field(
+    enqueue: list[dict[str, Value]] = Field(
         default_factory=list,
-        description="known good settings, tried first; parameters left out are chosen by the method",
+        description="known good settings, tried first; parameters left out are chosen by the method. In a study file "
+        "also the path, from there, of a CSV file with a column per parameter or of an earlier study's folder, whose "
+        "confirmed trials are tried best first; what was read is kept with the study",
+        json_schema_extra={"anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "string"}]},
     )
     seed: Seed = Field(default=0, description="of the search, not of the training")
     reduction_factor: Annotated[float, Field(gt=1)] = Field(

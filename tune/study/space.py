@@ -2,21 +2,34 @@
 
 Each is written in a study file as a mapping with one key that names its kind:
 `{log_uniform: [1.0e-4, 1.0e-2]}`, `{uniform: [0, 1]}`, `{int: [4, 64], log: true}`, `{choice: [16, 64, 256]}`.
+Beside it may stand `step`, `when` (a condition) and `prior` (where an expert would look first).
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from math import exp, isfinite, log
-from random import Random
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property
+from math import isfinite
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictInt,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
-Scalar = StrictBool | StrictInt | float | StrictStr | None
-"""A configuration value."""
+from tune.study.values import Value, is_plain, same, text_of
 
 _LARGEST = 2**53
 """Up to here every whole number is a float."""
+
+_MOST_STEPS = 10_000
 
 Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 
@@ -24,12 +37,42 @@ Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 class _Parameter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    when: Annotated[dict[str, Value], Field(min_length=1)] | None = Field(
+        default=None,
+        description="the parameter exists only where others have these values: by name a value, or a list of values",
+    )
+
+    @abstractmethod
+    def holds(self, value: Any) -> bool:
+        """Says whether a value can be taken."""
+
+    @property
+    def conditions(self) -> Mapping[str, list[Any]]:
+        """The values that others must have for it to exist, by name; empty where it always does."""
+        given = self.when or {}
+        return {name: allowed if isinstance(allowed, list) else [allowed] for name, allowed in given.items()}
+
+    def _check_prior(self, prior: Any) -> None:
+        if prior is not None and not self.holds(prior):
+            raise ValueError(f"prior must be one of the values that can be taken, got {prior!r}")
+
+    @model_serializer(mode="wrap")
+    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what nobody has said: a study of an earlier version is written as it was."""
+        said = {key: value for key, value in dump(self).items() if value is not None}
+        return {**{key: value for key, value in said.items() if key not in ("prior", "when")}, **said}
+
 
 def _check_bounds(low: float, high: float) -> None:
     if not (isfinite(low) and isfinite(high)):
         raise ValueError(f"bounds must be finite, got [{low}, {high}]")
     if low >= high:
         raise ValueError(f"low must be below high, got [{low:g}, {high:g}]; swap the two, or use choice for one value")
+
+
+def _check_step(step: float, length: float) -> None:
+    if step > length:
+        raise ValueError(f"step must be at most high - low = {length:g}, got {step:g}")
 
 
 class _Continuous(_Parameter):
@@ -40,20 +83,17 @@ class _Continuous(_Parameter):
     def extremes(self) -> tuple[float, ...]:
         """Both ends."""
 
-    @property
-    def values(self) -> None:
-        """Not countable."""
-        return
+    prior: float | None = Field(default=None, description="where the first trials look; forgotten as evidence grows")
 
-    def holds(self, value: Scalar) -> bool:
+    @property
+    def values(self) -> Sequence[float] | None:
+        """Every value, ascending; None where they cannot be counted."""
+        return None
+
+    def holds(self, value: Any) -> bool:
         """Says whether a value can be taken."""
         low, high = self.extremes
         return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_bounds(*self.extremes)
-        return self
 
 
 class LogUniform(_Continuous):
@@ -68,20 +108,50 @@ class LogUniform(_Continuous):
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
+        _check_bounds(*self.log_uniform)
         if self.log_uniform[0] <= 0:
             raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.log_uniform[0]:g}; use uniform")
+        self._check_prior(self.prior)
         return self
 
 
 class Uniform(_Continuous):
-    """A float, uniform."""
+    """A float, uniform; with a step one of `low`, `low + step` and so on up to `high`."""
 
     uniform: Bounds = Field(description="[low, high]")
+    step: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        default=None, description="the distance between values, counted from low; left out: any value"
+    )
 
     @property
     def extremes(self) -> tuple[float, ...]:
-        """Both ends."""
-        return tuple(self.uniform)
+        """Both ends, the upper one as far as steps come."""
+        return tuple(self.uniform) if self.values is None else (self.values[0], self.values[-1])
+
+    @cached_property
+    def values(self) -> Sequence[float] | None:
+        """Every value, ascending, as a person would write it (0.3 after 0.2); None without a step."""
+        if self.step is None:
+            return None
+        low, high = self.uniform
+        first, step = Decimal(repr(low)), Decimal(repr(self.step))
+        steps = int((Decimal(repr(high)) - first) / step)
+        return tuple(float(first + count * step) for count in range(steps + 1))
+
+    @model_validator(mode="after")
+    def _stepped(self) -> Self:
+        low, high = self.uniform
+        _check_bounds(low, high)
+        if self.step is not None:
+            _check_step(self.step, high - low)
+            if high - low > _MOST_STEPS * self.step:
+                raise ValueError(f"step must make at most {_MOST_STEPS:,} steps, got {(high - low) / self.step:,.0f}")
+        self._check_prior(self.prior)
+        return self
+
+    def holds(self, value: Any) -> bool:
+        """Says whether a value can be taken."""
+        return super().holds(value) and (self.values is None or value in self.values)
 
 
 class IntRange(_Parameter):
@@ -91,6 +161,10 @@ class IntRange(_Parameter):
         alias="int", description="[low, high], both included"
     )
     log: bool = Field(default=False, description="uniform in the logarithm")
+    step: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="the distance between values, counted from low; left out: 1"
+    )
+    prior: StrictInt | None = Field(default=None, description="where the first trials look; see docs/space.md")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -100,27 +174,35 @@ class IntRange(_Parameter):
         _check_bounds(*self.int_)
         if self.log and self.int_[0] < 1:
             raise ValueError(f"low must be at least 1 on a logarithmic scale, got {self.int_[0]}")
+        if self.step is not None:
+            if self.log:
+                raise ValueError("step and log exclude each other; list the values as a choice")
+            _check_step(self.step, self.int_[1] - self.int_[0])
+        self._check_prior(self.prior)
         return self
 
     @property
     def values(self) -> Sequence[int]:
         """Every value, ascending; however many there are, they take no memory."""
-        return range(self.int_[0], self.int_[1] + 1)
+        return range(self.int_[0], self.int_[1] + 1, self.step or 1)
 
-    def holds(self, value: Scalar) -> bool:
+    def holds(self, value: Any) -> bool:
         """Says whether a value can be taken."""
         return type(value) is int and value in self.values
 
     @property
     def extremes(self) -> tuple[int, ...]:
-        """Both ends."""
-        return tuple(self.int_)
+        """Both ends, the upper one as far as steps come."""
+        return self.values[0], self.values[-1]
 
 
 class Choice(_Parameter):
     """One of a list of values."""
 
-    choice: Annotated[list[Scalar], Field(min_length=1)] = Field(description="the values")
+    choice: Annotated[list[Value], Field(min_length=1)] = Field(
+        description="the values; each may be a list or a mapping"
+    )
+    prior: Value = Field(default=None, description="which of them the first trials prefer; see docs/space.md")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -128,19 +210,25 @@ class Choice(_Parameter):
         twice = [value for index, (_, value) in enumerate(seen) if seen[index] in seen[:index]]
         if twice:
             raise ValueError(f"each value once, got {twice[0]!r} twice")
+        texts = [text_of(value) for value in self.choice if not is_plain(value)]
+        alike = [value for value in self.choice if isinstance(value, str) and value in texts]
+        if alike or len(set(texts)) < len(texts):
+            raise ValueError(f"each value once, got {(alike or texts)[0]} as text and not as text, or twice")
+        self._check_prior(self.prior)
         return self
 
     @property
-    def values(self) -> tuple[Scalar, ...]:
+    def values(self) -> tuple[Any, ...]:
         """Every value, in the order given."""
         return tuple(self.choice)
 
-    def holds(self, value: Scalar) -> bool:
+    def holds(self, value: Any) -> bool:
         """Says whether a value can be taken."""
-        return any(type(value) is type(one) and value == one for one in self.values)
+        alike = (one for one in self.values if type(value) is type(one))
+        return any(value == one if is_plain(value) else same(value, one) for one in alike)
 
     @property
-    def extremes(self) -> tuple[Scalar, ...]:
+    def extremes(self) -> tuple[Any, ...]:
         """Every value."""
         return self.values
 
@@ -175,47 +263,3 @@ def ordered_values(parameter: LogUniform | Uniform | IntRange | Choice) -> list[
         return None
     numbers = [one for one in parameter.choice if isinstance(one, int | float) and not isinstance(one, bool)]
     return sorted(numbers) if len(numbers) == len(parameter.choice) else None
-
-
-def size(space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> int | None:
-    """Returns how many configurations the space holds; None when it holds a continuous parameter."""
-    total = 1
-    for parameter in space.values():
-        if parameter.values is None:
-            return None
-        total *= len(parameter.values)
-    return total
-
-
-def grid(space: Mapping[str, LogUniform | Uniform | IntRange | Choice]) -> Iterator[dict[str, Scalar]]:
-    """Yields every configuration of a countable space; the last parameter varies fastest."""
-    axes = [parameter.values or () for parameter in space.values()]
-    for values in _product(axes):
-        yield dict(zip(space, values, strict=True))
-
-
-def _product(axes: Sequence[Sequence[Scalar]]) -> Iterator[tuple[Scalar, ...]]:
-    """Yields what `itertools.product` does, which would write all values of every axis down first."""
-    if not axes:
-        yield ()
-        return
-    for first in axes[0]:
-        for rest in _product(axes[1:]):
-            yield (first, *rest)
-
-
-def drawn(space: Mapping[str, LogUniform | Uniform | IntRange | Choice], random: Random) -> dict[str, Scalar]:
-    """Returns a configuration drawn at random, each parameter on its own scale."""
-    return {name: _drawn(parameter, random) for name, parameter in space.items()}
-
-
-def _drawn(parameter: LogUniform | Uniform | IntRange | Choice, random: Random) -> Scalar:
-    if isinstance(parameter, Choice):
-        return random.choice(parameter.choice)
-    low, high = parameter.extremes
-    if isinstance(parameter, LogUniform) or (isinstance(parameter, IntRange) and parameter.log):
-        value = exp(random.uniform(log(low), log(high)))
-    else:
-        value = random.uniform(low, high)
-    value = min(max(value, low), high)
-    return round(value) if isinstance(parameter, IntRange) else value

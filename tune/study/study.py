@@ -1,19 +1,26 @@
 """The study file: typed, validated, every mistake reported at once with its path and line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
-from tune.errors import FileMistakes, Mistake, UserMistake, did_you_mean
+from tune.errors import FileMistakes, UserMistake, did_you_mean
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
-from tune.study.program import Program
+from tune.study.loggers import Loggers
+from tune.study.program.section import Program
 from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Seed, Storage, StudySection
-from tune.study.space import Choice, Parameter, Scalar, size
+from tune.study.settings.conditions import condition_mistakes
+from tune.study.settings.constraints import constraint_mistakes
+from tune.study.settings.expression import Condition
+from tune.study.settings.search_mistakes import search_mistakes
+from tune.study.settings.starting_points import EarlierTrials, settle_starting_points
+from tune.study.settings.walk import size
+from tune.study.space import Choice, Parameter
 from tune.study.trained_by import (
     KINDS,
     Named,
@@ -22,6 +29,7 @@ from tune.study.trained_by import (
     trained_by_mistakes,
     what_trains,
 )
+from tune.study.values import Value
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 BUNDLED = Path(__file__).resolve().parents[2] / "search_spaces"
@@ -64,8 +72,13 @@ class Study(StudySection):
         description="handed to the trainer as it stands; left out: the built-in one is simulated. Files that it names "
         "are fingerprinted, also those of a function or program, which read their data themselves",
     )
-    fixed: dict[str, Scalar] = Field(default_factory=dict, description="configuration values shared by all trials")
+    fixed: dict[str, Value] = Field(default_factory=dict, description="configuration values shared by all trials")
     space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(description="the parameters that are searched")
+    where: list[Condition] = Field(
+        default_factory=list,
+        description="conditions that settings must meet, such as 'latent_dims <= hidden_units': arithmetic, "
+        "comparisons, and, or, not, in, on parameters and fixed values",
+    )
     search: Search = Field(default_factory=Search)
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_each_once)] = Field(
         description="repeats, in the order in which they are used"
@@ -81,11 +94,15 @@ class Study(StudySection):
     )
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
+    loggers: Loggers = Field(default_factory=Loggers)
 
     @model_serializer(mode="wrap")
-    def _without_what_does_not_train(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        found: dict[str, Any] = handler(self)
-        return {key: value for key, value in found.items() if value is not None or key not in KINDS}
+    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what does not train and what nobody has said: an earlier study is written as it was."""
+        unsaid = [key for key in (*KINDS, "where") if not getattr(self, key)]
+        unsaid += [] if self.loggers.any else ["loggers"]
+        said: dict[str, Any] = dump(self)
+        return {key: value for key, value in said.items() if key not in unsaid}
 
     @property
     def what_trains(self) -> str:
@@ -175,13 +192,11 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     found += [
         (("space", key), "is also under `fixed`; keep one of the two") for key in study.space if key in study.fixed
     ]
-    if study.search.method == "grid":
-        found += [
-            (("space", key), "a grid needs countable parameters: use choice or int")
-            for key, parameter in study.space.items()
-            if parameter.values is None
-        ]
-    found += _search_mistakes(study)
+    unsound = list(condition_mistakes(study.space))
+    found += unsound or [
+        *constraint_mistakes(study.where, study.fixed, study.space),
+        *search_mistakes(study.search, study.where, study.fixed, study.space),
+    ]
     full = cost(study.top)
     if study.budget.seed_epochs is not None and study.budget.seed_epochs < full:
         found.append(
@@ -194,23 +209,6 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
         never = f"{study.budget.gpu_hours:g} would never be used, because resources.gpus_per_trial is 0"
         instead = "set that above 0, or give budget.wall_clock or budget.seed_epochs instead"
         found.append((("budget", "gpu_hours"), f"{never}; {instead}"))
-    return found
-
-
-def _search_mistakes(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
-    """Returns the mistakes of `search` that only the space shows."""
-    found: list[tuple[tuple[str | int, ...], str]] = [
-        (("search", "protect", index), f"'{name}' is not under `space`{did_you_mean(name, list(study.space))}")
-        for index, name in enumerate(study.search.protect or ())
-        if name not in study.space
-    ]
-    for index, setting in enumerate(study.search.enqueue):
-        for name, value in setting.items():
-            here = ("search", "enqueue", index, name)
-            if name not in study.space:
-                found.append((here, f"is not under `space`{did_you_mean(name, list(study.space))}"))
-            elif not study.space[name].holds(value):
-                found.append((here, f"{value!r} is outside of what is searched"))
     return found
 
 
@@ -233,7 +231,12 @@ def find(path: str) -> Path:
     )
 
 
-def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+def read_study(
+    path: Path,
+    overrides: Sequence[str] = (),
+    earlier: EarlierTrials | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Study:
     """Reads and checks a study file.
 
     A file may hold variants under `scales`, each a mapping of dotted paths to values; `scale=small` among the
@@ -242,16 +245,21 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     Args:
         path: The YAML file.
         overrides: `path=value` as given to `--set`, applied in order.
+        earlier: Reads the folders of earlier studies that `search.enqueue` may name; None: it may name CSV files.
+        tell: Takes lines for people: what of an earlier table was read, and what was left out.
 
     Raises:
         UserMistake: If the file cannot be read.
         FileMistakes: With every mistake found.
     """
     file = document.read(path)
-    _choose_scale(file, overrides)
+    document.choose_scale(file, overrides)
     for override in overrides:
         if not override.startswith("scale="):
             document.assign_text(file, override)
+    home = path.resolve().parent  # of a study that comes with the package it is where it is run
+    for line in settle_starting_points(file, Path() if home == BUNDLED else home, earlier):
+        tell(line)
     return build_study(file)
 
 
@@ -287,25 +295,3 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": {"type": "object"},
     }
     return schema
-
-
-def _choose_scale(file: Document, overrides: Sequence[str]) -> None:
-    scales = file.value.pop("scales", None)
-    chosen = file.value.pop("scale", None)
-    asked = [override.partition("=")[2] for override in overrides if override.startswith("scale=")]
-    name = asked[-1] if asked else chosen
-    if scales is not None and not (
-        isinstance(scales, dict) and all(isinstance(changes, dict) for changes in scales.values())
-    ):
-        file.mistakes.append(
-            file.mistake(("scales",), "must map each scale's name to a mapping of dotted paths to values")
-        )
-        return
-    if name is None:
-        return
-    if name not in (scales or {}):
-        message = f"no scale '{name}' in this file{did_you_mean(str(name), list(scales or {})) if scales else ''}"
-        file.mistakes.append(Mistake("scale", message))
-        return
-    for path, value in (scales or {})[name].items():
-        document.assign(file, path, value)

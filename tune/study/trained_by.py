@@ -5,7 +5,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
-from tune.study.program import Program, program_mistakes
+from tune.study.program.section import Program, program_mistakes
 
 TRAINER = "model.trainer:LatentEvolutionTrainer"
 """The trainer that comes with the package, which trains where a file names nothing."""

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tune.study.program import Program
+from tune.study.program.section import Program
 from tune.study.sections import Direction, Seed
-from tune.study.space import Scalar
 from tune.study.study import NAME
 from tune.study.trained_by import Named, default_recording, default_trainer, what_trains
+from tune.study.values import Value
 
 
 class Training(BaseModel):
@@ -21,7 +21,7 @@ class Training(BaseModel):
     program: Program | None = Field(default=None, description="as in a study")
     trainer: Named | None = Field(default_factory=default_trainer, description="as in a study")
     recording: dict[str, Any] = Field(default_factory=default_recording, description="as in a study")
-    config: dict[str, Scalar]
+    config: dict[str, Value]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     epochs: Annotated[int, Field(strict=True, ge=1)]
     metric: str = Field(default="validation_loss", description="the metric by which a seed fails")

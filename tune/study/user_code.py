@@ -24,9 +24,9 @@ _OURS = Path(__file__).resolve().parents[2]
 """Where this package lies; in a checkout it is a working directory like another, and stays where it is."""
 
 _NEEDED = frozenset({
-    "tune", "google", "jinja2", "lightning", "markupsafe", "matplotlib", "numpy", "optuna", "plotly", "psutil",
-    "pyarrow", "pydantic", "pynvml", "pytorch_lightning", "ray", "rich", "scipy", "sklearn", "sqlalchemy",
-    "tensorboard", "torch", "yaml",
+    "tune", "google", "jinja2", "lightning", "markupsafe", "matplotlib", "mlflow", "numpy", "optuna", "plotly",
+    "psutil", "pyarrow", "pydantic", "pynvml", "pytorch_lightning", "ray", "rich", "scipy", "sklearn", "sqlalchemy",
+    "tensorboard", "torch", "wandb", "yaml",
 })  # fmt: skip
 """What this package and its libraries import at any time, so that no file of a user's may have the name for longer."""
 

@@ -6,11 +6,11 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 
 
 class Terminal(Console):
-    """Rich's console without markup, on which text from elsewhere is shown as `tune.printable.printable` has it.
+    """Rich's console without markup, on which text from elsewhere is shown as `tune.ledger.printable.printable` has it.
 
     Args:
         **given: As for `rich.console.Console`.

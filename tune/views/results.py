@@ -17,6 +17,7 @@ from tune.scoring.score import SeedSummary
 from tune.scoring.standings import Lucky, Standing, lucky, recommended, standings, tied
 from tune.study.ladder import cost
 from tune.study.study import Study
+from tune.views import wording
 from tune.views.runs import Run, runs_of
 
 
@@ -85,7 +86,7 @@ class Row:
         number: The trial.
         state: running, waiting, paused, confirmed, stopped or failed.
         rung: Index of the highest rung reached; None before the first.
-        parameters: The varying ones.
+        parameters: The varying ones that it has.
         score: Lower is better; inf where nothing finite can be said.
         summary: Of the losses at that rung; None before the first.
         epochs: Of each seed at that rung.
@@ -171,7 +172,7 @@ def leaderboard(results: Results) -> list[Row]:
             number=standing.number,
             state=standing.state,
             rung=standing.rung,
-            parameters={name: standing.trial.parameters.get(name) for name in results.varying},
+            parameters=wording.chosen(results.varying, standing.trial.parameters),
             score=standing.score,
             summary=standing.summary,
             epochs=standing.epochs,

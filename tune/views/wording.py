@@ -1,13 +1,14 @@
 """How numbers, times and parameters are written, the same in the terminal, in TensorBoard and in the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import floor, isfinite, isnan, log10
 from typing import Any
 
 from tune.ledger.loss_scale import LossScale
-from tune.printable import printable_line
+from tune.ledger.printable import printable_line
 from tune.study.sections import ScoreRule
+from tune.study.values import is_plain, text_of
 
 UNKNOWN = "\N{EN DASH}"
 _MOST_DECIMALS = 8
@@ -116,7 +117,19 @@ def value(given: Any, digits: int = 3) -> str:
     """Returns a parameter's value as it is written in a study file, floats with so many significant digits."""
     if given is None or isinstance(given, bool):
         return {None: "null", True: "true", False: "false"}[given]
+    if not is_plain(given):
+        return printable_line(text_of(given))
     return f"{given:.{digits}g}" if isinstance(given, float) else printable_line(given)
+
+
+def parameter(parameters: Mapping[str, Any], name: str) -> str:
+    """Returns the value of a trial's parameter; a dash where its condition does not hold, so there is none."""
+    return value(parameters[name]) if name in parameters else UNKNOWN
+
+
+def chosen(names: Iterable[str], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of some parameters that a trial has."""
+    return {name: parameters[name] for name in names if name in parameters}
 
 
 def setting(parameters: Mapping[str, Any]) -> str:

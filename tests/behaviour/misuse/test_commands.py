@@ -8,6 +8,7 @@ from tests.behaviour.command import here, latent_tune, write_study
 from tests.behaviour.refusals import STUDY, check_refused, snapshot
 
 COMMANDS: list[tuple[str, list[str], list[str]]] = [
+    ("init of nothing", ["init", "--from", "script", "nothing.py"], ["nothing.py: no such file; give the path of the"]),
     ("missing study", ["run", "studdy.yaml"], ["studdy.yaml: no such file"]),
     ("name of a study, misspelt", ["run", "quickstrat"], ["quickstrat: no such file", "; did you mean 'quickstart'?"]),
     (

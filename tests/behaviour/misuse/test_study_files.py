@@ -52,6 +52,22 @@ STUDY_MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("infinite bound", {"space": {"x": {"uniform": [0, float("inf")]}}}, [": space.x"]),
     ("parameter that is fixed too", {"fixed": {"x": 1}}, [": space.x: is also under `fixed`; keep one of the two"]),
     ("grid without points", {"search": {"method": "grid"}}, [": space.x: a grid needs countable parameters"]),
+    (
+        "condition on nothing",
+        {"space": {"x": {"uniform": [0, 1], "when": {"y": 1}}}},
+        [": space.x.when.y: is not under `space`"],
+    ),
+    (
+        "conditions in a circle",
+        {"space": {"x": {"choice": [1], "when": {"y": 1}}, "y": {"choice": [1], "when": {"x": 1}}}},
+        [": conditions go in a circle, ", "x → y"],
+    ),
+    ("constraint that runs code", {"where": ["__import__('os')"]}, [": where.0: ", "may not stand in a condition"]),
+    ("constraint on nothing", {"where": ["y < 1"]}, [": where.0: y is neither under `space` nor under `fixed`"]),
+    ("constraint that nothing meets", {"where": ["x > 7"]}, [": where.0: nothing in the space satisfies 'x > 7'"]),
+    ("step beyond the range", {"space": {"x": {"uniform": [0, 1], "step": 2}}}, [": space.x: step must be at most"]),
+    ("prior outside", {"space": {"x": {"uniform": [0, 1], "prior": 2}}}, [": space.x: prior must be one of the"]),
+    ("no earlier results", {"search": {"enqueue": "gone.csv"}}, [": search.enqueue: gone.csv: no such file or study"]),
     ("seeds repeated", {"seeds": [1, 2, 1]}, [": seeds: each seed once, got 1 twice"]),
     ("negative seed", {"seeds": [1, -2, 3]}, [": seeds.1: must be greater than or equal to 0, got int -2"]),
     (

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tune.errors import UserMistake
-from tune.study.placeholders import SPREAD, condition_of, filled, named_in
-from tune.study.program import Program
+from tune.study.program.placeholders import SPREAD, condition_of, filled, named_in
+from tune.study.program.section import Program
 
 _PLAIN_IN_HYDRA = re.compile(r"[A-Za-z_/.@%+-][\w/.@%+-]*")
 _NO_TEXT_IN_YAML = frozenset({"null", "none", "true", "false", "yes", "no", "on", "off", "nan", "inf"})

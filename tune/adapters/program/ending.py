@@ -34,14 +34,19 @@ def refuse_ending(epochs: Collection[Epochs], place: str, naming: Naming, last_l
     said = f"its output ends with {last_lines[-1]!r}" if last_lines else "it wrote nothing"
     if not all(one.told for one in epochs):
         raise TrainerMistake(f"the program ended and told no metric: nothing was found in {place}; {said}")
-    if unseen := naming.unseen():
-        raise TrainerMistake("; ".join(unseen))
+    refuse_unseen(naming)
     for one in epochs:
         if one.known < one.to:
             raise TrainerMistake(
                 f"the program ended after epoch {one.latest} of {one.to}; it must train up to the epoch that "
                 f"{{epochs}} says without stopping early, and tell each of them; {said}"
             )
+
+
+def refuse_unseen(naming: Naming) -> None:
+    """Raises TrainerMistake if a metric that is asked for was never told, which nothing else would say."""
+    if unseen := naming.unseen():
+        raise TrainerMistake("; ".join(unseen))
 
 
 def refuse_too_many(epochs: Epochs) -> None:

@@ -1,8 +1,8 @@
 """Runs a program and ends it with all that it started, also when whoever asked for it is killed.
 
-`python guardian.py SCRATCH COMMAND...`, run as a script with nothing but Python's own modules, so that it starts fast.
-Its standard input is a pipe from the driver: a byte asks for the end of everything, and the end of the file says that
-the driver is dead; then the scratch folder goes as well. The exit code is the program's, 128 + n after signal n.
+`python guardian.py COMMAND...`, run as a script with nothing but Python's own modules, so that it starts fast.
+Its standard input is a pipe from the driver: a byte asks for the end of everything, and so does the end of the file,
+which says that the driver is dead. The exit code is the program's, 128 + n after signal n.
 
 All that descends from the program is found, whatever sessions it made: orphans become children of the guardian.
 """
@@ -20,7 +20,7 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 _LOOK_S = 1.0
 
 
-def main(scratch: str, command: list[str]) -> int:
+def main(command: list[str]) -> int:
     """Runs the command; returns its exit code when nothing of it is left."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     driver = os.getppid()
@@ -41,12 +41,7 @@ def main(scratch: str, command: list[str]) -> int:
             code = _reaped(program)
         orphaned = os.getppid() != driver  # what it forked may hold the pipe open
         if code is None and (orphaned or sys.stdin.fileno() in ready):
-            dead = orphaned or not os.read(sys.stdin.fileno(), 1)
             _kill_all()
-            if dead:
-                import shutil
-
-                shutil.rmtree(scratch, ignore_errors=True)
             return 128 + signal.SIGKILL
     _kill_all()
     return code
@@ -105,4 +100,4 @@ def _prctl(option: int, value: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,7 @@
 """The start of one run: its folders, its copy of the file, its command, its process."""
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,8 @@ from tune.adapters.program.output import Output
 from tune.adapters.program.plan import Plan
 from tune.adapters.program.process import Process
 from tune.adapters.program.reporting import REPORT
-from tune.study.placeholders import filled, named_in
+from tune.adapters.program.scratch import Scratch
+from tune.study.program.placeholders import filled, named_in
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Launched:
         source: Where it tells its metrics.
         output: What it writes.
         saved: The folder that is its state.
-        scratch: The folder of its folders.
+        scratch: Where its folders are.
         log: Where its output is kept.
     """
 
@@ -38,15 +36,13 @@ class Launched:
     source: Source
     output: Output
     saved: Path
-    scratch: Path
+    scratch: Scratch
     log: Path | None
 
     def close(self) -> None:
         """Has nothing of it be left but its log."""
         self.process.kill()
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        with suppress(OSError):  # others have theirs there
-            self.scratch.parent.rmdir()
+        self.scratch.remove()
 
 
 def launch(
@@ -62,9 +58,26 @@ def launch(
         naming: What its metrics are called.
         woken: Set when there may be something new.
     """
+    scratch = Scratch.make(plan.scratch, f"trial-{plan.trial}-seed-{seeds[0]}")
+    try:
+        return _launched(plan, seeds, to, files, naming, scratch=scratch, woken=woken)
+    except BaseException:
+        scratch.remove()
+        raise
+
+
+def _launched(
+    plan: Plan,
+    seeds: Sequence[int],
+    to: int,
+    files: Mapping[str, bytes],
+    naming: Naming,
+    *,
+    scratch: Scratch,
+    woken: threading.Event,
+) -> Launched:
     program = plan.program
-    scratch = Path(tempfile.mkdtemp(prefix=f"trial-{plan.trial}-seed-{seeds[0]}-", dir=plan.scratch()))
-    checkpoint, run = scratch / "checkpoint", scratch / "run"
+    checkpoint, run = scratch.path / "checkpoint", scratch.path / "run"
     checkpoint.mkdir()
     run.mkdir()
     write_files(checkpoint, files)
@@ -76,20 +89,20 @@ def launch(
         "run": str(run),
         "trial": plan.trial,
         "study": plan.study,
-        "config": str(scratch / plan.file.path.name) if plan.file is not None else "",
+        "config": str(scratch.path / plan.file.path.name) if plan.file is not None else "",
     }
     texts = {name: text(value) for name, value in {**plan.config, **values}.items()}
     if plan.file is not None:
         plan.file.write(Path(values["config"]), _in_file(plan, values, texts))
     pattern = pattern_of(program, run)
-    report = scratch / "report.jsonl"
+    report = scratch.path / "report.jsonl"
     place = Place(report, None if pattern is None else filled(pattern, texts), to)
     source = source_of(program, naming, place)
     command = words(program, plan.config, values, resumed=bool(files))
     log = plan.log(list(seeds))
     output = Output(log, f"$ {' '.join(command)}", source.hear if isinstance(source, OutputLines) else None)
     variables = environment(program, texts, **({REPORT: str(report)} if program.metrics is None else {}))
-    process = Process(command, variables, output, scratch, woken)
+    process = Process(command, variables, output, woken)
     return Launched(process, source, output, run if plan.saves_in_run else checkpoint, scratch, log)
 
 

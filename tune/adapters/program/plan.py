@@ -7,8 +7,8 @@ from typing import Any
 
 from tune.adapters.program.command import unnamed
 from tune.adapters.program.config_file import ConfigFile
-from tune.study.placeholders import SPREAD, named_in
-from tune.study.program import Program
+from tune.study.program.placeholders import SPREAD, named_in
+from tune.study.program.section import Program
 
 SCRATCH = ".runs"
 """In the study folder, what runs have while they last."""
@@ -62,10 +62,7 @@ class Plan:
         path.parent.mkdir(exist_ok=True)
         return path
 
+    @property
     def scratch(self) -> Path | None:
-        """Returns the folder for the scratch folders of runs; None for the machine's own."""
-        if self.folder is None or not self.folder.is_dir():
-            return None
-        path = self.folder.resolve() / SCRATCH
-        path.mkdir(mode=0o700, exist_ok=True)
-        return path
+        """The folder for the scratch folders of runs; None where this machine does not see the study folder."""
+        return self.folder.resolve() / SCRATCH if self.folder is not None and self.folder.is_dir() else None

@@ -32,7 +32,6 @@ class Process:
         command: Its words; the first is looked for in `PATH` of the environment.
         environment: All of its variables.
         output: What is to be done with what it writes.
-        scratch: The folder that goes with it when this process is killed.
         woken: Set whenever there is something new: output or the end.
     """
 
@@ -41,14 +40,13 @@ class Process:
         command: Sequence[str],
         environment: Mapping[str, str],
         output: Output,
-        scratch: Path,
         woken: threading.Event,
     ) -> None:
         self._output, self._woken = output, woken
         self._asked_at: float | None = None
         self._fault: Exception | None = None
         self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_GUARDIAN), str(scratch), *command],
+            [sys.executable, "-I", "-S", str(_GUARDIAN), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

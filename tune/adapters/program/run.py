@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.adapters.program.checkpoint import files_between_writes, files_of, latest_change
-from tune.adapters.program.ending import failure, refuse_ending, refuse_too_many
+from tune.adapters.program.ending import failure, refuse_ending, refuse_too_many, refuse_unseen
 from tune.adapters.program.epochs import Epochs
 from tune.adapters.program.launch import Launched, launch
 from tune.adapters.program.metrics.row import Naming, Row, Value
@@ -83,7 +83,9 @@ class Run:
                 self._end(process, self._launched.saved)
             return
         last_lines = self._launched.output.last_lines
-        if not process.ending:
+        if process.ending:
+            refuse_unseen(self._naming)
+        else:
             if code:
                 raise failure(code, last_lines, self.seeds, self._launched.log)
             for epochs in self._epochs.values():
@@ -200,7 +202,7 @@ class Run:
             metrics = self._plan.program.metrics
             file = Path(metrics.place or "") if metrics is not None else Path()
             if file.is_file():
-                shutil.move(file, launched.scratch / file.name)
+                shutil.move(file, launched.scratch.path / file.name)
             self._turn.leave()
 
     def _files(self, launched: Launched) -> dict[str, bytes]:

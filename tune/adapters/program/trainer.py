@@ -10,7 +10,7 @@ from tune.adapters.program.command import refuse_missing
 from tune.adapters.program.config_file import ConfigFile
 from tune.adapters.program.plan import Plan
 from tune.adapters.program.run import Run
-from tune.study.program import Program
+from tune.study.program.section import Program
 from tune.trainer import TrainerClass
 
 _LOOK_S = 0.02

@@ -2,7 +2,7 @@
 
 import argparse
 
-from tune.session.evaluation import evaluate
+from tune.cli.session.evaluation import evaluate
 from tune.views.console import Terminal
 
 
@@ -10,6 +10,6 @@ def main(options: argparse.Namespace) -> None:
     """Evaluates trials again whose evaluation failed.
 
     Raises:
-        LatentTuneError: As `tune.session.evaluation.evaluate`.
+        LatentTuneError: As `tune.cli.session.evaluation.evaluate`.
     """
     evaluate(options.folder, options.trials, Terminal(), options.accepted)

@@ -3,8 +3,8 @@
 import argparse
 import time
 
+from tune.ledger.printable import printable
 from tune.ledger.reader import LedgerReader
-from tune.printable import printable
 from tune.views.results import gather
 from tune.views.tables.export import write_csv, write_parquet
 

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 from tune.errors import UserMistake
+from tune.ledger.printable import printable
 from tune.ledger.reader import LedgerReader
-from tune.printable import printable
 from tune.views.report.page import report_of, write_best, write_report
 from tune.views.report.rendering import as_markdown
 from tune.views.results import Results, gather

@@ -5,14 +5,14 @@ import time
 from pathlib import Path
 
 from tune.cli.parser import numbers
+from tune.cli.session.existing import dead, last_driver
+from tune.cli.session.origin import working_folder_of
+from tune.cli.session.outcome import refuse_nothing
+from tune.cli.session.show import output_mode, showing
+from tune.cli.session.work import Request, work_on
 from tune.ledger.backup.copy import is_copy
 from tune.ledger.backup.restore import fetch
 from tune.ledger.reader import LedgerReader
-from tune.session.existing import dead, last_driver
-from tune.session.origin import working_folder_of
-from tune.session.outcome import refuse_nothing
-from tune.session.show import output_mode, showing
-from tune.session.work import Request, work_on
 from tune.study.growth import extended
 from tune.study.places import is_uri
 
@@ -22,7 +22,7 @@ def main(options: argparse.Namespace) -> None:
 
     Raises:
         UserMistake: If the options, or what they name, cannot be used.
-        LatentTuneError: As `tune.session.work.work_on`.
+        LatentTuneError: As `tune.cli.session.work.work_on`.
         StudyStopped: If no trial of it has succeeded.
     """
     with showing(output_mode(options)) as show:

@@ -1,13 +1,16 @@
 """`latent-tune run`."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from tune.cli.dry_run import plan
+from tune.cli.session.outcome import refuse_nothing
+from tune.cli.session.show import output_mode, showing
+from tune.cli.session.work import Request, work_on
 from tune.errors import UserMistake
-from tune.session.outcome import refuse_nothing
-from tune.session.show import output_mode, showing
-from tune.session.work import Request, work_on
+from tune.ledger.printable import printable
+from tune.scoring.earlier import confirmed_trials
 from tune.study.study import BUNDLED, find, read_study
 from tune.study.user_code import working_folder
 
@@ -17,11 +20,11 @@ def main(options: argparse.Namespace) -> None:
 
     Raises:
         UserMistake: If the options, or what they name, cannot be used.
-        LatentTuneError: As `tune.session.work.work_on`.
+        LatentTuneError: As `tune.cli.session.work.work_on`.
         StudyStopped: If no trial of it has succeeded.
     """
     path, driver = find(options.study), options.driver or "ray"
-    study = read_study(path, options.overrides)
+    study = read_study(path, options.overrides, confirmed_trials, _tell)
     # A study that comes with the package is of no folder: what it reads lies where it is run.
     home = path.resolve().parent
     home = Path() if home == BUNDLED else home
@@ -34,3 +37,8 @@ def main(options: argparse.Namespace) -> None:
     with showing(output_mode(options)) as show:
         request = Request(driver, options.address, accepted=options.accepted)
         refuse_nothing(work_on(study, results / study.name, request, show))
+
+
+def _tell(line: str) -> None:
+    """Says what was read beside the study; on standard error, for standard output may be read by programs."""
+    print(printable(line), file=sys.stderr)

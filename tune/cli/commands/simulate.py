@@ -3,7 +3,7 @@
 import argparse
 
 from tune.errors import UserMistake
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.trainer import load_function
 
 

@@ -6,8 +6,8 @@ import threading
 import time
 from contextlib import suppress
 
+from tune.ledger.printable import printable
 from tune.ledger.reader import LedgerReader
-from tune.printable import printable
 from tune.views.tensorboard.server import bring_up_to_date, pages, serve
 
 

@@ -19,9 +19,9 @@ from typing import Any
 from tune.errors import LatentTuneError, StudyBusy, StudyConflict, UserMistake
 from tune.ledger.log import log
 from tune.ledger.origin import belonging
+from tune.ledger.printable import printable
 from tune.ledger.storage.files import readable
 from tune.ledger.storage.folders import Folder, LocalFolder, folder_at, retry_with, shared_of
-from tune.printable import printable
 from tune.study.places import without_options
 from tune.study.study import Study
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import delete, insert, select, update
 
 from tune.ledger.database.database import Database
-from tune.ledger.database.distributions import distribution
+from tune.ledger.database.distributions import category, distribution
 from tune.ledger.records import Trial
 from tune.ledger.storage.outages import retried
 from tune.study.study import Study
@@ -271,8 +271,8 @@ def _picture(study: Study, trial: Trial, baseline: Mapping[str, float] | None, *
         values=[_value(study, last.score)]
         if last is not None and state in (TrialState.COMPLETE, TrialState.PRUNED)
         else None,
-        params=dict(trial.parameters),
-        distributions={key: distribution(parameter) for key, parameter in study.space.items()},
+        params={key: category(value) for key, value in trial.parameters.items()},
+        distributions={key: distribution(one) for key, one in study.space.items() if key in trial.parameters},
         user_attrs=shown,
         intermediate_values=_scores(study, trial),
     )

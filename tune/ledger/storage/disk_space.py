@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tune.errors import DiskFull, LatentTuneError, StudyStopped, UserMistake
-from tune.printable import output_fault
+from tune.ledger.printable import output_fault
 from tune.study.ladder import stages
 from tune.study.study import Study
 from tune.study.units import show_size

@@ -14,7 +14,7 @@ import psutil
 from tune.errors import UserMistake
 
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp(-\w+)?")
-_FOLDERS = ("curves", "checkpoints", "tensorboard", "figures")
+_FOLDERS = ("curves", "checkpoints", "tensorboard", "figures", "trackers")
 _FILES = ("study.yaml", "study.db", "report.md", "report.html", "best.yaml", "latent-tune.log")
 
 

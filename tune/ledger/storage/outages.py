@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from tune.errors import Interrupted, StudyStopped
 from tune.ledger.log import log
-from tune.printable import printable
+from tune.ledger.printable import printable
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 SAY_AFTER_S = 3.0
@@ -68,6 +68,7 @@ class OutageRetry:
                 break
             except Exception as error:
                 if not self._passes(error):
+                    self._say_back(since, said_s)  # an answer as well, such as that there is no such file
                     raise
                 away_s = self._clock() - since
                 self._end_if_vain(error, away_s)
@@ -76,9 +77,13 @@ class OutageRetry:
                     _say(f"{self._name} does not answer since {away_s:.0f} s; waiting")
             self._wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+        self._say_back(since, said_s)
+        return result
+
+    def _say_back(self, since: float, said_s: float) -> None:
+        """Says that there was an answer, if it was said that there was none."""
         if said_s:
             _say(f"{self._name} answers again, after {self._clock() - since:.0f} s; going on")
-        return result
 
     def _end_if_vain(self, error: Exception, away_s: float) -> None:
         if self.should_stop() and (self._given_up or away_s >= STOPPING_S):

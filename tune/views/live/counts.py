@@ -8,6 +8,7 @@ from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, State, Trial
 from tune.scoring.standings import Standing, rank
 from tune.scoring.trial_follower import TrialFollower
+from tune.study.values import frozen
 
 
 class TrialCounts:
@@ -113,4 +114,4 @@ class TrialCounts:
         self._entered[trial.number] = now
 
     def _kind(self, trial: Trial, rung: int) -> tuple[Any, ...]:
-        return () if rung else tuple(trial.parameters.get(name) for name in self.ledger.study.protected)
+        return () if rung else tuple(frozen(trial.parameters.get(name)) for name in self.ledger.study.protected)

@@ -128,7 +128,7 @@ def _best(shown: Snapshot) -> str:
     if best is None:
         return "none yet: no trial has reached a rung"
     sure = "confirmed" if best.state == "confirmed" else "provisional"
-    parameters = {name: best.trial.parameters.get(name) for name in shown.study.varying}
+    parameters = wording.chosen(shown.study.varying, best.trial.parameters)
     return f"trial {best.number}, {sure}: {wording.setting(parameters)}"
 
 
@@ -197,7 +197,7 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
             strip(list(one.losses.values()), shown.scale, span, room, ascii_only=ascii_only),
         )
         if names:
-            row.append(f"  {', '.join(wording.value(one.trial.parameters.get(name)) for name in names)}", "dim")
+            row.append(f"  {', '.join(wording.parameter(one.trial.parameters, name) for name in names)}", "dim")
         lines.append(_cut(row, width))
     return lines
 

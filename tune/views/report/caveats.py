@@ -35,13 +35,13 @@ def edge(parameter: Parameter, value: object) -> str | None:
         return None
     match parameter:
         case LogUniform():
-            low, high = parameter.log_uniform
+            low, high = parameter.extremes
             place = log(value / low) / log(high / low)
         case Uniform():
-            low, high = parameter.uniform
+            low, high = parameter.extremes
             place = (value - low) / (high - low)
         case IntRange():
-            low, high = parameter.int_
+            low, high = parameter.extremes
             place = log(value / low) / log(high / low) if parameter.log else (value - low) / (high - low)
         case Choice():
             numbers = [one for one in parameter.choice if isinstance(one, int | float) and not isinstance(one, bool)]

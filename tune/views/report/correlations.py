@@ -44,7 +44,7 @@ def rank_correlations(ledger: LedgerReader) -> list[RankCorrelation]:
         both = [trial for trial in ledger.trials if {lower, upper} <= trial.reached.keys()]
         groups: dict[str, list[Trial]] = {"": both}
         for trial in both if ledger.study.protected else ():
-            kind = {name: trial.parameters.get(name) for name in ledger.study.protected}
+            kind = wording.chosen(ledger.study.protected, trial.parameters)
             groups.setdefault(wording.setting(kind), []).append(trial)
         found += [
             RankCorrelation(lower, upper, group, len(members), _spearman(members, lower, upper))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 
 # An underscore inside a word is no markup; what is special only at the start of a line never stands there.
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")

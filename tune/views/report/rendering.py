@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.views.report.blocks import Report
 from tune.views.report.figures.interactive import panels_of, plotly_script
 from tune.views.report.markdown import code_block, escape, table

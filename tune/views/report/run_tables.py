@@ -30,7 +30,7 @@ def overview(results: Results) -> list[Section]:
     rows = [
         [
             str(run.trial),
-            *(wording.value(parameters[run.trial].get(name)) for name in results.varying),
+            *(wording.parameter(parameters[run.trial], name) for name in results.varying),
             str(run.seed),
             str(run.epochs),
             *(wording.number(loss) for loss in (run.train_loss, run.loss, run.test_loss)),

@@ -68,7 +68,7 @@ def _leaderboard(results: Results) -> list[Section]:
             failed = f"{summary.failed}/{summary.seeds}"
             mean, steady = wording.spread(summary.mean, summary.sd), wording.fixed(summary.reproducibility)
             seen = [wording.number(row.score), mean, wording.percent(summary.cv), failed, steady, rung]
-        parameters = [wording.value(value) for value in row.parameters.values()]
+        parameters = [wording.parameter(row.parameters, name) for name in results.varying]
         time = wording.seconds(row.seconds)
         cells.append([str(row.number), *parameters, *seen, str(row.epochs), time, row.state])
     more = len(rows) - _MOST_ROWS

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tune.errors import UserMistake
+from tune.ledger.printable import printable
 from tune.ledger.storage.files import write_atomically
-from tune.printable import printable
 from tune.views.results import Results
 from tune.views.tables.columns import CURVES, DECISIONS, TRIALS, Column
 from tune.views.tables.frames import curves_frame, decisions_frame, trials_frame

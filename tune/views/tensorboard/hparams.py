@@ -3,7 +3,7 @@
 The plugin's own summary module needs TensorFlow, so its messages are built here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.struct_pb2 import ListValue, Value
@@ -11,9 +11,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.study.study import Study
+from tune.study.values import text_of
 
 STATUS = {
     "confirmed": api_pb2.STATUS_SUCCESS,
@@ -47,7 +48,8 @@ def session_start(study: Study, parameters: Mapping[str, Any], group: str, start
     """Begins a session: one seed of a trial; sessions of one group are one row."""
     content = SessionStartInfo(group_name=group, start_time_secs=started)
     for name, parameter in study.varying.items():
-        content.hparams[printable(name)].CopyFrom(_value(parameters.get(name), _kind(parameter)))
+        if name in parameters:
+            content.hparams[printable(name)].CopyFrom(_value(parameters[name], _kind(parameter)))
     return _summary(metadata.SESSION_START_INFO_TAG, session_start_info=content)
 
 
@@ -70,23 +72,13 @@ def _column(name: str, parameter: Parameter) -> api_pb2.HParamInfo:
     kind = _kind(parameter)
     match parameter:
         case LogUniform() | Uniform() | IntRange():
-            low, high = _bounds(parameter)
+            low, high = parameter.extremes
             return api_pb2.HParamInfo(
                 name=printable(name), type=kind, domain_interval=api_pb2.Interval(min_value=low, max_value=high)
             )
         case Choice():
             values = ListValue(values=[_value(value, kind) for value in parameter.choice])
             return api_pb2.HParamInfo(name=printable(name), type=kind, domain_discrete=values)
-
-
-def _bounds(parameter: LogUniform | Uniform | IntRange) -> Sequence[float]:
-    match parameter:
-        case LogUniform():
-            return parameter.log_uniform
-        case Uniform():
-            return parameter.uniform
-        case IntRange():
-            return parameter.int_
 
 
 def _kind(parameter: Parameter) -> int:
@@ -105,10 +97,5 @@ def _value(value: Any, kind: int) -> Value:
         return Value(bool_value=bool(value))
     if kind == api_pb2.DATA_TYPE_FLOAT64:
         return Value(number_value=float(value))
-    return Value(
-        string_value={None: "null", True: "true", False: "false"}[value] if _plain(value) else printable(value)
-    )
-
-
-def _plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool)
+    as_json = value is None or isinstance(value, bool | list | dict)
+    return Value(string_value=printable(text_of(value) if as_json else value))

@@ -8,8 +8,8 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar
 from tensorboard.plugins.text import metadata as text
 
+from tune.ledger.printable import printable, printable_line
 from tune.ledger.reader import LedgerReader
-from tune.printable import printable, printable_line
 from tune.scoring.standings import Standing
 from tune.study.study import Study, dump_study
 from tune.views import wording
@@ -85,7 +85,7 @@ def _incumbent(ledger: LedgerReader, best: Standing | None) -> str:
         "reproducibility": summary.reproducibility,
         wording.baseline_name(ledger.study.score): ledger.scored_baseline,
     }
-    setting = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
+    setting = wording.chosen(ledger.study.varying, best.trial.parameters)
     rows = [(f"`{_unmarked(name)}`", f"`{_unmarked(wording.value(value, 6))}`") for name, value in setting.items()]
     rows += [(name, wording.number(value, 5)) for name, value in figures.items()]
     rows += [("failed seeds", f"{summary.failed} of {summary.seeds}"), ("epochs", f"{best.epochs}")]

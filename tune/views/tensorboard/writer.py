@@ -16,8 +16,8 @@ from tune.ledger.records import Decision, Reached, Trial
 from tune.ledger.storage.disk_space import vanished
 from tune.scoring.measured import summary_of
 from tune.scoring.standings import incumbent, standings
+from tune.views.changes import Newsreader, TrialChanges
 from tune.views.tensorboard.bands import Bands
-from tune.views.tensorboard.changes import Newsreader, TrialChanges
 from tune.views.tensorboard.hparams import experiment, session_end, session_start
 from tune.views.tensorboard.root_run import CHARTS_TAG, INCUMBENT_TAG, charts, incumbent_page, study_page
 from tune.views.tensorboard.run_files import EventRun, SeedRun

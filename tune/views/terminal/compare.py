@@ -53,14 +53,14 @@ class Comparison:
 
     Attributes:
         metric: The scored one.
-        differing: Configuration values that are not the same in all, in the order of the trials.
+        differing: Configuration values that are not the same in all, in words, in the order of the trials.
         maximize: Whether higher values of it are better.
         sides: One per trial, in the order asked for.
     """
 
     metric: str
     maximize: bool
-    differing: Mapping[str, tuple[Any, ...]]
+    differing: Mapping[str, tuple[str, ...]]
     sides: tuple[Side, ...]
 
 
@@ -141,7 +141,7 @@ def _side_by_side(comparison: Comparison, seeds: Sequence[int]) -> Table:
                 table.add_row(Text(f"{label}, seed {seed}"), *(wording.number(one.get(seed)) for one in values))
 
     for name, values in comparison.differing.items():
-        table.add_row(Text(name), *(Text(wording.value(value)) for value in values))
+        table.add_row(Text(name), *map(Text, values))
     for epoch in sorted({epoch for side in sides for epoch in side.losses}):
         add_by_seed(f"{comparison.metric}, epoch {epoch}", [side.losses.get(epoch, {}) for side in sides])
     for metric in dict.fromkeys(metric for side in sides for metric in side.finals):
@@ -227,7 +227,11 @@ def _gradient_norms(curves: pa.Table, trial: Trial) -> dict[int, float]:
     return {seed: fmean(norms) for seed, norms in by_seed.items()}
 
 
-def _differing(configurations: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
+def _differing(configurations: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     names = dict.fromkeys(name for configuration in configurations for name in configuration)
-    values = {name: tuple(configuration.get(name) for configuration in configurations) for name in names}
-    return {name: row for name, row in values.items() if len({repr(value) for value in row}) > 1}
+    values = {name: [one[name] for one in configurations if name in one] for name in names}
+    return {
+        name: tuple(wording.parameter(one, name) for one in configurations)
+        for name, there in values.items()
+        if len(there) < len(configurations) or len({repr(value) for value in there}) > 1
+    }

@@ -156,7 +156,7 @@ def _best(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]
         why = "none: every seed of the best trial failed" if reached else "none yet: no trial has reached a rung"
         return [("best", why)]
     sure = "confirmed" if best.state == "confirmed" else "provisional"
-    parameters = {name: best.trial.parameters.get(name) for name in ledger.study.varying}
+    parameters = wording.chosen(ledger.study.varying, best.trial.parameters)
     summary = best.summary
     failed = f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed"
     loss = f"score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}"

@@ -123,7 +123,7 @@ def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
 
 
 def _cells(results: Results, row: Row, fit: _Fit) -> dict[str, RenderableType]:
-    values = {name: Text(wording.value(value)) for name, value in row.parameters.items()}
+    values = {name: Text(wording.parameter(row.parameters, name)) for name in results.varying}
     top = len(results.study.rungs) - 1
     return {
         **({"setting": Text(wording.setting(row.parameters))} if fit.together else values),

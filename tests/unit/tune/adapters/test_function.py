@@ -174,6 +174,50 @@ def test_one_that_knows_no_epochs_is_ended() -> None:
     trainer.close()
 
 
+def no_gradients() -> Any:
+    return torch.no_grad()
+
+
+def inference() -> Any:
+    return torch.inference_mode()
+
+
+def autocast() -> Any:
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def numpy_errors() -> Any:
+    return np.errstate(all="raise")
+
+
+@pytest.mark.parametrize("context", [no_gradients, inference, autocast, numpy_errors])
+def test_what_a_seed_is_inside_of_is_its_own(context: Callable[[], Any]) -> None:
+    """One that yields inside of a `with` changes nothing for its neighbours, nor for who trains it."""
+
+    def modes() -> tuple[Any, ...]:
+        weights = torch.ones(2, 2, requires_grad=True)
+        product = weights @ weights
+        return product.requires_grad, product.is_inference(), product.dtype, np.geterr()["over"]
+
+    def train(seed: int, epochs: int) -> Iterator[dict[str, float]]:
+        for _ in range(epochs):
+            if modes() != before:
+                raise ValueError(f"seed {seed}: {modes()}")
+            with context():
+                yield {"changed": modes() != before}
+                if modes() == before:
+                    raise ValueError(f"seed {seed} is no longer inside of it")
+
+    before = modes()
+    trainer = begun(train, 1, 2, 3)
+    for row in trainer.train(3):
+        assert row == {"changed": [True] * 3}
+        assert modes() == before
+    next(iter(trainer.train(3)))
+    trainer.close()
+    assert modes() == before
+
+
 def test_each_seed_has_a_configuration_of_its_own() -> None:
     """What one seed does to its configuration changes nothing for the next."""
 
@@ -341,3 +385,18 @@ def test_a_state_that_leads_out_of_the_folder_is_refused(name: str) -> None:
     state[1]["files"] = {name: b"x"}
     with pytest.raises(DamagedCheckpoint, match="leads out of it"):
         list(begun(functions.saves_before, 1, state=state).train(1))
+
+
+def test_a_folder_that_is_too_large_is_refused() -> None:
+    """What it holds and what is allowed are said; nothing is read."""
+
+    def hoards(checkpoint: Path) -> Iterator[dict[str, float]]:
+        with (checkpoint / "all").open("wb") as file:
+            file.truncate(5_000_000_000)  # a hole, which takes no place
+        yield {"loss": 1.0}
+
+    trainer = begun(hoards, 1)
+    list(trainer.train(1))
+    with pytest.raises(TrainerMistake, match="holds 5,000,000,000 bytes, at most 4,000,000,000 can be kept"):
+        trainer.state()
+    trainer.close()

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tune.adapters.function import function_trainer
-from tune.adapters.sklearn import sklearn
+from tune.adapters.sklearn import metric_of, sklearn
 from tune.errors import TrainerMistake, UserMistake
+from tune.study.direction import refuse_doubt
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(120, 4))
@@ -104,6 +106,15 @@ def test_a_splitter_has_its_own_folds() -> None:
     )
     with pytest.raises(TrainerMistake, match="seed 3: TimeSeriesSplit has 3 folds; seeds are 0 to 2"):
         trained(function, {}, [3], 1)
+
+
+def test_a_direction_that_is_not_said_is_noticed() -> None:
+    """Whichever scorer it is, a study that would minimise what is to be maximised is refused."""
+    for scoring in get_scorer_names():
+        if not scoring.startswith("neg_"):
+            with pytest.raises(UserMistake, match="must be said"):
+                refuse_doubt(metric_of(scoring), None, "score.direction")
+    assert {metric_of(name) for name in ("accuracy", "neg_log_loss")} == {"accuracy", "log_loss"}
 
 
 def test_what_cannot_be_trained_is_said() -> None:

@@ -15,7 +15,7 @@ from tests.fakes.studies import quadratic_study
 from tune.optimizer.observations import setting_key
 from tune.optimizer.suggest import _nearest_untried, derived_seed, suggest
 from tune.study.coordinates import squared_distances
-from tune.study.space import grid
+from tune.study.settings.walk import grid
 
 
 def test_a_grid_is_walked_once_in_order(tmp_path: Path) -> None:

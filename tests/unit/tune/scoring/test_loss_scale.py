@@ -18,7 +18,7 @@ from tune.scoring.measured import difference, interval_of, scale_of, summary_of
 from tune.scoring.score import counted_loss, summarize
 from tune.scoring.standings import incumbent, recommended, standings
 from tune.study.sections import ScoreRule
-from tune.study.space import Scalar
+from tune.study.values import Value
 from tune.views.results import gather
 from tune.views.sentences import answer, direction_hint, nothing_found
 from tune.views.terminal.status import status
@@ -40,7 +40,7 @@ def played(folder: Path, change: Change, score: dict[str, Any], *, told: bool = 
     return LedgerReader.read(folder, clock=clock)
 
 
-Told = list[tuple[str, int | None, int | None, dict[str, Scalar] | None]]
+Told = list[tuple[str, int | None, int | None, dict[str, Value] | None]]
 
 
 def decided(ledger: LedgerReader) -> Told:

@@ -85,6 +85,46 @@ def test_a_space_may_only_become_wider(changes: dict[str, Any], why: str | None)
     assert bool(found) == (why is not None)
 
 
+CHOSEN = {"optimizer": {"choice": ["adam", "sgd"]}}
+MOMENTUM = {"momentum": {"uniform": [0, 1], "when": {"optimizer": "sgd"}}}
+CONDITIONAL: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
+    "what exists under a new value": (
+        {"optimizer": {"choice": ["adam"]}}, {**CHOSEN, **MOMENTUM}, None),
+    "what exists under an old value": (CHOSEN, {**CHOSEN, **MOMENTUM}, "old trials have no value of it"),
+    "what existed": ({**CHOSEN, **MOMENTUM}, CHOSEN, "old trials differ in it"),
+    "another condition": (
+        {**CHOSEN, **MOMENTUM}, {**CHOSEN, "momentum": {"uniform": [0, 1]}}, "by the old condition"),
+    "a finer step": ({"x": {"uniform": [0, 1], "step": 0.5}}, {"x": {"uniform": [0, 1], "step": 0.25}}, None),
+    "no step": ({"x": {"uniform": [0, 1], "step": 0.5}}, {"x": {"uniform": [0, 1]}}, None),
+    "a step": ({"x": {"uniform": [0, 1]}}, {"x": {"uniform": [0, 1], "step": 0.5}}, "every value that could be tried"),
+    "a coarser step": ({"n": {"int": [0, 8], "step": 2}}, {"n": {"int": [0, 8], "step": 4}}, "every value"),
+    "steps from elsewhere": ({"n": {"int": [0, 8], "step": 4}}, {"n": {"int": [-2, 8], "step": 2}}, None),
+    "another list": ({"n": {"choice": [[1, 2]]}}, {"n": {"choice": [[1], [1, 2]]}}, None),
+    "a list less": ({"n": {"choice": [[1, 2], [1]]}}, {"n": {"choice": [[1]]}}, "every value that could be tried"),
+    "a prior": ({"x": {"uniform": [0, 1]}}, {"x": {"uniform": [0, 1], "prior": 0.5}}, None),
+    "a dotted name": ({"model.n": {"int": [0, 8]}}, {"model.n": {"int": [0, 9]}}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("space", "asked", "why"), CONDITIONAL.values(), ids=CONDITIONAL.keys())
+def test_a_space_grows_by_what_no_old_trial_could_have(
+    space: dict[str, Any], asked: dict[str, Any], why: str | None
+) -> None:
+    """Conditions and steps may change where each old trial stays a point of the space, with all that it had."""
+    found = refused(changed(space=space), changed(space=asked))
+    assert [why in str(mistake) for mistake in found] == ([] if why is None else [True] * len(found))
+    assert bool(found) == (why is not None)
+
+
+def test_constraints_can_be_taken_away_only() -> None:
+    """Old trials may violate a new one."""
+    free, bound = changed(), changed(where=["latent_dims < batch_size"])
+    assert refused(bound, free) == []
+    assert "where: there nothing, asked for ['latent_dims < batch_size']: old trials may violate it" in str(
+        refused(free, bound)[0]
+    )
+
+
 def test_a_planned_schedule_cannot_be_extended() -> None:
     """Where the trainer was told how many epochs are planned, longer trainings would be other trainings."""
     old = changed(fixed={"epochs": 8})

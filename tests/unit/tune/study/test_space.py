@@ -1,35 +1,13 @@
-"""The space: how many values it has costs nothing."""
+"""The parameters of a space, and what is wrong with one."""
 
-import tracemalloc
-from itertools import islice, product
+from typing import Any
 
+import pytest
+
+from tune.errors import FileMistakes
 from tune.study.document import Document
-from tune.study.space import IntRange, grid, size
-from tune.study.study import Study, build_study
-
-MILLIONS = 2**52
-
-
-def wide(**changes: object) -> Study:
-    """A study over a range that nobody could write down."""
-    space = {"x": {"int": [-MILLIONS, MILLIONS]}, "on": {"choice": [True, False]}, "y": {"int": [0, MILLIONS]}}
-    given = {"name": "wide", "trainer": "a:B", "space": space, "seeds": [1, 2], "epochs": 4, **changes}
-    return build_study(Document("wide", given))
-
-
-def test_a_range_of_millions_takes_no_memory() -> None:
-    """Reading, counting, asking what holds and the first points of the grid look at no value but those they need."""
-    tracemalloc.start()
-    try:
-        study = wide(search={"enqueue": [{"x": 5}, {"x": MILLIONS}], "method": "grid", "trials": 3})
-        assert study.protected == ("on",)
-        assert list(study.varying) == ["x", "on", "y"]
-        assert size(study.space) == 2 * (2 * MILLIONS + 1) * (MILLIONS + 1)
-        first = [{"x": -MILLIONS, "on": True, "y": value} for value in range(3)]
-        assert list(islice(grid(study.space), 3)) == first
-        assert tracemalloc.get_traced_memory()[1] < 5e6
-    finally:
-        tracemalloc.stop()
+from tune.study.space import IntRange
+from tune.study.study import build_study
 
 
 def test_a_range_holds_its_whole_numbers() -> None:
@@ -38,8 +16,27 @@ def test_a_range_holds_its_whole_numbers() -> None:
     assert [value for value in (-1, 0, 1, 4, 5, 1.0, True, "1", None) if one.holds(value)] == [0, 1, 4]
 
 
-def test_a_grid_is_the_product_of_its_axes() -> None:
-    """In the order of `itertools.product`: the last parameter varies fastest."""
-    study = wide(space={"x": {"int": [1, 3]}, "on": {"choice": ["a", "b"]}, "y": {"int": [0, 1]}})
-    expected = [dict(zip(("x", "on", "y"), values, strict=True)) for values in product((1, 2, 3), "ab", (0, 1))]
-    assert list(grid(study.space)) == expected
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"int": [1, 8], "step": 0}, "space.x.step"),
+        ({"int": [1, 8], "step": 9}, "step must be at most high - low = 7, got 9"),
+        ({"int": [1, 8], "step": 2, "log": True}, "step and log exclude each other"),
+        ({"uniform": [0, 1], "step": -0.1}, "space.x.step"),
+        ({"uniform": [0, 1], "step": 1e-9}, "step must make at most 10,000 steps, got 1,000,000,000"),
+        ({"log_uniform": [1e-5, 1], "step": 0.1}, "unknown key"),
+        ({"log_uniform": [1e-5, 1], "prior": 2}, "prior must be one of the values that can be taken, got 2.0"),
+        ({"uniform": [0, 1], "step": 0.5, "prior": 0.4}, "prior must be one of the values that can be taken, got 0.4"),
+        ({"int": [1, 8], "prior": 9}, "prior must be one of the values that can be taken, got 9"),
+        ({"choice": ["a", "b"], "prior": "c"}, "prior must be one of the values that can be taken, got 'c'"),
+        ({"choice": ["a", "b"], "when": {}}, "space.x.when"),
+        ({"choice": ["a", "b"], "when": "y"}, "space.x.when"),
+    ],
+)
+def test_what_makes_no_parameter_is_refused(written: dict[str, Any], said: str) -> None:
+    """The message says where, and the value got or what is allowed."""
+    study = {"name": "wrong", "trainer": "a:B", "space": {"x": written}, "seeds": [1, 2], "epochs": 4}
+    with pytest.raises(FileMistakes) as caught:
+        build_study(Document("wrong", study))
+    assert said in str(caught.value)
+    assert len(caught.value.mistakes) == 1

@@ -9,8 +9,8 @@ from tune.adapters.program.metrics.output_lines import OutputLines
 from tune.adapters.program.metrics.row import Naming, Source
 from tune.adapters.program.metrics.text_files import Csv, JsonLines
 from tune.adapters.program.metrics.written import Written
-from tune.study.placeholders import named_in
-from tune.study.program import Program
+from tune.study.program.placeholders import named_in
+from tune.study.program.section import Program
 
 
 @dataclass(frozen=True)

@@ -150,9 +150,9 @@ def bins_of(parameter: Parameter, count: int = 5) -> Bins:
     if isinstance(parameter, Choice):
         return Bins([wording.value(value) for value in parameter.choice], ())
     low, high = parameter.extremes
-    if isinstance(parameter, IntRange) and high - low < count:
-        values = range(int(low), int(high) + 1)
-        return Bins([str(value) for value in values], [*values, int(high) + 1])
+    values = parameter.values
+    if values is not None and len(values) <= count:
+        return Bins([wording.value(value) for value in values], [*values, 2 * values[-1] - values[-2]])
     if isinstance(parameter, LogUniform) or (isinstance(parameter, IntRange) and parameter.log):
         edges = [low * 10 ** (log10(high / low) * step / count) for step in range(count + 1)]
     else:

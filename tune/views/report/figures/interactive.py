@@ -7,7 +7,7 @@ from functools import cache
 from math import isfinite, log10
 from typing import Any
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.views.report.blocks import Figure
 from tune.views.report.marks import PALETTE, Axis, Band, Bars, Cells, Colour, Line, Panel, Points, Rule
 

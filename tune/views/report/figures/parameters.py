@@ -51,7 +51,7 @@ def against_parameters(results: Results) -> Figure | Omitted:
     axis, end = axis_of(metric, bounded), beyond(bounded)
     more = len(results.varying) - len(names)
     rows = [
-        [str(one.number), *(wording.value(one.trial.parameters.get(name)) for name in names), str(seed), shown_loss]
+        [str(one.number), *(wording.parameter(one.trial.parameters, name) for name in names), str(seed), shown_loss]
         for one in trials
         for seed, loss in one.losses.items()
         for shown_loss in [wording.number(loss)]
@@ -60,7 +60,7 @@ def against_parameters(results: Results) -> Figure | Omitted:
         key="parameters",
         title=title,
         caption=(
-            f"Each mark is one seed at the highest rung that its trial reached.{left_out}"
+            f"Each mark is one seed at the highest rung that its trial reached.{left_out}{_conditional(results)}"
             + (f" {wording.count(more, 'more parameter')} not drawn." if more > 0 else "")
         ),
         alt=(
@@ -136,6 +136,7 @@ def importance(results: Results, found: Sequence[Importance]) -> Figure | Omitte
         )
         rows += [[one.parameter, evaluator, *(wording.percent(share) for share in _spread(one.values))] for one in mine]
     count = sum(rung in one.trial.reached for one in results.ranked)
+    conditional = any(results.study.space[name].when for name in names)
     return Figure(
         key="importance",
         title=title,
@@ -143,7 +144,8 @@ def importance(results: Results, found: Sequence[Importance]) -> Figure | Omitte
             f"Share of the importance, from the scores of {wording.count(count, 'trial')} after "
             f"{rung_text(results, rung)}. Mark: median of {REPEATS} repeats, each on up to {MOST} trials drawn with "
             "replacement; line: least to greatest. PED-ANOVA asks what makes the best tenth, fANOVA what explains all. "
-            "An adaptive search tries good regions more often, which both see as less difference there."
+            f"An adaptive search tries good regions more often, which both see as less difference there."
+            f"{' Where a trial does not have a parameter, a value drawn at random stands in its place.' * conditional}"
         ),
         alt=f"The most important parameter is {names[0]}, in the order {wording.listed(names)}.",
         panels=[
@@ -182,6 +184,12 @@ def importance_order(results: Results, found: Sequence[Importance]) -> list[str]
     return sorted(shares, key=lambda name: -shares[name])
 
 
+def _conditional(results: Results) -> str:
+    """Returns the sentence that says which parameters not all trials have; empty where all have all."""
+    names = [name for name in results.varying if results.study.space[name].when]
+    return f" Only trials that have it are drawn against {wording.listed(names)}." if names else ""
+
+
 def _spread(values: Sequence[float]) -> tuple[float, float, float]:
     return median(values), values[0], values[-1]
 
@@ -191,7 +199,9 @@ def _parameter_panel(results: Results, trials: Sequence[Standing], name: str, ax
     best = seen(results)[0].number
     groups: dict[str, list[tuple[float, float, str]]] = {group: [] for group in _LOOKS}
     for one in trials:
-        value, count = one.trial.parameters.get(name), max(1, len(one.losses) - 1)
+        if name not in one.trial.parameters:
+            continue
+        value, count = one.trial.parameters[name], max(1, len(one.losses) - 1)
         for place, (seed, loss) in enumerate(one.losses.items()):
             failed = results.scale.failed(loss)
             group = "failed seed" if failed else "winner" if one.number == best else "confirmed trials"
@@ -217,8 +227,10 @@ def _map(results: Results, scored: Sequence[tuple[Standing, float]], x: str, y: 
     across, down = bins_of(space[x]), bins_of(space[y])
     cells: dict[tuple[int, int], list[float]] = {}
     for one, score in scored:
-        column = across.find(space[x], one.trial.parameters.get(x))
-        row = down.find(space[y], one.trial.parameters.get(y))
+        if not {x, y} <= one.trial.parameters.keys():
+            continue
+        column = across.find(space[x], one.trial.parameters[x])
+        row = down.find(space[y], one.trial.parameters[y])
         if row is not None and column is not None:
             cells.setdefault((row, column), []).append(score)
     values, texts = _grid(cells, across, down)

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
-from tune.printable import printable
+from tune.ledger.printable import printable
 from tune.views.report.blocks import Figure
 from tune.views.report.marks import PALETTE, Axis, Band, Bars, Cells, Key, Line, Panel, Points, Rule, legend
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.programs import LEARNS, LINES, PYTHON, learned, script, section, trainer_of
 from tune.errors import TrainerMistake
-from tune.study.program import Program
+from tune.study.program.section import Program
 
 
 def learns(folder: Path, *more: str, **keys: Any) -> Program:
@@ -136,7 +136,7 @@ def test_what_is_left_of_a_run_is_its_log(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_when_the_driver_is_killed(tmp_path: Path) -> None:
-    """The program, what it started in sessions of its own, and its scratch folder go with it."""
+    """The program and what it started in sessions of its own; its scratch folder goes when the next run begins."""
     forks = """
 import os, subprocess, sys, time
 subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], start_new_session=True)
@@ -161,4 +161,7 @@ for row in trainer_of(program, {{}}, folder=Path({str(tmp_path)!r})).train(2):
         os.kill(process.pid, signal.SIGKILL)
         _, alive = psutil.wait_procs(members, timeout=30)
     assert alive == []
-    assert list((tmp_path / ".runs").iterdir()) == []
+    assert len(list((tmp_path / ".runs").iterdir())) == 1
+    with closing(trainer_of(learns(tmp_path, "--epochs", "{epochs}"), {"x": 0.25}, folder=tmp_path)) as trainer:
+        list(trainer.train(1))
+    assert not (tmp_path / ".runs").exists()

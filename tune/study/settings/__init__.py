@@ -1,0 +1,1 @@
+"""Which settings a space holds: conditions, constraints, a walk through them, and where to begin."""
