@@ -66,7 +66,7 @@ TOOLS = {
         "W&B sweeps",
         ("with_wandb.py",),
         (sys.executable, "with_wandb.py"),
-        unable="a sweep is kept by W&B's server, also for the local controller; offline only its runs work",
+        unable="a sweep is kept and decided by W&B's server, and has no offline mode",
     ),
     "hydra": Tool(
         "Hydra, Optuna sweeper",
@@ -154,15 +154,18 @@ def ran(tool: Tool) -> dict[str, Any]:
         search_path = os.pathsep.join((str(HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])))
         environment = {**os.environ, "DIGITS_LOG": str(log), "PYTHONPATH": search_path, "NO_COLOR": "1"}
         begun = time.monotonic()
-        done = subprocess.run(
-            tool.command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
-        )
+        out, err = folder / "stdout", folder / "stderr"
+        with out.open("w") as output, err.open("w") as errors:
+            done = subprocess.run(
+                tool.command, cwd=folder, env=environment, stdout=output, stderr=errors, timeout=LIMIT_S, check=False
+            )
         took_s = time.monotonic() - begun
         if done.returncode:
-            return {"not_run": f"exit code {done.returncode}: {' '.join(done.stderr.split()[-30:])}"}
-        said = next(folder.glob(tool.answer)).read_text() if tool.answer else done.stdout.splitlines()[-1]
+            return {"not_run": f"exit code {done.returncode}: {' '.join(err.read_text().split()[-30:])}"}
+        said = next(folder.glob(tool.answer)).read_text() if tool.answer else out.read_text().splitlines()[-1]
         trained_epochs = len(log.read_text().splitlines())
-    learning_rate, width = (float(re.findall(rf"{name}\D+?([\d.]+(?:e-?\d+)?)", said)[0]) for name in ("rate", "width"))
+    values = (re.findall(rf"\b{name}['\"]?: ([-\d.e]+)", said)[-1] for name in ("learning_rate", "width"))
+    learning_rate, width = map(float, values)
     losses = [fresh_loss(learning_rate, int(width), seed) for seed in FRESH_SEEDS]
     return {
         "learning_rate": learning_rate,
