@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.errors import UserMistake
-from tune.study.program.placeholders import SPREAD, condition_of, filled, named_in
+from tune.study.program.placeholders import SPREAD, condition_of, filled, has_all, named_in
 from tune.study.program.section import Program
 
 _PLAIN_IN_HYDRA = re.compile(r"[A-Za-z_/.@%+-][\w/.@%+-]*")
@@ -19,6 +19,8 @@ _NO_TEXT_IN_YAML = frozenset({"null", "none", "true", "false", "yes", "no", "on"
 
 def words(program: Program, config: Mapping[str, Any], values: Mapping[str, Any], *, resumed: bool) -> list[str]:
     """Returns the words of the command line of one run.
+
+    A word with a parameter that the trial does not have is left out, and an option right before it.
 
     Args:
         program: The section of the study.
@@ -34,10 +36,12 @@ def words(program: Program, config: Mapping[str, Any], values: Mapping[str, Any]
         condition = condition_of(word)
         if word.strip("{}") in SPREAD and word == f"{{{word[1:-1]}}}":
             found += _STYLES[word[1:-1]](rest)
-        elif condition is None:
+        elif condition is not None:
+            found += [condition[1]] if everything.get(condition[0]) else []
+        elif has_all(word, texts):
             found.append(filled(word, texts))
-        elif everything[condition[0]]:
-            found.append(condition[1])
+        elif not word.startswith("-") and found[-1:] and found[-1].startswith("-") and found[-1] in program.command:
+            found.pop()
     return found
 
 
@@ -55,7 +59,7 @@ def environment(program: Program, texts: Mapping[str, str], **more: str) -> dict
         texts: The values of all placeholders.
         **more: Variables that are of this run.
     """
-    ours = {name: filled(given, texts) for name, given in program.environment.items()}
+    ours = {name: filled(given, texts) for name, given in program.environment.items() if has_all(given, texts)}
     return {**os.environ, "PATH": search_path(), "PYTHONUNBUFFERED": "1", **more, **ours}
 
 

@@ -1,6 +1,7 @@
 """The start of one run: its folders, its copy of the file, its command, its process."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from tune.adapters.program.plan import Plan
 from tune.adapters.program.process import Process
 from tune.adapters.program.reporting import REPORT
 from tune.adapters.program.scratch import Scratch
-from tune.study.program.placeholders import filled, named_in
+from tune.study.program.placeholders import filled, has_all, named_in
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _launched(
         plan.file.write(Path(values["config"]), _in_file(plan, values, texts))
     pattern = pattern_of(program, run)
     report = scratch.path / "report.jsonl"
-    place = Place(report, None if pattern is None else filled(pattern, texts), to)
+    place = Place(report, None if pattern is None else filled(pattern, defaultdict(str, texts)), to)
     source = source_of(program, naming, place)
     command = words(program, plan.config, values, resumed=bool(files))
     log = plan.log(list(seeds))
@@ -115,6 +116,6 @@ def _in_file(plan: Plan, values: Mapping[str, Any], texts: Mapping[str, str]) ->
             found[path] = one
         elif one[1:-1] in texts and named_in(one) == [one[1:-1]] and one == f"{{{one[1:-1]}}}":
             found[path] = {**plan.config, **values}[one[1:-1]]
-        else:
+        elif has_all(one, texts):
             found[path] = filled(one, texts)
     return found

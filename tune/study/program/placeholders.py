@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 OF_RUNS = ("seed", "seeds", "epochs", "checkpoint", "run", "trial", "study", "config")
 """Placeholders that no parameter may be called like: they are of a run."""
@@ -30,6 +30,11 @@ def condition_of(text: str) -> tuple[str, str] | None:
 def has_condition(text: str) -> bool:
     """Says whether a text holds `{name?argument}` anywhere."""
     return any(match[2] is not None for match in _PART.finditer(text))
+
+
+def has_all(text: str, names: Collection[str]) -> bool:
+    """Says whether every placeholder of a text is among names: a parameter may exist only under a condition."""
+    return all(name in names for name in named_in(text))
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

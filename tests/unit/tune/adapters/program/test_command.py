@@ -74,6 +74,16 @@ def test_an_argument_may_depend_on_a_parameter() -> None:
     assert words_of(["x", "{amp?--mixed}", "{compile?--compile}", "{clip?--clip}"]) == ["x", "--mixed"]
 
 
+def test_a_parameter_that_a_trial_does_not_have_is_left_out() -> None:
+    """With the option in front of it, or the variable that holds it."""
+    command = ["x", "--warm", "{warm}", "--lr", "{lr}", "--cool={cool}", "{hot?--hot}", "-v"]
+    assert words_of(command, {"lr": 1}) == ["x", "--lr", "1", "-v"]
+    program = section("x", environment={"WARM": "{warm}", "LR": "{lr}"})
+    found = environment(program, {"lr": "1"})
+    assert found["LR"] == "1"
+    assert "WARM" not in found
+
+
 def test_what_resumes_is_added_once_there_is_a_checkpoint() -> None:
     """Behind all else."""
     keys = {"resume": ["--resume", "{checkpoint}/last.pt"]}
