@@ -11,9 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tune.adapters.keras import keras
     from tune.adapters.lightning import lightning
     from tune.adapters.program.reporting import report
     from tune.adapters.sklearn import sklearn
+    from tune.adapters.transformers import transformers
     from tune.cli.api.loop import ask_tell
     from tune.cli.api.result import Best, Result
     from tune.cli.api.simulation import simulate
@@ -45,6 +47,7 @@ _WHERE = {
     "compare": "tune.cli.api.studies:compare",
     "evaluate": "tune.cli.api.training:evaluate",
     "export": "tune.cli.api.studies:export",
+    "keras": "tune.adapters.keras:keras",
     "lightning": "tune.adapters.lightning:lightning",
     "open": "tune.cli.api.training:open_",
     "report": "tune.adapters.program.reporting:report",
@@ -53,6 +56,7 @@ _WHERE = {
     "simulate": "tune.cli.api.simulation:simulate",
     "sklearn": "tune.adapters.sklearn:sklearn",
     "studies": "tune.cli.api.studies:studies",
+    "transformers": "tune.adapters.transformers:transformers",
 }
 
 __all__ = [
@@ -70,6 +74,7 @@ __all__ = [
     "compare",
     "evaluate",
     "export",
+    "keras",
     "lightning",
     "open",
     "report",
@@ -78,6 +83,7 @@ __all__ = [
     "simulate",
     "sklearn",
     "studies",
+    "transformers",
 ]
 
 

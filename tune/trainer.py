@@ -120,7 +120,7 @@ def load_function(name: str, *, ours: bool = False) -> Callable[..., Any]:
         ours: Whether it is of the built-in model, whatever lies in the working directory.
 
     Raises:
-        UserMistake: If it cannot be imported or cannot be called.
+        UserMistake: If it cannot be imported.
     """
     return cast("Callable[..., Any]", _load(name, "function", (), ours=ours))
 

@@ -25,8 +25,6 @@ def run(example: str, place: Path, *overrides: str) -> Path:
 @pytest.mark.parametrize("example", ["function", "lightning", "sklearn"])
 def test_an_example_runs_as_it_stands(example: str, tmp_path: Path) -> None:
     """From its folder to an answer with all seeds; none of them failed."""
-    if example != "function":
-        pytest.importorskip("latent_tune", reason="the Python API is not here")
     if example == "lightning":
         pytest.importorskip("lightning.pytorch", reason="Lightning is not installed (the extra `lightning`)")
     study = yaml.safe_load((EXAMPLES / example / "study.yaml").read_text())
