@@ -180,6 +180,7 @@ def _add_looking(commands: "_Commands") -> None:
     form.add_argument(
         "--parquet", metavar="FILE", type=Path, help="the curves, each row with its trial's state and parameters"
     )
+    form.add_argument("--mlflow", metavar="URI", help="all runs, to the MLflow at this tracking URI")
     tensorboard = _add(commands, "tensorboard", "open a study in TensorBoard, on this machine only")
     _add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")

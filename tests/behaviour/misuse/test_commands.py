@@ -57,6 +57,8 @@ COMMANDS: list[tuple[str, list[str], list[str]]] = [
     ("status of a file", ["status", "study.yaml"], ["study.yaml: no study there"]),
     ("status of another folder", ["status", "."], [": no study there (study.db is missing)"]),
     ("report of nothing", ["report", "nothing"], ["nothing: no study there"]),
+    ("export of nothing", ["export", "nothing", "--csv", "tables"], ["nothing: no study there"]),
+    ("export to nowhere", ["export", "nothing"], ["one of the arguments --csv --parquet --mlflow is required"]),
     ("resume of nothing", ["resume", "nothing"], ["nothing: no study there"]),
     ("resume of another folder", ["resume", ".", "--driver", "inline"], [": no study there (study.db is missing)"]),
     ("compare of nothing", ["compare", "nothing", "0", "1"], ["nothing: no study there"]),

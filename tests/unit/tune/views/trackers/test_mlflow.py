@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.ledgers import latent_study, played
+from tune.cli import main
 from tune.errors import UserMistake
 from tune.ledger.reader import LedgerReader
 from tune.study.loggers import MLflowOptions
@@ -50,6 +51,14 @@ def check_curves(uri: str, runs: Mapping[str, Any], ledger: LedgerReader) -> Non
         told = client.get_metric_history(runs[name].info.run_id, "validation_loss")
         rows = [r for r in ledger.curves().to_pylist() if f"trial-{r['trial']:04d}/seed-{r['seed']}" == name]
         assert [(one.step, one.value) for one in told] == [(row["epoch"], row["validation_loss"]) for row in rows]
+
+
+def test_a_study_is_exported(tmp_path: Path, uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`latent-tune export --mlflow` sends all runs, and says where to."""
+    ledger = played(tmp_path / "s", latent_study(**TINY))
+    assert main(["export", str(tmp_path / "s"), "--mlflow", uri]) == 0
+    assert capsys.readouterr().out == f"sent to mlflow ({uri})\n"
+    assert len(runs_of(uri, ledger.study.name)) > len(ledger.trials)
 
 
 def test_runs_are_nested_and_sent_twice_stand_there_once(tmp_path: Path, uri: str) -> None:
