@@ -161,10 +161,6 @@ def _load(name: str, what: str, methods: Sequence[str], *, ours: bool = False) -
         raise UserMistake(
             f"{what}: '{module}' cannot be imported from {here}: {cause}; write package.module:Class, got {name!r}"
         ) from error
-    if what == "function" and not callable(found):
-        raise UserMistake(
-            f"function: {name} cannot be called, it is {found!r:.60}; name a function, see docs/trainer.md"
-        )
     refuse_lacking(found, methods, f"{what}: {name}")
     return cast("object", found)
 

@@ -8,6 +8,7 @@ All that descends from the program is found, whatever sessions it made: orphans 
 """
 
 import ctypes
+import json
 import os
 import select
 import signal
@@ -60,7 +61,7 @@ def _become(command: list[str]) -> None:
         os.dup2(nothing, 0)
         os.execvp(command[0], command)  # noqa: S606 - no shell is the point
     except OSError as error:
-        os.write(2, f"{command[0]}: {error.strerror}\n".encode(errors="backslashreplace"))
+        os.write(2, json.dumps(command[0]).encode() + b": " + json.dumps(error.strerror).encode() + b"\n")
         os._exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE)
 
 

@@ -23,15 +23,15 @@ def report(**metrics: Any) -> None:
     Raises:
         TypeError: If a value is no number.
     """
-    line = json.dumps(_plain(metrics))
+    row = _plain(metrics)
     file = os.environ.get(REPORT)
     if file is None:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(json.dumps(row) + "\n")
         return
     # One write of the whole line, so that nobody reads half of it.
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, f"{line}\n".encode())
+        os.write(descriptor, json.dumps(row).encode() + b"\n")
     finally:
         os.close(descriptor)
 

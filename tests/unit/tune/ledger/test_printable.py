@@ -88,6 +88,8 @@ def test_a_log_takes_no_escapes(
 
 def _is_neutral(value: ast.expr) -> bool:
     """Says whether an expression is a constant, JSON in ASCII, or came through `printable`."""
+    if isinstance(value, ast.BinOp):
+        return _is_neutral(value.left) and _is_neutral(value.right)
     if isinstance(value, ast.Call):
         if isinstance(value.func, ast.Attribute) and value.func.attr == "encode":
             return _is_neutral(value.func.value)
