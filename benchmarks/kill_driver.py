@@ -25,7 +25,6 @@ import optuna
 import psutil
 import pyarrow.compute as pc
 
-from tune.ledger.curves.account import Account
 from tune.ledger.curves.history import EVALUATED
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.reader import LedgerReader
@@ -136,10 +135,7 @@ def progress(folder: Path) -> dict[str, int]:
     if (folder / "curves").is_dir():
         for stored in CurveStore(folder / "curves", writable=False).tables():
             table = stored
-            account = Account.of(stored.schema)
-            if account is not None:  # each row stands once
-                rows += account.redone
-            elif EVALUATED in stored.column_names:  # what an evaluation adds was not trained
+            if EVALUATED in stored.column_names:  # what an evaluation adds was not trained
                 table = stored.filter(pc.fill_null(pc.not_equal(stored[EVALUATED], 1), True))
             rows += table.num_rows
             columns = (table[name].to_pylist() for name in ("trial", "seed", "epoch"))

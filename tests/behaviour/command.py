@@ -16,7 +16,6 @@ import psutil
 import pyarrow as pa
 import yaml
 
-from tune.ledger.curves.account import Account
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.reader import LedgerReader
 
@@ -247,8 +246,7 @@ class Stored:
         if not (folder / "curves").is_dir():
             return cls()
         store = CurveStore(folder / "curves", writable=False)
-        accounts = [Account.of(table.schema) for table in store.tables()]
-        rows = sum(table.num_rows for table in store.tables()) + sum(one.redone for one in accounts if one is not None)
+        rows = sum(table.num_rows for table in store.tables())
         epochs: dict[tuple[int, int], int] = {}
         for trial, seed in runs_of(store.table()):
             epochs[trial, seed] = epochs.get((trial, seed), 0) + 1

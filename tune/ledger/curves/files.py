@@ -18,8 +18,6 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet
 
-from tune.ledger.curves import account
-
 KEY = (("trial", pa.int32()), ("seed", pa.int64()), ("epoch", pa.int32()))
 _CHECKSUM = b"crc32"
 _ROWS_PER_GROUP = 4096
@@ -139,10 +137,10 @@ def new_stream(file: BinaryIO, columns: Sequence[str]) -> pa.ipc.RecordBatchStre
 
 
 def write_parquet(file: BinaryIO, table: pa.Table) -> None:
-    """Writes rows as Parquet, with a checksum for each group of them and for each page, and their account if any."""
+    """Writes rows as Parquet, with a checksum for each group of them and for each page."""
     checksums = [checksum(batch) for batch in _groups(table)]
     pa.parquet.write_table(
-        table.replace_schema_metadata({_CHECKSUM: json.dumps(checksums), **_account(table.schema)}),
+        table.replace_schema_metadata({_CHECKSUM: json.dumps(checksums)}),
         file,
         row_group_size=_ROWS_PER_GROUP,
         write_page_checksum=True,
@@ -161,7 +159,6 @@ def read_parquet(path: Path) -> tuple[pa.Table, int]:
             if not _is_ours(file.schema_arrow):
                 return _EMPTY, 1
             count = file.num_row_groups
-            beside = _account(file.schema_arrow)
             told = (file.schema_arrow.metadata or {}).get(_CHECKSUM)
             wanted = [None] * count if told is None else json.loads(told)
             groups = [_read_group(file, index, right) for index, right in enumerate(wanted[:count])]
@@ -170,25 +167,8 @@ def read_parquet(path: Path) -> tuple[pa.Table, int]:
     except _UNREADABLE:
         return _EMPTY, 1
     whole = [group for group in groups if group is not None]
-    table = (_plain(pa.concat_tables(whole)) if whole else _EMPTY).replace_schema_metadata(beside or None)
+    table = _plain(pa.concat_tables(whole)) if whole else _EMPTY
     return table, max(count, len(wanted)) - len(whole)
-
-
-def is_sealed(path: Path) -> bool:
-    """Says whether a Parquet file holds every row once, and takes the place of all files before it."""
-    try:
-        return bool(_account(pa.parquet.read_schema(path)))
-    except _UNREADABLE:
-        return False
-
-
-def _account(schema: pa.Schema) -> dict[bytes, bytes]:
-    """Returns what a schema's metadata says of the account of its rows; nothing where it has none that can be read."""
-    try:
-        found = account.Account.of(schema)
-    except _UNREADABLE:
-        return {}
-    return {} if found is None else {account.KEY: found.text()}
 
 
 def _read_group(file: pa.parquet.ParquetFile, index: int, wanted: int | None) -> pa.Table | None:

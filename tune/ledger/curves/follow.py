@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tune.ledger.curves.account import Account
 from tune.ledger.curves.files import read_parquet, read_stream
 
 
@@ -23,8 +22,7 @@ class CurveTail:
     """Reads what was appended to a curves folder since it was last looked at, by this process or another.
 
     How its state evolves: `read()` gives every row so far, in the order in which they were appended → rows are
-    appended, streams become Parquet → `read()` gives the new rows only. A row that was trained again is given again, as
-    are all when their writer has put them into one file before they were read to the end.
+    appended, streams become Parquet → `read()` gives the new rows only. A row that was trained again is given again.
 
     Args:
         folder: The study's `curves/`.
@@ -50,12 +48,7 @@ class CurveTail:
                 pass
         if place.whole:
             return pa.table({})
-        try:
-            table = read_parquet(settled)[0]
-        except FileNotFoundError:  # its rows are in a later file now, which is found the next time
-            return pa.table({})
-        if Account.of(table.schema) is None:
-            table = table.slice(place.rows)
+        table = read_parquet(settled)[0].slice(place.rows)
         place.rows, place.whole = place.rows + table.num_rows, True
         return table
 

@@ -8,7 +8,6 @@ from typing import Literal
 import pyarrow as pa
 
 from tune.errors import TrainerMistake
-from tune.ledger.curves.account import Account
 
 EVALUATED = "evaluated"
 """The curve column that the tuner adds where a trainer evaluates apart from training: 0 in the row of a unit's last
@@ -55,7 +54,6 @@ class Runs:
         self._metric = metric
         self._values: dict[tuple[int, int], list[float]] = {}
         self._cut_off: set[tuple[int, int, int]] = set()  # trial, seed, epoch
-        self._apart: frozenset[tuple[int, int, int]] = frozenset()  # of the rows that come, those that were cut off
         self._unscored: dict[tuple[int, int], set[int]] = {}
         self._unevaluated: dict[tuple[int, int], set[int]] = {}
         self._pace: dict[int, tuple[float, int]] = {}
@@ -65,9 +63,6 @@ class Runs:
 
         A row that follows a gap, where others were lost, is counted and not used: the run is as long as it has no gap,
         and the row counts as trained again when it comes again.
-
-        Of rows with an account each stands once, and holds what was trained and what its evaluation added; what they
-        cost is in the account.
         """
         trials, seeds, epochs = (table[name].to_pylist() for name in ("trial", "seed", "epoch"))
         columns = {
@@ -75,10 +70,6 @@ class Runs:
             for name in (self._metric, "seconds", GPU_SECONDS, EVALUATED)
             if name in table.column_names
         }
-        if (account := Account.of(table.schema)) is not None:
-            self._take_account(account)
-            columns = {name: columns[name] for name in columns.keys() & {self._metric, EVALUATED}}
-            columns[EVALUATED] = [mark if mark == 0 else None for mark in columns.get(EVALUATED, [None] * len(trials))]
         marks = columns.get(EVALUATED, [None] * len(trials))
         start = 0
         for (trial, epoch, _), rows in groupby(zip(trials, epochs, marks, strict=True)):
@@ -86,7 +77,6 @@ class Runs:
             metrics = {name: values[start:end] for name, values in columns.items()}
             self._take(trial, seeds[start:end], epoch, metrics)
             start = end
-        self._apart = frozenset()
 
     def take(self, trial: int, seeds: Sequence[int], epoch: int, metrics: Metrics) -> None:
         """Takes one epoch of some seeds of a trial, or what the evaluation of that epoch adds to it.
@@ -130,20 +120,6 @@ class Runs:
                     f"metric '{self._metric}', seed {seed}: is not known (None) by epoch {epoch}, where the study "
                     "scores the trial; it must be known at least once by the end of each rung"
                 )
-
-    @property
-    def account(self) -> Account:
-        """What was counted over all rows, for a file that keeps each of them once."""
-        pace = {trial: one for trial, one in self._pace.items() if one[1]}
-        return Account(self.redone, self.gpu_seconds, pace, frozenset(self._cut_off))
-
-    def _take_account(self, account: Account) -> None:
-        self.redone += account.redone
-        self.gpu_seconds += account.gpu_seconds
-        self._apart = account.cut_off
-        for trial, (seconds, rows) in account.pace.items():
-            before = self._pace.get(trial, (0.0, 0))
-            self._pace[trial] = before[0] + seconds, before[1] + rows
 
     def curve(self, trial: int, seed: int) -> Sequence[float]:
         """Returns the scored metric of one run by epoch, nan where it is not known."""
@@ -220,7 +196,7 @@ class Runs:
             self.redone += 1
         else:
             self.spent += 1
-        if epoch > len(curve) + 1 or row in self._apart:
+        if epoch > len(curve) + 1:
             self._cut_off.add(row)
             return
         self._cut_off.discard(row)

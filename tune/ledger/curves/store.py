@@ -2,8 +2,6 @@
 
 A process appends record batches to a stream of its own, so that a row costs one write and a killed process loses at
 most the batch it was writing. The next process turns streams that were left behind into Parquet, whole batches only.
-A process that ends its work on a study in order leaves one Parquet file in which each row stands once, as pandas or
-DuckDB read it (`tune.ledger.curves.sealing`); it takes the place of all files before it, which go when it is there.
 What is damaged is left out; a process that holds the study keeps the file in `damaged/` and writes what is left of it.
 A row that was trained again (after a kill) is appended again; the latest counts, and how many were is the redone work.
 What an evaluation adds to an epoch is a further row of that epoch with nothing else in it.
@@ -18,11 +16,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tune.ledger.curves.account import KEY as ACCOUNT
-from tune.ledger.curves.account import Account
 from tune.ledger.curves.files import (
     KEY,
-    is_sealed,
     known_rows,
     new_stream,
     read_parquet,
@@ -32,7 +27,6 @@ from tune.ledger.curves.files import (
     write_parquet,
 )
 from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
-from tune.ledger.curves.sealing import once_each
 from tune.ledger.log import log
 from tune.ledger.storage.damaged import set_aside
 from tune.ledger.storage.files import WholeWrites, sync_folder, write_atomically
@@ -54,7 +48,6 @@ class CurveStore:
         if writable:
             folder.mkdir(parents=True, exist_ok=True)
             self._settle_streams()
-            self._remove_all_but(self._files())
 
     def append(
         self, trial: int, seeds: Sequence[int], epoch: int, metrics: Mapping[str, Sequence[float | None]]
@@ -103,36 +96,42 @@ class CurveStore:
                 writer.close()
             self._settle_streams()
 
-    def seal_all(self, account: Account) -> None:
-        """Leaves one Parquet file, in which each row stands once; where the disk has no room for it, all as it is.
+    def give_same_columns(self) -> None:
+        """Gives each file the columns of all, empty where it had none: who reads the folder goes by the first one's.
 
-        Args:
-            account: What all rows came to that were appended so far.
+        Where one is damaged, or the disk has no room, all stay as they are.
         """
         self.close()
-        files = self._files()
-        tables = [read_parquet(path)[0] for path in files]
-        if not any(table.num_rows for table in tables) or (len(files) == 1 and is_sealed(files[0])):
+        found = {path: read_parquet(path) for path in self._files()}
+        columns = sorted({name for table, _ in found.values() for name in table.column_names[len(KEY) :]})
+        if any(damaged for _, damaged in found.values()):
             return
-        rows = once_each(tables).replace_schema_metadata({ACCOUNT: account.text()})
-        try:
-            write_atomically(files[-1], partial(write_parquet, table=rows))
-        except OSError as error:
-            log.warning("%s stays in several files: %s", self.folder, error)
-        else:
-            self._remove_all_but([files[-1]])
+        for path, (table, _) in found.items():
+            if table.column_names[len(KEY) :] == columns:
+                continue
+            there, empty = set(table.column_names), pa.nulls(table.num_rows, pa.float64())
+            values = {name: table[name] if name in there else empty for name in schema_of(columns).names}
+            whole = pa.table(values, schema=schema_of(columns))
+            try:
+                write_atomically(path, partial(write_parquet, table=whole))
+            except OSError as error:
+                log.warning("%s: the files keep columns of their own: %s", self.folder, error)
+                return
 
     def tables(self, trials: int | None = None) -> Iterator[pa.Table]:
-        """Returns the stored rows in the order in which they were appended, a file at a time.
+        """Yields the stored rows in the order in which they were appended, a file at a time.
 
         Args:
             trials: How many trials there are: rows of others are none of this study. None: all are believed.
         """
-        while True:
-            try:
-                return iter([self._read(path, trials) for path in self._files()])
-            except FileNotFoundError:  # the writer has just put one file in the place of several
-                continue
+        for path in self._files():
+            if path.suffix == ".arrows":
+                try:
+                    yield known_rows(read_stream(path.read_bytes()).table, trials)
+                    continue
+                except FileNotFoundError:  # the writer has just turned this stream into Parquet
+                    pass
+            yield self._settled(path.with_suffix(".parquet"), trials)
 
     def table(self, trials: int | None = None) -> pa.Table:
         """Returns every row once, sorted by trial, seed, epoch; of each metric the latest value that is known.
@@ -142,7 +141,7 @@ class CurveStore:
         tables = [table for table in self.tables(trials) if table.num_rows]
         if not tables:
             return schema_of(()).empty_table()
-        table = pa.concat_tables(tables, promote_options="default").replace_schema_metadata(None)
+        table = pa.concat_tables(tables, promote_options="default")
         trial, seed, epoch = (table[name].to_numpy() for name, _ in KEY)
         order = np.lexsort((np.arange(table.num_rows), epoch, seed, trial))
         keys = np.stack([trial, seed, epoch], axis=1)[order]
@@ -157,31 +156,12 @@ class CurveStore:
         return pa.table(found)
 
     def _files(self) -> list[Path]:
-        """The files in order, without those whose rows are in another: streams in Parquet, all in a sealed one."""
+        """The files in order; a stream is left out when its Parquet file is already there."""
         files = [
             path for path in self.folder.glob("*") if path.suffix in (".arrows", ".parquet") and path.stem.isdecimal()
         ]
         settled = {path.stem for path in files if path.suffix == ".parquet"}
-        found = sorted(path for path in files if path.suffix == ".parquet" or path.stem not in settled)
-        sealed = [place for place, path in enumerate(found) if path.suffix == ".parquet" and is_sealed(path)]
-        return found[sealed[-1] :] if sealed else found
-
-    def _remove_all_but(self, kept: Sequence[Path]) -> None:
-        """Removes the Parquet files whose rows are in another, which a killed process may have left."""
-        gone = [path for path in self.folder.glob("*.parquet") if path.stem.isdecimal() and path not in kept]
-        for path in gone:
-            path.unlink()
-        if gone:
-            sync_folder(self.folder)
-
-    def _read(self, path: Path, trials: int | None) -> pa.Table:
-        """Reads a file."""
-        if path.suffix == ".arrows":
-            try:
-                return known_rows(read_stream(path.read_bytes()).table, trials)
-            except FileNotFoundError:  # the writer has just turned this stream into Parquet
-                pass
-        return self._settled(path.with_suffix(".parquet"), trials)
+        return sorted(path for path in files if path.suffix == ".parquet" or path.stem not in settled)
 
     def _settled(self, path: Path, trials: int | None) -> pa.Table:
         """Reads a Parquet file; what must be left out of it is taken out where this process may."""

@@ -126,11 +126,8 @@ def test_a_batch_without_its_checksum_is_damaged(tmp_path: Path) -> None:
     assert len(read_stream((tmp_path / "s").read_bytes()).batches) == 1
 
 
-def test_a_study_opens_without_its_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_opens_without_its_curves(tmp_path: Path) -> None:
     """Decisions stand; a run counts as far as its curve has no gap, and the rest as redone when it comes again."""
-    monkeypatch.setattr(
-        CurveStore, "seal_all", lambda store, _: store.close()
-    )  # as processes leave them that are killed
     ledger = opened(tmp_path / "q")
     trial = start(ledger)
     for epochs in (range(1, 3), range(3, 4), range(4, 7)):

@@ -79,3 +79,18 @@ def test_an_evaluation_apart_adds_its_gpu_seconds(tmp_path: Path) -> None:
     table = CurveStore(tmp_path, writable=False).table()
     assert table["gpu_seconds"].to_pylist() == [2.0, 4.5, None]
     assert table["evaluated"].to_pylist() == [None, 1.0, None]
+
+
+def test_all_files_have_the_same_columns_in_the_end(tmp_path: Path) -> None:
+    """Who reads the folder as it lies there loses no column, and every row is as it was appended."""
+    for metrics in ({"loss": [0.5]}, {"accuracy": [0.7], "loss": [0.4]}):
+        store = CurveStore(tmp_path, writable=True)
+        store.append(0, [1], len(metrics), metrics)
+        store.give_same_columns()
+    assert pq.read_table(tmp_path).to_pydict() == {
+        "trial": [0, 0],
+        "seed": [1, 1],
+        "epoch": [1, 2],
+        "accuracy": [None, 0.7],
+        "loss": [0.5, 0.4],
+    }
