@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tune.adapters.program.trainer import program_trainer
 from tune.study.program.section import Program
 from tune.trainer import Trainer
@@ -77,3 +79,8 @@ def trainer_of(
     return (
         found.for_trial(7, folder)(config, {}, seeds, state) if folder is not None else found(config, {}, seeds, state)
     )
+
+
+def children() -> set[psutil.Process]:
+    """Every process that descends from this one; other tests may have left some."""
+    return set(psutil.Process().children(recursive=True))
