@@ -153,7 +153,8 @@ def _first(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
-        theirs_now = {top for top in clashing | _NEEDED if _is_of(top, folder)}
+        # In a checkout of this package the folder's `tune` is ours, and to be loaded once.
+        theirs_now = {top for top in clashing | _NEEDED if _is_of(top, folder) and not _is_of(top, _OURS)}
         found = {name: module for name, module in sys.modules.items() if _top(name) in theirs_now}
         theirs.update(found)
         for name in found:
