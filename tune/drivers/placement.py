@@ -90,12 +90,15 @@ class Whole:
     def end(self) -> tuple[Work, Death, str] | None:
         """What it died of; None when no part did.
 
-        The first part that died says it: a unit in one process dies once. Evaluations that failed in several parts are
-        one failure of all their seeds, and count only where nothing else went wrong.
+        A unit in one process dies once: the first part that died says of what. Of those that died of the same kind the
+        one with the first seeds counts, whichever was faster, because whether it dies again of the same is asked of the
+        same seeds. Evaluations that failed in several parts are one failure of all their seeds, and count only where
+        nothing else went wrong.
         """
-        for part, death, log in self.deaths:
-            if death.kind != "evaluation":
-                return part, death, log
+        died = [one for one in self.deaths if one[1].kind != "evaluation"]
+        if died:
+            alike = [one for one in died if one[1].kind == died[0][1].kind]
+            return min(alike, key=lambda one: self.work.seeds.index(one[0].seeds[0]))
         if not self.deaths:
             return None
         part, death, log = self.deaths[0]

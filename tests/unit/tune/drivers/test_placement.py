@@ -97,6 +97,17 @@ def test_a_part_that_dies_waits_for_the_others() -> None:
     assert whole.end == (second, crashed, "log")
 
 
+def test_which_of_two_parts_was_faster_to_die_makes_no_difference() -> None:
+    """Of the same kind of death that of the first seeds counts, so that a second time it is seen to be the same."""
+    crashed = Death("ValueError: no", "", "crashed")
+    for first_to_die in (0, 1):
+        units, parts = handed_out(2, begun=2)
+        assert units.died(parts[first_to_die], crashed, "log") is None
+        whole = units.died(parts[1 - first_to_die], crashed, "log")
+        assert whole is not None
+        assert whole.end == (parts[0], crashed, "log")
+
+
 def test_evaluations_that_fail_are_one_failure() -> None:
     """They count together, and only where nothing else went wrong."""
     failed = Death("OSError: no", "", "evaluation")
