@@ -80,7 +80,12 @@ def test_what_is_inside(wheel: Path) -> None:
     assert data
     assert {"tune/cli/parser.py", "model/trainer.py", *studies, *data} <= inside
     tops = {name.split("/")[0] for name in inside}
-    assert {top for top in tops if not top.startswith("latent_tune-")} == {"tune", "model", "search_spaces"}
+    assert {top for top in tops if not top.startswith("latent_tune-")} == {
+        "tune",
+        "model",
+        "search_spaces",
+        "latent_tune.py",
+    }
 
 
 def test_the_code_that_runs_is_the_installed_one(installed: Installed) -> None:
