@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.clock import Clock
 from tests.fakes.damage import flip
 from tests.fakes.studies import quadratic_study
+from tune.adapters.loading import load
 from tune.drivers.job import Job
 from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
@@ -65,7 +66,7 @@ def work_on(
         stopping = stopping or should_stop(ledger)
         return stopping
 
-    drive(Job(optimizer, study.recording, load_trainer(study.trainer), should_stop=asked))
+    drive(Job(optimizer, study.recording, load(study), should_stop=asked))
     if not stopping:
         optimizer.finish()
     ledger.close("interrupted" if stopping else "finished")

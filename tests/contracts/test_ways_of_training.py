@@ -1,19 +1,13 @@
 """One objective as class, function and program: a study decides the same, whoever drives it."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contracts.test_drivers import Drive, drive, told
-from tests.fakes.clock import Clock
+from tests.contracts.test_drivers import Drive, drive, told, work_on
 from tests.fakes.one_objective import BASELINE, SPACE, WAYS
-from tune.adapters.loading import load
-from tune.drivers.job import Job
-from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
-from tune.optimizer.optimizer import Optimizer
 from tune.study.study import Study
 
 __all__ = ["drive"]  # the fixture with every driver
@@ -30,26 +24,6 @@ def study_of(way: str, **changes: Any) -> Study:
         "resources": {"cpus_per_trial": 2},  # one slot, so that what ends first is the same
     }
     return Study.model_validate({**given, **WAYS[way], **changes})
-
-
-def work_on(
-    study: Study, folder: Path, drive: Drive, should_stop: Callable[[Ledger], bool] = lambda _: False
-) -> LedgerReader:
-    """Drives a study to its end, or until it is asked to stop."""
-    ledger = Ledger.open(study, folder, clock=Clock(tick_s=1.0))
-    optimizer = Optimizer(ledger, ledger.elapsed_s)
-    stopping = False
-
-    def asked() -> bool:
-        nonlocal stopping
-        stopping = stopping or should_stop(ledger)
-        return stopping
-
-    drive(Job(optimizer, study.recording, load(study), should_stop=asked))
-    if not stopping:
-        optimizer.finish()
-    ledger.close("interrupted" if stopping else "finished")
-    return LedgerReader.read(folder, clock=Clock(tick_s=1.0))
 
 
 def losses(ledger: LedgerReader) -> Any:

@@ -3,12 +3,17 @@
 import json
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
+
+from tune.adapters.function import function_trainer
+from tune.errors import TrainerMistake
+from tune.trainer import Trainer
 
 
 def trained(seed: int, epoch: int) -> None:
@@ -116,3 +121,17 @@ def quadratic(config: Mapping[str, Any], seed: int, epochs: int, checkpoint: Pat
     for row in trainer.train(epochs - trainer.epochs[seed]):
         file.write_text(json.dumps(trainer.state()[seed]))
         yield {name: values[0] for name, values in row.items()}
+
+
+def begun(function: Callable[..., Any], *seeds: int, state: Any = None) -> Trainer:
+    """A trainer of the function, by the name `mine:train`."""
+    return function_trainer(function, "mine:train")({"x": 0.5}, {}, list(seeds), state)
+
+
+def raised(function: Callable[..., Any], epochs: int = 3) -> str:
+    """What is said of a function that breaks the contract."""
+    trainer = begun(function, 7)
+    with pytest.raises(TrainerMistake) as error:
+        list(trainer.train(epochs))
+    trainer.close()
+    return str(error.value)

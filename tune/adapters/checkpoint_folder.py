@@ -15,14 +15,87 @@ _MARK_NS = 1
 _RANGE_NS = 1_000_000
 
 
+def entries_of(folder: Path, whose: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yields what is to be kept of a folder: its files by their paths in it, in the order of names.
+
+    A link to a file of the folder, as people name their latest checkpoint, counts as that file; one to a folder in it,
+    or to nothing, is left out, for all that it leads to is kept already.
+
+    Args:
+        folder: Where the files lie; it need not be there.
+        whose: Whose state it is, for messages, such as `function my:train, seed 1`.
+
+    Raises:
+        TrainerMistake: If a link leads out of the folder, or something in it is neither file, folder nor link.
+    """
+    if folder.is_symlink():
+        raise TrainerMistake(f"{whose}: the checkpoint folder was replaced by a link; write files into it")
+    if not folder.exists():
+        return
+    home = folder.resolve()
+    for name, found in _below(folder, ""):
+        about = found
+        if S_ISLNK(about.st_mode):
+            target = (folder / name).resolve()
+            if not target.is_relative_to(home):
+                raise TrainerMistake(
+                    f"{whose}: {name!r} in the checkpoint folder is a link that leads out of it; save a copy there"
+                )
+            if not target.is_file():
+                continue
+            about = target.stat()
+        if not S_ISREG(about.st_mode):
+            raise TrainerMistake(
+                f"{whose}: {name!r} in the checkpoint folder is no file; only files and folders can be kept"
+            )
+        yield name, about
+
+
+def files_of(folder: Path, whose: str) -> dict[str, bytes]:
+    """Returns the content of every file that `entries_of` yields, by its path in the folder.
+
+    Raises:
+        TrainerMistake: If that cannot be kept, or they are more than `MOST_BYTES`; then nothing was read.
+    """
+    entries = list(entries_of(folder, whose))
+    size = sum(about.st_size for _, about in entries)
+    if size > MOST_BYTES:
+        raise TrainerMistake(
+            f"{whose}: the checkpoint folder holds {size:,} bytes, at most {MOST_BYTES:,} can be kept; save only what "
+            "is needed to go on, and remove what was saved before"
+        )
+    return {name: (folder / name).read_bytes() for name, _ in entries}
+
+
+def write_files(folder: Path, files: Mapping[str, bytes], whose: str) -> None:
+    """Makes these files all that a folder holds; it is made where it is not there.
+
+    Args:
+        folder: Where.
+        files: Contents by path in the folder, its parts separated by `/`.
+        whose: As of `entries_of`.
+
+    Raises:
+        DamagedCheckpoint: If a path leads out of the folder.
+    """
+    if os.path.lexists(folder):
+        rmtree(folder)
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        path = PurePosixPath(name)
+        if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
+            raise DamagedCheckpoint(f"{whose}: checkpoint folder: {name!r:.200} leads out of it")
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
 class CheckpointFolder:
     """Gives a folder its files, takes them from it, and tells which of them were written since.
 
-    Links are not followed, and nothing outside the folder is read or written.
-
     Args:
         path: The folder; it is made when it is filled.
-        whose: Whose state it is, for messages, such as `function my:train, seed 1`.
+        whose: As of `entries_of`.
     """
 
     def __init__(self, path: Path, whose: str) -> None:
@@ -30,74 +103,34 @@ class CheckpointFolder:
         self._seen: dict[str, tuple[int, int, int]] = {}
 
     def fill(self, files: Mapping[str, bytes]) -> None:
-        """Makes these files all that the folder holds.
-
-        Args:
-            files: Contents by path in the folder, its parts separated by `/`.
-
-        Raises:
-            DamagedCheckpoint: If a path leads out of the folder.
-        """
-        if os.path.lexists(self.path):
-            rmtree(self.path)
-        self.path.mkdir(parents=True)
-        for name, content in files.items():
-            parts = PurePosixPath(name).parts
-            if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
-                raise DamagedCheckpoint(f"{self._whose}: checkpoint folder: {name!r:.200} leads out of it")
-            place = self.path.joinpath(*parts)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
+        """Makes these files all that the folder holds, as `write_files` does."""
+        write_files(self.path, files, self._whose)
         self.written()
 
     def files(self) -> dict[str, bytes]:
-        """Returns the content of every file, by its path in the folder.
-
-        Raises:
-            TrainerMistake: If something in it is no file, a link for example, or they are more than `MOST_BYTES`.
-        """
-        entries = list(self._entries())
-        size = sum(about.st_size for _, about in entries)
-        if size > MOST_BYTES:
-            raise TrainerMistake(
-                f"{self._whose}: the checkpoint folder holds {size:,} bytes, at most {MOST_BYTES:,} can be kept; save "
-                f"only what is needed to go on, and remove what was saved before"
-            )
-        return {name: (self.path / name).read_bytes() for name, _ in entries}
+        """Returns what `files_of` does."""
+        return files_of(self.path, self._whose)
 
     def written(self) -> frozenset[str]:
-        """Returns which files were written since this was asked for the last time.
+        """Returns which files were written since this was asked for the last time, by their paths in the folder.
 
         A file is marked by the end of its time of change, because clocks of file systems stand still for milliseconds.
 
         Raises:
-            TrainerMistake: If something in it is no file, a link for example.
+            TrainerMistake: If there is something that cannot be kept.
         """
         seen: dict[str, tuple[int, int, int]] = {}
         found = set()
-        for name, about in self._entries():
+        for name, about in entries_of(self.path, self._whose):
             present = about.st_mtime_ns, about.st_size, about.st_ino
             if present != self._seen.get(name):
                 found.add(name)
                 marked_ns = about.st_mtime_ns // _RANGE_NS * _RANGE_NS + _MARK_NS
-                os.utime(self.path / name, ns=(about.st_atime_ns, marked_ns), follow_symlinks=False)
-                present = (self.path / name).lstat().st_mtime_ns, about.st_size, about.st_ino
+                os.utime(self.path / name, ns=(about.st_atime_ns, marked_ns))
+                present = (self.path / name).stat().st_mtime_ns, about.st_size, about.st_ino
             seen[name] = present
         self._seen = seen
         return frozenset(found)
-
-    def _entries(self) -> Iterator[tuple[str, os.stat_result]]:
-        if not os.path.lexists(self.path):
-            return
-        if self.path.is_symlink():
-            raise TrainerMistake(f"{self._whose}: the checkpoint folder was replaced by a link; write files into it")
-        for name, about in _below(self.path, ""):
-            if not S_ISREG(about.st_mode):
-                what = "a link" if S_ISLNK(about.st_mode) else "no file"
-                raise TrainerMistake(
-                    f"{self._whose}: {name!r} in the checkpoint folder is {what}; only files and folders can be kept"
-                )
-            yield name, about
 
 
 def _below(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:

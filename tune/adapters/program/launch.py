@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tune.adapters.program.checkpoint import write_files
+from tune.adapters.checkpoint_folder import write_files
+from tune.adapters.program.checkpoint import PROGRAM
 from tune.adapters.program.command import environment, text, words
 from tune.adapters.program.metrics.output_lines import OutputLines
 from tune.adapters.program.metrics.row import Naming, Source
@@ -79,9 +80,8 @@ def _launched(
 ) -> Launched:
     program = plan.program
     checkpoint, run = scratch.path / "checkpoint", scratch.path / "run"
-    checkpoint.mkdir()
     run.mkdir()
-    write_files(checkpoint, files)
+    write_files(checkpoint, files, PROGRAM)
     values: dict[str, Any] = {
         "seed": seeds[0],
         "seeds": list(seeds),

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tune.adapters.program.checkpoint import files_between_writes, files_of, latest_change
+from tune.adapters.checkpoint_folder import files_of
+from tune.adapters.program.checkpoint import PROGRAM, files_between_writes, latest_change
 from tune.adapters.program.ending import failure, refuse_ending, refuse_too_many, refuse_unseen
 from tune.adapters.program.epochs import Epochs
 from tune.adapters.program.launch import Launched, launch
@@ -224,7 +225,7 @@ class Run:
         moment to tell what that was; who tells nothing in this time saves what was told.
         """
         if self._ended:
-            return files_of(launched.saved) if self._last_files is None else self._last_files
+            return files_of(launched.saved, PROGRAM) if self._last_files is None else self._last_files
         told_at = self._told_at
         files = files_between_writes(launched.saved, launched.process)
         until = time.monotonic() + _SETTLE_S

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import PrivateAttr
 
 from tune.errors import FileMistakes, Mistake
+from tune.scoring.earlier import confirmed_trials
 from tune.study.document import Document
 from tune.study.study import BUNDLED, build_study, find, read_study
 from tune.study.study import Study as PlainStudy
@@ -48,7 +49,7 @@ class Study(PlainStudy):
             FileMistakes: With every mistake found.
         """
         file = find(str(path))
-        study = cls(**read_study(file, list(overrides)).model_dump(mode="json", by_alias=True))
+        study = cls(**read_study(file, list(overrides), confirmed_trials).model_dump(mode="json", by_alias=True))
         home = file.resolve().parent
         study._home = Path.cwd() if home == BUNDLED else home
         return study
