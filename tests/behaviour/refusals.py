@@ -59,3 +59,8 @@ def check_refused(said: Said, *parts: str) -> None:
     assert len([line for line in lines if line.startswith("latent-tune")]) == 1
     for part in parts:
         assert part in said.err, said.err
+
+
+def asked(command: list[str], folder: Path) -> list[str]:
+    """A command of a folder."""
+    return [part.format(folder) for part in command]

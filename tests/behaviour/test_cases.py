@@ -146,10 +146,12 @@ CASES: Mapping[str, Mapping[str, Sequence[str]]] = {
             f"{TRUST}::test_no_database_is_connected_to_unasked",
             f"{TRUST}::test_no_object_store_is_asked_unasked",
         ],
-        "nothing acts on the terminal": [f"{TRUST}::test_nothing_in_a_study_acts_on_the_terminal"],
+        "nothing acts on the terminal": [
+            f"{BEHAVIOUR}/misuse/test_hostile_texts.py::test_nothing_in_a_study_acts_on_the_terminal"
+        ],
         "folders that one may not read or write are told": [
-            f"{TRUST}::test_what_may_not_be_read_is_said",
-            f"{TRUST}::test_a_folder_that_one_may_only_read",
+            f"{BEHAVIOUR}/misuse/test_other_users.py::test_what_may_not_be_read_is_said",
+            f"{BEHAVIOUR}/misuse/test_other_users.py::test_a_folder_that_one_may_only_read",
         ],
         "a stranger's study names no folder of code": [f"{HOME}::test_a_strangers_study_names_no_folder"],
     },

@@ -2,13 +2,14 @@
 
 import ast
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 import latent_tune
 from tests.behaviour.command import latent_tune as command
+from tests.fakes.one_objective import BASELINE, SPACE, Objective, loss, train
 from tests.fakes.studies import quadratic_study
 from tests.fakes.trainers import Quadratic
 from tune.ledger.reader import LedgerReader
@@ -32,42 +34,6 @@ def told(folder: Path) -> list[tuple[str, int | None, int | None, str]]:
     """Everything decided about trials."""
     ledger = LedgerReader.read(folder, clock=time.time)
     return [(one.kind, one.trial, one.rung, one.reason) for one in ledger.decisions if one.trial is not None]
-
-
-def losses_of(config: Mapping[str, Any], seeds: Sequence[int], epoch: int) -> list[float]:
-    return [abs(config["x"] - 0.3) + 1 / epoch + seed / 1000 for seed in seeds]
-
-
-def train(config: Mapping[str, Any], seed: int, epochs: int) -> Iterator[dict[str, float]]:
-    for epoch in range(1, epochs + 1):
-        yield {"validation_loss": losses_of(config, [seed], epoch)[0]}
-
-
-class Table:
-    """The same losses from a class."""
-
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        recording: Mapping[str, Any],
-        seeds: Sequence[int],
-        state: Mapping[int, Any] | None = None,
-    ) -> None:
-        self.config, self.seeds = config, seeds
-        self.epoch = int((state or dict.fromkeys(seeds, 0))[seeds[0]])
-
-    def train(self, epochs: int) -> Iterator[dict[str, list[float]]]:
-        for _ in range(epochs):
-            self.epoch += 1
-            yield {"validation_loss": losses_of(self.config, self.seeds, self.epoch)}
-
-    def state(self) -> dict[int, Any]:
-        return dict.fromkeys(self.seeds, self.epoch)
-
-    def baseline(self) -> dict[str, float]:
-        return {}
-
-    def close(self) -> None: ...
 
 
 def test_importing_it_is_quick_and_loads_nothing_heavy() -> None:
@@ -104,14 +70,16 @@ def test_a_study_is_run_and_continued_as_by_the_command(tmp_path: Path) -> None:
 
 def test_a_class_a_function_and_a_loop_decide_the_same(tmp_path: Path) -> None:
     """One objective three ways: the same decisions, reasons included, and the same losses."""
-    study = small_study(space={"x": {"uniform": [0, 1]}})
-    latent_tune.run(study, Table, tmp_path / "class", progress=False)
+    study = small_study(space=SPACE, score={"baseline": BASELINE})
+    latent_tune.run(study, Objective, tmp_path / "class", progress=False)
     latent_tune.run(study, train, tmp_path / "function", progress=False)
     latent_tune.simulate(study, train, folder=tmp_path / "simulated" / "quadratic")
     with latent_tune.ask_tell(study, tmp_path / "loop" / "quadratic") as search:
         while (work := search.ask()) is not None:
             for epoch in range(work.from_epoch + 1, work.to_epoch + 1):
-                search.tell(work, {"validation_loss": losses_of(work.config, work.seeds, epoch)})
+                search.tell(
+                    work, {"validation_loss": [loss(**work.config, seed=one, epoch=epoch) for one in work.seeds]}
+                )
     first = told(tmp_path / "class" / "quadratic")
     for way in ("function", "simulated", "loop"):
         assert told(tmp_path / way / "quadratic") == first
@@ -284,3 +252,14 @@ def test_a_trainer_that_cannot_be_imported_is_sent(tmp_path: Path) -> None:
 
     result = latent_tune.run(small_study(), Local, tmp_path, driver="ray", progress=False)
     assert result.best is not None
+
+
+def test_a_study_may_begin_from_an_earlier_one(tmp_path: Path) -> None:
+    """`search.enqueue` names its folder from Python as in a file for the command line."""
+    earlier = latent_tune.run(small_study(), results=tmp_path, progress=False)
+    plain = small_study().model_dump(mode="json", by_alias=True)
+    given = {**plain, "name": "later", "search": {"trials": 2, "enqueue": str(earlier.folder)}}
+    (tmp_path / "later.yaml").write_text(json.dumps(given))
+    later = latent_tune.run(latent_tune.Study.read(tmp_path / "later.yaml"), results=tmp_path, progress=False)
+    assert earlier.best is not None
+    assert later.trials().set_index("trial").loc[0, "x"] == earlier.best.parameters["x"]
