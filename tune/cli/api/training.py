@@ -4,22 +4,19 @@ import io
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from tune.cli.api.result import Result
 from tune.cli.api.study import Study, refuse_no_study
+from tune.cli.session.continuing import More, continued
 from tune.cli.session.evaluation import evaluate as evaluate_again
-from tune.cli.session.existing import dead, last_driver
 from tune.cli.session.given import with_given
-from tune.cli.session.origin import working_folder_of
 from tune.cli.session.show import Show
 from tune.cli.session.work import Request, work_on
 from tune.errors import UserMistake
-from tune.ledger.backup.copy import is_copy
-from tune.ledger.backup.restore import fetch
 from tune.ledger.reader import LedgerReader
-from tune.study.growth import extended
 from tune.study.places import is_uri
 from tune.study.user_code import folder_kept, working_folder
 from tune.views.console import Terminal
@@ -104,27 +101,15 @@ def resume(
         UserMistake: If the folder holds no study, or something given cannot be used.
         Interrupted, StudyStopped, DiskFull: As `run`.
     """
+    changes = [*(f"budget.{name}={_text(value)}" for name, value in (budget or {}).items()), *overrides]
+    retry = None if retry_failed is False else [] if retry_failed is True else list(retry_failed)
+    wanted = Request(_known(driver) if driver else "", address, accepted=accept, owned=False)
+    where = str(folder) if is_uri(str(folder)) else str(Path(folder).absolute())
     with folder_kept():
-        place = Path(folder) if not is_uri(str(folder)) else None
-        if place is None or is_copy(place):
-            place = fetch(str(folder), Path("results"))
-        ledger = LedgerReader.read(place.absolute(), clock=time.time, curves=False, connect=True)
-        (place,) = working_folder_of(ledger, place.absolute())
-        retry = [] if retry_failed is False else dead(ledger, [] if retry_failed is True else list(retry_failed))
-        changes = [*(f"budget.{name}={_text(value)}" for name, value in (budget or {}).items()), *overrides]
-        asked = bool(changes or seeds) or trials is not None or epochs is not None
-        grown = extended(ledger.study, str(place), trials=trials, epochs=epochs, seeds=list(seeds), changes=changes)
+        more = More(trials, epochs, list(seeds), changes, retry)
+        place, grown, request = continued(where, Path("results"), more, wanted)
         named, given = with_given(grown, trainer)
-        request = Request(
-            driver=_known(driver or last_driver(ledger)),
-            address=address,
-            grow=asked,
-            accepted=accept,
-            retry=retry,
-            given=given,
-            owned=False,
-        )
-        work_on(named, place, request, _show(progress))
+        work_on(named, place, replace(request, given=given), _show(progress))
     return Result.read(place, connect=True)
 
 
@@ -181,7 +166,7 @@ def _known(driver: str) -> str:
     Raises:
         UserMistake: If there is none.
     """
-    if driver not in (*_DRIVERS, "ask_tell"):  # of the last, what the study names says what to do
+    if driver not in _DRIVERS:
         raise UserMistake(f"driver: must be one of {', '.join(_DRIVERS)}, got {driver!r}")
     return driver
 
