@@ -11,6 +11,7 @@ LatentTuneError
 │   └── ProgramOutOfMemory      for want of memory
 ├── DamagedCheckpoint           ends no study: the trial goes on from an older checkpoint, or from the start
 ├── StudyStopped                exit code 1: the study cannot go on (every trial dies of one cause, its folder is gone)
+├── NoGo                        exit code 3: a check found what makes the study not worth beginning
 ├── DiskFull                    exit code 1: paused, the disk is full; the message says how to continue
 └── Interrupted                 exit code 130: stopped on request; the message says how to continue
 """
@@ -93,6 +94,12 @@ class DamagedCheckpoint(LatentTuneError):  # noqa: N818 - says what happened to 
 
 class StudyStopped(LatentTuneError):  # noqa: N818 - says what happened to the study
     """The study cannot go on."""
+
+
+class NoGo(LatentTuneError):  # noqa: N818 - the verdict of a check
+    """A check found what makes a study not worth beginning; the items say what."""
+
+    exit_code = 3
 
 
 class DiskFull(LatentTuneError):  # noqa: N818 - says what happened to the study

@@ -12,7 +12,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
-from tune.errors import LatentTuneError, UserMistake
+from tune.cli.options import (
+    add_accepting,
+    add_connect,
+    add_driver,
+    add_folder,
+    add_growth,
+    add_results,
+    add_set,
+    add_showing,
+)
+from tune.errors import LatentTuneError
 from tune.ledger.printable import output_fault, printable
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
@@ -73,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     _add_init(commands)
+    _add_checking(commands)
     _add_searching(commands)
     _add_looking(commands)
     _add_training(commands)
@@ -120,15 +131,28 @@ def _add_init(commands: "_Commands") -> None:
     )
 
 
+def _add_checking(commands: "_Commands") -> None:
+    """Adds the command that says go or no-go."""
+    check = _add(commands, "check", "train a study's middle and ends for a few epochs, and say go or no-go")
+    check.add_argument("study", metavar="STUDY.yaml", help="as of run")
+    check.add_argument(
+        "--minutes", metavar="M", type=float, help="how long it may take (default: check.minutes of the study, 5)"
+    )
+    check.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/check.md")
+    add_results(check)
+    add_set(check)
+    add_driver(check)
+
+
 def _add_searching(commands: "_Commands") -> None:
     """Adds the commands that work on a study."""
     run = _add(commands, "run", "search a study file's space; a study that exists is continued")
     run.add_argument("study", metavar="STUDY.yaml", help="a file, or the name of a study that comes with the package")
-    _add_results(run)
-    _add_set(run)
-    _add_driver(run)
-    _add_showing(run)
-    _add_accepting(run)
+    add_results(run)
+    add_set(run)
+    add_driver(run)
+    add_showing(run)
+    add_accepting(run)
     run.add_argument(
         "--dry-run", action="store_true", help="print trials, rungs, cost and expected time; write nothing"
     )
@@ -140,10 +164,10 @@ def _add_searching(commands: "_Commands") -> None:
         metavar="STUDY_FOLDER",
         help="such as results/quickstart; or the copy of a study whose machine was lost, such as s3://bucket/quickstart",
     )
-    _add_results(resume)
-    _add_driver(resume)
-    _add_showing(resume)
-    _add_accepting(resume)
+    add_results(resume)
+    add_driver(resume)
+    add_showing(resume)
+    add_accepting(resume)
     resume.add_argument(
         "--retry-failed",
         metavar="TRIAL",
@@ -151,28 +175,28 @@ def _add_searching(commands: "_Commands") -> None:
         type=int,
         help="try trials again that died (default: all of them), such as after what they died of was mended",
     )
-    _add_growth(resume)
+    add_growth(resume)
 
 
 def _add_looking(commands: "_Commands") -> None:
     """Adds the commands that show a study."""
     status = _add(commands, "status", "say how a study stands")
-    _add_folder(status)
+    add_folder(status)
     status.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/status.md")
     list_ = _add(commands, "list", "say how every study in a folder stands, a line for each")
     list_.add_argument(
         "folder", metavar="RESULTS_DIR", type=Path, nargs="?", default=Path("results"), help="default: results"
     )
     list_.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/terminal.md")
-    _add_connect(list_)
+    add_connect(list_)
     report = _add(commands, "report", "write report.md, report.html, figures/ and best.yaml again")
-    _add_folder(report)
+    add_folder(report)
     report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
     where = report.add_mutually_exclusive_group()
     where.add_argument("--out", metavar="DIR", type=Path, help="write into this folder, not into the study's")
     where.add_argument("--print", action="store_true", help="print the report as Markdown, and write nothing")
     export = _add(commands, "export", "write a study's trials, curves and decisions for other programs")
-    _add_folder(export)
+    add_folder(export)
     form = export.add_mutually_exclusive_group(required=True)
     form.add_argument(
         "--csv", metavar="DIR", type=Path, help="trials.csv, curves.csv, decisions.csv and what their columns are"
@@ -182,118 +206,30 @@ def _add_looking(commands: "_Commands") -> None:
     )
     form.add_argument("--mlflow", metavar="URI", help="all runs, to the MLflow at this tracking URI")
     tensorboard = _add(commands, "tensorboard", "open a study in TensorBoard, on this machine only")
-    _add_folder(tensorboard)
+    add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
     compare = _add(commands, "compare", "set trials of a study side by side")
-    _add_folder(compare)
+    add_folder(compare)
     compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
     compare.add_argument(
         "--epochs", metavar="E,E", help="compare losses after these epochs (default: those of the rungs)"
     )
     evaluate = _add(commands, "evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
-    _add_folder(evaluate, reads=False)
+    add_folder(evaluate, reads=False)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
-    _add_accepting(evaluate)
+    add_accepting(evaluate)
 
 
 def _add_training(commands: "_Commands") -> None:
     """Adds the commands that need no study."""
     train = _add(commands, "train", "train one configuration, without a search")
     train.add_argument("config", metavar="CONFIG.yaml", type=Path, help="such as a study's best.yaml")
-    _add_results(train)
-    _add_set(train)
-    _add_accepting(train)
+    add_results(train)
+    add_set(train)
+    add_accepting(train)
     train.add_argument("--profile", action="store_true", help="time some steps instead, and write a Chrome trace")
     simulate = _add(commands, "simulate", "write the built-in recording of the fly visual system")
     simulate.add_argument("out", metavar="OUT", type=Path, help="the .npy file to write, voltages [T, N]")
     simulate.add_argument("--extent", type=int, help="radius of the hexagonal eye in columns, 1 to 15")
     simulate.add_argument("--steps", type=int, help="rows")
     simulate.add_argument("--seed", type=int, help="of stimulus and noise")
-
-
-def _add_folder(parser: argparse.ArgumentParser, *, reads: bool = True) -> None:
-    """Adds the study folder and, for a command that only reads it, whether it may follow where the folder leads."""
-    parser.add_argument("folder", metavar="STUDY_FOLDER", type=Path, help="such as results/quickstart")
-    if reads:
-        _add_connect(parser)
-
-
-def _add_connect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--connect",
-        action="store_true",
-        help="connect to the database server or object store that a study names, with the credentials of this "
-        "environment; only for folders that you trust",
-    )
-
-
-def _add_results(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="default: results")
-
-
-def _add_set(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    parser.add_argument(
-        "--set",
-        metavar="path=value",
-        action="append",
-        default=[],
-        dest="overrides",
-        help="override a value of the file, such as search.trials=48 or scale=small; may be repeated",
-    )
-
-
-def _add_accepting(parser: argparse.ArgumentParser) -> None:
-    for what, whole in (("recording", "a file of the recording"), ("code", "the trainer's source")):
-        parser.add_argument(
-            f"--accept-{what}",
-            action="append_const",
-            const=what,
-            default=[],
-            dest="accepted",
-            help=f"go on although {whole} is not the one that the results so far are of",
-        )
-
-
-def _add_growth(parser: argparse.ArgumentParser) -> None:
-    more = parser.add_argument_group(
-        "to do more than was asked for", "old results stay what they are (docs/growing.md)"
-    )
-    more.add_argument("--trials", metavar="N", type=int, help="so many trials in all")
-    more.add_argument("--epochs", metavar="E", type=int, help="full trainings of E epochs: the ladder is extended")
-    more.add_argument("--seeds", metavar="S,S", help="further seeds, comma between: more repeats for the best few")
-    more.add_argument(
-        "--budget",
-        metavar="name=value",
-        action="append",
-        default=[],
-        help="seed_epochs=5000, wall_clock=2h or gpu_hours=48 in all; null takes it away; may be repeated",
-    )
-    _add_set(more)
-
-
-def _add_driver(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--driver", choices=("ray", "inline"), help="ray: on all cores or a cluster; inline: in this process"
-    )
-    parser.add_argument("--address", metavar="ADDR", help="of a running Ray cluster (default: start Ray here)")
-
-
-def _add_showing(parser: argparse.ArgumentParser) -> None:
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--quiet", action="store_true", help="print nothing but the answer, and errors")
-    how.add_argument(
-        "--json", action="store_true", help="print events, one JSON object per line; documented in docs/terminal.md"
-    )
-
-
-def numbers(option: str, text: str) -> list[int]:
-    """Returns the numbers of a list with commas.
-
-    Raises:
-        UserMistake: If it holds anything else.
-    """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    wrong = [part for part in parts if not (part.isascii() and part.isdecimal())]
-    if wrong:
-        raise UserMistake(f"{option}: numbers with commas between them are wanted, such as 7,77,777; got {wrong[0]!r}")
-    return [int(part) for part in parts]

@@ -66,7 +66,7 @@ class Session:
     Attributes:
         opened, closed: Seconds since the epoch; `closed` is the last heartbeat when the process was killed.
         ended: finished, interrupted, stopped, or lost when the process was killed; "" while it works.
-        detail: driver, host, pid, versions, what was read.
+        detail: driver, host, pid, versions, what was read, and what a check said before the study began.
     """
 
     opened: float

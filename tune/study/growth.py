@@ -3,8 +3,8 @@
 Allowed is what leaves every old result what it was:
 
 - how much there is to do: `search.trials`, `budget`, `confirm`, how it is kept (`storage`), who is told of it
-  (`loggers`) and where it runs (`resources`), and how the next settings are chosen (`search.method`, `search.seed`,
-  `search.reduction_factor`);
+  (`loggers`), what is checked (`check`), where it runs (`resources`), and how the next settings are chosen
+  (`search.method`, `search.seed`, `search.reduction_factor`);
 - `rungs`: further rungs above the old ones. What was confirmed then stands at a rung below the last, as if it had just
   come there, and goes on from its checkpoint when it earns promotion;
 - `seeds`: further ones after the old ones;
@@ -37,6 +37,7 @@ _FREE = (
     "confirm",
     "storage",
     "loggers",
+    "check",
     "epochs",
 )
 """What says only what is still to be done, a section or a key. `epochs` must fit `rungs`, and these are checked."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model
 
 from tune.errors import FileMistakes, UserMistake, did_you_mean
 from tune.study import document
+from tune.study.checking import Check, CheckSection
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
 from tune.study.loggers import Loggers
@@ -95,12 +96,13 @@ class Study(StudySection):
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
     loggers: Loggers = Field(default_factory=Loggers)
+    check: CheckSection = Field(default_factory=Check)
 
     @model_serializer(mode="wrap")
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leaves out what does not train and what nobody has said: an earlier study is written as it was."""
         unsaid = [key for key in (*KINDS, "where") if not getattr(self, key)]
-        unsaid += [] if self.loggers.any else ["loggers"]
+        unsaid += [key for key, said in (("loggers", self.loggers.any), ("check", self.check != Check())) if not said]
         said: dict[str, Any] = dump(self)
         return {key: value for key, value in said.items() if key not in unsaid}
 

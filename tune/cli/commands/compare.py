@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from tune.cli.parser import numbers
+from tune.cli.options import numbers
 from tune.ledger.reader import LedgerReader
 from tune.views.console import Terminal
 from tune.views.terminal.compare import print_comparison

@@ -3,7 +3,7 @@
 import argparse
 from functools import partial
 
-from tune.cli.parser import numbers
+from tune.cli.options import numbers
 from tune.cli.session.continuing import More, continued
 from tune.cli.session.outcome import refuse_nothing
 from tune.cli.session.show import output_mode, showing

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tune.adapters.loading import load
+from tune.cli.session.checking import CheckRequest, Subject, before_beginning
 from tune.cli.session.existing import is_finished, ledger_there
 from tune.cli.session.given import GivenTrainer
 from tune.cli.session.origin import origin
@@ -30,6 +31,7 @@ from tune.ledger.origin.made_from import MadeFrom
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import disk_troubles, explained, lift_file_limit, refuse_low_space, vanished
 from tune.optimizer.optimizer import Optimizer
+from tune.scoring.check.checked import Checked
 from tune.study.direction import refuse_doubt
 from tune.study.study import Study
 from tune.study.user_code import user_path
@@ -111,6 +113,7 @@ class Ready:
         read: What was read of it, in lines for people.
         shared: The recording on its way to the nodes of a cluster; None where there is none.
         stop: Says whether to stop.
+        check: What a check of it said before it began; None where there was none.
     """
 
     study: Study
@@ -122,6 +125,7 @@ class Ready:
     read: Sequence[str]
     shared: Any
     stop: StopRequest
+    check: Checked | None
 
 
 @contextmanager
@@ -139,6 +143,7 @@ def ready(
 
     Raises:
         UserMistake: If the study, its trainer, its recording or its folder cannot be used.
+        NoGo: If the study asks for a check, and that says so.
     """
     driver, address = request.driver, request.address
     if there is None:
@@ -159,14 +164,19 @@ def ready(
             prepared(study, folder, recording, driver, address) as shared,
             logged(folder / "latent-tune.log"),
         ):
-            yield Ready(study, folder, request, made_from, trainer, recording, read, shared, stop)
+            check = None
+            if there is None:
+                asked = CheckRequest(driver, folder.parent, given=request.given, should_stop=stop)
+                check = before_beginning(Subject(study, trainer, recording, made_from), folder, asked, console)
+            yield Ready(study, folder, request, made_from, trainer, recording, read, shared, stop, check)
 
 
 @contextmanager
 def session(able: Ready) -> Iterator[Job]:
     """Opens a study, hands it out to be driven, and closes it where that fails."""
     request, stop = able.request, able.stop
-    about = {"driver": request.driver, "paths": user_path(), "read": able.read}
+    about: dict[str, Any] = {"driver": request.driver, "paths": user_path(), "read": able.read}
+    about |= {"check": able.check.plain} if able.check is not None else {}
     ledger = Ledger.open(
         *(able.study, able.folder),
         clock=SteadyClock(),

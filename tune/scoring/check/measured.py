@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-Purpose: TypeAlias = Literal["whole", "alone", "again", "other", "first_half", "second_half", "corner", "rate"]
+Purpose: TypeAlias = Literal["whole", "again", "alone", "other", "first_half", "second_half", "climb", "corner", "rate"]
 """What a short training is for.
 
-- whole: the middle of the space, the seeds of the first rung side by side, 2k epochs;
-- alone: the first of these seeds alone, 2k epochs; again: the same once more; other: the second seed alone;
+- whole: the middle of the space, the seeds of the first rung side by side, 2k epochs; again: the same once more;
+- alone: the first of these seeds alone, 2k epochs; other: the second one alone;
 - first_half, second_half: as whole, saved after k epochs, continued by another process;
+- climb: the first seed alone, to the first epoch beyond the first rung;
 - corner: a setting at an end of the space; rate: the middle at another learning rate.
 """
 
@@ -82,10 +83,14 @@ class Probed:
         baseline: By metric.
         evaluation: Metrics of the evaluation after the last epoch; None without one.
         evaluation_s: How long it took.
+        evaluation_died: Why it has none although the trainer evaluates; empty otherwise.
         state_bytes: Of one seed's checkpoint, the largest; 0 where nothing was saved.
-        died: Why it ended early, `kind: cause`; empty otherwise.
+        died: Why it ended early, a line; empty otherwise.
+        kind: Of that: crashed, out_of_memory, stalled, lost; `mistake` where it could not begin; empty otherwise.
         text: The end of its traceback, or what its process printed last.
-        seedings: What was seeded, in `alone`, `again` and `other`; None where that cannot be asked (a program).
+        peak_bytes: The most memory that the process and its children held at an end of an epoch, or the process alone
+            at any time.
+        seedings: What was seeded, in `alone` and `other`; None where that cannot be asked (a program).
         spectra: By seed, where the trainer has `features()`.
         overlaps: Share of the rows of one split that lie in another as well, by `validation in train`; None: not told.
         utilisation: Share of the time in which the GPU ran a kernel; None where it is not told.
@@ -103,9 +108,12 @@ class Probed:
     baseline: Mapping[str, float] = field(default_factory=dict)
     evaluation: Mapping[str, Sequence[float | None]] | None = None
     evaluation_s: float = 0.0
+    evaluation_died: str = ""
     state_bytes: int = 0
     died: str = ""
+    kind: str = ""
     text: str = ""
+    peak_bytes: int = 0
     seedings: Sequence[Seeding] | None = None
     spectra: Mapping[int, Spectrum] = field(default_factory=dict)
     overlaps: Mapping[str, float] | None = None

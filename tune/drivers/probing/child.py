@@ -1,0 +1,54 @@
+"""What the process of a short training does: it reads what is asked for, and writes events, a line each."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import psutil
+
+from tune.adapters.loading import load
+from tune.drivers.exits import leave_process
+from tune.drivers.probing.asked import Sent
+from tune.drivers.probing.training import short_training
+from tune.drivers.reports import Death
+from tune.errors import UserMistake
+from tune.study.study import Study
+from tune.study.user_code import run_in
+
+
+def main(request: str, events: str) -> None:
+    """Does one short training, and writes what it has to tell.
+
+    Args:
+        request: The file that holds what is asked for, see `Sent`.
+        events: The file of JSON lines to be written.
+    """
+    _end_with_parent()
+    sent = Sent.loaded(Path(request).read_text(encoding="utf-8"))
+    study = Study.model_validate_json(sent.study)
+    with Path(events).open("w", encoding="utf-8", buffering=1) as out:
+        try:
+            run_in(sent.paths)
+            told = short_training(sent.asked, study, lambda: load(study), psutil.Process().create_time())
+            out.writelines(json.dumps(event) + "\n" for event in told)
+        except UserMistake as error:
+            out.write(json.dumps({"died": str(error), "kind": "mistake"}) + "\n")
+        except BaseException as error:  # noqa: BLE001 - of the user's code, told to whoever asked
+            death = Death.of(error)
+            out.write(json.dumps({"died": death.cause, "kind": death.kind, "text": death.text}) + "\n")
+        out.write(json.dumps({"ended": True}) + "\n")
+
+
+def _end_with_parent() -> None:
+    """Has this process end when the one that started it does; whatever trains finds nothing to read."""
+    held = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def wait() -> None:
+        os.read(held, 1)
+        leave_process(1)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()

@@ -1,0 +1,170 @@
+"""One short training in the process that does it, told event by event: whatever ends it, what was told is known."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import psutil
+
+from tune.drivers.probing.asked import Asked
+from tune.drivers.probing.seedings import watch_seedings
+from tune.drivers.reports import Death, EpochReport, Evaluation
+from tune.drivers.unit import TrainingSettings, Unit
+from tune.gpus import visible_gpus
+from tune.optimizer.work import Work
+from tune.scoring.overlaps import overlaps
+from tune.study.study import Study
+from tune.trainer import TrainerClass, hook, prepare_recording
+
+Event: TypeAlias = dict[str, Any]
+"""One thing that a short training tells: attributes of `Probed` by name; those of an `Epoch` under `epoch`."""
+
+_KIB = 1024
+_AT_LEAST = 2  # epochs: the first one loads and compiles
+
+
+def short_training(
+    asked: Asked,
+    study: Study,
+    load: Callable[[], TrainerClass],
+    began: float,
+    recording: Mapping[str, Any] | None = None,
+) -> Iterator[Event]:
+    """Trains what is asked for, as a unit of the study would be, and yields what is to be told of it.
+
+    Args:
+        asked: What to train.
+        study: Of which it is.
+        load: Returns the trainer's class, importing it where that is still to be done.
+        began: Since when its process has been there, as `time.time`.
+        recording: As prepared; None: it is prepared here.
+
+    Raises:
+        UserMistake: If the trainer cannot be imported, or the recording not be prepared.
+    """
+    with ExitStack() as at_the_end:
+        seedings = at_the_end.enter_context(watch_seedings()) if asked.watched and study.program is None else None
+        trainer = load()
+        if recording is None:
+            recording = prepare_recording(trainer, study.recording)
+        if asked.purpose == "whole" and (splits := hook(trainer, "splits")) is not None:
+            yield {"overlaps": overlaps(splits(recording))}
+        yield from _trained(asked, study, trainer, recording, began)
+        yield {"state_bytes": _state_bytes(asked)}
+        if seedings is not None:
+            yield {"seedings": [vars(one) for one in seedings]}
+
+
+def _trained(
+    asked: Asked, study: Study, trainer: TrainerClass, recording: Mapping[str, Any], began: float
+) -> Iterator[Event]:
+    meter = _Meter()
+    if (for_trial := hook(trainer, "for_trial")) is not None:
+        trainer = for_trial(0, Path(asked.folder))
+    constructed: list[float] = []
+
+    def construct(*given: Any) -> Any:
+        made = trainer(*given)
+        constructed.append(time.time())
+        meter.begin()
+        return made
+
+    construct.__module__ = getattr(trainer, "__module__", "?")
+    construct.__qualname__ = getattr(trainer, "__qualname__", "?")
+    work = Work(0, dict(asked.configuration), tuple(asked.seeds), asked.from_epoch, asked.to_epoch)
+    settings = TrainingSettings(
+        asked.folder,
+        str(Path(asked.folder) / "checkpoints"),
+        None,
+        study.resources.threads,
+        study.resources.gpus,
+    )
+    Path(settings.checkpoints).mkdir(exist_ok=True)
+    unit = Unit(lambda: cast("TrainerClass", construct), recording, work, settings)
+    with closing(unit):
+        for item in unit.news():
+            if constructed:
+                yield {"start_s": constructed.pop() - began}
+            if isinstance(item, EpochReport):
+                yield {"epoch": meter.epoch(item), "baseline": dict(item.baseline), "peak_bytes": meter.peak_bytes}
+                if time.time() - began > asked.seconds and item.epoch >= asked.from_epoch + _AT_LEAST:
+                    return
+            elif isinstance(item, Evaluation):
+                yield {"evaluation": dict(item.metrics), "evaluation_s": item.held_s}
+            elif isinstance(item, Death) and item.kind == "evaluation":
+                yield {"evaluation_died": item.cause, "text": item.text}
+            else:
+                kind = item.kind if isinstance(item, Death) else "crashed"
+                yield {"died": item.cause, "kind": kind, "text": item.text}
+        if meter.utilisation is not None:
+            yield {"utilisation": meter.utilisation}
+
+
+class _Meter:
+    """Says what each epoch took of the machine, by this process and those that it started."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._gpu = next(iter(visible_gpus()), None)
+        self._used: list[float] = []
+        self.peak_bytes = 0
+        self.begin()
+
+    @property
+    def utilisation(self) -> float | None:
+        """Share of the time in which the GPU ran a kernel, 0 to 1; None where that is not told."""
+        return sum(self._used) / len(self._used) if self._used else None
+
+    def begin(self) -> None:
+        """Counts from now."""
+        self._since, self._cpu_s = time.monotonic(), self._cpu()
+
+    def epoch(self, report: EpochReport) -> Event:
+        """Returns what the epoch that has just ended took."""
+        host, gpu = self._host_bytes(), 0
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else _KIB)
+        self.peak_bytes = max(self.peak_bytes, host, own)
+        if self._gpu is not None and (sample := self._gpu.sample()) is not None:
+            gpu = sample.own_bytes if sample.own_bytes is not None else sample.used_bytes
+            self._used += [sample.utilisation] if sample.utilisation is not None else []
+        now, cpu_s = time.monotonic(), self._cpu()
+        told = {
+            "number": report.epoch,
+            "seconds": now - self._since,
+            "cpu_seconds": max(0.0, cpu_s - self._cpu_s),
+            "metrics": {name: list(values) for name, values in report.metrics.items()},
+            "host_bytes": host,
+            "gpu_bytes": gpu,
+        }
+        self._since, self._cpu_s = now, cpu_s
+        return told
+
+    def _processes(self) -> list[psutil.Process]:
+        with suppress(psutil.Error):
+            return [self._process, *self._process.children(recursive=True)]
+        return [self._process]
+
+    def _host_bytes(self) -> int:
+        total = 0
+        for one in self._processes():
+            with suppress(psutil.Error):
+                total += int(one.memory_info().rss)
+        return total
+
+    def _cpu(self) -> float:
+        """Returns the processor time of all of them; of those that have ended, what was waited for."""
+        total = 0.0
+        for one in self._processes():
+            with suppress(psutil.Error):
+                total += sum(one.cpu_times()[:4])
+        return total
+
+
+def _state_bytes(asked: Asked) -> int:
+    """Returns the size of one seed's checkpoint."""
+    found = [entry for entry in (Path(asked.folder) / "checkpoints").rglob("*") if entry.is_file()]
+    return max((file.stat().st_size for file in found), default=0)

@@ -1,0 +1,67 @@
+"""What a check came to: its items, its verdict, and what the study is expected to take, as plain data and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from tune.scoring.check.items import Item, Verdict
+from tune.scoring.check.verdict import in_words, verdict_of
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A check of a study.
+
+    Attributes:
+        study: Its name.
+        driver: On which driver the study is meant to run: inline or ray.
+        slots: How many trials at once.
+        trainings: How many short trainings were done.
+        seconds: How long it took.
+        at: When it ended, in seconds since the epoch.
+        items: What was found, in the order in which it is read.
+        estimate: What the whole study is expected to take: by name `[low, median, high]`, an 80 % interval, of
+            `wall_clock_s`, `seed_epochs`, `confirmed`, `gpu_hours`, `money`; None where it is not known.
+        made_of: A digest of the study, so that the check of another is not taken for this one's.
+    """
+
+    study: str
+    driver: str
+    slots: int
+    trainings: int
+    seconds: float
+    at: float
+    items: Sequence[Item]
+    estimate: Mapping[str, Any] | None = None
+    made_of: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its items: go, warning or no-go."""
+        return verdict_of(self.items)
+
+    @property
+    def said(self) -> str:
+        """The verdict in words."""
+        return in_words(self.verdict, self.items)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """It as plain values; `verdict` and `said` beside the attributes."""
+        return {
+            **asdict(self),
+            "items": [asdict(item) for item in self.items],
+            "verdict": self.verdict,
+            "said": self.said,
+        }
+
+    @classmethod
+    def of(cls, plain: object) -> Self | None:
+        """Returns the check that plain values are of; None where they are of none, or of another version's."""
+        try:
+            given = dict(plain) if isinstance(plain, Mapping) else {}
+            known = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
+            items = [Item(**one) for one in known.pop("items")]
+            return cls(items=items, **known)
+        except (KeyError, TypeError, ValueError):
+            return None

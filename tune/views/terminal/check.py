@@ -1,0 +1,39 @@
+"""What a check found, on the terminal."""
+
+from rich.console import Console
+from rich.text import Text
+
+from tune.scoring.check.checked import Checked
+from tune.views import wording
+
+_MARKS = {"go": ("go", "green"), "warning": ("warn", "yellow"), "no-go": ("no-go", "bold red"), "unknown": ("–", "dim")}
+_INDENT = 8
+
+
+def print_check(found: Checked, console: Console) -> None:
+    """Prints a line per item: its verdict, what was measured, and where that is not well, what was asked and to do."""
+    trials = wording.count(found.slots, "trial")
+    trainings = wording.count(found.trainings, "short training")
+    console.print(
+        f"{found.study}: {trainings} in {wording.duration(found.seconds)} (driver {found.driver}, {trials} at once)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    widest = max((len(item.name) for item in found.items), default=0)
+    for item in found.items:
+        mark, style = _MARKS[item.verdict]
+        line = Text.assemble((f"{mark:<{_INDENT}}", style), f"{item.name:<{widest}}  {item.measured}")
+        console.print(line, highlight=False, soft_wrap=True)
+        if item.verdict in ("warning", "no-go"):
+            for word, said in (("asked", item.asked), ("do", item.advice)):
+                if said:
+                    more = Text(f"{'':{_INDENT + widest + 2}}{word}: {said}", style="dim")
+                    console.print(more, highlight=False, soft_wrap=True)
+    for said in expected(found):
+        console.print(Text(said), highlight=False, soft_wrap=True)
+    console.print(Text(f"Verdict: {found.said}."), highlight=False, soft_wrap=True)
+
+
+def expected(found: Checked) -> list[str]:
+    """Returns what the study is expected to take, in lines; none where that is not known."""
+    return []
