@@ -42,7 +42,7 @@ class RandomStates:
         """Has the global generators be those of this seed; leaves those of before as they were."""
         before = _present()
         _restore({name: self._kept[name] for name in _ALWAYS})
-        with _after_import_of_torch(self._give_to_torch):
+        with after_import_of_torch(self._give_to_torch):
             try:
                 yield
             finally:
@@ -101,7 +101,7 @@ def _restore_cuda(states: Sequence[Any]) -> None:
 
 
 @contextmanager
-def _after_import_of_torch(give: Callable[[], None]) -> Iterator[None]:
+def after_import_of_torch(give: Callable[[], None]) -> Iterator[None]:
     """Has something done now where PyTorch is loaded, else as soon as it has been."""
     if "torch" in sys.modules:
         give()
