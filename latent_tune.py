@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tune.adapters.program.reporting import report
     from tune.adapters.sklearn import sklearn
     from tune.adapters.transformers import transformers
+    from tune.cli.api.check import check
     from tune.cli.api.loop import ask_tell
     from tune.cli.api.result import Best, Result
     from tune.cli.api.simulation import simulate
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         FileMistakes,
         Interrupted,
         LatentTuneError,
+        NoGo,
         StudyStopped,
         UserMistake,
     )
@@ -39,11 +41,13 @@ _WHERE = {
     "FileMistakes": "tune.errors:FileMistakes",
     "Interrupted": "tune.errors:Interrupted",
     "LatentTuneError": "tune.errors:LatentTuneError",
+    "NoGo": "tune.errors:NoGo",
     "Result": "tune.cli.api.result:Result",
     "Study": "tune.cli.api.study:Study",
     "StudyStopped": "tune.errors:StudyStopped",
     "UserMistake": "tune.errors:UserMistake",
     "ask_tell": "tune.cli.api.loop:ask_tell",
+    "check": "tune.cli.api.check:check",
     "compare": "tune.cli.api.studies:compare",
     "evaluate": "tune.cli.api.training:evaluate",
     "export": "tune.cli.api.studies:export",
@@ -66,11 +70,13 @@ __all__ = [
     "FileMistakes",
     "Interrupted",
     "LatentTuneError",
+    "NoGo",
     "Result",
     "Study",
     "StudyStopped",
     "UserMistake",
     "ask_tell",
+    "check",
     "compare",
     "evaluate",
     "export",

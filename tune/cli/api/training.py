@@ -58,7 +58,7 @@ def run(
     """
     refuse_no_study(study)
     named, given = with_given(study.plain, trainer)
-    request = Request(_known(driver), address, accepted=accept, given=given, owned=False)
+    request = Request(known_driver(driver), address, accepted=accept, given=given, owned=False)
     with folder_kept():
         (place,) = working_folder(study.home, Path(results).absolute())
         folder = place / study.name
@@ -103,7 +103,7 @@ def resume(
     """
     changes = [*(f"budget.{name}={_text(value)}" for name, value in (budget or {}).items()), *overrides]
     retry = None if retry_failed is False else [] if retry_failed is True else list(retry_failed)
-    wanted = Request(_known(driver) if driver else "", address, accepted=accept, owned=False)
+    wanted = Request(known_driver(driver) if driver else "", address, accepted=accept, owned=False)
     where = str(folder) if is_uri(str(folder)) else str(Path(folder).absolute())
     with folder_kept():
         more = More(trials, epochs, list(seeds), changes, retry)
@@ -160,7 +160,7 @@ def _show(progress: bool) -> Show:
     return Show("view", sys.stdout) if progress else Show("quiet", io.StringIO())
 
 
-def _known(driver: str) -> str:
+def known_driver(driver: str) -> str:
     """Returns who is to train, if there is one of that name.
 
     Raises:

@@ -38,7 +38,7 @@ def main(options: argparse.Namespace) -> None:
     try:
         with Terminal(file=sys.stderr).status(f"checking {study.name}") as line:
             driver, tell = options.driver or "ray", partial(_progress, line, study.name)
-            found = check(study, CheckRequest(driver, results, options.minutes, tell=tell))
+            found = check(study, CheckRequest(driver, results, options.address, options.minutes, tell=tell))
     except KeyboardInterrupt:
         raise Interrupted("interrupted; a check keeps nothing: give the command again") from None
     keep(found, results / study.name)

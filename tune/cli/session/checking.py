@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -49,6 +50,7 @@ class CheckRequest:
 
     Attributes:
         driver: On which the study is going to run: inline or ray.
+        address: Of a Ray cluster; None: on this machine.
         results: The folder in which its folder is going to be, whose disk is looked at.
         minutes: How long it may take; None: as the study says.
         given: The trainer, where it is given as an object.
@@ -58,6 +60,7 @@ class CheckRequest:
 
     driver: str
     results: Path
+    address: str | None = None
     minutes: float | None = None
     given: GivenTrainer | None = None
     should_stop: Callable[[], bool] = field(default=lambda: False)
@@ -127,33 +130,68 @@ def before_beginning(subject: Subject, folder: Path, request: CheckRequest, cons
 
 def _checked(subject: Subject, request: CheckRequest) -> Checked:
     """Checks a study of which all is at hand."""
-    study, trainer, recording = subject.study, subject.trainer, subject.recording
+    study = subject.study
     begun, seconds = time.monotonic(), 60 * (request.minutes or study.check.minutes)
-    slots = 1 if request.driver == "inline" else _slots(study)
     done: list[Probed] = []
+    over = Event()
 
     def after(probed: Probed) -> None:
         done.append(probed)
         request.tell(f"{len(done)} short trainings, {time.monotonic() - begun:.0f} s")
 
-    over = Event()
-    runner = _runner(study, trainer, recording, request, lambda: over.is_set() or request.should_stop())
-    share = seconds * (1 - _ESTIMATE_SHARE)
-    course = Course(study, trainer, recording, runner, share, slots, done=after, abandon=over.set, begun=begun)
-    probed = course.results()
-    evidence = Evidence(study, probed, _machine(request.results, slots))
-    items = judged(evidence)
+    with _workplace(subject, request, lambda: over.is_set() or request.should_stop()) as place:
+        course = Course(
+            *(study, subject.trainer, subject.recording, place.runner),
+            seconds=seconds * (1 - _ESTIMATE_SHARE),
+            at_once=place.slots,
+            nodes=place.nodes,
+            scratch=place.scratch,
+            done=after,
+            abandon=over.set,
+            begun=begun,
+        )
+        probed = course.results()
+    items = judged(Evidence(study, probed, _machine(request, place.slots)))
     return Checked(
-        study.name,
-        request.driver,
-        slots,
-        len(probed),
-        time.monotonic() - begun,
-        time.time(),
-        items,
-        None,
-        digest(subject),
+        *(study.name, request.driver, place.slots, len(probed), time.monotonic() - begun, time.time(), items),
+        made_of=digest(subject),
     )
+
+
+@dataclass(frozen=True)
+class _Workplace:
+    """Where short trainings are done.
+
+    Attributes:
+        runner: Does one.
+        slots: How many trials of the study will train at once.
+        nodes: Types of node of a cluster beside the first.
+        scratch: A folder that all of them see; None: any.
+    """
+
+    runner: Runner
+    slots: int
+    nodes: Sequence[str] = ()
+    scratch: Path | None = None
+
+
+@contextmanager
+def _workplace(subject: Subject, request: CheckRequest, should_stop: Callable[[], bool]) -> Iterator[_Workplace]:
+    study, given = subject.study, request.given
+    sent = None if given is None or given.by_name else given.trainer
+    if request.address is not None:
+        from tune.drivers.ray.short_trainings import on_nodes
+
+        folder = request.results / study.name
+        make_folder(folder)
+        with on_nodes(study, folder, request.address, sent, should_stop) as nodes:
+            yield _Workplace(nodes, nodes.slots, nodes.types[1:], folder)
+        return
+    slots = 1 if request.driver == "inline" else _slots(study)
+    if sent is not None:  # other processes cannot import it
+        yield _Workplace(ThisProcess(study, sent, subject.recording, should_stop), slots)
+    else:
+        yield _Workplace(FreshProcess(study, should_stop), slots)
 
 
 def refuse_no_go(found: Checked) -> None:
@@ -191,28 +229,14 @@ def kept(subject: Subject, folder: Path) -> Checked | None:
     return found
 
 
-def _runner(
-    study: Study,
-    trainer: TrainerClass,
-    recording: Mapping[str, Any],
-    request: CheckRequest,
-    should_stop: Callable[[], bool],
-) -> Runner:
-    if request.given is not None and not request.given.by_name:
-        return ThisProcess(study, trainer, recording, should_stop)
-    return FreshProcess(study, should_stop)
-
-
 def _slots(study: Study) -> int:
     gpus = study.resources.model_copy(update={"gpus_per_trial": gpus_of_one(study)})
     return max(1, slots_here(gpus, os.cpu_count() or 1, len(visible_gpus())))
 
 
-def _machine(results: Path, slots: int) -> dict[str, float]:
-    """Returns what is at hand for the whole study."""
-    there = next(folder for folder in (results.absolute(), *results.absolute().parents) if folder.is_dir())
-    return {
-        "slots": float(slots),
-        "host_bytes": float(psutil.virtual_memory().total),
-        "disk_bytes": float(free_bytes(there)),
-    }
+def _machine(request: CheckRequest, slots: int) -> dict[str, float]:
+    """Returns what is at hand for the whole study; the memory of a cluster's nodes is not asked."""
+    results = request.results.absolute()
+    there = next(folder for folder in (results, *results.parents) if folder.is_dir())
+    known = {"slots": float(slots), "disk_bytes": float(free_bytes(there))}
+    return known if request.address is not None else {**known, "host_bytes": float(psutil.virtual_memory().total)}

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
+from tune.cli.session.first_trials import FirstTrials
 from tune.drivers.job import Job
 from tune.ledger.cursor import DecisionCursor
 from tune.ledger.ledger import Ledger
@@ -194,13 +195,14 @@ def views(job: Job, show: Show) -> Iterator[None]:
     progress = show.view(ledger, lambda: job.optimizer.in_flight, job.should_stop)
     board = _board(ledger)
     trackers = Trackers(ledger, show.console)
+    first = FirstTrials(ledger, show.console)
     cursor = DecisionCursor(ledger, len(ledger.decisions))
 
     def watch() -> None:
         for decision in cursor.take():
             whose = "study" if decision.trial is None else f"trial {decision.trial}"
             log.info("%s: %s: %s", whose, decision.kind, decision.reason)
-        for refresh in (progress.refresh, trackers.refresh, *([board.refresh] if board else [])):
+        for refresh in (progress.refresh, first.refresh, trackers.refresh, *([board.refresh] if board else [])):
             _harmless(refresh)
 
     job.watch = watch

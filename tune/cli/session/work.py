@@ -166,7 +166,7 @@ def ready(
         ):
             check = None
             if there is None:
-                asked = CheckRequest(driver, folder.parent, given=request.given, should_stop=stop)
+                asked = CheckRequest(driver, folder.parent, address, given=request.given, should_stop=stop)
                 check = before_beginning(Subject(study, trainer, recording, made_from), folder, asked, console)
             yield Ready(study, folder, request, made_from, trainer, recording, read, shared, stop, check)
 

@@ -21,6 +21,7 @@ class Asked:
         folder: Scratch: where checkpoints and logs go, and where a training that is continued finds them.
         seconds: After so many it ends with the epoch in progress, the second one at the earliest.
         watched: Whether it is noted what is seeded.
+        node: On which type of node of a cluster; empty: wherever the others are.
     """
 
     purpose: Purpose
@@ -32,6 +33,7 @@ class Asked:
     folder: str
     seconds: float
     watched: bool = False
+    node: str = ""
 
 
 @dataclass(frozen=True)

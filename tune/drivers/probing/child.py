@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -10,11 +11,12 @@ import psutil
 from tune.adapters.loading import load
 from tune.drivers.exits import leave_process
 from tune.drivers.probing.asked import Sent
-from tune.drivers.probing.training import short_training
+from tune.drivers.probing.training import Event, short_training
 from tune.drivers.reports import Death
 from tune.errors import UserMistake
 from tune.study.study import Study
 from tune.study.user_code import run_in
+from tune.trainer import TrainerClass
 
 
 def main(request: str, events: str) -> None:
@@ -26,18 +28,28 @@ def main(request: str, events: str) -> None:
     """
     _end_with_parent()
     sent = Sent.loaded(Path(request).read_text(encoding="utf-8"))
-    study = Study.model_validate_json(sent.study)
     with Path(events).open("w", encoding="utf-8", buffering=1) as out:
-        try:
-            run_in(sent.paths)
-            told = short_training(sent.asked, study, lambda: load(study), psutil.Process().create_time())
-            out.writelines(json.dumps(event) + "\n" for event in told)
-        except UserMistake as error:
-            out.write(json.dumps({"died": str(error), "kind": "mistake"}) + "\n")
-        except BaseException as error:  # noqa: BLE001 - of the user's code, told to whoever asked
-            death = Death.of(error)
-            out.write(json.dumps({"died": death.cause, "kind": death.kind, "text": death.text}) + "\n")
+        out.writelines(json.dumps(event) + "\n" for event in told(sent, psutil.Process().create_time()))
         out.write(json.dumps({"ended": True}) + "\n")
+
+
+def told(sent: Sent, began: float, trainer: TrainerClass | None = None) -> Iterator[Event]:
+    """Does one short training in this process, which is its own, and yields what it has to tell, its death included.
+
+    Args:
+        sent: What is asked for.
+        began: Since when this process has been there, as `time.time`.
+        trainer: The class; None: what the study names is imported.
+    """
+    try:
+        study = Study.model_validate_json(sent.study)
+        run_in(sent.paths)
+        yield from short_training(sent.asked, study, lambda: load(study) if trainer is None else trainer, began)
+    except UserMistake as error:
+        yield {"died": str(error), "kind": "mistake"}
+    except BaseException as error:  # noqa: BLE001 - of the user's code, told to whoever asked
+        death = Death.of(error)
+        yield {"died": death.cause, "kind": death.kind, "text": death.text}
 
 
 def _end_with_parent() -> None:

@@ -37,6 +37,8 @@ class Course:
         runner: Does one short training.
         seconds: How long all of them may take; the most important ones come first, and what does not fit is left out.
         at_once: How many train at once, as the study will have it: 1 or more.
+        nodes: Types of node of a cluster beside the one where all is done: on each the middle is trained as well.
+        scratch: A folder for checkpoints that whatever trains sees; None: a temporary one.
         done: Called with each result.
         abandon: Called where this is left early: whatever is in training is to end.
         begun: When, as `time.monotonic`.
@@ -48,6 +50,8 @@ class Course:
     runner: Runner
     seconds: float
     at_once: int = 1
+    nodes: Sequence[str] = ()
+    scratch: Path | None = None
     done: Callable[[Probed], None] = field(default=lambda _: None)
     abandon: Callable[[], None] = field(default=lambda: None)
     begun: float = field(default_factory=time.monotonic)
@@ -62,13 +66,17 @@ class Course:
         self._base = center(study, self.trainer, self.recording, may)
         # Two at least, where the study has them: what seeds side by side do to each other is asked.
         self._seeds = tuple(study.seeds[: max(study.rungs[0].seeds, min(2, study.top.seeds))])
-        with tempfile.TemporaryDirectory(prefix="latent-tune-check-") as scratch, self._workers() as do:
+        with (
+            tempfile.TemporaryDirectory(prefix=".latent-tune-check-", dir=self.scratch) as scratch,
+            self._workers() as do,
+        ):
             self._scratch = Path(scratch)
             wanted = min(max(study.rungs[0].epochs, _FEW_EPOCHS), _MOST_EPOCHS, study.top.epochs)
             asked = wanted if wanted == 1 else wanted // 2 * 2
             whole = self._asked("whole", self._base, self._seeds, (0, asked), seconds=self.seconds * _FIRST_SHARE)
             copies = max(2, min(self.at_once, 8))
-            found = do([[whole], *[[replace(whole, purpose="again")]] * (copies - 1)])
+            again = replace(whole, purpose="again")
+            found = do([[whole], *[[again]] * (copies - 1), *([replace(again, node=node)] for node in self.nodes)])
             trained = len(found[0].epochs) // 2 * 2
             if found[0].died or not found[0].epochs:  # nothing else would be different, or it takes too long
                 return found

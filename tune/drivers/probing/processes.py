@@ -27,7 +27,8 @@ _START = "import sys; sys.path.append(sys.argv[1]); from tune.drivers.probing.ch
 """Not `-m`, for which the working directory comes first, where a `tune.py` of the user's may lie."""
 
 _LOOK_S = 0.05
-_PATIENCE_S = 60.0  # beside what was asked for: a slow disk imports for long
+PATIENCE_S = 60.0
+"""Beside what was asked for: a slow disk imports for long."""
 _LAST_LINES = 20
 
 
@@ -74,7 +75,7 @@ class FreshProcess:
 
     def _wait(self, process: "subprocess.Popen[bytes]", asked: Asked) -> bool:
         """Waits for the end of a process; says whether it had to be ended because nothing came."""
-        until = time.monotonic() + 3 * asked.seconds + _PATIENCE_S
+        until = time.monotonic() + 3 * asked.seconds + PATIENCE_S
         try:
             while process.poll() is None:
                 if self.should_stop():
@@ -125,8 +126,8 @@ class ThisProcess:
         return collected(asked, told)
 
 
-def collected(asked: Asked, told: Iterable[Event]) -> Probed:
-    """Returns what the events of a short training come to."""
+def collected(asked: Asked, told: Iterable[Event], node: str = "") -> Probed:
+    """Returns what the events of a short training come to, on a type of node."""
     epochs: list[Epoch] = []
     found: dict[str, Any] = {}
     for event in told:
@@ -138,6 +139,7 @@ def collected(asked: Asked, told: Iterable[Event]) -> Probed:
     return Probed(
         *(asked.purpose, asked.configuration, asked.parameters, tuple(asked.seeds), asked.from_epoch, asked.to_epoch),
         epochs=epochs,
+        node=node,
         **found,
     )
 
@@ -153,7 +155,7 @@ def _read(events: Path) -> list[Event]:
 def _lost(code: int, asked: Asked, *, late: bool) -> Event:
     """Returns what the end of a process means that has not told it."""
     if late:
-        return {"died": f"no end within {3 * asked.seconds + _PATIENCE_S:.0f} s", "kind": "stalled"}
+        return {"died": f"no end within {3 * asked.seconds + PATIENCE_S:.0f} s", "kind": "stalled"}
     if code == -signal.SIGKILL:
         return {"died": "killed by SIGKILL, as the system does where memory runs out", "kind": "out_of_memory"}
     how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

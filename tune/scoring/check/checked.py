@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from tune.ledger.reader import LedgerReader
 from tune.scoring.check.items import Item, Verdict
 from tune.scoring.check.verdict import in_words, verdict_of
 
@@ -65,3 +66,9 @@ class Checked:
             return cls(items=items, **known)
         except (KeyError, TypeError, ValueError):
             return None
+
+
+def check_of(ledger: LedgerReader) -> Checked | None:
+    """Returns the check that was made before a study began, as its first process kept it; None where there was none."""
+    found = (Checked.of(session.detail.get("check")) for session in ledger.sessions)
+    return next((one for one in found if one is not None), None)

@@ -11,6 +11,7 @@ from tune.views import wording
 from tune.views.one_seed import one_seed_choices
 from tune.views.report.blocks import Block, Bullets, Code, Figure, Paragraph, Section, Table
 from tune.views.report.caveats import caveats
+from tune.views.report.check_section import check_section
 from tune.views.report.correlations import rank_correlations
 from tune.views.report.figures.axes import Omitted
 from tune.views.report.figures.cost import saved, throughput, time_against_loss
@@ -40,7 +41,15 @@ def sections(results: Results, price_per_gpu_hour: float | None) -> list[Section
     """
     before: tuple[Callable[[Results], list[Section]], ...] = (_caveats, _leaderboard, _by_seed, reproducibility)
     between: tuple[Callable[[Results], list[Section]], ...] = (_one_seed, _training, _space, _effort)
-    after: tuple[Callable[[Results], list[Section]], ...] = (_rungs, overview, performance, _failures, _again, _how)
+    after: tuple[Callable[[Results], list[Section]], ...] = (
+        _rungs,
+        overview,
+        performance,
+        _failures,
+        _again,
+        check_section,
+        _how,
+    )
     return [
         *(section for part in (*before, *between) for section in part(results)),
         *cost_sections(results, price_per_gpu_hour, cost_sentences(cost_of(results.ledger))),

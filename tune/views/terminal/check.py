@@ -36,4 +36,12 @@ def print_check(found: Checked, console: Console) -> None:
 
 def expected(found: Checked) -> list[str]:
     """Returns what the study is expected to take, in lines; none where that is not known."""
-    return []
+    estimate = found.estimate
+    if estimate is None:
+        return []
+    low, middle, high = (wording.duration(each) for each in estimate["wall_clock_s"])
+    lines = [f"Expected: {middle} (80 % interval {low} to {high}) on {wording.count(found.slots, 'slot')}"]
+    for key, noun in (("gpu_hours", "GPU-hours"), ("kwh", "kWh"), ("money", "in money")):
+        if (each := estimate.get(key)) is not None:
+            lines.append(f"  {each[1]:.3g} {noun} ({each[0]:.3g} to {each[2]:.3g})")
+    return lines

@@ -14,6 +14,7 @@ from tune.ledger.loss_scale import LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import STATES, Decision, Trial
 from tune.ledger.servers import not_visited
+from tune.scoring.check.checked import check_of
 from tune.scoring.standings import Standing, incumbent, recommended, standings
 from tune.study.units import show_size
 from tune.views import wording
@@ -51,6 +52,7 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "seconds": cost.seconds,
         "checkpoint_bytes": None if (usage := ledger.usage()) is None else usage.size,
         "sessions": [session.ended for session in ledger.sessions],
+        "check": None if (check := check_of(ledger)) is None else check.plain,
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
         "failure_classes": failure_counts(ledger),
         "dead_seeds": {str(trial.number): sorted(trial.given_up) for trial in ledger.trials if trial.given_up},
