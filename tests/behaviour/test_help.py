@@ -11,6 +11,7 @@ from tests.behaviour.command import latent_tune
 
 COMMANDS = (
     "init",
+    "check",
     "run",
     "resume",
     "status",

@@ -9,6 +9,19 @@ from tests.behaviour.refusals import STUDY, check_refused, snapshot
 
 COMMANDS: list[tuple[str, list[str], list[str]]] = [
     ("init of nothing", ["init", "--from", "script", "nothing.py"], ["nothing.py: no such file; give the path of the"]),
+    ("check of nothing", ["check", "studdy.yaml"], ["studdy.yaml: no such file"]),
+    ("check in no time", ["check", "study.yaml", "--minutes", "0"], ["--minutes: must be above 0, got 0"]),
+    (
+        "check of a misspelt key",
+        ["check", "study.yaml", "--set", "check.minute=3"],
+        ["check.minute: unknown key; did you mean 'minutes'?"],
+    ),
+    ("check in a wrong way", ["check", "study.yaml", "--set", "check=sometimes"], ["check: must be 'auto', 'full' or"]),
+    (
+        "check kept under a file",
+        ["check", "study.yaml", "--results", "study.yaml/x"],
+        ["the results folder cannot be written: Not a direct"],
+    ),
     ("missing study", ["run", "studdy.yaml"], ["studdy.yaml: no such file"]),
     ("name of a study, misspelt", ["run", "quickstrat"], ["quickstrat: no such file", "; did you mean 'quickstart'?"]),
     (

@@ -97,6 +97,7 @@ def check(study: Study, request: CheckRequest) -> Checked:
     made_from = origin(study, None, (), given=request.given)
     recording = prepare_recording(trainer, study.recording)
     refuse_configurations(study, trainer, recording)
+    make_folder(request.results / study.name)  # before minutes are spent on what could not be kept
     return _checked(Subject(study, trainer, recording, made_from), request)
 
 
