@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
-from statistics import fmean
+from statistics import fmean, median
 
 from tune.scoring.check.items import Evidence, Item, curve, setting_of
 from tune.scoring.check.measured import Probed
@@ -12,7 +12,7 @@ _SPIKE = 1.5
 
 _NORMS = ("gradient_norm", "grad_norm", "train_grad_norm", "gradient_norm_mean")
 _RATES = ("learning_rate", "lr", "train_learning_rate")
-_EXPLODED = 100.0
+_EXPLODED = 10.0
 _TOLD = 3
 
 
@@ -124,13 +124,24 @@ def _gradient_norm(evidence: Evidence) -> Item:
     name, told = "gradient norm", _named(evidence.whole, _NORMS)
     if told is None:
         return Item(name, "unknown", f"not told; a metric called {_NORMS[0]} is looked at")
-    values = [value for seed in evidence.whole.seeds for value in curve(evidence.whole, seed, told).values()]
-    wrong = [value for value in values if not isfinite(value)]
-    if wrong or (values and max(values) > _EXPLODED * min(values)):
-        largest = "not finite" if wrong else f"{min(values):.2g} to {max(values):.2g}"
-        advice = "clip gradients, or lower the learning rate"
-        return Item(name, "warning", f"{told} grows: {largest}", f"within a factor of {_EXPLODED:.0f}", advice)
-    return Item(name, "go", f"{told} {min(values):.2g} to {max(values):.2g}" if values else f"{told} is not known")
+    curves = [[*curve(evidence.whole, seed, told).values()] for seed in evidence.whole.seeds]
+    if any(not isfinite(value) for of_seed in curves for value in of_seed):
+        return Item(name, "warning", f"{told} is not finite", "finite", "clip gradients, or lower the learning rate")
+    growth = max((_growth(of_seed) for of_seed in curves if len(of_seed) > 1), default=1.0)
+    values = [value for of_seed in curves for value in of_seed]
+    seen = f"{told} {min(values):.2g} to {max(values):.2g}" if values else f"{told} is not known"
+    wanted = f"the last third of the epochs within {_EXPLODED:.0f} times the first"
+    if growth > _EXPLODED:
+        advice = "set gradients to zero before each step, clip them, or lower the learning rate"
+        return Item(name, "warning", f"{seen}: it grows {growth:.0f} times", wanted, advice)
+    return Item(name, "go", seen, wanted)
+
+
+def _growth(values: Sequence[float]) -> float:
+    """Returns how many times the first third of the values the last third is, by their medians."""
+    third = max(1, len(values) // 3)
+    first = median(values[:third])
+    return median(values[-third:]) / first if first > 0 else 1.0
 
 
 def _named(probed: Probed, names: Sequence[str]) -> str | None:

@@ -206,7 +206,7 @@ FAULTS: list[tuple[str, list[Probed], str, str, str]] = [
             "whole",
             epochs=epochs({s: falling(s) for s in SEEDS}, extra={"grad_norm": [10.0**e for e in range(EPOCHS)]}),  # type: ignore[dict-item]
         ),
-        *("gradient norm", "warning", "grad_norm grows: 1 to 1e+07"),
+        *("gradient norm", "warning", "grad_norm 1 to 1e+07: it grows 1000000 times"),
     ),
     (
         "schedule is over early",
