@@ -70,3 +70,21 @@ def test_a_budget_that_is_used_up_is_said(cwd: Path) -> None:
     assert said.code == 2
     assert "budget.seed_epochs: 20 leaves nothing to do: 46 seed-epochs are used" in said.err
     assert "give more with --budget seed_epochs=N" in said.err
+
+
+def test_money_that_is_used_up_is_said_and_more_goes_on(tmp_path: Path) -> None:
+    """A study ends when its money is spent; less than that is refused with what is used, more trains on."""
+    budget = {"money": 1e-6, "price_per_gpu_hour": 3.6}
+    write_study(tmp_path, **{**SMALL, "budget": budget, "resources": {"gpus_per_trial": 1}})
+    said = here("run", "study.yaml", "--driver", "inline", cwd=tmp_path)
+    assert said.code == 0, said.err
+    begun = len(ledger_of(tmp_path / "results/tiny").trials)
+    assert begun == 1
+    said = here("resume", "results/tiny", "--budget", "money=1e-7", cwd=tmp_path)
+    assert said.code == 2
+    assert "budget.money: 1e-07 leaves nothing to do: 0.00 are used, at 3.6 per GPU-hour; give more" in said.err
+    assert "with --budget money=N" in said.err
+    grow(tmp_path, "--budget", "money=1000", "--budget", "price_per_gpu_hour=2")
+    ledger = ledger_of(tmp_path / "results/tiny")
+    assert len(ledger.trials) > begun
+    assert (ledger.study.budget.money, ledger.study.budget.price_per_gpu_hour) == (1000, 2)

@@ -66,7 +66,7 @@ def add_growth(parser: argparse.ArgumentParser) -> None:
         metavar="name=value",
         action="append",
         default=[],
-        help="seed_epochs=5000, wall_clock=2h or gpu_hours=48 in all; null takes it away; may be repeated",
+        help="seed_epochs=5000, wall_clock=2h, gpu_hours=48 or money=120 in all; null takes it away; may be repeated",
     )
     add_set(more)
 

@@ -191,7 +191,7 @@ def _add_looking(commands: "_Commands") -> None:
     add_connect(list_)
     report = _add(commands, "report", "write report.md, report.html, figures/ and best.yaml again")
     add_folder(report)
-    report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, to tell the cost in money as well")
+    report.add_argument("--price", metavar="P", type=float, help="of a GPU-hour, in place of the study's")
     where = report.add_mutually_exclusive_group()
     where.add_argument("--out", metavar="DIR", type=Path, help="write into this folder, not into the study's")
     where.add_argument("--print", action="store_true", help="print the report as Markdown, and write nothing")

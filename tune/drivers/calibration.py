@@ -15,6 +15,7 @@ from tune.drivers.config_checks import middle
 from tune.drivers.unit import limit_threads
 from tune.errors import UserMistake
 from tune.gpus import Gpu, Sample, gpu_called, visible_gpus
+from tune.study.sections import OTHER_BUDGETS
 from tune.study.study import Study
 from tune.trainer import Trainer, TrainerClass
 
@@ -125,17 +126,18 @@ def _watched(gpu: Gpu) -> Iterator[list[Sample]]:
 
 
 def refuse_unused_gpu_hours(study: Study, gpus: int) -> None:
-    """Raises where `auto` means no GPU, and the budget is of GPU-hours, which would never be used.
+    """Raises where `auto` means no GPU, and the budget is of GPU-hours or their money, which would never be used.
 
     Raises:
         UserMistake: If it is so.
     """
-    hours = study.budget.gpu_hours
-    if hours is not None and study.resources.gpus_per_trial == "auto" and not gpus:
-        raise UserMistake(
-            f"budget.gpu_hours: {hours:g} would never be used, because resources.gpus_per_trial is auto and there "
-            "is no GPU here that trials use; give budget.wall_clock or budget.seed_epochs instead"
-        )
+    for key in ("gpu_hours", "money"):
+        limit = getattr(study.budget, key)
+        if limit is not None and study.resources.gpus_per_trial == "auto" and not gpus:
+            raise UserMistake(
+                f"budget.{key}: {limit:g} would never be used, because resources.gpus_per_trial is auto and there "
+                f"is no GPU here that trials use; {OTHER_BUDGETS}"
+            )
 
 
 def gpus_of_one(study: Study) -> float:

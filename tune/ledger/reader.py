@@ -1,6 +1,6 @@
 """What a study's folder says: its decisions, replayed, and its curves."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -257,6 +257,10 @@ class LedgerReader:
     def curves(self) -> pa.Table:
         """Returns every row of every curve: trial, seed, epoch and the trainer's metrics (null: unknown)."""
         return self._curves.table(len(self.trials))
+
+    def rows(self) -> Iterator[pa.Table]:
+        """Yields every row as it was appended, a file at a time: those of epochs that were trained again as well."""
+        yield from self._curves.tables(len(self.trials))
 
     def _apply(self, decision: Decision) -> None:
         self.decisions.append(decision)

@@ -46,10 +46,10 @@ class BudgetUse:
         return self._ledger.spent + promised + seed_epochs + kept <= budget
 
     def time_used(self) -> float:
-        """Returns the share of the wall clock or of the GPU-hours that is used up, whichever is larger; 0 without."""
-        budget = self._study.budget
+        """Returns the share of the wall clock, the GPU-hours or the money that is used up, the largest; 0 without."""
+        budget, hours = self._study.budget, self._study.budget.most_gpu_hours
         clock = 0.0 if budget.wall_clock is None else self._elapsed_s() / budget.wall_clock
-        return clock if budget.gpu_hours is None else max(clock, self._ledger.gpu_seconds / (3600 * budget.gpu_hours))
+        return clock if hours is None else max(clock, self._ledger.gpu_seconds / (3600 * hours))
 
     def _to_confirm_one(self) -> int:
         if self._index.confirmed:

@@ -19,6 +19,12 @@ Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 """Of random numbers; larger ones fit neither the curves' column of seeds nor PyTorch."""
 
 
+Price = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+"""An amount of money, in any currency."""
+
+OTHER_BUDGETS = "give budget.wall_clock or budget.seed_epochs instead"
+"""What to do about a budget of GPUs where there are none."""
+
 Direction = Literal["minimize", "maximize"]
 """Which values of a metric are better: lower or higher ones."""
 
@@ -117,6 +123,48 @@ class Budget(StudySection):
         description="hours in which a trial held its GPUs, times resources.gpus_per_trial, summed over trials; "
         "work that was trained again included",
     )
+    money: Price | None = Field(
+        default=None, description="what the study may cost, in any currency: GPU-hours times `price_per_gpu_hour`"
+    )
+    price_per_gpu_hour: Price | None = Field(
+        default=None, description="of one GPU, in the currency of `money`; views tell the cost in money as well"
+    )
+
+    @model_serializer(mode="wrap")
+    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out of money what nobody has said: a study of an earlier version is written as it was."""
+        said: dict[str, Any] = dump(self)
+        unsaid = [key for key in ("money", "price_per_gpu_hour") if said.get(key) is None]
+        return {key: value for key, value in said.items() if key not in unsaid}
+
+    @property
+    def most_gpu_hours(self) -> float | None:
+        """The GPU-hours after which the study ends: `gpu_hours`, or what `money` pays for, whichever are fewer."""
+        paid = None if self.money is None or self.price_per_gpu_hour is None else self.money / self.price_per_gpu_hour
+        return min((limit for limit in (self.gpu_hours, paid) if limit is not None), default=None)
+
+    def bill(self, gpu_hours: float) -> float | None:
+        """Returns what GPU-hours cost, in the currency of the price; None where nobody said a price."""
+        return None if self.price_per_gpu_hour is None else gpu_hours * self.price_per_gpu_hour
+
+    def mistakes(self, gpus_per_trial: float | str) -> list[tuple[tuple[str | int, ...], str]]:
+        """Returns path and message of what would never be used, or could not be reckoned.
+
+        Args:
+            gpus_per_trial: As in `resources`.
+        """
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        if self.money is not None and self.price_per_gpu_hour is None:
+            unpriced = f"{self.money:g} buys nobody knows how much, because budget.price_per_gpu_hour is missing"
+            found.append((("budget", "money"), f"{unpriced}; give the price of a GPU-hour, such as 2.50"))
+        if gpus_per_trial:
+            return found
+        for key in ("gpu_hours", "money", "price_per_gpu_hour"):
+            if (value := getattr(self, key)) is not None:
+                never = f"{value:g} would never be used, because resources.gpus_per_trial is 0; set that above 0, or "
+                instead = "leave it out" if key == "price_per_gpu_hour" else OTHER_BUDGETS
+                found.append((("budget", key), never + instead))
+        return found
 
 
 class Confirm(StudySection):

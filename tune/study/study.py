@@ -207,11 +207,7 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
                 f"{study.budget.seed_epochs} cannot confirm one trial: the full ladder costs {full} seed-epochs",
             )
         )
-    if study.budget.gpu_hours is not None and not study.resources.gpus_per_trial:
-        never = f"{study.budget.gpu_hours:g} would never be used, because resources.gpus_per_trial is 0"
-        instead = "set that above 0, or give budget.wall_clock or budget.seed_epochs instead"
-        found.append((("budget", "gpu_hours"), f"{never}; {instead}"))
-    return found
+    return found + study.budget.mistakes(study.resources.gpus_per_trial)
 
 
 def find(path: str) -> Path:

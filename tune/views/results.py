@@ -131,6 +131,9 @@ class Cost:
         full: Seed-epochs of the same trials, had each gone the full ladder; 0 where none has reached a rung.
         gpu_hours: GPU-hours used, see `LedgerReader.gpu_seconds`; None when trials have no GPU.
         gpu_hours_budget: How many the study may use; None when that is not limited.
+        price: Of a GPU-hour, in any currency; None where nobody said.
+        money: What the GPU-hours cost at that price; None without it, or without GPUs.
+        money_budget: What the study may cost; None when that is not limited.
     """
 
     spent: int
@@ -141,6 +144,9 @@ class Cost:
     full: int
     gpu_hours: float | None
     gpu_hours_budget: float | None
+    price: float | None = None
+    money: float | None = None
+    money_budget: float | None = None
 
     @property
     def saved(self) -> float:
@@ -225,8 +231,16 @@ def failure_counts(ledger: LedgerReader) -> dict[str, dict[str, int]]:
     return counts
 
 
-def cost_of(ledger: LedgerReader) -> Cost:
-    """Returns what the study cost so far."""
+def cost_of(ledger: LedgerReader, price_per_gpu_hour: float | None = None) -> Cost:
+    """Returns what the study cost so far.
+
+    Args:
+        ledger: Of the study.
+        price_per_gpu_hour: In whatever currency; None: the study's own, if it has one.
+    """
+    budget = ledger.study.budget
+    price = budget.price_per_gpu_hour if price_per_gpu_hour is None else price_per_gpu_hour
+    gpu_hours = ledger.gpu_seconds / 3600 if ledger.study.resources.gpus or ledger.gpu_seconds else None
     return Cost(
         spent=ledger.spent,
         redone=ledger.redone,
@@ -234,8 +248,11 @@ def cost_of(ledger: LedgerReader) -> Cost:
         sessions=len(ledger.sessions),
         interruptions=sum(session.ended in ("interrupted", "lost") for session in ledger.sessions),
         full=len(ledger.trials) * cost(ledger.study.top) if any(trial.reached for trial in ledger.trials) else 0,
-        gpu_hours=ledger.gpu_seconds / 3600 if ledger.study.resources.gpus or ledger.gpu_seconds else None,
-        gpu_hours_budget=ledger.study.budget.gpu_hours,
+        gpu_hours=gpu_hours,
+        gpu_hours_budget=budget.gpu_hours,
+        price=price,
+        money=None if price is None or gpu_hours is None else price * gpu_hours,
+        money_budget=budget.money,
     )
 
 

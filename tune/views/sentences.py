@@ -7,8 +7,27 @@ from tune.ledger.reader import LedgerReader
 from tune.scoring.measured import interval_of
 from tune.scoring.standings import AS_SAFE, QUICKER, Lucky, Standing
 from tune.views import wording
+from tune.views.lost_work import LostWork
 from tune.views.one_seed import one_seed_choices, worst_choice
 from tune.views.results import Cost, Results, failed_seeds
+
+LOST_BY = {
+    "crashed": "crashed",
+    "out_of_memory": "out of memory",
+    "stalled": "stalled",
+    "lost": "process or machine lost",
+    "evaluation": "evaluation failed",
+    "driver_killed": "driver killed",
+    "driver_ended": "driver ended before all was saved",
+    "no_checkpoint": "trained again without a checkpoint",
+}
+"""In words, what work was lost by (`tune.views.lost_work.CAUSES`)."""
+
+_WORK = {
+    "gpu_seconds": "the time for which GPUs were held",
+    "seconds": "the training time",
+    "seed_epochs": "the seed-epochs",
+}
 
 _FEWEST_TO_DOUBT = 3
 """Runs at the first rung; fewer may all be slow starters."""
@@ -40,13 +59,39 @@ def cost_sentences(cost: Cost) -> list[str]:
     spent = f"{wording.count(cost.spent, 'seed-epoch')}{redone} in {wording.duration(cost.seconds)}"
     lines = [f"{spent} over {wording.count(cost.sessions, 'session')}{ended}."]
     if cost.gpu_hours is not None:
-        lines.append(f"Trials held GPUs for {wording.gpu_hours(cost.gpu_hours, cost.gpu_hours_budget)}.")
+        lines.append(f"Trials held GPUs for {gpu_use(cost)}.")
     if cost.spent < cost.full:
         lines.append(
             f"Early stopping saved {wording.percent(cost.saved, 0)}: training every trial to the end on every seed "
             f"would have cost {wording.count(cost.full, 'seed-epoch')}."
         )
     return lines
+
+
+def gpu_use(cost: Cost) -> str:
+    """Returns the GPU-hours of a study whose trials have GPUs, and what they cost, in a few words."""
+    assert cost.gpu_hours is not None
+    hours = wording.gpu_hours(cost.gpu_hours, cost.gpu_hours_budget)
+    return hours if cost.money is None else f"{hours}, {wording.money(cost.money, cost.money_budget)}"
+
+
+def lost_sentence(lost: LostWork, price_per_gpu_hour: float | None = None) -> str:
+    """Returns what failures and work done again cost, by cause; that nothing was lost, where it is so.
+
+    Args:
+        lost: Of the study.
+        price_per_gpu_hour: In whatever currency; None: no money is told.
+    """
+    if not lost.losses:
+        return "Nothing that was trained was lost: no epoch was trained again, and none was of a trial that died."
+    whole, hours = lost.whole, lost.whole.gpu_seconds / 3600
+    amounts = [wording.count(whole.redone + whole.died, "seed-epoch")]
+    amounts += [] if whole.seconds is None else [f"{wording.duration(whole.seconds)} of training"]
+    amounts += [wording.gpu_hours(hours)] if hours else []
+    amounts += [wording.money(hours * price_per_gpu_hour)] if hours and price_per_gpu_hour is not None else []
+    causes = ", ".join(f"{LOST_BY[one.cause]} {wording.percent(one.share)}" for one in lost.losses)
+    share = f"{wording.percent(whole.share)} of {_WORK[lost.unit]}"
+    return f"Lost to failures and work done again: {share} ({', '.join(amounts)}): {causes}."
 
 
 def kept_sentences(ledger: LedgerReader) -> list[str]:

@@ -108,6 +108,11 @@ def gpu_hours(used: float, budget: float | None = None) -> str:
     return f"{shown}{'' if budget is None else f' of {budget:,g}'} GPU-hours"
 
 
+def money(used: float, budget: float | None = None) -> str:
+    """Returns `5.25 in money`, with a budget `5.25 of 10.00 in money`: nobody said of which currency."""
+    return f"{used:,.2f}{'' if budget is None else f' of {budget:,.2f}'} in money"
+
+
 def seconds(given: float) -> str:
     """Returns seconds for a column: three digits, and never in powers of ten."""
     return f"{given:.0f}" if isfinite(given) and given >= 100 else number(given, 3)

@@ -103,6 +103,37 @@ STUDY_MISTAKES: list[tuple[str, dict[str, Any], list[str]]] = [
         [": rungs.1: the ladder must rise: 2 epochs x 1 seeds after 4 x 1"],
     ),
     ("duration without unit", {"budget": {"wall_clock": "30mn"}}, [": budget.wall_clock: a duration is written like"]),
+    *(
+        (
+            f"{key} of {value!r}",
+            {"budget": {"money": 5, "price_per_gpu_hour": 2, key: value}, "resources": {"gpus_per_trial": 1}},
+            ["study.yaml: 1 mistake\n", f": budget.{key}: must be {said}"],
+        )
+        for key in ("money", "price_per_gpu_hour")
+        for value, said in [
+            (-1, "greater than 0, got int -1"),
+            (0, "greater than 0, got int 0"),
+            (float("nan"), "a finite number, got float nan"),
+            (float("inf"), "a finite number, got float inf"),
+            ("2.50 EUR", "a valid number, got str '2.50 EUR'"),
+            ("2.50", "a valid number, got str '2.50'"),
+        ]
+    ),
+    (
+        "money without a price",
+        {"budget": {"money": 5}, "resources": {"gpus_per_trial": 1}},
+        [": budget.money: 5 buys nobody knows how much, because budget.price_per_gpu_hour is missing; give the price"],
+    ),
+    (
+        "money without a GPU",
+        {"budget": {"money": 5, "price_per_gpu_hour": 2}},
+        [": budget.money: 5 would never be used, because resources.gpus_per_trial is 0; set that above 0, or give"],
+    ),
+    (
+        "money where there is no GPU",
+        {"budget": {"money": 5, "price_per_gpu_hour": 2}, "resources": {"gpus_per_trial": "auto"}},
+        ["budget.money: 5 would never be used, because resources.gpus_per_trial is auto and there is no GPU here"],
+    ),
     (
         "budget too small for one trial",
         {"budget": {"seed_epochs": 3}},

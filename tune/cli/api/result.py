@@ -152,7 +152,7 @@ class Result:
 
         Args:
             out: A folder; None: the study's.
-            price_per_gpu_hour: To tell the cost in money as well.
+            price_per_gpu_hour: To tell the cost in money; None: the study's own price, if it has one.
 
         Raises:
             UserMistake: If it cannot be written there.

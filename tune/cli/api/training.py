@@ -89,7 +89,7 @@ def resume(
         trials: So many in all; None: as before.
         epochs: Of a full training: the ladder is extended.
         seeds: Further ones.
-        budget: `seed_epochs`, `wall_clock`, `gpu_hours` in all; None takes one away.
+        budget: `seed_epochs`, `wall_clock`, `gpu_hours`, `money` in all; None takes one away.
         overrides: `path=value`, as `--set`.
         retry_failed: Trials to be tried again that died; True: all of them.
         driver: As of `run`; None: the one that trained it last.

@@ -46,6 +46,10 @@ def _refuse_vain(study: Study, there: LedgerReader, folder: Path) -> None:
     if budget.gpu_hours is not None and there.gpu_seconds >= 3600 * budget.gpu_hours:
         used = f"{there.gpu_seconds / 3600:,.2f} h are used{left} gpu_hours=N"
         raise UserMistake(f"budget.gpu_hours: {budget.gpu_hours:g} leaves nothing to do: {used}")
+    bill = budget.bill(there.gpu_seconds / 3600)
+    if budget.money is not None and bill is not None and bill >= budget.money:
+        used = f"{bill:,.2f} are used, at {budget.price_per_gpu_hour:g} per GPU-hour{left} money=N"
+        raise UserMistake(f"budget.money: {budget.money:g} leaves nothing to do: {used}")
 
 
 def dead(ledger: LedgerReader, asked: Sequence[int]) -> Sequence[int]:

@@ -56,8 +56,8 @@ def remaining_seed_epochs(counted: TrialCounts) -> int:
 
     Of the trials planned, one in `reduction_factor` is taken to climb from each rung to the next, at least one to the
     top: of all that will come to the rung, and once all are there, of each group that is compared apart. What the open
-    trials have already trained is taken off; a budget caps the sum, one of GPU-hours at what a seed-epoch took of them
-    so far.
+    trials have already trained is taken off; a budget caps the sum, one of GPU-hours or money at what a seed-epoch
+    took of them so far.
 
     Args:
         counted: Of the study, up to date.
@@ -71,10 +71,10 @@ def remaining_seed_epochs(counted: TrialCounts) -> int:
         expected = max(1, sum(int(size / study.search.reduction_factor) for size in groups))
     for number in counted.open:
         total += cost(study.rungs[ledger.trials[number].rung], ledger.trained(number), study.seeds)
-    budget = study.budget
-    if budget.gpu_hours is not None and ledger.gpu_seconds:
+    budget, hours = study.budget, study.budget.most_gpu_hours
+    if hours is not None and ledger.gpu_seconds:
         each = ledger.gpu_seconds / (ledger.spent + ledger.redone)
-        total = min(total, max(0, int((3600 * budget.gpu_hours - ledger.gpu_seconds) / each)))
+        total = min(total, max(0, int((3600 * hours - ledger.gpu_seconds) / each)))
     return total if budget.seed_epochs is None else min(total, max(0, budget.seed_epochs - ledger.spent))
 
 

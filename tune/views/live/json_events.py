@@ -138,6 +138,7 @@ class Events:
             seed_epochs_redone=shown.redone,
             seed_epochs_left=shown.remaining,
             gpu_hours_used=shown.gpu_hours,
+            money_used=shown.money,
             seconds=self._ledger.elapsed_s(),
             seconds_left=None if shown.left_s is None else list(shown.left_s),
             best=best and {"number": best.number, "score": best.score, "confirmed": best.state == "confirmed"},

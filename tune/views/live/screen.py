@@ -147,6 +147,8 @@ def _budget(shown: Snapshot, elapsed_s: float) -> str:
         used.append(f"{wording.clock_time(elapsed_s)} of {wording.clock_time(budget.wall_clock)}")
     if budget.gpu_hours is not None:
         used.append(f"{shown.gpu_hours:.3g} of {budget.gpu_hours:,g} GPU-hours")
+    if budget.money is not None and shown.money is not None:
+        used.append(wording.money(shown.money, budget.money))
     return ",  ".join(used)
 
 

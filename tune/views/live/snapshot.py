@@ -57,6 +57,11 @@ class Snapshot:
         return self.spent / (self.spent + self.remaining) if self.remaining else 1.0
 
     @property
+    def money(self) -> float | None:
+        """What `gpu_hours` cost; None where the study has no price."""
+        return self.study.budget.bill(self.gpu_hours)
+
+    @property
     def best(self) -> Standing | None:
         """The best trial so far; None before any has reached a rung."""
         return self.leaders[0] if self.leaders else None

@@ -32,7 +32,7 @@ def write_report(results: Results, price_per_gpu_hour: float | None = None, out:
 
     Args:
         results: Of the study.
-        price_per_gpu_hour: For the cost in money; None: no money is told.
+        price_per_gpu_hour: For the cost in money; None: the study's own, if it has one.
         out: A folder that is there; None: the study's.
     """
     from tune.views.report.figures.static import draw_all

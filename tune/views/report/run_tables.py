@@ -13,6 +13,7 @@ from tune.views.report.figures.axes import seen
 from tune.views.report.figures.seeds import unrest_of
 from tune.views.results import Cost, Results, cost_of
 from tune.views.runs import Run, energy_kwh
+from tune.views.sentences import cost_sentences
 
 _MOST_TRIALS = 20
 _MIB_TO_MB = 2**20 / 1e6
@@ -119,15 +120,14 @@ def reproducibility(results: Results) -> list[Section]:
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]
 
 
-def cost_sections(results: Results, price_per_gpu_hour: float | None, sentences: Sequence[str]) -> list[Section]:
+def cost_sections(results: Results, price_per_gpu_hour: float | None) -> list[Section]:
     """Returns what the study cost.
 
     Args:
         results: Of the study.
-        price_per_gpu_hour: In whatever currency; None when nobody said.
-        sentences: What the terminal says of it too.
+        price_per_gpu_hour: In whatever currency; None: the study's own, if it has one.
     """
-    found = cost_of(results.ledger)
+    found = cost_of(results.ledger, price_per_gpu_hour)
     runs = max(1, sum(one.state == "confirmed" for one in results.ranked))
     rows = [
         ["seed-epochs trained", f"{found.spent:,}"],
@@ -136,13 +136,12 @@ def cost_sections(results: Results, price_per_gpu_hour: float | None, sentences:
         ["GPU-hours", _gpu_hours(found)],
         ["energy of the GPUs, kWh", _energy(results)],
     ]
-    if price_per_gpu_hour is not None and found.gpu_hours is not None:
-        money = found.gpu_hours * price_per_gpu_hour
-        rows.append([f"money, at {price_per_gpu_hour:g} per GPU-hour", f"{money:,.2f}"])
-        rows.append(["money per confirmed trial", f"{money / runs:,.2f}"])
+    if found.money is not None:
+        rows.append([f"money, at {found.price:g} per GPU-hour", f"{found.money:,.2f}"])
+        rows.append(["money per confirmed trial", f"{found.money / runs:,.2f}"])
     rows.append(["seed-epochs per confirmed trial", f"{found.spent / runs:,.0f}"])
     blocks: list[Block] = [
-        Paragraph(" ".join(sentences)),
+        Paragraph(" ".join(cost_sentences(found))),
         Table(["cost", "value"], rows, left=("cost",), caption="Cost"),
     ]
     return [Section("Cost", blocks)]

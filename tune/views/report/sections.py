@@ -24,9 +24,10 @@ from tune.views.report.figures.parameters import (
     interactions,
 )
 from tune.views.report.figures.seeds import gap, loss_by_seed, unrest
+from tune.views.report.payment import promise_and_payment
 from tune.views.report.run_tables import cost_sections, overview, performance, reproducibility, short_commit
 from tune.views.results import Results, cost_of, failed_seeds, failures, leaderboard
-from tune.views.sentences import cost_sentences, kept_sentences, luck_sentence
+from tune.views.sentences import kept_sentences, luck_sentence
 
 _MOST_ROWS = 100
 _TOP = 5
@@ -37,7 +38,7 @@ def sections(results: Results, price_per_gpu_hour: float | None) -> list[Section
 
     Args:
         results: Of the study.
-        price_per_gpu_hour: For the cost in money; None when nobody said.
+        price_per_gpu_hour: For the cost in money; None: the study's own, if it has one.
     """
     before: tuple[Callable[[Results], list[Section]], ...] = (_caveats, _leaderboard, _by_seed, reproducibility)
     between: tuple[Callable[[Results], list[Section]], ...] = (_one_seed, _training, _space, _effort)
@@ -52,7 +53,8 @@ def sections(results: Results, price_per_gpu_hour: float | None) -> list[Section
     )
     return [
         *(section for part in (*before, *between) for section in part(results)),
-        *cost_sections(results, price_per_gpu_hour, cost_sentences(cost_of(results.ledger))),
+        *cost_sections(results, price_per_gpu_hour),
+        *promise_and_payment(results, price_per_gpu_hour),
         *(section for part in after for section in part(results)),
     ]
 

@@ -61,7 +61,7 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
 
 
 def _limits(study: Study, total: int, expected_s: float, seed_epoch_gpu_hours: float) -> list[str]:
-    """Returns what is said of GPUs and of the budgets of time.
+    """Returns what is said of GPUs and of the budgets of time and money.
 
     Args:
         study: The study.
@@ -71,14 +71,20 @@ def _limits(study: Study, total: int, expected_s: float, seed_epoch_gpu_hours: f
     """
     lines: list[str] = []
     if seed_epoch_gpu_hours:
-        lines.append(f"Expected use of GPUs: {wording.gpu_hours(total * seed_epoch_gpu_hours)}.")
-    wall_clock, gpu_hours = study.budget.wall_clock, study.budget.gpu_hours
+        expected = total * seed_epoch_gpu_hours
+        bill = study.budget.bill(expected)
+        priced = "" if bill is None else f", {wording.money(bill)}"
+        lines.append(f"Expected use of GPUs: {wording.gpu_hours(expected)}{priced}.")
+    wall_clock, gpu_hours, money = study.budget.wall_clock, study.budget.gpu_hours, study.budget.money
     if wall_clock is not None:
         reach = _reach(wall_clock / expected_s, total)
         lines.append(f"It stops after {wording.duration(wall_clock)} in any case. At this pace that is {reach}.")
     if gpu_hours is not None and seed_epoch_gpu_hours:
         reach = _reach(gpu_hours / (total * seed_epoch_gpu_hours), total)
         lines.append(f"It stops after {wording.gpu_hours(gpu_hours)} in any case. At this pace that is {reach}.")
+    if money is not None and (whole := study.budget.bill(total * seed_epoch_gpu_hours)):
+        reach = _reach(money / whole, total)
+        lines.append(f"It stops after {wording.money(money)} in any case. At this pace that is {reach}.")
     return lines
 
 

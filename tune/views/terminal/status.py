@@ -18,9 +18,12 @@ from tune.scoring.check.checked import check_of
 from tune.scoring.standings import Standing, incumbent, recommended, standings
 from tune.study.units import show_size
 from tune.views import wording
+from tune.views.lost_work import LOST_TOLD, lost_work
+from tune.views.promise import promise_of
 from tune.views.results import cost_of, failed_seeds, failure_counts
-from tune.views.sentences import direction_hint, kept_sentences
+from tune.views.sentences import direction_hint, gpu_use, kept_sentences, lost_sentence
 from tune.views.terminal.cluster import driver_keys, driver_lines
+from tune.views.terminal.payment import lost_keys, promise_keys
 
 StudyState = Literal["running", "interrupted", "finished", "stopped", "lost"]
 
@@ -49,7 +52,12 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "seed_epochs_redone": cost.redone,
         "gpu_hours_used": cost.gpu_hours,
         "gpu_hours_budget": cost.gpu_hours_budget,
+        "money_used": cost.money,
+        "money_budget": cost.money_budget,
+        "price_per_gpu_hour": cost.price,
         "seconds": cost.seconds,
+        "promise": promise_keys(promise_of(ledger, cost)),
+        "lost": lost_keys(lost_work(ledger), cost.price),
         "checkpoint_bytes": None if (usage := ledger.usage()) is None else usage.size,
         "sessions": [session.ended for session in ledger.sessions],
         "check": None if (check := check_of(ledger)) is None else check.plain,
@@ -86,10 +94,12 @@ def print_status(ledger: LedgerReader, console: Console) -> None:
     cost = cost_of(ledger)
     redone = f" ({cost.redone:,} trained again)" if cost.redone else ""
     spent = wording.count(cost.spent, "seed-epoch")
-    gpus = "" if cost.gpu_hours is None else f", {wording.gpu_hours(cost.gpu_hours, cost.gpu_hours_budget)}"
+    gpus = "" if cost.gpu_hours is None else f", {gpu_use(cost)}"
+    lost = lost_work(ledger)
     lines = [
         ("trials", f"{len(ranked)} of {ledger.study.trials}: {states}"),
         ("trained", f"{spent}{redone} in {wording.duration(cost.seconds)}{gpus}"),
+        *([("lost", lost_sentence(lost, cost.price))] if lost.whole.share > LOST_TOLD else []),
         ("stored", _stored(ledger)),
         *_best(ledger, ranked),
         *_unfinished(ledger, ranked),

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from tune.scoring.score import SeedSummary
 from tune.views import wording
+from tune.views.lost_work import LOST_TOLD, lost_work
 from tune.views.results import Failure, Results, Row, cost_of, failures, leaderboard
-from tune.views.sentences import answer, cost_sentences, kept_sentences, luck_sentence
+from tune.views.sentences import answer, cost_sentences, kept_sentences, lost_sentence, luck_sentence
 
 _MOST_ROWS = 40
 _DROPPED_FIRST = ("state", "epochs", "seconds", "CV")
@@ -44,7 +45,9 @@ def print_summary(results: Results, console: Console) -> None:
         console.print()
         console.print(failure_table(found))
         _lines(console, kept_sentences(results.ledger))
-    _lines(console, ["", f"Cost: {' '.join(cost_sentences(cost_of(results.ledger)))}"])
+    cost, lost = cost_of(results.ledger), lost_work(results.ledger)
+    told = [lost_sentence(lost, cost.price)] if lost.whole.share > LOST_TOLD else []
+    _lines(console, ["", f"Cost: {' '.join(cost_sentences(cost))}", *told])
 
 
 def fitting_leaderboard(results: Results, rows: list[Row], console: Console) -> Table:

@@ -93,6 +93,35 @@ def test_gpu_hours_end_a_study(tmp_path: Path) -> None:
     assert study.told() == [f"{kind} {number} 0" for kind in ("start", "reach") for number in range(3)]
 
 
+@pytest.mark.parametrize(("money", "hours"), [(0.3, None), (9.0, 0.3 / 3600)])
+def test_money_ends_a_study(tmp_path: Path, money: float, hours: float | None) -> None:
+    """GPU-hours times the price, here and in the next process; or the GPU-hours, where they are used up before."""
+    budget = {"money": money, "price_per_gpu_hour": 3600, "gpu_hours": hours}  # a GPU-second costs one
+    gpus = {"gpus_per_trial": 2}
+    study = bench(tmp_path / "q", fixed={"sleep_s": 0.05}, budget=budget, resources=gpus, search={"trials": 100})
+    works = [study.optimizer.next_work() for _ in range(3)]
+    for work in works:
+        assert work is not None
+        study.do(work)
+    assert study.optimizer.next_work() is None
+    study.reopen()
+    assert study.optimizer.next_work() is None
+    assert study.told() == [f"{kind} {number} 0" for kind in ("start", "reach") for number in range(3)]
+
+
+def test_money_pays_for_what_was_trained_again(tmp_path: Path) -> None:
+    """Twenty GPU-seconds at one each are used up by ten that were trained twice."""
+    budget = {"money": 20, "price_per_gpu_hour": 3600}
+    study = bench(tmp_path / "q", budget=budget, resources={"gpus_per_trial": 1})
+    assert study.optimizer.next_work() is not None
+    row = {"validation_loss": [0.1, 0.1]}
+    study.ledger.record(0, (1, 2), 1, row, held_s=10.0)
+    assert study.optimizer._budget.time_used() == pytest.approx(0.5)
+    study.ledger.record(0, (1, 2), 1, row, held_s=10.0)
+    assert study.optimizer._budget.time_used() == pytest.approx(1)
+    assert study.optimizer.next_work() is None
+
+
 def test_the_budget_plans_the_trials_and_keeps_the_race(tmp_path: Path) -> None:
     """Without a number of trials the budget says how many; nothing beyond it is spent, and the race gets its share."""
     study = bench(

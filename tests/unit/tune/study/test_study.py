@@ -11,6 +11,7 @@ import yaml
 
 from tune.errors import FileMistakes, UserMistake
 from tune.study import document
+from tune.study.sections import Budget
 from tune.study.study import BUNDLED, Study, build_study, dump_study, find, json_schema, read_study
 
 GOOD = """
@@ -133,6 +134,24 @@ def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
             "budget.gpu_hours: must be greater than 0, got int 0",
         ),
         (
+            {"budget": {"money": 5.25}, "resources": {"gpus_per_trial": 1}},
+            (
+                "budget.money: 5.25 buys nobody knows how much, because budget.price_per_gpu_hour is missing; give the "
+                "price of a GPU-hour, such as 2.50"
+            ),
+        ),
+        (
+            {"budget": {"price_per_gpu_hour": 2}},
+            (
+                "budget.price_per_gpu_hour: 2 would never be used, because resources.gpus_per_trial is 0; set that "
+                "above 0, or leave it out"
+            ),
+        ),
+        (
+            {"budget": {"money": 0, "price_per_gpu_hour": 2}, "resources": {"gpus_per_trial": 1}},
+            "budget.money: must be greater than 0, got int 0",
+        ),
+        (
             {"search": {"protect": ["fragil"]}},
             "search.protect.0: 'fragil' is not under `space`; allowed: b, n, x",
         ),
@@ -155,6 +174,29 @@ def test_mistakes_between_fields(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(FileMistakes) as caught:
         study_of(changed(**changes))
     assert [str(mistake).partition(": ")[2] for mistake in caught.value.mistakes] == [message]
+
+
+def test_money_without_price_or_gpu_is_two_mistakes() -> None:
+    """Each is told with what to do about it, and what needs no GPU is offered in its place."""
+    with pytest.raises(FileMistakes) as caught:
+        study_of(changed(budget={"money": 5}))
+    first, second = (str(mistake).partition(": ")[2] for mistake in caught.value.mistakes)
+    assert first.startswith("budget.money: 5 buys nobody knows how much")
+    assert second == (
+        "budget.money: 5 would never be used, because resources.gpus_per_trial is 0; set that above 0, or give "
+        "budget.wall_clock or budget.seed_epochs instead"
+    )
+
+
+def test_money_and_hours_end_a_study_by_whichever_is_less() -> None:
+    """Ten of money at two each are five GPU-hours; a study that says neither is written as before there were prices."""
+    budget = Budget(money=10, price_per_gpu_hour=2)
+    assert (budget.most_gpu_hours, budget.bill(1.5)) == (5.0, 3.0)
+    assert budget.model_copy(update={"gpu_hours": 4.0}).most_gpu_hours == 4.0
+    assert Budget(gpu_hours=4).bill(1.5) is None
+    assert Budget(price_per_gpu_hour=2).most_gpu_hours is None
+    assert list(Budget().model_dump()) == ["seed_epochs", "wall_clock", "gpu_hours"]
+    assert budget.model_dump()["money"] == 10
 
 
 @pytest.mark.parametrize(

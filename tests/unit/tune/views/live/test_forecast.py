@@ -1,12 +1,20 @@
 """How long a study will still take."""
 
+import io
+from collections import Counter
 from pathlib import Path
+
+import pytest
+from rich.console import Console
 
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study
 from tune.ledger.ledger import Ledger
 from tune.views.live.counts import TrialCounts
 from tune.views.live.forecast import Pace, remaining_seconds, remaining_seed_epochs
+from tune.views.live.load import Load
+from tune.views.live.screen import Moment, draw
+from tune.views.live.snapshot import Snapshots
 
 
 def test_remaining_work_is_what_the_ladder_asks_for(tmp_path: Path) -> None:
@@ -41,6 +49,23 @@ def test_gpu_hours_cap_what_remains_at_what_a_seed_epoch_took(tmp_path: Path) ->
     assert Player(ledger, Clock()).optimizer.next_work() is not None
     ledger.record(0, (1,), 1, {"validation_loss": [0.03]}, held_s=10.0)
     assert (whole, remaining_seed_epochs(TrialCounts(ledger))) == (18 * 4 + 9 * 8 + 4 * 28, 9)
+
+
+def test_money_caps_what_remains_as_the_hours_that_it_pays_for(tmp_path: Path) -> None:
+    """A hundred GPU-seconds at one each, of which a seed-epoch took ten; the live view says what of them is used."""
+    budget = {"money": 100, "price_per_gpu_hour": 3600}
+    study = latent_study(budget=budget, resources={"gpus_per_trial": 1})
+    clock = Clock()
+    ledger = Ledger.open(study, tmp_path / "s", clock=clock)
+    assert Player(ledger, clock).optimizer.next_work() is not None
+    ledger.record(0, (1,), 1, {"validation_loss": [0.03]}, held_s=10.0)
+    assert remaining_seed_epochs(TrialCounts(ledger)) == 9
+    shown = Snapshots(ledger, frozenset, clock).take()
+    assert shown.money == pytest.approx(10)
+    out = io.StringIO()
+    console = Console(file=out, width=160, height=30)
+    console.print(draw(shown, Moment(Counter(), frozenset(), Load(), 1.0), console))
+    assert "10.00 of 100.00 in money" in out.getvalue()
 
 
 def test_pace_is_that_of_the_last_minute() -> None:

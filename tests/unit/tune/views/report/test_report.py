@@ -21,6 +21,7 @@ from tune.ledger.reader import LedgerReader
 from tune.optimizer.importance import importances
 from tune.scoring.paired import paired
 from tune.scoring.score import counted_loss
+from tune.study.sections import Budget
 from tune.study.space import Choice, Uniform
 from tune.views.one_seed import one_seed_choices
 from tune.views.report.blocks import Bullets, Code, Figure, Paragraph, Report, Table
@@ -146,7 +147,7 @@ def test_figures_that_are_gone_are_removed(ledger: Ledger) -> None:
 
 
 def test_a_price_becomes_money(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """GPU-hours times the price; without GPUs, or below zero, it is refused in one line."""
+    """GPU-hours times the price given, else the study's; without GPUs, or below zero, it is refused in one line."""
     gpus = latent_study(resources={"gpus_per_trial": 0.5}, search={"trials": 2})
     ledger = Ledger.open(gpus, tmp_path / "gpus", clock=Clock())
     work = Player(ledger, Clock()).optimizer.next_work()
@@ -157,6 +158,12 @@ def test_a_price_becomes_money(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "| money, at 2.5 per GPU-hour | 2.50 |" in (tmp_path / "gpus" / "report.md").read_text()
     assert main(["report", str(tmp_path / "gpus"), "--price", "-1"]) == 2
     assert "--price: the price of a GPU-hour is a number above 0, such as 2.50; got -1" in capsys.readouterr().err
+    priced = gpus.model_copy(update={"budget": Budget(price_per_gpu_hour=3)})
+    Ledger.open(priced, tmp_path / "gpus", clock=Clock(), grow=True).close("interrupted")
+    assert main(["report", str(tmp_path / "gpus")]) == 0
+    assert "| money, at 3 per GPU-hour | 3.00 |" in (tmp_path / "gpus" / "report.md").read_text()
+    assert main(["report", str(tmp_path / "gpus"), "--price", "0.5"]) == 0
+    assert "| money, at 0.5 per GPU-hour | 0.50 |" in (tmp_path / "gpus" / "report.md").read_text()
     played(tmp_path / "cpus", latent_study(search={"trials": 1}))
     assert main(["report", str(tmp_path / "cpus"), "--price", "1"]) == 2
     assert "have no GPU (resources.gpus_per_trial is 0)" in capsys.readouterr().err

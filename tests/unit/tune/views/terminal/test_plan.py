@@ -64,6 +64,26 @@ def test_a_plan_says_how_far_the_budget_reaches() -> None:
     ]
 
 
+def test_a_plan_says_what_it_costs() -> None:
+    """42.5 GPU-seconds at 720 an hour are 8.50 in money, of which 4.25 pay for half."""
+    study = quadratic_study(
+        rungs=[{"epochs": 5, "seeds": 1}],
+        search={"trials": 17},
+        confirm={"seeds": 1},
+        budget={"money": 4.25, "price_per_gpu_hour": 720},
+        resources={"gpus_per_trial": 0.5},
+    )
+    out = io.StringIO()
+    print_plan(study, 2, 1.0, Console(file=out, width=200))
+    assert out.getvalue().splitlines()[-2:] == [
+        "Expected use of GPUs: 0.0118 GPU-hours, 8.50 in money.",
+        (
+            "It stops after 4.25 in money in any case. At this pace that is enough for about 42 of its seed-epochs "
+            "(50%)."
+        ),
+    ]
+
+
 @pytest.mark.parametrize(("slots", "expected"), [(1, "20 min 00 s"), (16, "10 min 51 s")])
 def test_a_plan_knows_that_slots_wait(slots: int, expected: str) -> None:
     """Where seed-epochs are limited most suggestions come one by one, and so do the seeds of the final race."""

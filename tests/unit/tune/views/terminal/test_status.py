@@ -73,6 +73,17 @@ def test_gpu_hours_are_told_where_trials_have_gpus(tmp_path: Path) -> None:
     assert "GPU" not in _printed(none)
 
 
+def test_money_is_told_where_the_study_has_a_price(tmp_path: Path) -> None:
+    """Used, budgeted and at which price, as JSON and for people."""
+    budget = {"money": 10, "price_per_gpu_hour": 2.1}
+    ledger = Ledger.open(latent_study(budget=budget, resources={"gpus_per_trial": 2}), tmp_path / "s", clock=Clock())
+    assert Player(ledger, Clock()).optimizer.next_work() is not None
+    ledger.record(0, (1, 12), 1, {"validation_loss": [0.03, 0.03]}, held_s=4500.0)
+    said = status(ledger)
+    assert (said["money_used"], said["money_budget"], said["price_per_gpu_hour"]) == (5.25, 10, 2.1)
+    assert "2.5 GPU-hours, 5.25 of 10.00 in money" in _printed(ledger)
+
+
 def test_docs_and_status_agree(tmp_path: Path) -> None:
     """docs/status.md lists exactly the keys that are there, in their order."""
     said = status(played(tmp_path / "s"))
@@ -80,6 +91,29 @@ def test_docs_and_status_agree(tmp_path: Path) -> None:
     documented = [re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) for part in (outer, inner)]
     assert documented == [list(said), list(said["incumbent"])]
     assert all(f"`{state}`" in outer for state in said["trials"])
+
+
+def test_docs_and_what_was_promised_and_lost_agree(tmp_path: Path) -> None:
+    """docs/status.md lists exactly the keys of a promise and of what was lost, in their order."""
+    estimate = {"check": {"estimate": {"confirmed": [1, 2, 3]}}}
+    Ledger.open(latent_study(), tmp_path / "s", clock=Clock(), detail=estimate).close("interrupted")
+    said = status(LedgerReader.read(tmp_path / "s", clock=Clock()))
+    parts = DOCS.read_text().split("`promise`, of the latest")[1].split("`lost`: the first keys")
+    documented = [re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) for part in parts]
+    assert documented == [list(said["promise"]), list(said["lost"])]
+
+
+def test_what_was_lost_is_a_line_where_it_is_more_than_a_hundredth(tmp_path: Path) -> None:
+    """In the status as in the summary; not where an epoch in two hundred was trained again."""
+    ledger = Ledger.open(latent_study(), tmp_path / "s", clock=Clock())
+    Player(ledger, Clock()).optimizer.next_work()
+    row = {"validation_loss": [0.03]}
+    for epoch in (1, 1):
+        ledger.record(0, (1,), epoch, row)
+    assert "lost      Lost to failures and work done again: 50.0% of the seed-epochs" in _printed(ledger)
+    for epoch in range(2, 200):
+        ledger.record(0, (1,), epoch, row)
+    assert "Lost to failures" not in _printed(ledger)
 
 
 def test_printed_status_names_who_runs_and_who_waits(tmp_path: Path) -> None:

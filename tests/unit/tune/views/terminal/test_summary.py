@@ -56,6 +56,20 @@ def test_summary_says_plainly_when_nothing_was_confirmed(tmp_path: Path) -> None
     assert "No trial was confirmed on the full ladder." in _summary(ledger, 80)
 
 
+def test_summary_says_what_failures_cost(tmp_path: Path) -> None:
+    """In one line after the cost, and not a word where nothing was lost."""
+    clock = Clock()
+    ledger = Ledger.open(latent_study(), tmp_path / "s", clock=clock)
+    player = Player(ledger, clock)
+    work = player.optimizer.next_work()
+    assert work is not None
+    player.train(work, epochs=1)
+    assert "Lost to failures" not in _summary(ledger, 80)
+    player.train(work, epochs=1)
+    said = " ".join(_summary(ledger, 80).split())
+    assert "Lost to failures and work done again: 50.0% of the training time (2 seed-epochs, 0.5 s of training)" in said
+
+
 def _summary(ledger: Ledger, width: int) -> str:
     out = io.StringIO()
     print_summary(gather(ledger), Console(file=out, width=width))
