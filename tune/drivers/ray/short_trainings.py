@@ -59,11 +59,10 @@ class OnNodes:
         """
         kind = asked.node or self.types[0]
         resources = self.study.resources
-        remote = ray.remote(_short_training).options(
+        remote = ray.remote(max_calls=1)(_short_training).options(
             num_cpus=resources.cpus_per_trial,
             num_gpus=resources.gpus,
             max_retries=0,
-            max_calls=1,
             scheduling_strategy=NodeAffinitySchedulingStrategy(self.nodes[kind].id, soft=False),
         )
         sent = Sent(asked, self.study.model_dump_json(by_alias=True), user_path())
@@ -111,8 +110,14 @@ def on_nodes(
         fit = [node for node in nodes.now if node.room(nodes.asked)]
         by_type: dict[str, Node] = {}
         for node in fit:
-            by_type.setdefault(str(node).removeprefix(f"{node.address} "), node)
+            by_type.setdefault(_kind(node), node)
         yield OnNodes(study, trainer, by_type, nodes.slots, should_stop)
+
+
+def _kind(node: Node) -> str:
+    """Returns what type a node is of, such as `4 CPU` or `8 CPU, 1 GPU (A100)`."""
+    _, _, resources = str(node).partition(" ")
+    return resources.removesuffix(", 0 GPU")
 
 
 def _short_training(sent: str, trainer: TrainerClass | None) -> list[Event]:

@@ -31,17 +31,25 @@ def _imports(evidence: Evidence) -> Item:
     if first.died:
         why = f"{first.died}{_last(first)}"
         if first.kind == "mistake" or not first.epochs:
-            doing = "started in a process of its own, it died before its first epoch"
+            where = f" on a node with {first.node}" if first.node else ""
+            doing = f"started in a process of its own{where}, it died before its first epoch"
             advice = "run it by itself, from the folder of the study file and in a new shell, until it starts"
             return Item(name, "no-go", f"{doing}: {why}", advice=advice)
         epochs = len(first.epochs)
         return Item(
             name, "no-go", f"the middle of the space died after {epochs} epochs: {why}", advice="mend what it died of"
         )
+    unlike = [one for one in evidence.of("again") if one.died and not one.epochs]
+    if unlike:
+        where = f"on a node with {unlike[0].node} " if unlike[0].node else "started once more "
+        advice = "what it needs must be there on every node, every time"
+        return Item(
+            name, "no-go", f"{where}it died before its first epoch: {unlike[0].died}{_last(unlike[0])}", "", advice
+        )
     started = [one for one in evidence.probed if one.epochs]
     slowest = max(one.start_s for one in started)
     nodes = sorted({one.node for one in started if one.node})
-    where = f" on {', '.join(nodes)}" if nodes else ""
+    where = f" on nodes with {' and '.join(nodes)}" if nodes else ""
     return Item(name, "go", f"{len(started)} processes started{where}, in {slowest:.1f} s at most")
 
 
