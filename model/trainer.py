@@ -8,9 +8,13 @@ from typing import Any
 from model.config import check_config, parse_config
 from model.device.gpu_sampler import watch_gpu
 from model.recording.recording import Recording, as_mapping, describe, from_mapping
+from model.recording.split import PARTS
 from model.training.seed_group import SeedGroup, find_misfits
 
 Metrics = Mapping[str, Sequence[float | None]]
+
+MOST_FEATURES = 10_000
+"""Rows of which `features` tells the latents: all validation rows of the published recording."""
 
 
 class LatentEvolutionTrainer:
@@ -67,6 +71,16 @@ class LatentEvolutionTrainer:
         return describe(_load(recording))
 
     @staticmethod
+    def splits(recording: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give the voltages `[rows, N]` of the rows for training, validation and test; nothing is copied.
+
+        Args:
+            recording: What `prepare_recording` returned.
+        """
+        loaded = _load(recording)
+        return {part: loaded.voltages[slice(*getattr(loaded.split, part))] for part in PARTS}
+
+    @staticmethod
     def check_config(config: Mapping[str, Any], recording: Mapping[str, Any] | None = None) -> Mapping[str, str]:
         """Say what is wrong with each mistaken key; empty when the configuration is fine.
 
@@ -89,6 +103,7 @@ class LatentEvolutionTrainer:
             - `train_loss`, `reconstruction_loss`: mean squared errors, mean over the epoch's batches;
             - `validation_loss`: one-step prediction error over the split, with the averaged weights when EMA is on;
             - `grad_norm`: before clipping, mean over steps; `learning_rate`: of the last step;
+            - `iterations`: optimisation steps of the epoch;
             - `seconds`: wall-clock of training and validation, which all seeds share, so the same for each;
             - `samples_per_second`: of one seed;
             - `gpu_utilisation` (percent), `gpu_memory_mib`, `gpu_power_w`: None where there is nothing to ask.
@@ -114,6 +129,18 @@ class LatentEvolutionTrainer:
             RuntimeError: The trainer is closed.
         """
         return {"test_loss": self._require_group().evaluate("test").tolist()}
+
+    def features(self) -> Mapping[int, Any]:
+        """Encode validation rows, with the averaged weights when EMA is on; what is trained on is not changed.
+
+        Returns:
+            Seed to latents, float32 `[rows, latent dims]` on the CPU, of all rows or of `MOST_FEATURES` at equal
+            distances; NaN for a seed that met a non-finite loss.
+
+        Raises:
+            RuntimeError: The trainer is closed.
+        """
+        return self._require_group().latents("validation", MOST_FEATURES)
 
     def state(self) -> Mapping[int, Any]:
         """Copy what each seed needs to continue exactly; call it before, between or after epochs.
@@ -154,6 +181,7 @@ class LatentEvolutionTrainer:
         gpu = self._gpu.take()
         shared = {
             "learning_rate": group.learning_rate,
+            "iterations": float(group.steps_per_epoch),
             "seconds": seconds,
             "samples_per_second": group.samples_per_epoch / seconds if seconds > 0 else None,
             "gpu_utilisation": gpu.utilisation_percent,

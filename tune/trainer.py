@@ -32,6 +32,9 @@ class Trainer(Protocol):
     - `check_config(config) -> Mapping[str, str]`: a message for each mistaken key, before anything trains. Where it
       takes a second argument it is asked again with the recording as prepared: a batch may be larger than that. It is
       asked about every setting before it becomes a trial; another is drawn for one refused.
+    - `splits(recording) -> Mapping[str, array]`: of the recording as prepared, the rows `[rows, ...]` for training,
+      validation and test by these names, in this order: whatever tells one sample from another, real numbers in arrays
+      or tensors. A check looks whether rows of one lie in another, see `tune.scoring.overlaps`.
     - `for_trial(trial: int, folder: Path) -> type`: the class to be constructed for a trial of the study in a folder,
       for those who write logs of their own; a node may not see the folder.
 
@@ -41,6 +44,13 @@ class Trainer(Protocol):
       names of their own. Called when the state after the last epoch of a unit is durable, so that a mistake in it costs
       no training: a trial goes on without them (`latent-tune evaluate` tries again), or evaluates again when the
       study scores one of them; then `train` need not yield it.
+    - `features()`: what the model makes of validation samples, say the layer before its last, an array or tensor
+      `[samples, dimensions]` of real numbers per seed: a sequence in the order of `seeds`, an array of three
+      dimensions, or a mapping by seed; None where there are none. Asked for when the state after the last epoch of a
+      unit is durable, before `evaluate`; it must not change what is trained on. The curves get, in the row of that
+      epoch, `effective_rank`, `effective_rank_share`, `feature_variance` and `feature_cosine` (`COLUMNS` in
+      `tune.scoring.collapse`), but for those that `train` yields itself. A mistake in it costs these figures alone.
+      A few thousand samples are enough: several times as many as dimensions.
     - `profile(trace: Path) -> Mapping`: trains a little, writes a Chrome trace to the path, and returns figures by
       name, each a number or a mapping of names to numbers, units in the names. `latent-tune train --profile` uses it
       on a trainer that it then throws away.

@@ -1,4 +1,4 @@
-"""Losses over a whole split, in chunks that fit memory."""
+"""Losses and latents over a whole split, in chunks that fit memory."""
 
 from collections.abc import Iterator
 
@@ -33,15 +33,47 @@ def prediction_loss(
         Mean squared error, float64 `[S]`, on the device.
     """
     seeds, neurons = len(weights[0]), voltages.shape[1]
-    widest = seeds * max(max(widths) for widths in network.widths.values())
     total = torch.zeros(seeds, dtype=torch.float64, device=voltages.device)
     folded = network.fold(*weights, product_type)
-    for start, stop in _chunks(span, max(1, CHUNK_ELEMENTS[voltages.device.type] // widest)):
+    for start, stop in _chunks(span, _rows_at_a_time(network, seeds, voltages)):
         x = voltages[start:stop].to(product_type).expand(seeds, -1, -1)
         seen = None if stimulus is None else stimulus[start:stop].to(product_type).expand(seeds, -1, -1)
         error = network.predict(folded, x, seen).to(weights[0].dtype).sub_(voltages[start + 1 : stop + 1])
         total += torch.linalg.vector_norm(error, dim=2).double().square_().sum(dim=1)
     return total / ((span[1] - span[0] - 1) * neurons)
+
+
+def latents(
+    network: Network,
+    weights: tuple[Tensor, Tensor],
+    voltages: Tensor,
+    span: tuple[int, int],
+    *,
+    most: int,
+    product_type: torch.dtype = torch.float32,
+) -> Tensor:
+    """Compute what the encoder makes of the rows of a split, of so many at most, which lie at equal distances.
+
+    Args:
+        network: The model's shape.
+        weights: Parameters `[S, P]` and running statistics `[S, Q]`.
+        voltages: `[T, N]`.
+        span: First row and one past the last row of the split.
+        most: Rows.
+        product_type: Type of the matrix products.
+
+    Returns:
+        Float32 `[S, rows, L]`, on the CPU.
+    """
+    first, last = span
+    rows = torch.linspace(first, last - 1, min(most, last - first), dtype=torch.float64, device=voltages.device)
+    folded = network.fold(*weights, product_type)
+    seeds = len(weights[0])
+    found = [
+        network.encode(folded, voltages[chosen].to(product_type).expand(seeds, -1, -1)).float().cpu()
+        for chosen in torch.split(rows.round().long(), _rows_at_a_time(network, seeds, voltages))
+    ]
+    return torch.cat(found, dim=1)
 
 
 def constant_loss(voltages: Tensor, span: tuple[int, int]) -> float:
@@ -50,6 +82,12 @@ def constant_loss(voltages: Tensor, span: tuple[int, int]) -> float:
     for start, stop in _chunks(span, max(1, CHUNK_ELEMENTS[voltages.device.type] // voltages.shape[1])):
         total += (voltages[start + 1 : stop + 1].float() - voltages[start:stop]).square_().sum()
     return float(total / ((span[1] - span[0] - 1) * voltages.shape[1]))
+
+
+def _rows_at_a_time(network: Network, seeds: int, voltages: Tensor) -> int:
+    """Say of how many rows the largest activation of so many seeds fits memory."""
+    widest = seeds * max(max(widths) for widths in network.widths.values())
+    return max(1, CHUNK_ELEMENTS[voltages.device.type] // widest)
 
 
 def _chunks(span: tuple[int, int], rows: int) -> Iterator[tuple[int, int]]:

@@ -140,9 +140,13 @@ class Network:
         Returns:
             `[S, R, N]`.
         """
-        z = self._apply("encoder", folded, x)
+        z = self.encode(folded, x)
         z = z + self._apply("evolver", folded, z if stimulus is None else torch.cat((z, stimulus), dim=2))
         return self._apply("decoder", folded, z)
+
+    def encode(self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
+        """Map voltages `[S, R, N]` to latents `[S, R, L]` in evaluation mode."""
+        return self._apply("encoder", folded, x)
 
     def _apply(self, part: str, folded: Mapping[str, tuple[Tensor, Tensor]], h: Tensor) -> Tensor:
         """Run one part over `[S, R, in]`."""

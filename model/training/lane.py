@@ -9,7 +9,7 @@ from torch import Tensor
 from model.device.cost import count_flops
 from model.device.cuda_graph import Captured
 from model.device.precision import product_type
-from model.network.evaluate import prediction_loss
+from model.network.evaluate import latents, prediction_loss
 from model.network.network import Network
 from model.network.outer import Workspace
 from model.training.optim import SeedOptimizer
@@ -72,6 +72,12 @@ class Lane:
             evaluate = partial(_evaluate, self._network, self.tensors, self._data, span)
             self._evaluations[span] = Captured(evaluate, self._data[0].device)
         return self._evaluations[span]()
+
+    def latents(self, span: tuple[int, int], most: int) -> Tensor:
+        """Compute the latents `[S, rows, L]` of so many rows of a split at most, on the CPU."""
+        precision = product_type(self._network.config, self.tensors.parameters)
+        weights, voltages = self.tensors.evaluated(), self._data[0]
+        return latents(self._network, weights, voltages, span, most=most, product_type=precision)
 
     def compile(self) -> None:
         """Compile forward and backward, and capture anew."""

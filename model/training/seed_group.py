@@ -35,6 +35,7 @@ class SeedGroup:
         seeds: In the order of every result.
         device: Where the tensors are.
         epoch: Epochs done.
+        steps_per_epoch: Optimisation steps of an epoch.
         samples_per_epoch: Time steps that one seed trains on in an epoch.
         learning_rate: Of the last step done.
 
@@ -54,8 +55,8 @@ class SeedGroup:
         self._voltages = _to_device(recording.voltages, self.device).to(recording_type(config))
         stimulus = _to_device(recording.stimulus, self.device) if config.use_stimulus else None
         first, last = self._spans["train"]
-        self._steps_per_epoch = (last - first) // config.batch_size
-        self.samples_per_epoch = self._steps_per_epoch * config.batch_size
+        self.steps_per_epoch = (last - first) // config.batch_size
+        self.samples_per_epoch = self.steps_per_epoch * config.batch_size
         self.learning_rate = config.learning_rate
         self._network = Network(config, self._voltages.shape[1], 0 if stimulus is None else stimulus.shape[1])
         self._restore(stimulus, state)
@@ -75,7 +76,7 @@ class SeedGroup:
                 table = torch.cat((means, lane.loss(self._spans["validation"]).unsqueeze(0)))
                 tables.append(table.masked_fill(lane.tensors.failed, torch.nan))
         self.epoch += 1
-        self._steps_done += self._steps_per_epoch
+        self._steps_done += self.steps_per_epoch
         names = ("train_loss", "reconstruction_loss", "grad_norm", "validation_loss")
         return dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
 
@@ -85,6 +86,16 @@ class SeedGroup:
         with numerics(self._config, self.device):
             losses = [lane.loss(span).masked_fill(lane.tensors.failed, torch.nan) for lane in self._lanes]
         return torch.cat(losses).cpu()
+
+    def latents(self, split: str, most: int) -> dict[int, Tensor]:
+        """Compute each seed's latents `[rows, L]` of a split, of so many rows at most, on the CPU; NaN for failed."""
+        found: dict[int, Tensor] = {}
+        with numerics(self._config, self.device):
+            for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
+                failed = lane.tensors.failed.cpu()[:, None, None]
+                of_lane = lane.latents(self._spans[split], most).masked_fill_(failed, torch.nan)
+                found.update(zip(seeds, of_lane.unbind(), strict=True))
+        return found
 
     def profile(self, trace: Path) -> dict[str, Any]:
         """Time some steps of the first lane, which are then part of its training; see `model.device.profiling`."""
@@ -132,7 +143,7 @@ class SeedGroup:
 
     def _plan_schedule(self) -> Tensor:
         """Learning rate and averaging weight of the coming epoch's steps, `[2, steps]` on the device."""
-        config, steps = self._config, self._steps_per_epoch
+        config, steps = self._config, self.steps_per_epoch
         numbers = range(self._steps_done, self._steps_done + steps)
         rates = [learning_rate_at(config, number, steps) for number in numbers]
         weights = [0.0 if config.ema is None else averaging_weight_at(config.ema, number) for number in numbers]
@@ -141,7 +152,7 @@ class SeedGroup:
 
     def _plan_lane(self, seeds: Sequence[int], schedule: Tensor) -> list[StepInputs]:
         """Draw all batches of the coming epoch and put them on the device."""
-        steps, batch = self._steps_per_epoch, self._config.batch_size
+        steps, batch = self.steps_per_epoch, self._config.batch_size
         drawn = [draw_rows(seed, self.epoch, self._spans["train"], steps, batch) for seed in seeds]
         rows = torch.stack(drawn, dim=1).to(self.device)
         return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]

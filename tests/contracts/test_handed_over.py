@@ -112,6 +112,25 @@ def test_an_evaluation_that_cannot_be_taken_keeps_its_training(
     assert any(trial.confirmed for trial in ledger.trials)
 
 
+@pytest.mark.parametrize("features", ["good", [], [[1.0]]], ids=["good", "none", "flat"])
+def test_features_become_columns_or_are_told_to_be_none(drive: Drive, tmp_path: Path, features: Any) -> None:
+    """In the last epoch of each unit; what cannot be taken changes no decision, and stands in the trial's log."""
+    study = study_of(features=features).model_copy(update={"trainer": "tests.fakes.trainers:Featured"})
+    ledger = work_on(study, tmp_path / "q", drive)
+    plain = work_on(study.model_copy(update={"trainer": "tests.fakes.trainers:Quadratic"}), tmp_path / "plain", drive)
+    assert causes(ledger) == set()
+    assert told(ledger) == told(plain)
+    rows = ledger.curves().to_pylist()
+    if features == "good":
+        known = {row["epoch"]: row["effective_rank"] for row in rows if row["effective_rank"] and row["seed"] == 12}
+        assert known.keys() == {2, 4}
+    else:
+        assert "effective_rank" not in rows[0]
+        assert "features() of trainer tests.fakes.trainers:Featured, epoch 2: " in (
+            tmp_path / "q" / "logs" / "trial-0.log"
+        ).read_text(encoding="utf-8")
+
+
 def test_a_state_that_fails_as_the_study_stops_is_a_death(drive: Drive, tmp_path: Path) -> None:
     """The study stops in order, and tells it at the latest when it is continued."""
     study = study_of(error="of files", where="state")

@@ -40,6 +40,7 @@ from tune.ledger.checkpoints.adoption import adopt
 from tune.ledger.checkpoints.store import CheckpointStore
 from tune.ledger.curves.history import EVALUATED, Runs, refuse_unscored
 from tune.ledger.curves.store import CurveStore
+from tune.ledger.log import log
 from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import disk_troubles
 from tune.ledger.storage.folders import LocalFolder
@@ -213,6 +214,8 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
                     if not report.evaluates:
                         refuse_unscored(report.metrics, training.metric, "training", "metric")
                     write_json(folder / "baseline.json", report.baseline)
+                if report.featureless is not None:
+                    log.warning("no figures of the features, features() ended in %s", report.featureless.cause)
                 done = report.epoch
                 due = report.evaluates and report.epoch == training.epochs
                 metrics = {**report.metrics, **({EVALUATED: [0.0] * len(training.seeds)} if due else {})}

@@ -39,6 +39,7 @@ class Job:
     watch: Callable[[], None] = field(default=lambda: None)
     by_name: bool = True
     _units: Units = field(init=False, repr=False, default_factory=Units)
+    _featureless: set[str] = field(init=False, repr=False, default_factory=set)
 
     @property
     def busy(self) -> int:
@@ -188,6 +189,8 @@ class Job:
             return Death.of(error)
         if item.saved:
             ledger.saved(work.trial, work.seeds, item.epoch)
+        if item.featureless is not None:
+            self._tell_featureless(work, item.featureless)
         return None
 
     def _tell(self, work: Work, death: Death) -> str:
@@ -196,6 +199,14 @@ class Job:
         path = write_log(ledger.folder, work.trial, f"{work} ended, {death.kind}: {death.cause}\n{death.text}")
         log.error("trial %d, %s: %s (the rest is in %s)", work.trial, death.kind, death.cause, path)
         return str(path)
+
+    def _tell_featureless(self, work: Work, death: Death) -> None:
+        """Puts why nothing is known of features into the trial's log; a cause is warned about once."""
+        path = write_log(self.optimizer.ledger.folder, work.trial, f"{work}, features(): {death.cause}\n{death.text}")
+        if death.cause not in self._featureless:
+            self._featureless.add(death.cause)
+            said = "trial %d goes on without figures of its features, features() ended in %s (the rest is in %s)"
+            log.warning(said, work.trial, death.cause, path)
 
     def _end(self, work: Work, death: Death, told: str) -> None:
         """Puts the end of work without a result into the ledger."""

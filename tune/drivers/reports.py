@@ -52,6 +52,7 @@ class EpochReport:
         held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
             with loading, checkpoints and waiting for the driver.
         gpus: How many GPUs it held.
+        featureless: What the trainer's `features` died of, after the last epoch of the unit; None where it did not.
     """
 
     epoch: int
@@ -61,6 +62,7 @@ class EpochReport:
     held_s: float
     evaluates: bool = False
     gpus: float = 0.0
+    featureless: "Death | None" = None
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Uns
 from tune.errors import StudyStopped, TrainerMistake
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.curves.history import EvaluationMark, Metrics
-from tune.ledger.incoming import MOST_NAMES, baseline_of, metrics_of, shown, states_of
+from tune.ledger.incoming import MOST_NAMES, baseline_of, features_of, metrics_of, shown, states_of
 from tune.ledger.log import log
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, retry_with
 from tune.optimizer.work import Work
+from tune.scoring.collapse import as_columns, spectrum
 from tune.trainer import Trainer, TrainerClass, hook
 
 if TYPE_CHECKING:
@@ -181,9 +182,11 @@ class Unit:
             self._unsaved = True
             if due:
                 self._save()
-            now = time.monotonic()
-            held_s, gpus = now - held_since, self._settings.gpus
-            yield EpochReport(self._epoch, metrics, due, baseline, held_s, evaluate is not None, gpus)
+            of_features, featureless = self._measure_features()
+            now, gpus = time.monotonic(), self._settings.gpus
+            told = {**of_features, **metrics}
+            held_s, evaluates = now - held_since, evaluate is not None
+            yield EpochReport(self._epoch, told, due, baseline, held_s, evaluates, gpus, featureless)
             held_since = now
         if evaluate is not None:
             try:
@@ -196,6 +199,25 @@ class Unit:
                 yield Death.of(error, "evaluation")
             else:
                 yield Evaluation(self._epoch, metrics, time.monotonic() - held_since, self._settings.gpus)
+
+    def _measure_features(self) -> tuple[Metrics, Death | None]:
+        """Returns after the last epoch how far the trainer's features have collapsed; or what kept it from saying.
+
+        It is asked when the state is durable. A process that dies of it has lost this row of the features alone: the
+        epoch was saved with its metrics.
+        """
+        features = getattr(self._trainer, "features", None)
+        if features is None or self._epoch != self.work.to_epoch:
+            return {}, None
+        try:
+            given = features()
+            with self._handed_over("features()"):
+                by_seed = features_of(given, self.work.seeds)
+            return as_columns([spectrum(of_seed) for of_seed in by_seed.values()]) if by_seed else {}, None
+        except BaseException as error:
+            if not is_trainers(error):
+                raise
+            return {}, Death.of(error)
 
     def _rows(self, trainer: Trainer) -> Iterator[dict[str, list[float | None]]]:
         """Has the trainer train, and yields the metrics of each epoch; what it yields beyond the last is not asked for.

@@ -18,7 +18,7 @@ from tune.scoring.standings import Lucky, Standing, lucky, recommended, standing
 from tune.study.ladder import cost
 from tune.study.study import Study
 from tune.views import wording
-from tune.views.runs import Run, runs_of
+from tune.views.runs import Features, Run, features_of, runs_of
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class Results:
     def runs(self) -> Sequence[Run]:
         """Every run, by trial and then by seed."""
         return runs_of(self.ledger, self.curves)
+
+    @cached_property
+    def features(self) -> Mapping[int, Features]:
+        """How far the features of each trial have collapsed, by its number; empty when the trainer has none."""
+        return features_of(self.curves)
 
     @property
     def study(self) -> Study:

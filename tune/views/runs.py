@@ -1,4 +1,4 @@
-"""Every run of a study in one line: final losses, time and GPU, from the curves."""
+"""Every run of a study in one line: final losses, time and GPU, from the curves; and the features of every trial."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tune.ledger.reader import LedgerReader
+from tune.scoring.collapse import COLLAPSED_SHARE, COLUMNS
 
 _J_PER_KWH = 3.6e6
 
@@ -79,6 +80,45 @@ def runs_of(ledger: LedgerReader, curves: pa.Table) -> list[Run]:
 
 
 _COLUMNS = ("train_loss", "test_loss", "seconds", "gpu_utilisation", "gpu_memory_mib", "samples_per_second")
+
+
+@dataclass(frozen=True)
+class Features:
+    """How far a trial's features have collapsed, see `tune.scoring.collapse`; of each seed what was last known.
+
+    Attributes:
+        effective_rank, share, variance, cosine: Means over the seeds that tell them; nan where none does.
+        seeds: How many tell an effective rank.
+        collapsed: How many of these use less of their dimensions than `COLLAPSED_SHARE`.
+    """
+
+    effective_rank: float
+    share: float
+    variance: float
+    cosine: float
+    seeds: int
+    collapsed: int
+
+
+def features_of(curves: pa.Table) -> dict[int, Features]:
+    """Returns what is known of features by trial; nothing of trials whose trainer tells none.
+
+    Args:
+        curves: As `LedgerReader.curves` returns them.
+    """
+    if COLUMNS[0] not in curves.column_names:
+        return {}
+    figures = np.stack([_column(curves, name) for name in COLUMNS])
+    known = np.isfinite(figures[0])
+    trial, seed, figures = curves["trial"].to_numpy()[known], curves["seed"].to_numpy()[known], figures[:, known]
+    last = np.flatnonzero(np.append((trial[1:] != trial[:-1]) | (seed[1:] != seed[:-1]), True)[: len(trial)])
+    found = {}
+    for number in np.unique(trial):
+        here = figures[:, last[trial[last] == number]]
+        rank, share, variance, cosine = map(_mean, here)
+        collapsed = int((here[1] < COLLAPSED_SHARE).sum())
+        found[int(number)] = Features(rank, share, variance, cosine, here.shape[1], collapsed)
+    return found
 
 
 def energy_kwh(curves: pa.Table) -> float | None:

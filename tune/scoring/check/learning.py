@@ -12,6 +12,9 @@ _SPIKE = 1.5
 
 _NORMS = ("gradient_norm", "grad_norm", "train_grad_norm", "gradient_norm_mean")
 _RATES = ("learning_rate", "lr", "train_learning_rate")
+_FEATURES = ("effective_rank", "effective_rank_share", "feature_cosine")
+"""Columns of the curves, see `tune.scoring.collapse`."""
+
 _EXPLODED = 10.0
 _TOLD = 3
 
@@ -205,17 +208,27 @@ def _rate_parameter(evidence: Evidence) -> str | None:
 
 def _collapse(evidence: Evidence) -> Item:
     name, asked = "collapse", evidence.study.check.effective_rank
-    found = [(one, spectrum) for one in evidence.probed for spectrum in one.spectra.values()]
+    found = [(row, one) for one in evidence.probed for row in _spectra(one)]
     if not found:
         return Item(name, "unknown", "the trainer has no features()")
-    one, lowest = min(found, key=lambda pair: pair[1].effective_rank / pair[1].dimensions)
-    shares = [spectrum.effective_rank / spectrum.dimensions for _, spectrum in found]
+    (rank, share, cosine), one = min(found, key=lambda pair: pair[0][1])
+    mean = fmean(row[1] for row, _ in found)
     told = (
-        f"effective rank {lowest.effective_rank:.1f} of {lowest.dimensions} dimensions "
-        f"({min(shares):.0%}, {fmean(shares):.0%} on average), mean cosine similarity {lowest.cosine:.2f}"
+        f"effective rank {rank:.1f} of {rank / share:.0f} dimensions ({share:.0%}, {mean:.0%} on average)"
+        if share
+        else "all samples have the same features"
     )
-    if min(shares) < asked:
+    told += f", mean cosine similarity {cosine:.2f}"
+    wanted = f"at least {asked:.0%} of the dimensions"
+    if share < asked:
         at = setting_of(one, evidence.whole)
         advice = "features lie in few directions: raise the weight of a variance term, or lower the dimension"
-        return Item(name, "warning", f"{told}, at {at}", f"at least {asked:.0%} of the dimension", advice)
-    return Item(name, "go", f"{told} at the least", f"at least {asked:.0%} of the dimension")
+        return Item(name, "warning", f"{told}, at {at}", wanted, advice)
+    return Item(name, "go", f"{told} at the least", wanted)
+
+
+def _spectra(probed: Probed) -> list[tuple[float, float, float]]:
+    """Returns effective rank, its share of the dimensions and cosine similarity of each seed in its last epoch."""
+    last = {**probed.epochs[-1].metrics, **(probed.evaluation or {})} if probed.epochs else {}
+    rows = zip(*(last.get(name, ()) for name in _FEATURES), strict=False)
+    return [row for row in rows if all(isinstance(value, float) and isfinite(value) for value in row)]

@@ -61,15 +61,23 @@ class Spectrum:
 
     Attributes:
         dimensions: Of the features.
-        effective_rank: 1 to `dimensions`.
+        effective_rank: 1 to the lesser of `dimensions` and `samples - 1`; 0 where all samples are the same.
         variance: Mean over dimensions.
         cosine: Mean cosine similarity of two samples, -1 to 1.
+        samples: On how many it rests.
     """
 
     dimensions: int
     effective_rank: float
     variance: float
     cosine: float
+    samples: int = 0
+
+    @property
+    def share(self) -> float:
+        """The effective rank as a share of the dimensions; of `samples - 1` where that is less: more cannot be seen."""
+        ceiling = min(self.dimensions, self.samples - 1) if self.samples > 1 else self.dimensions
+        return self.effective_rank / ceiling
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,6 @@ class Probed:
         peak_bytes: The most memory that the process and its children held at an end of an epoch, or the process alone
             at any time.
         seedings: What was seeded, in `alone` and `other`; None where that cannot be asked (a program).
-        spectra: By seed, where the trainer has `features()`.
         overlaps: Share of the rows of one split that lie in another as well, by `validation in train`; None: not told.
         utilisation: Share of the time in which the GPU ran a kernel; None where it is not told.
         node: The type of node, such as its GPU's name; empty on this machine.
@@ -119,7 +126,6 @@ class Probed:
     text: str = ""
     peak_bytes: int = 0
     seedings: Sequence[Seeding] | None = None
-    spectra: Mapping[int, Spectrum] = field(default_factory=dict)
     overlaps: Mapping[str, float] | None = None
     utilisation: float | None = None
     node: str = ""

@@ -3,6 +3,7 @@
 from math import isfinite, log, sqrt
 from statistics import fmean
 
+from tune.scoring.collapse import COLLAPSED_SHARE
 from tune.scoring.intervals import student_quantile
 from tune.scoring.measured import difference
 from tune.scoring.paired import Difference
@@ -14,6 +15,7 @@ from tune.views.results import Results
 _FEWEST_SEEDS = 5
 _STEEP = 0.05
 _MOST_SEEDS = 200  # more is no advice
+_MOST_NAMED = 8
 _EDGE = 0.05
 """A value this share of the range away from an end, or nearer, counts as on the edge."""
 
@@ -22,7 +24,7 @@ def caveats(results: Results) -> list[str]:
     """Returns one sentence per reason for care; empty when there is none."""
     if results.best is None:
         return []
-    checks = (_unconfirmed, _slow_starters, _edges, _ties, _seeds, _baseline)
+    checks = (_unconfirmed, _slow_starters, _edges, _ties, _seeds, _baseline, _collapse)
     return [sentence for check in checks for sentence in check(results)]
 
 
@@ -175,3 +177,26 @@ def _baseline(results: Results) -> list[str]:
             "counts as a failed seed."
         )
     ]
+
+
+def _collapse(results: Results) -> list[str]:
+    """Says which trials have seeds whose features use few of their dimensions."""
+    found = [one for one in results.ranked if (of := results.features.get(one.number)) and of.collapsed]
+    if not found:
+        return []
+    assert results.best is not None
+    names = [str(one.number) for one in found[:_MOST_NAMED]]
+    more = len(found) - len(names)
+    named = wording.listed([*names, f"{more} more"] if more else names)
+    said = (
+        f"Features have collapsed in {len(found)} of {wording.count(len(results.features), 'trial')}: the effective "
+        f"rank is below {wording.percent(COLLAPSED_SHARE, 0)} of the dimensions in at least one seed of trial"
+        f"{'s' if len(found) > 1 else ''} {named}."
+    )
+    winner = results.features.get(results.best.number)
+    if winner is not None and winner.collapsed:
+        said += (
+            f" The winner is among them, with {winner.collapsed} of {wording.count(winner.seeds, 'seed')}: fewer "
+            "dimensions may do as well, or the training has lost what the others held."
+        )
+    return [said]

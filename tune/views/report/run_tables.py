@@ -5,6 +5,7 @@ from math import isfinite, nan
 from statistics import fmean, median
 from typing import Any
 
+from tune.scoring.collapse import COLLAPSED_SHARE
 from tune.scoring.measured import interval_of
 from tune.scoring.standings import Standing
 from tune.views import wording
@@ -115,8 +116,15 @@ def reproducibility(results: Results) -> list[Section]:
         "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the "
         "seeds, in which failed ones count; reproducibility: (1 - failure rate) x "
         "(1 - CV); improvement: of the mean, over the "
-        f"{wording.baseline_owner(results.study.score)}." + _left_out(results)
+        f"{wording.baseline_owner(results.study.score)}."
     )
+    if results.features:
+        headings.append("effective rank")
+        text += (
+            " Effective rank of the features (Roy and Vetterli 2007), mean over the seeds, and its share of the "
+            f"dimensions; a seed below {wording.percent(COLLAPSED_SHARE, 0)} of them has collapsed."
+        )
+    text += _left_out(results)
     return [Section("Reproducibility", [Paragraph(text), Table(headings, rows, caption="Reproducibility by trial")])]
 
 
@@ -178,7 +186,16 @@ def _steadiness(results: Results, one: Standing, tests: Sequence[float]) -> list
         wording.number(median(ends) if ends else nan),
         wording.fixed(summary.reproducibility, 3),
         wording.gain(summary.mean, results.scale),
+        *([_effective_rank(results, one)] if results.features else []),
     ]
+
+
+def _effective_rank(results: Results, one: Standing) -> str:
+    found = results.features.get(one.number)
+    if found is None:
+        return wording.UNKNOWN
+    said = f"{wording.number(found.effective_rank, 3)} ({wording.percent(found.share, 0)})"
+    return f"{said}, {found.collapsed}/{found.seeds} collapsed" if found.collapsed else said
 
 
 def _session_of(results: Results, number: int) -> dict[str, Any]:

@@ -31,6 +31,12 @@ TRIALS: Mapping[str, Column] = {
     "high": Column("float64", "its upper end"),
     "seed_epochs": Column("int64", "epochs trained so far, summed over seeds"),
     "seconds": Column("float64", "spent on it, in seconds; missing where the trainer tells none"),
+    "effective_rank": Column(
+        "float64", "of its features, mean over seeds as last measured; missing where the trainer has no `features()`"
+    ),
+    "effective_rank_share": Column("float64", "the same as a share of the dimensions; below 0.1 is a collapse"),
+    "feature_variance": Column("float64", "variance of a dimension of its features, mean over dimensions and seeds"),
+    "feature_cosine": Column("float64", "cosine similarity of two samples' features, mean over pairs and seeds"),
     "reason": Column("str", "why it stands where it does: the reason of the latest decision about it"),
 }
 """Before the parameters, one column each; one whose name is taken is called `parameter_NAME`."""
@@ -41,8 +47,12 @@ CURVES: Mapping[str, Column] = {
     "epoch": Column("int32", "from 1"),
     "gpu_seconds": Column("float64", "this seed's share of the time for which the trial held GPUs, times the GPUs"),
     "evaluated": Column("float64", "1 where the trainer's own evaluation followed this epoch, 0 where it is to come"),
+    "effective_rank": Column("float64", "how many directions the features spread over, at the end of a rung"),
+    "effective_rank_share": Column("float64", "the same as a share of the dimensions"),
+    "feature_variance": Column("float64", "variance of a dimension of the features, mean over dimensions"),
+    "feature_cosine": Column("float64", "cosine similarity of two samples' features, mean over pairs"),
 }
-"""Beside the metrics that the trainer yields, each a column of float64; missing: unknown. The last two where known."""
+"""Beside the metrics that the trainer yields, each a column of float64; missing: unknown. The first three always."""
 
 DECISIONS: Mapping[str, Column] = {
     "decision": Column("int64", "its place in the study's history, from 0"),

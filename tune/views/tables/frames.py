@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
+from tune.scoring.collapse import COLUMNS
 from tune.scoring.measured import interval_of
 from tune.scoring.standings import Standing
 from tune.study.space import Choice, IntRange
@@ -35,6 +36,7 @@ def trials_frame(results: Results) -> "pd.DataFrame":
         "high": [interval(results, one)[1] for one in ranked],
         "seed_epochs": [one.seed_epochs for one in ranked],
         "seconds": [results.seconds.get(one.number, nan) for one in ranked],
+        **_features(results),
         "reason": [one.trial.reason for one in ranked],
     }
     frame = pd.DataFrame({name: pd.Series(values, dtype=TRIALS[name].dtype) for name, values in columns.items()})
@@ -76,6 +78,12 @@ def interval(results: Results, one: Standing) -> tuple[float, float]:
     """Returns the 95% interval of a trial's mean, over the seeds that did not fail; nan where there are none."""
     alive = [loss for loss in one.losses.values() if not results.scale.failed(loss)]
     return interval_of(alive, results.scale, results.study.score) if alive else (nan, nan)
+
+
+def _features(results: Results) -> dict[str, list[float]]:
+    known = [results.features.get(one.number) for one in results.ranked]
+    figures = [(of.effective_rank, of.share, of.variance, of.cosine) if of else (nan,) * 4 for of in known]
+    return {name: [values[place] for values in figures] for place, name in enumerate(COLUMNS)}
 
 
 def _dtype(parameter: Any, values: Sequence[Any]) -> str:

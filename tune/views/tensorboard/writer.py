@@ -33,6 +33,11 @@ _GROUPS = {
     "learning_rate": "optimisation/learning_rate",
     "seconds": "speed/seconds_per_epoch",
     "samples_per_second": "speed/samples_per_second",
+    "iterations": "speed/iterations_per_epoch",
+    "effective_rank": "features/effective_rank",
+    "effective_rank_share": "features/effective_rank_share",
+    "feature_variance": "features/variance",
+    "feature_cosine": "features/cosine",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.studies import quadratic_study
 from tune.scoring.check.checked import Checked
 from tune.scoring.check.items import Evidence, Item
-from tune.scoring.check.measured import Epoch, Probed, Purpose, Seeding, Spectrum
+from tune.scoring.check.measured import Epoch, Probed, Purpose, Seeding
 from tune.scoring.check.verdict import in_words, judged, verdict_of
 from tune.study.study import Study
 
@@ -59,7 +59,6 @@ def training(purpose: Purpose, seeds: Sequence[int] = SEEDS, **changes: Any) -> 
         "seedings": (Seeding("numpy.random.default_rng", seeds[0], "train.py:3"),)
         if purpose in ("alone", "other")
         else None,
-        "spectra": {seed: Spectrum(32, 20.0, 1.0, 0.1) for seed in seeds} if purpose == "whole" else {},
         "overlaps": {"validation in train": 0.0} if purpose == "whole" else None,
     }
     return Probed(purpose, MIDDLE, MIDDLE, tuple(seeds), first, last, **{**usual, **changes})
@@ -89,6 +88,14 @@ def changed(*purposes: Purpose, **changes: Any) -> list[Probed]:
     return [replace(one, **changes) if one.purpose in purposes else one for one in healthy()]
 
 
+def with_features(**columns: float) -> list[Epoch]:
+    """Epochs of which each has these columns of its features."""
+    return epochs({seed: falling(seed) for seed in SEEDS}, extra=columns)
+
+
+HEALTHY_FEATURES = {"effective_rank": 20.0, "effective_rank_share": 20 / 32, "feature_cosine": 0.1}
+
+
 def judged_on_validation() -> list[Epoch]:
     """Epochs whose test losses are the validation losses."""
     told = training("whole").epochs
@@ -97,7 +104,8 @@ def judged_on_validation() -> list[Epoch]:
 
 def test_a_healthy_study_goes() -> None:
     """Nothing is warned of, and what cannot be asked is said to be unknown, not passed."""
-    found = items(healthy(), slots=2, host_bytes=10**10, disk_bytes=10**10)
+    probed = changed("whole", epochs=with_features(**HEALTHY_FEATURES))
+    found = items(probed, slots=2, host_bytes=10**10, disk_bytes=10**10)
     assert {name for name, item in found.items() if item.verdict not in ("go", "unknown")} == set()
     assert {name for name, item in found.items() if item.verdict == "unknown"} == {"gradient norm", "schedule"}
     assert in_words(verdict_of([*found.values()]), found.values()) == "go"
@@ -218,7 +226,7 @@ FAULTS: list[tuple[str, list[Probed], str, str, str]] = [
     ),
     (
         "features collapse",
-        changed("whole", spectra={1: Spectrum(64, 2.0, 1.0, 0.99)}),
+        changed("whole", epochs=with_features(effective_rank=2.0, effective_rank_share=2 / 64, feature_cosine=0.99)),
         *("collapse", "warning", "effective rank 2.0 of 64 dimensions (3%"),
     ),
     (

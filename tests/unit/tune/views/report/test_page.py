@@ -10,13 +10,17 @@ import pytest
 import yaml
 
 from tests.fakes.clock import Clock
-from tests.fakes.ledgers import latent_study, played
+from tests.fakes.ledgers import Player, latent_study, played
 from tune.ledger.ledger import Ledger
+from tune.scoring.check.measured import Spectrum
+from tune.scoring.collapse import as_columns
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.views.report.caveats import caveats, edge
 from tune.views.report.markdown import code_block, escape, table
 from tune.views.report.page import write_best, write_report
 from tune.views.results import gather, leaderboard
+from tune.views.runs import Features
+from tune.views.tables.frames import trials_frame
 
 
 def test_report_begins_with_the_answer(ledger: Ledger) -> None:
@@ -132,6 +136,35 @@ def test_caveats_name_the_tied_and_the_unconfirmed(ledger: Ledger) -> None:
     found = "\n".join(caveats(gather(ledger)))
     assert re.search(r"tied with trials? \d+", found)
     assert "14 of 18 trials were not confirmed on the full ladder" in found
+
+
+def test_collapsed_features_are_told_by_trial(tmp_path: Path) -> None:
+    """In the table of trials and as a caveat, with the winner named where it is among them; each seed by its last."""
+    clock, study = Clock(), latent_study(search={"trials": 3, "method": "random"})
+    ledger = Ledger.open(study, tmp_path / "s", clock=clock)
+    player = Player(ledger, clock)
+    player.play()
+    best = gather(ledger).best
+    assert best is not None
+    assert not any("collapsed" in line for line in caveats(gather(ledger)))
+    for number in (best.number, other := (best.number + 1) % 3):
+        for epoch, share in ((1, 0.01), (2, 0.05 if number == best.number else 0.5)):
+            spectra = [Spectrum(40, share * 40, 1.5, 0.25, 100), Spectrum(40, 20.0, 0.5, 0.75, 100)]
+            ledger.record(number, study.seeds[:2], epoch, as_columns(spectra), evaluation="done")
+    results = gather(ledger)
+    assert results.features == {
+        best.number: Features(11.0, 0.275, 1.0, 0.5, seeds=2, collapsed=1),
+        other: Features(20.0, 0.5, 1.0, 0.5, seeds=2, collapsed=0),
+    }
+    (said,) = [line for line in caveats(results) if "collapsed" in line]
+    assert said.startswith(
+        "Features have collapsed in 1 of 2 trials: the effective rank is below 10% of the dimensions"
+    )
+    assert f"in at least one seed of trial {best.number}. The winner is among them, with 1 of 2 seeds: " in said
+    text = write_report(results).read_text()
+    assert "| effective rank |" in text
+    assert "| 11.0 (28%), 1/2 collapsed |" in text or "| 11 (28%), 1/2 collapsed |" in text
+    assert trials_frame(results).set_index("trial").loc[other, "effective_rank_share"] == 0.5
 
 
 @pytest.mark.parametrize(

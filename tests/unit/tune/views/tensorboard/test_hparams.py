@@ -157,7 +157,8 @@ def test_failed_seeds_do_not_disappear(tmp_path: Path) -> None:
         ("grad_norm", "optimisation/grad_norm"),
         ("samples_per_second", "speed/samples_per_second"),
         ("gpu_memory_mib", "machine/gpu_memory_mib"),
-        ("effective_rank", "metric/effective_rank"),
+        ("effective_rank", "features/effective_rank"),
+        ("mutual_information", "metric/mutual_information"),
     ],
 )
 def test_tags_are_grouped(metric: str, tag: str) -> None:
