@@ -29,6 +29,7 @@ _CONSTRUCTION = (0.003, 0.1)
 and imports nothing. Where nobody measured it, it is drawn between these, evenly in its logarithm; the built-in trainer
 lies between 0.003 and 0.05."""
 _ACTOR_S = (1.0, 4.0)  # more than that start takes a process of Ray's
+_FIRST_S = (0.0, 2.0)  # what the tuner imports when the first unit ends and begins
 _CONTENTION = 0.1  # mean of the share by which trainings side by side slow each other down, beside cores
 
 
@@ -111,6 +112,7 @@ class UnitSeconds:
         self._actor_s = model.start_s + float(rng.uniform(*_ACTOR_S)) if setup.driver == "ray" else 0.0
         self._slower = 1 + (float(rng.exponential(_CONTENTION)) if setup.slots > 1 else 0.0)
         self._fresh = setup.slots
+        self._first_s = float(rng.uniform(*_FIRST_S))
         self._trials: set[int] = set()
 
     def of(self, work: Work) -> Iterator[float]:
@@ -124,7 +126,7 @@ class UnitSeconds:
         extra = self._again_s + self._warm * model.excess_s
         if self._fresh:
             self._fresh -= 1
-            extra += self._actor_s + (1 - self._warm) * model.excess_s
+            extra += self._first_s + self._actor_s + (1 - self._warm) * model.excess_s
         if work.trial not in self._trials:
             self._trials.add(work.trial)
             extra += self.suggestion_s
