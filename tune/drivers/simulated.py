@@ -4,15 +4,34 @@ Training is done here and at once, an epoch at a time; only when its result coun
 machines would work on for a day is played in the time that its trainer takes, and a tabular trainer takes none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import isfinite
+from typing import Protocol
 
 from tune.drivers.job import Job
-from tune.drivers.reports import EpochReport, UnitReport
+from tune.drivers.reports import Death, EpochReport, UnitReport
 from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import DiskFull
+from tune.optimizer.work import Work
+
+
+class Playable(Protocol):
+    """What this driver asks of a unit of work; see `tune.drivers.unit.Unit`."""
+
+    @property
+    def work(self) -> Work:
+        """What it trains."""
+
+    def news(self) -> Iterator[UnitReport]:
+        """Trains, and yields what there is to tell."""
+
+    def save(self) -> Death | None:
+        """Makes its state durable."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
 
 
 class VirtualClock:
@@ -42,7 +61,7 @@ class _Flight:
 
     due_s: float
     order: int
-    unit: Unit = field(compare=False)
+    unit: Playable = field(compare=False)
     news: Iterator[UnitReport] = field(compare=False)
     item: UnitReport | None = field(compare=False, default=None)
 
@@ -61,7 +80,12 @@ class _Flight:
         return job.trains(self.unit.work)
 
 
-def drive(job: Job, slots: int = 1, clock: VirtualClock | None = None) -> None:
+def drive(
+    job: Job,
+    slots: int = 1,
+    clock: VirtualClock | None = None,
+    unit_of: Callable[[Work], Playable] | None = None,
+) -> None:
     """Works until the study has no work left or is asked to stop.
 
     An epoch lasts as long as the trainer's metric `seconds` says, or a virtual second per seed when it yields none.
@@ -72,6 +96,7 @@ def drive(job: Job, slots: int = 1, clock: VirtualClock | None = None) -> None:
         job: The study.
         slots: How many units are trained at once, 1 or more.
         clock: Moved on as results come in.
+        unit_of: Makes a unit of work; None: one that has the study's trainer train.
 
     Raises:
         StudyStopped: If the study cannot go on.
@@ -82,7 +107,7 @@ def drive(job: Job, slots: int = 1, clock: VirtualClock | None = None) -> None:
     handed_out = 0
     try:
         while not job.should_stop():
-            while len(waiting) + len(resting) < slots and (unit := _next_unit(job, slots)) is not None:
+            while len(waiting) + len(resting) < slots and (unit := _next_unit(job, slots, unit_of)) is not None:
                 resting.append(_Flight(clock.now_s, handed_out, unit, unit.news()))
                 handed_out += 1
             while resting:
@@ -108,10 +133,12 @@ def _save_all(job: Job, waiting: list[_Flight], resting: list[_Flight], clock: V
         job.left(flight.unit.work, flight.unit.save())
 
 
-def _next_unit(job: Job, slots: int) -> Unit | None:
+def _next_unit(job: Job, slots: int, unit_of: Callable[[Work], Playable] | None) -> Playable | None:
     work, ledger = job.next_work(slots), job.optimizer.ledger
     if work is None:
         return None
+    if unit_of is not None:
+        return unit_of(work)
     return Unit(lambda: job.trainer, job.recording, work, TrainingSettings.of(ledger))
 
 
