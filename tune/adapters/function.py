@@ -25,7 +25,8 @@ def function_trainer(function: Callable[..., Any], name: str) -> TrainerClass:
         UserMistake: If it is no function, or needs other arguments.
     """
     module, _, attribute = name.partition(":")
-    members: dict[str, Any] = {"_trained": TrainFunction.of(function, name), "__module__": module}
+    trained = TrainFunction.of(function, name)
+    members: dict[str, Any] = {"_trained": trained, "resumes": "checkpoint" in trained.takes, "__module__": module}
     if callable(check := getattr(function, "check_config", None)):
         members["check_config"] = staticmethod(check)
     return cast("TrainerClass", type(attribute, (_FunctionTrainer,), members))
@@ -35,6 +36,8 @@ class _FunctionTrainer:
     """Keeps the contract of `tune.trainer.Trainer`."""
 
     _trained: ClassVar[TrainFunction]
+    resumes: ClassVar[bool]
+    """Whether a run that is continued goes on where it was; one without a checkpoint trains again."""
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tune.adapters.loading import load
+from tune.cli.session.estimating import expected
 from tune.cli.session.given import GivenTrainer
 from tune.cli.session.origin import origin, write_json
 from tune.drivers.calibration import gpus_of_one
@@ -40,8 +41,8 @@ from tune.views.terminal.check import print_check
 _FILE = "check.json"
 """In the study folder."""
 
-_ESTIMATE_SHARE = 0.2
-"""Of the time of a check, for playing the study in virtual time."""
+_ESTIMATE_SHARE, _PLAYS_S = 0.2, 15.0
+"""Of the time of a check, for playing the study in virtual time, and at most so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,18 @@ def _checked(subject: Subject, request: CheckRequest) -> Checked:
             begun=begun,
         )
         probed = course.results()
+    request.tell("playing the study, to see what it takes")
     items = judged(Evidence(study, probed, _machine(request, place.slots)))
+    estimate = expected(
+        *(study, subject.trainer, subject.recording, probed),
+        driver="inline" if request.driver == "inline" else "ray",
+        slots=place.slots,
+        cluster=request.address is not None,
+        seconds=min(_PLAYS_S, seconds * _ESTIMATE_SHARE),
+    )
     return Checked(
         *(study.name, request.driver, place.slots, len(probed), time.monotonic() - begun, time.time(), items),
+        estimate=estimate,
         made_of=digest(subject),
     )
 

@@ -239,7 +239,7 @@ def share_of(study: Study, seed_epochs: int, wall_clock_s: float, gpu_s: float) 
     return max(
         seed_epochs / asked(study),
         wall_clock_s / (study.budget.wall_clock or inf),
-        gpu_s / (3600 * (study.budget.gpu_hours or inf)),
+        gpu_s / (3600 * (study.budget.most_gpu_hours or inf)),
     )
 
 

@@ -168,6 +168,7 @@ def multiplied(study: Study, share: float) -> Study:
         "seed_epochs": budget.seed_epochs and max(cost(study.top), round(budget.seed_epochs * share)),
         "wall_clock": budget.wall_clock and budget.wall_clock * share,
         "gpu_hours": budget.gpu_hours and budget.gpu_hours * share,
+        "money": budget.money and budget.money * share,
     }
     changes: dict[str, Any] = {"budget": budget.model_copy(update=limits)}
     if study.search.trials is not None or not any(limits.values()):
@@ -196,12 +197,13 @@ def _whole(played: Played, study: Study, small: Study, rng: np.random.Generator)
     if small is study and played.share >= 1.0:
         return played
     trials = study.trials / small.trials / played.share
-    timed = study.budget.wall_clock is not None or study.budget.gpu_hours is not None
+    budget = study.budget
+    timed = any(limit is not None for limit in (budget.wall_clock, budget.gpu_hours, budget.money))
     factor = trials if timed else asked(study) / asked(small) / played.share
     off = float(np.exp(rng.normal(0, _SCALED_SD if played.share >= 1.0 else _CUT_SHORT_SD)))
     return Played(
         played.wall_clock_s * factor * off,
-        min(round(played.seed_epochs * factor), study.budget.seed_epochs or 10**12),
+        min(round(played.seed_epochs * factor), budget.seed_epochs or 10**12),
         played.gpu_s * factor * off,
         min(study.trials, round(played.trials * trials)),
         round(played.confirmed * trials),

@@ -1,5 +1,8 @@
 """What a check found, on the terminal."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.text import Text
 
@@ -8,6 +11,7 @@ from tune.views import wording
 
 _MARKS = {"go": ("go", "green"), "warning": ("warn", "yellow"), "no-go": ("no-go", "bold red"), "unknown": ("–", "dim")}
 _INDENT = 8
+_WORDS = {"a third": "a third of the study", "three times": "three times the study"}
 
 
 def print_check(found: Checked, console: Console) -> None:
@@ -39,9 +43,17 @@ def expected(found: Checked) -> list[str]:
     estimate = found.estimate
     if estimate is None:
         return []
-    low, middle, high = (wording.duration(each) for each in estimate["wall_clock_s"])
-    lines = [f"Expected: {middle} (80 % interval {low} to {high}) on {wording.count(found.slots, 'slot')}"]
-    for key, noun in (("gpu_hours", "GPU-hours"), ("kwh", "kWh"), ("money", "in money")):
-        if (each := estimate.get(key)) is not None:
-            lines.append(f"  {each[1]:.3g} {noun} ({each[0]:.3g} to {each[2]:.3g})")
+    lines = [f"Expected: {_taken(estimate)}."]
+    lines += [f"  {_WORDS.get(share, share)}: {_taken(other)}." for share, other in estimate.get("options", {}).items()]
     return lines
+
+
+def _taken(estimate: Mapping[str, Any]) -> str:
+    """Returns in words what a study will take and bring, each with its 80 % interval."""
+    low, middle, high = (wording.duration(each) for each in estimate["wall_clock_s"])
+    said = [f"{middle} (80 % interval {low} to {high})"]
+    for key, noun in (("gpu_hours", "GPU-hours"), ("energy_kwh", "kWh"), ("money", "of money")):
+        if (each := estimate.get(key)) is not None and each[2] > 0:
+            said.append(f"{each[1]:.3g} {noun} ({each[0]:.3g} to {each[2]:.3g})")
+    trials, confirmed = estimate["trials"][1], estimate["confirmed"][1]
+    return f"{', '.join(said)}; {wording.count(round(trials), 'trial')}, {confirmed:.0f} of them confirmed"
