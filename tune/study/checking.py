@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tune.study.sections import StudySection
 
@@ -10,7 +10,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Check(StudySection):
-    """What `latent-tune check` asks of a study (docs/check.md)."""
+    """What `latent-tune check` asks of a study: a mode alone, or a mapping (docs/check.md)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"type": ["object", "string"], "pattern": "^(auto|full|off)$"},
+    )
 
     mode: Literal["auto", "full", "off"] = Field(
         default="auto",
@@ -39,6 +43,14 @@ class Check(StudySection):
         default=0.4, description="share of the time in which a training computes, and does not wait, at least"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_alone(cls, given: Any) -> Any:
+        """Takes a mode alone for the section; `off` is false to those who read YAML 1.1."""
+        if given is False:
+            return {"mode": "off"}
+        return {"mode": given} if isinstance(given, str) else given
+
     @model_serializer(mode="wrap")
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leaves out what nobody has said: a study of an earlier version is written as it was."""
@@ -46,20 +58,3 @@ class Check(StudySection):
 
 
 _DEFAULTS = {name: field.default for name, field in Check.model_fields.items()}
-
-
-def _mode(given: Any) -> Any:
-    """Takes a mode alone for the section; YAML's `off` is false to those who read it as YAML 1.1."""
-    if given is False:
-        return {"mode": "off"}
-    return {"mode": given} if isinstance(given, str) else given
-
-
-CheckSection = Annotated[
-    Check,
-    BeforeValidator(
-        _mode,
-        json_schema_input_type=Literal["auto", "full", "off"] | Check,
-    ),
-]
-"""A mode, or the section."""

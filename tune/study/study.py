@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model
 
 from tune.errors import FileMistakes, UserMistake, did_you_mean
 from tune.study import document
-from tune.study.checking import Check, CheckSection
+from tune.study.checking import Check
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
 from tune.study.loggers import Loggers
@@ -96,7 +96,7 @@ class Study(StudySection):
     resources: Resources = Field(default_factory=Resources)
     storage: Storage = Field(default_factory=Storage)
     loggers: Loggers = Field(default_factory=Loggers)
-    check: CheckSection = Field(default_factory=Check)
+    check: Check = Field(default_factory=Check)
 
     @model_serializer(mode="wrap")
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
