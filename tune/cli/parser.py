@@ -1,6 +1,7 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 done; 2 the user's mistake; 3 a check said no-go; 130 interrupted, with the command that continues printed last; 1 the rest.
+Exit codes: 0 done; 2 the user's mistake; 3 a check said no-go; 130 interrupted, with the command that continues printed
+last; 1 the rest.
 Nothing heavy is imported before it is needed, so that `--help` answers at once.
 """
 

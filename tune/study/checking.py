@@ -18,8 +18,8 @@ class Check(StudySection):
 
     mode: Literal["auto", "full", "off"] = Field(
         default="auto",
-        description="full: `run` checks a new study first, and does not begin it where that says no-go; auto: it "
-        "judges the first trial that is trained, which costs nothing, and tells what it found; off: neither",
+        description="full: `run` checks a new study first, and does not begin it where that says no-go; auto: the "
+        "first trial at each rung is looked at, which costs nothing, and what it shows is told; off: neither",
     )
     minutes: Annotated[float, Field(gt=0)] = Field(
         default=5.0, description="how long a check may take; what does not fit is left out, and said"
