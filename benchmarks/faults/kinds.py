@@ -133,8 +133,8 @@ FAULTS = {
         Fault("clock jumps", _wait_and_kill, arm=_armed_clock),
         Fault("checkpoint truncated", _kill_driver, after=_damage("checkpoints/*/*.pt", _truncate)),
         Fault("checkpoint, a bit flipped", _kill_driver, after=_damage("checkpoints/*/*.pt", _flip)),
-        Fault("curve truncated", _kill_driver, after=_damage("curves/*.*", _truncate)),
-        Fault("curve, a bit flipped", _kill_driver, after=_damage("curves/*.*", _flip)),
+        Fault("curve truncated", _kill_driver, after=_damage("curves/**/*.*", _truncate)),
+        Fault("curve, a bit flipped", _kill_driver, after=_damage("curves/**/*.*", _flip)),
         Fault("journal truncated", _kill_driver, after=_damage("study.db-wal", _truncate)),
         Fault("journal, a bit flipped", _kill_driver, after=_damage("study.db-wal", _flip)),
     )

@@ -9,10 +9,13 @@ from random import Random
 from typing import Any
 
 import optuna
+import pandas as pd
 import pytest
 import yaml
 
+import latent_tune
 from tests.behaviour.command import Running, Stored, Trained, decided, here, ledger_of, runs_of, status, write_study
+from tune.ledger.curves.appended import APPENDED
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.database.database import Database
 
@@ -119,7 +122,10 @@ def kill_and_resume(cwd: Path, driver: str, chosen: list[Moment], **changes: Any
 
 
 def check_whole(folder: Path) -> None:
-    """Every trial is there once and closed, in the ledger and in Optuna; every curve has each of its epochs once."""
+    """Every trial is there once and closed, in the ledger and in Optuna; every curve has each of its epochs once.
+
+    So do the curves as they lie on the disk, whatever was trained again.
+    """
     ledger = ledger_of(folder)
     assert [trial.number for trial in ledger.trials] == list(range(9))
     assert all(trial.confirmed or trial.ended for trial in ledger.trials)
@@ -139,6 +145,8 @@ def check_whole(folder: Path) -> None:
     for run, epoch in zip(runs_of(table), table["epoch"].to_pylist(), strict=True):
         epochs.setdefault(run, []).append(epoch)
     assert all(found == list(range(1, len(found) + 1)) for found in epochs.values())
+    shown = pd.read_parquet(folder / "curves").sort_values(["trial", "seed", "epoch"], ignore_index=True)
+    pd.testing.assert_frame_equal(shown, latent_tune.open(folder).curves(), check_exact=True)
     for trial in ledger.trials:
         assert trial.last is not None
         rung = ledger.study.rungs[trial.last.rung]
@@ -219,6 +227,7 @@ def test_five_kills_change_nothing(tmp_path: Path, whole: Whole) -> None:
     check_whole(folder)
     check_account(tmp_path, kills, exact=True)
     check_same_answer(whole.folder, folder)
+    assert (folder / "curves" / APPENDED).is_dir() == (status(folder)["seed_epochs_redone"] > 0)
     assert all(kill.untold <= SEED_EPOCHS_OF_A_UNIT for kill in kills)
 
 
@@ -246,7 +255,8 @@ def test_what_a_kill_leaves_half_written_is_survived(tmp_path: Path, whole: Whol
     folder = tmp_path / "results" / "tiny"
     check_whole(folder)
     check_same_answer(whole.folder, folder)
-    assert [path.name for path in (folder / "curves").iterdir() if path.suffix != ".parquet"] == []
+    left = {path.suffix for path in (folder / "curves").rglob("*") if path.is_file()}
+    assert left <= {".parquet", ".rows"}
 
 
 @pytest.mark.slow

@@ -25,8 +25,8 @@ def test_every_block_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     assert names["figure"].data
     assert len(names["table"]) == 2
     assert sorted(names["everything"]["name"]) == ["first"]
-    kept = names["curves"].drop_duplicates(["trial", "seed", "epoch"], keep="last")
-    assert len(kept) == len(names["result"].curves())
+    assert not names["curves"].duplicated(["trial", "seed", "epoch"]).any()
+    assert len(names["curves"]) == len(names["result"].curves())
     assert (tmp_path / "tables" / "README.md").is_file()
     assert names["tried"].best is not None
 

@@ -228,7 +228,7 @@ def _run(unit: Unit, training: Training, folder: Path, should_stop: Callable[[],
         curves.sync()
     finally:
         unit.close()
-        curves.close()
+        curves.show_each_row_once()
     return done
 
 

@@ -268,7 +268,7 @@ class Ledger(LedgerReader):
     def _give_back(self) -> None:
         try:
             if self._lease.held():
-                self._curves.give_same_columns()
+                self._curves.show_each_row_once()
         finally:
             self._lease.release()
 
@@ -288,6 +288,7 @@ class Ledger(LedgerReader):
     def _reconcile(self) -> None:
         """Repairs what a killed process left between two writes."""
         collect_orphans(self.folder, self.checkpoints, len(self.trials))
+        self._curves.show_each_row_once()
         if self.sessions and not self.sessions[-1].ended:
             lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=self.last_sign())
             self._database.append(len(self.decisions), lost)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.errors import LatentTuneError, StudyBusy, StudyConflict, UserMistake
+from tune.ledger.curves.appended import numbers, place_of, read_appended
 from tune.ledger.log import log
 from tune.ledger.origin import belonging
 from tune.ledger.printable import printable
@@ -227,19 +228,28 @@ def remember_owners(folder: Path, owners: Sequence[str]) -> None:
 def _copy_curves(folder: Path, shared: Folder) -> None:
     """Copies the files of curves that are new or still written to, then removes what the study has no more.
 
-    A stream that becomes a Parquet file meanwhile is looked for again under its new name.
+    A file has its rows in the copy as they were appended: what is shown of them can be made again. A stream that
+    becomes a Parquet file meanwhile is looked for again under its new name.
     """
+    curves = folder / "curves"
     while True:
-        there, here = shared.files("curves"), sorted((folder / "curves").glob("[0-9]*.*"))
+        there, names = shared.files("curves"), set[str]()
         try:
-            for path in here:
-                name = f"curves/{path.name}"
-                if path.suffix == ".arrows" or there.get(name) != path.stat().st_size:
-                    _put(shared, name, path.read_bytes())
+            for number in numbers(curves):
+                path = place_of(curves, number)
+                if path.suffix == ".arrows" or there.get(_in_copy(path)) != path.stat().st_size:
+                    path, content = read_appended(curves, number, Path.read_bytes)
+                    _put(shared, _in_copy(path), content)
+                names.add(_in_copy(path))
         except FileNotFoundError:
             continue
-        shared.remove(set(there) - {f"curves/{path.name}" for path in here})
+        shared.remove(set(there) - names)
         return
+
+
+def _in_copy(path: Path) -> str:
+    """Returns the name in the copy of a file of curves."""
+    return f"curves/{path.name if path.suffix == '.arrows' else f'{path.stem}.parquet'}"
 
 
 def _snapshot(file: Path) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tune.ledger.curves.appended import numbers, place_of, read_appended
 from tune.ledger.curves.files import read_parquet, read_stream
 
 
@@ -34,21 +35,21 @@ class CurveTail:
 
     def read(self) -> list[pa.Table]:
         """Returns the new rows, a table for each file that has some."""
-        stems = {path.stem for path in self.folder.glob("*") if path.suffix in (".arrows", ".parquet")}
-        found = (self._read(stem) for stem in sorted(stems) if stem.isdecimal())
+        found = (self._read(number) for number in numbers(self.folder))
         return [table for table in found if table.num_rows]
 
-    def _read(self, stem: str) -> pa.Table:
-        place = self._places.setdefault(stem, _Place())
-        settled = self.folder / f"{stem}.parquet"
-        if not settled.exists():
+    def _read(self, number: str) -> pa.Table:
+        place = self._places.setdefault(number, _Place())
+        path = place_of(self.folder, number)
+        if path.suffix == ".arrows":
             try:
-                return _read_stream(self.folder / f"{stem}.arrows", place)
+                return _read_stream(path, place)
             except FileNotFoundError:  # the writer has just turned this stream into Parquet
                 pass
         if place.whole:
             return pa.table({})
-        table = read_parquet(settled)[0].slice(place.rows)
+        _, (rows, _) = read_appended(self.folder, number, read_parquet)
+        table = rows.slice(place.rows)
         place.rows, place.whole = place.rows + table.num_rows, True
         return table
 

@@ -4,7 +4,8 @@ A process appends record batches to a stream of its own, so that a row costs one
 most the batch it was writing. The next process turns streams that were left behind into Parquet, whole batches only.
 What is damaged is left out; a process that holds the study keeps the file in `damaged/` and writes what is left of it.
 A row that was trained again (after a kill) is appended again; the latest counts, and how many were is the redone work.
-What an evaluation adds to an epoch is a further row of that epoch with nothing else in it.
+What an evaluation adds to an epoch is a further row of that epoch with nothing else in it. In the end files show
+each row once, for other programs, and what was appended is kept apart where it is more (`tune.ledger.curves.appended`).
 """
 
 import os
@@ -13,20 +14,20 @@ from functools import partial
 from io import RawIOBase
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
+from tune.ledger.curves.appended import kept_apart, numbers, read_appended
 from tune.ledger.curves.files import (
-    KEY,
     known_rows,
     new_stream,
     read_parquet,
     read_stream,
+    same_rows,
     schema_of,
     write_batch,
     write_parquet,
 )
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
+from tune.ledger.curves.once import once_each, shown_in_files, with_columns_of, with_same_columns
 from tune.ledger.log import log
 from tune.ledger.storage.damaged import set_aside
 from tune.ledger.storage.files import WholeWrites, sync_folder, write_atomically
@@ -96,27 +97,27 @@ class CurveStore:
                 writer.close()
             self._settle_streams()
 
-    def give_same_columns(self) -> None:
-        """Gives each file the columns of all, empty where it had none: who reads the folder goes by the first one's.
+    def show_each_row_once(self) -> None:
+        """Has the folder be what other programs take it for: files of the same columns, in which no row stands twice.
 
-        Where one is damaged, or the disk has no room, all stay as they are.
+        What a file held before, where that was more, is kept apart first. Files that take a row over are written before
+        those that give it up, so a process that is killed leaves rows twice at worst, and the next one ends the work.
+        Where rows are damaged, or the disk has no room, the rest stays as it is.
         """
         self.close()
-        found = {path: read_parquet(path) for path in self._files()}
-        columns = sorted({name for table, _ in found.values() for name in table.column_names[len(KEY) :]})
-        if any(damaged for _, damaged in found.values()):
+        found = {number: read_appended(self.folder, number, _read) for number in numbers(self.folder)}
+        if any(damaged for _, (_, damaged) in found.values()):
             return
-        for path, (table, _) in found.items():
-            if table.column_names[len(KEY) :] == columns:
-                continue
-            there, empty = set(table.column_names), pa.nulls(table.num_rows, pa.float64())
-            values = {name: table[name] if name in there else empty for name in schema_of(columns).names}
-            whole = pa.table(values, schema=schema_of(columns))
-            try:
-                write_atomically(path, partial(write_parquet, table=whole))
-            except OSError as error:
-                log.warning("%s: the files keep columns of their own: %s", self.folder, error)
-                return
+        shown = dict(zip(found, shown_in_files([table for _, (table, _) in found.values()]), strict=True))
+        plain = {number: table for number, (path, (table, _)) in found.items() if path.parent == self.folder}
+        try:
+            for number, table in plain.items():
+                if not same_rows(with_columns_of(shown[number], table), shown[number]):
+                    self._keep_apart(number)
+            for number in reversed(found):
+                self._show(number, shown[number], plain.get(number))
+        except OSError as error:
+            log.warning("%s: rows that were told of again stay where they are: %s", self.folder, error)
 
     def tables(self, trials: int | None = None) -> Iterator[pa.Table]:
         """Yields the stored rows in the order in which they were appended, a file at a time.
@@ -124,56 +125,58 @@ class CurveStore:
         Args:
             trials: How many trials there are: rows of others are none of this study. None: all are believed.
         """
-        for path in self._files():
-            if path.suffix == ".arrows":
-                try:
-                    yield known_rows(read_stream(path.read_bytes()).table, trials)
-                    continue
-                except FileNotFoundError:  # the writer has just turned this stream into Parquet
-                    pass
-            yield self._settled(path.with_suffix(".parquet"), trials)
+        for number in numbers(self.folder):
+            path, (table, damaged) = read_appended(self.folder, number, _read)
+            rows = known_rows(table, trials)
+            if self._writable and path.suffix != ".arrows" and (damaged or rows.num_rows < table.num_rows):
+                self._take_out(path, table, rows, damaged)
+            yield rows
 
     def table(self, trials: int | None = None) -> pa.Table:
-        """Returns every row once, sorted by trial, seed, epoch; of each metric the latest value that is known.
-
-        The GPU-seconds of an epoch that was evaluated apart are those of both.
-        """
+        """Returns every row once, sorted by trial, seed, epoch, as `once_each` does."""
         tables = [table for table in self.tables(trials) if table.num_rows]
         if not tables:
             return schema_of(()).empty_table()
-        table = pa.concat_tables(tables, promote_options="default")
-        trial, seed, epoch = (table[name].to_numpy() for name, _ in KEY)
-        order = np.lexsort((np.arange(table.num_rows), epoch, seed, trial))
-        keys = np.stack([trial, seed, epoch], axis=1)[order]
-        first = np.insert(np.any(keys[1:] != keys[:-1], axis=1), 0, True)
-        if first.all():
-            return table.take(order)
-        starts = np.flatnonzero(first)
-        rows = table.take(order)
-        found = {name: _latest(rows[name], starts) for name in rows.column_names}
-        if {GPU_SECONDS, EVALUATED} <= found.keys():
-            found[GPU_SECONDS] = _summed(rows, starts)
-        return pa.table(found)
+        return once_each(pa.concat_tables(with_same_columns(tables)))[0]
 
-    def _files(self) -> list[Path]:
-        """The files in order; a stream is left out when its Parquet file is already there."""
-        files = [
-            path for path in self.folder.glob("*") if path.suffix in (".arrows", ".parquet") and path.stem.isdecimal()
-        ]
-        settled = {path.stem for path in files if path.suffix == ".parquet"}
-        return sorted(path for path in files if path.suffix == ".parquet" or path.stem not in settled)
+    def _take_out(self, path: Path, table: pa.Table, rows: pa.Table, damaged: int) -> None:
+        """Keeps a file beside, and writes what is left of it."""
+        left = f"{rows.num_rows} rows are left"
+        strange = f"{table.num_rows - rows.num_rows} rows are of trials that the decisions do not know"
+        why = f"damaged in {damaged} groups of rows" if damaged else strange
+        set_aside(self.folder.parent, path, f"{why}; {left}", copy=True)
+        shows = self.folder / f"{path.stem}.parquet"
+        if path != shows and shows.exists():
+            set_aside(self.folder.parent, shows, "may show rows that are not left", copy=True)
+        write_atomically(path, partial(write_parquet, table=rows))
 
-    def _settled(self, path: Path, trials: int | None) -> pa.Table:
-        """Reads a Parquet file; what must be left out of it is taken out where this process may."""
-        table, damaged = read_parquet(path)
-        rows = known_rows(table, trials)
-        if self._writable and (damaged or rows.num_rows < table.num_rows):
-            left = f"{rows.num_rows} rows are left"
-            strange = f"{table.num_rows - rows.num_rows} rows are of trials that the decisions do not know"
-            why = f"damaged in {damaged} groups of rows" if damaged else strange
-            set_aside(self.folder.parent, path, f"{why}; {left}", copy=True)
+    def _keep_apart(self, number: str) -> None:
+        """Keeps the rows of a file as they are now."""
+        apart = kept_apart(self.folder, number)
+        if not apart.parent.is_dir():
+            apart.parent.mkdir()
+            sync_folder(self.folder)
+        content = (self.folder / f"{number}.parquet").read_bytes()
+        write_atomically(apart, lambda file: file.write(content))
+
+    def _show(self, number: str, rows: pa.Table, there: pa.Table | None) -> None:
+        """Has a file show rows.
+
+        Args:
+            number: Its number.
+            rows: Which.
+            there: What it holds; None: it is read.
+        """
+        path = self.folder / f"{number}.parquet"
+        if there is None:
+            try:
+                there, damaged = read_parquet(path)
+            except FileNotFoundError:
+                damaged = 0
+            if damaged:
+                set_aside(self.folder.parent, path, "damaged; it is made again of what is kept apart", copy=True)
+        if there is None or not same_rows(there, rows):
             write_atomically(path, partial(write_parquet, table=rows))
-        return rows
 
     def _settle_streams(self) -> None:
         for path in sorted(path for path in self.folder.glob("*.arrows") if path.stem.isdecimal()):
@@ -189,26 +192,13 @@ class CurveStore:
     def _roll(self, columns: tuple[str, ...]) -> None:
         """Begins a stream with more columns."""
         self.close()
-        number = max((int(path.stem) for path in self._files()), default=0) + 1
+        number = max(map(int, numbers(self.folder)), default=0) + 1
         file = WholeWrites(self.folder / f"{number:06d}.arrows", "wb")
         self._file, self._columns = file, columns
         self._writer = new_stream(file, columns)
         sync_folder(self.folder)
 
 
-def _summed(rows: pa.Table, starts: np.ndarray) -> pa.Array:
-    """Returns of each group of rows the GPU-seconds of its latest training and of the evaluations after it."""
-    evaluates = np.nan_to_num(rows[EVALUATED].to_numpy()) == 1
-    places = np.arange(rows.num_rows)
-    trained = np.maximum.reduceat(np.where(evaluates, -1, places), starts)
-    counted = places >= np.repeat(trained, np.diff(np.append(starts, rows.num_rows)))
-    seconds, known = rows[GPU_SECONDS].to_numpy(), rows[GPU_SECONDS].is_valid().to_numpy()
-    sums = np.add.reduceat(np.where(counted & known, np.nan_to_num(seconds), 0.0), starts)
-    return pa.array(sums, mask=~np.logical_or.reduceat(counted & known, starts))
-
-
-def _latest(column: pa.ChunkedArray, starts: np.ndarray) -> pa.ChunkedArray:
-    """Returns of each group of rows, given by where it starts, the last value that is not null."""
-    known = np.where(column.is_valid().to_numpy(), np.arange(len(column)), -1)
-    last = np.maximum.reduceat(known, starts)
-    return column.take(pa.array(last, mask=last < 0))
+def _read(path: Path) -> tuple[pa.Table, int]:
+    """Returns the rows of a file that are whole and right, and in how many groups they are not."""
+    return (read_stream(path.read_bytes()).table, 0) if path.suffix == ".arrows" else read_parquet(path)

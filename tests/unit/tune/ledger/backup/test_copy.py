@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.fakes.clock import Clock
@@ -15,6 +16,7 @@ from tune.errors import StudyBusy, StudyConflict, UserMistake
 from tune.ledger.backup.copy import LedgerCopy
 from tune.ledger.backup.restore import fetch
 from tune.ledger.checkpoints.store import UnreportedEpoch
+from tune.ledger.curves.appended import APPENDED
 from tune.ledger.ledger import Ledger
 from tune.ledger.reader import LedgerReader
 
@@ -178,3 +180,24 @@ def test_a_folder_that_cannot_be_used_is_said_at_once(tmp_path: Path, what: str)
     with pytest.raises(UserMistake, match=r"storage\.shared: ") as caught:
         refuse_unusable(quadratic_study(storage={"shared": str(place)}))
     assert "\n" not in str(caught.value)
+
+
+def test_a_copy_has_rows_as_they_were_appended(tmp_path: Path, shared: Path) -> None:
+    """What was trained again is counted where the study goes on from its copy, and is shown once there too."""
+    ledger = opened(tmp_path / "a" / "quadratic", shared)
+    trial = start(ledger)
+    train(ledger, trial, range(1, 3))
+    train(ledger, trial, range(3, 5), save=False)
+    lost(ledger)
+    ledger = opened(tmp_path / "a" / "quadratic", shared)
+    train(ledger, trial, range(3, 6))
+    ledger.close("interrupted")
+    assert (tmp_path / "a" / "quadratic" / "curves" / APPENDED / "000001.rows").exists()
+    folder = fetch(str(shared / "quadratic"), tmp_path / "b")
+    again = opened(folder, shared)
+    assert (again.spent, again.redone) == (10, 4)
+    assert again.curves().equals(LedgerReader.read(tmp_path / "a" / "quadratic", clock=Clock()).curves())
+    assert pd.read_parquet(folder / "curves")["epoch"].value_counts().to_dict() == dict.fromkeys(range(1, 6), 2)
+    again.close("interrupted")
+    assert fetch(str(shared / "quadratic"), tmp_path / "c").is_dir()
+    assert LedgerReader.read(tmp_path / "c" / "quadratic", clock=Clock()).redone == 4
