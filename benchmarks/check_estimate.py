@@ -72,41 +72,41 @@ KINDS: dict[str, Kind] = {
         "function": "benchmarks.estimate_trainers:sleeping", "seeds": _SEEDS, "epochs": 6,
         "space": {"depth": {"int": [1, 10]}, "batch": {"choice": [8, 16, 32, 64]}}, "search": {"trials": 24},
     }, resumes=False),
-    "class": Kind({**_NETWORK, "recording": {"passes": 24}, "search": {"trials": 24}}),
+    "class": Kind({**_NETWORK, "recording": {"passes": 80}, "search": {"trials": 24}}),
     "program": Kind({
         "program": {"command": [sys.executable, "-m", "benchmarks.estimate_trainers", "{work}", "{rate}", "{seed}",
                                 "{epochs}"],
                     "metrics": {"lines": r"epoch (?P<epoch>\d+) loss=(?P<validation_loss>\S+)"}},
         "seeds": _SEEDS, "epochs": 3, "search": {"trials": 14},
-        "space": {"work": {"int": [50, 600], "log": True}, "rate": {"log_uniform": [1e-3, 1e-1]}},
+        "space": {"work": {"int": [100, 1000], "log": True}, "rate": {"log_uniform": [1e-3, 1e-1]}},
     }, resumes=False),
     "built-in, small": Kind({
         "recording": _fly(1500), "fixed": {"hidden_units": 32, "hidden_layers": 2, "use_batch_norm": False},
-        "space": _FLY, "seeds": _SEEDS, "epochs": 9, "search": {"trials": 18},
+        "space": _FLY, "seeds": _SEEDS, "epochs": 12, "search": {"trials": 20},
     }),
     "built-in, larger": Kind({
         "recording": _fly(3000), "fixed": {"hidden_units": 64, "hidden_layers": 3, "use_batch_norm": False},
         "space": _FLY, "seeds": _SEEDS[:3], "epochs": 6, "search": {"trials": 9, "method": "random"},
     }),
     "conditional": Kind({
-        **_SLEEPER, "recording": {"cost": 0.03}, "search": {"trials": 24},
+        **_SLEEPER, "recording": {"cost": 0.04}, "search": {"trials": 24},
         "space": {"size": {"uniform": [1, 12]}, "optimizer": {"choice": ["sgd", "adam"]},
                   "momentum": {"uniform": [0.5, 0.99], "when": {"optimizer": "sgd"}}},
     }),
     "wall clock": Kind({
-        **_NETWORK, "recording": {"passes": 20}, "search": {"trials": 200}, "budget": {"wall_clock": 25},
+        **_NETWORK, "recording": {"passes": 40}, "search": {"trials": 200}, "budget": {"wall_clock": 25},
     }),
     "dying settings": Kind({
-        **_SLEEPER, "recording": {"cost": 0.04}, "search": {"trials": 24},
+        **_SLEEPER, "recording": {"cost": 0.05}, "search": {"trials": 24},
         "space": {"size": {"uniform": [1, 12]}, "edge": {"uniform": [0, 1]}},
     }),
     "grid": Kind({
-        **_SLEEPER, "recording": {"cost": 0.05}, "search": {"method": "grid"},
+        **_SLEEPER, "recording": {"cost": 0.06}, "search": {"method": "grid"},
         "space": {"size": {"choice": [1, 2, 4, 8]}, "other": {"choice": [0.1, 0.2, 0.3, 0.4]}},
         "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 6, "seeds": 5}],
     }),
     "Ray, two slots": Kind({
-        **_NETWORK, "recording": {"passes": 24}, "search": {"trials": 30}, "budget": {"seed_epochs": 400},
+        **_NETWORK, "recording": {"passes": 60}, "search": {"trials": 30}, "budget": {"seed_epochs": 400},
     }, driver="ray"),
 }  # fmt: skip
 
@@ -195,9 +195,10 @@ def row_of(name: str, kind: Kind, seconds: float) -> dict[str, Any]:
     probes = [one for one, _ in found]
     construction_s = median(again_s for one, again_s in found if not one.died)
     probed_s = time.monotonic() - began
+    busy = max(0.0, os.getloadavg()[0] - 1) / (os.cpu_count() or 1)  # one of them is the probe
     cores = os.cpu_count() or 1
     setup = Setup(kind.driver, 2 if kind.driver == "ray" else 1, cores=cores, resumes=kind.resumes)
-    setup = replace(setup, construction_s=construction_s, overheads=measured(study))
+    setup = replace(setup, construction_s=construction_s, overheads=measured(study), busy=busy)
     said = estimate(study, probes, setup, seconds=seconds, check=config_check(load(study)))
     estimated_s = time.monotonic() - began - probed_s
     took_s, ledger = real_s(study, kind.driver)

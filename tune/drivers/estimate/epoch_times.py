@@ -92,7 +92,7 @@ class EpochTimes:
         setting_sd: Of the logarithm of seconds of one setting, beside what its effects say.
         drift_sd: Of the logarithm of seconds of all: the machine is another when the study runs than it was.
         start_s: Until a process begins to train.
-        excess_s: How much longer the first epoch of a process takes.
+        excess_s: How much longer the first epoch of a process takes: of one seed, and what each further one adds.
         evaluation: Seconds of an evaluation over those of an epoch of the same setting and seeds.
         cpu_share: CPU-seconds of one seed's epoch over the seconds of an epoch of it alone.
         middle: The setting in the middle.
@@ -106,7 +106,7 @@ class EpochTimes:
     setting_sd: float
     drift_sd: float
     start_s: float
-    excess_s: float
+    excess_s: tuple[float, float]
     evaluation: float
     cpu_share: float
     middle: Mapping[str, Any]
@@ -146,7 +146,7 @@ class EpochTimes:
         return cls(
             *(features, mean, covariance, spread, max(_SETTING_SD, off), max(_DRIFT_SD, process_sd, spread)),
             start_s=median(one.start_s for one in trainings),
-            excess_s=median(one.excess_s for one in trainings),
+            excess_s=_excess_s(trainings),
             evaluation=median(one.evaluation_s / one.epoch_s for one in trainings),
             cpu_share=most.cpu_s / most.seeds / exp(alone),
             middle=features.middle,
@@ -200,6 +200,11 @@ class DrawnTimes:
             own = float(np.random.default_rng(key).normal(0, self.model.setting_sd))
         return self.drift * exp(float(np.dot(row, self.coefficients)) + own)
 
+    def excess_s(self, seeds: int) -> float:
+        """Returns how much longer the first epoch of a process takes in which so many seeds train."""
+        alone, each = self.model.excess_s
+        return self.drift * (alone + each * (seeds - 1))
+
     def cpu_seconds(self, parameters: Mapping[str, Any], seeds: int, node: str | None = None) -> float:
         """Returns the CPU-seconds of an epoch: each seed's are as many, whether or not they train side by side."""
         return self.model.cpu_share * seeds * self.seconds(parameters, 1, node)
@@ -211,6 +216,17 @@ def _posterior(rows: Values, values: Values, noise: Values, means: Values, sds: 
     covariance = np.linalg.inv(rows.T @ weighted + np.diag(sds**-2))
     covariance = (covariance + covariance.T) / 2
     return covariance @ (weighted.T @ values + means / sds**2), covariance
+
+
+def _excess_s(trainings: Sequence[Training]) -> tuple[float, float]:
+    """Returns the excess of a first epoch with one seed, and what each further one adds: a program starts for each."""
+    by_seeds: dict[int, list[float]] = {}
+    for one in trainings:
+        by_seeds.setdefault(one.seeds, []).append(one.excess_s)
+    few, many = min(by_seeds), max(by_seeds)
+    least, most = median(by_seeds[few]), median(by_seeds[many])
+    each = max(0.0, most - least) / (many - few) if many > few else 0.0
+    return max(0.0, least - each * (few - 1)), each
 
 
 def _repeats_sd(trainings: Sequence[Training]) -> float:

@@ -30,6 +30,9 @@ and imports nothing. Where nobody measured it, it is drawn between these, evenly
 lies between 0.003 and 0.05."""
 _ACTOR_S = (1.0, 4.0)  # more than that start takes a process of Ray's
 _FIRST_S = (0.0, 2.0)  # what the tuner imports when the first unit ends and begins
+_BUSY_SD = 0.2
+"""Of the logarithm of seconds, for each other process per core: on two cores that four processes shared, studies of
+`benchmarks.check_estimate` took 0.65 to 1.65 times what probes of a minute before let expect."""
 _CONTENTION = 0.1  # mean of the share by which trainings side by side slow each other down, beside cores
 
 
@@ -46,6 +49,8 @@ class Setup:
         price_per_gpu_hour: In whatever currency; None: not known.
         construction_s: How long a further unit in the same process takes until it trains; None: not known.
         overheads: What the tuner takes beside training; None: not measured.
+        busy: How many other processes want a core, per core, while probes are made: with 1 twice as many as there are
+            cores want one. Nobody knows how many will during the study, so it widens the interval.
         resumes: Whether a training goes on where it was; not one of a function that takes no `checkpoint`. Of a program
             the study says it.
     """
@@ -58,6 +63,7 @@ class Setup:
     price_per_gpu_hour: float | None = None
     construction_s: float | None = None
     overheads: Overheads | None = None
+    busy: float = 0.0
     resumes: bool = True
 
     def gpus_of(self, study: Study) -> float:
@@ -106,11 +112,12 @@ class UnitSeconds:
         self.suggestion_s = _SUGGESTION_S[study.search.method] * float(np.exp(rng.normal(0, _SUGGESTION_SD)))
         again = float(np.exp(rng.uniform(*np.log(_CONSTRUCTION)))) * model.start_s
         again = again if setup.construction_s is None else setup.construction_s
-        self._again_s = slow * beside.unit_s + again
+        self._again_s = slow * beside.unit_s + times.drift * again
         self._epoch_s = slow * beside.epoch_s
         self._warm = 1.0 if study.program is not None else float(rng.uniform(0, 1)) ** 2
         self._actor_s = model.start_s + float(rng.uniform(*_ACTOR_S)) if setup.driver == "ray" else 0.0
         self._slower = 1 + (float(rng.exponential(_CONTENTION)) if setup.slots > 1 else 0.0)
+        self._slower *= float(np.exp(rng.normal(0, _BUSY_SD * setup.busy)))
         self._fresh = setup.slots
         self._first_s = float(rng.uniform(*_FIRST_S))
         self._trials: set[int] = set()
@@ -123,10 +130,11 @@ class UnitSeconds:
         if self._setup.cores is not None:
             cpu_s = self._times.cpu_seconds(parameters, len(work.seeds), node)
             epoch_s = max(epoch_s, cpu_s * self._setup.slots / self._setup.cores)
-        extra = self._again_s + self._warm * model.excess_s
+        excess_s = self._times.excess_s(len(work.seeds))
+        extra = self._again_s + self._warm * excess_s
         if self._fresh:
             self._fresh -= 1
-            extra += self._first_s + self._actor_s + (1 - self._warm) * model.excess_s
+            extra += self._first_s + self._actor_s + (1 - self._warm) * excess_s
         if work.trial not in self._trials:
             self._trials.add(work.trial)
             extra += self.suggestion_s

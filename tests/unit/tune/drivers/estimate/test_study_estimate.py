@@ -144,6 +144,15 @@ def test_settings_near_a_corner_that_died_die() -> None:
     assert 0 < some.seed_epochs.median < all_live.seed_epochs.median
 
 
+def test_a_machine_that_others_use_makes_the_interval_wider() -> None:
+    """What they leave while probes are made is not what they leave during the study."""
+    quiet, busy = (
+        estimate(timed_study(), probes(wide), replace(SETUP, busy=busy), seconds=1e9, plays=30).wall_clock_s
+        for busy in (0.0, 2.0)
+    )
+    assert busy.high / busy.low > 1.4 * quiet.high / quiet.low
+
+
 def test_energy_and_money_are_those_of_gpu_hours() -> None:
     """Known where GPUs are held and their power and price are told; else None, never nought."""
     study, setup = timed_study(), Setup(gpus=1.0, watts=400.0, price_per_gpu_hour=2.5, construction_s=0.0)
