@@ -30,7 +30,8 @@ _COMMANDS_HEAD = """\
 # The commands
 
 Every command and option, as `latent-tune --help` and `latent-tune COMMAND --help` say them. Exit codes: 0 done; 2 the
-user's mistake, in one message; 3 a check said no-go; 130 interrupted, with the command that continues printed last; 1 anything else.
+user's mistake, in one message; 3 a check said no-go; 130 interrupted, with the command that continues printed last; 1
+anything else.
 `--debug` shows a traceback with every error.
 
 This page is made from `tune/cli/parser.py` with `make reference`.

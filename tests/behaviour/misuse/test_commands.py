@@ -16,7 +16,11 @@ COMMANDS: list[tuple[str, list[str], list[str]]] = [
         ["check", "study.yaml", "--set", "check.minute=3"],
         ["check.minute: unknown key; did you mean 'minutes'?"],
     ),
-    ("check in a wrong way", ["check", "study.yaml", "--set", "check=sometimes"], ["check.mode: must be 'auto', 'full' or"]),
+    (
+        "check in a wrong way",
+        ["check", "study.yaml", "--set", "check=sometimes"],
+        ["check.mode: must be 'auto', 'full' or"],
+    ),
     (
         "check kept under a file",
         ["check", "study.yaml", "--results", "study.yaml/x"],
