@@ -35,12 +35,18 @@ class Trainer(Protocol):
     - `for_trial(trial: int, folder: Path) -> type`: the class to be constructed for a trial of the study in a folder,
       for those who write logs of their own; a node may not see the folder.
 
+    - `begins_again() -> str`: why a run that is to train longer begins at its first epoch again, for the plan; "" where
+      it goes on.
+
     And these methods:
 
     - `evaluate() -> Mapping[str, Any]`: metrics of the state as it is, like those of an epoch, under
       names of their own. Called when the state after the last epoch of a unit is durable, so that a mistake in it costs
       no training: a trial goes on without them (`latent-tune evaluate` tries again), or evaluates again when the
       study scores one of them; then `train` need not yield it.
+    - `trained_again() -> Mapping[int, int]`: by seed, how many epochs that were yielded before, by it or by whoever had
+      its state, were trained again since this was last asked; asked after each row. A trainer whose state is not
+      enough to go on from says so, and the study counts them as redone.
     - `profile(trace: Path) -> Mapping`: trains a little, writes a Chrome trace to the path, and returns figures by
       name, each a number or a mapping of names to numbers, units in the names. `latent-tune train --profile` uses it
       on a trainer that it then throws away.
@@ -60,8 +66,8 @@ class Trainer(Protocol):
         The numbers may be a sequence, an array or a tensor in the order of `seeds`, or a mapping by seed; where there
         is one seed, a number alone. None is for what is not known, nan and infinities for what diverged. What the study
         scores is in every epoch; where it is None, it counts as it was last known, and by the end of each rung it must
-        be known once. Names are texts that can be seen; `trial`, `seed`, `epoch`, `gpu_seconds` and `evaluated` are the
-        tuner's own. Epochs beyond those asked for are not taken.
+        be known once. Names are texts that can be seen; `trial`, `seed`, `epoch`, `gpu_seconds`, `evaluated` and
+        `epochs_redone` are the tuner's own. Epochs beyond those asked for are not taken.
         """
         ...
 

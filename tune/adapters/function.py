@@ -65,6 +65,15 @@ class _FunctionTrainer:
         """Returns, per seed, its checkpoint folder's files, the epoch that they are of, and its random states."""
         return {seed: run.state() for seed, run in self._runs.items()}
 
+    @classmethod
+    def begins_again(cls) -> str:
+        """Returns that the function cannot save, where it takes no folder for that."""
+        return "" if "checkpoint" in cls._trained.takes else f"function {cls._trained.name} takes no `checkpoint`"
+
+    def trained_again(self) -> dict[int, int]:
+        """Returns, per seed, how many known epochs were trained again since this was last asked."""
+        return {seed: run.trained_again() for seed, run in self._runs.items()}
+
     def baseline(self) -> dict[str, float]:
         """Nothing is known of a constant model; `score.baseline` of the study may say what a run must beat."""
         return {}

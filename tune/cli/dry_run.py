@@ -13,7 +13,7 @@ from tune.gpus import visible_gpus
 from tune.ledger.origin.made_from import MadeFrom
 from tune.study.direction import refuse_doubt
 from tune.study.study import Study
-from tune.trainer import describe_recording, prepare_recording
+from tune.trainer import describe_recording, hook, prepare_recording
 from tune.views.console import Terminal
 from tune.views.terminal.plan import print_plan
 
@@ -55,4 +55,6 @@ def plan(study: Study, driver: str) -> None:
     if refused := told_refused(study, trainer, recording):
         console.print(Text(refused), soft_wrap=True)
     planned = study.model_copy(update={"resources": resources})
-    print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console)
+    begins_again = hook(trainer, "begins_again")
+    anew = "" if begins_again is None else str(begins_again())
+    print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console, anew)

@@ -52,6 +52,7 @@ class EpochReport:
         held_s: Seconds in which the unit held its slot for this epoch: since the epoch before, or since it began, so
             with loading, checkpoints and waiting for the driver.
         gpus: How many GPUs it held.
+        redone: How many epochs that were known were trained again before it, one number per seed; empty where none was.
     """
 
     epoch: int
@@ -61,6 +62,7 @@ class EpochReport:
     held_s: float
     evaluates: bool = False
     gpus: float = 0.0
+    redone: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from numbers import Real
 from typing import Any, TypeVar
 
 from tune.errors import TrainerMistake
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, REDONE
 from tune.ledger.printable import printable, printable_line
 
 T = TypeVar("T")
 
-OWN_NAMES = ("trial", "seed", "epoch", GPU_SECONDS, EVALUATED)
+OWN_NAMES = ("trial", "seed", "epoch", GPU_SECONDS, EVALUATED, REDONE)
 """Columns of the curves that are the tuner's own; no metric may be called so."""
 
 MOST_NAMES = 1000
@@ -82,6 +82,22 @@ def states_of(given: object, seeds: Sequence[int]) -> dict[int, Any]:
     if missing:
         raise TrainerMistake(f"no state of seed {missing[0]}; one for each of {list(seeds)}, got {shown(list(given))}")
     return {seed: given[seed] for seed in seeds}
+
+
+def counts_of(given: object, seeds: Sequence[int]) -> list[int]:
+    """Returns how many epochs were trained again, one number per seed.
+
+    Args:
+        given: What `trained_again` returns: a mapping by seed, or what else a metric may be; None is 0.
+        seeds: Whose.
+
+    Raises:
+        TrainerMistake: If a number is no whole one from 0 on.
+    """
+    found = [0.0 if count is None else count for count in _row("count", given, seeds)]
+    if wrong := [count for count in found if not count.is_integer() or count < 0]:
+        raise TrainerMistake(f"must be a whole number of epochs for each seed, 0 or more, got {wrong[0]!r}")
+    return [int(count) for count in found]
 
 
 def text_of(given: T, say: Callable[[T], str] = str) -> str:

@@ -41,8 +41,9 @@ CURVES: Mapping[str, Column] = {
     "epoch": Column("int32", "from 1"),
     "gpu_seconds": Column("float64", "this seed's share of the time for which the trial held GPUs, times the GPUs"),
     "evaluated": Column("float64", "1 where the trainer's own evaluation followed this epoch, 0 where it is to come"),
+    "epochs_redone": Column("float64", "known epochs of this seed that were trained again to come to this one"),
 }
-"""Beside the metrics that the trainer yields, each a column of float64; missing: unknown. The last two where known."""
+"""Beside the metrics that the trainer yields, each a float64 column; missing: unknown. The last three where known."""
 
 DECISIONS: Mapping[str, Column] = {
     "decision": Column("int64", "its place in the study's history, from 0"),
