@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import getattr_static
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, get_args
 
 from tune.errors import RecordingMistake, UserMistake
+from tune.study.direction import settled
+from tune.study.sections import Direction
 from tune.study.trained_by import TRAINER
 from tune.study.user_code import find_module, import_module
 
@@ -35,6 +37,8 @@ class Trainer(Protocol):
     - `for_trial(trial: int, folder: Path) -> type`: the class to be constructed for a trial of the study in a folder,
       for those who write logs of their own; a node may not see the folder.
 
+    - `directions() -> Mapping[str, str]`: of metrics of which it is known, `minimize` or `maximize`, so that a study
+      need not say which values are better.
     - `begins_again() -> str`: why a run that is to train longer begins at its first epoch again, for the plan; "" where
       it goes on.
 
@@ -208,6 +212,28 @@ def describe_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> l
         return [] if describe is None else [str(line) for line in describe(recording)]
     except (ValueError, OSError) as error:
         raise RecordingMistake(str(error)) from error
+
+
+def direction_of(trainer: TrainerClass, metric: str, said: Direction | None, where: str) -> Direction | None:
+    """Returns which values of a metric are better, by what a file and the trainer say; None for lower ones, as ever.
+
+    Args:
+        trainer: The class.
+        metric: The scored metric.
+        said: What the file says.
+        where: The path of that in the file.
+
+    Raises:
+        UserMistake: If the two contradict each other, it must be said, or the trainer says something else.
+    """
+    ask = hook(trainer, "directions")
+    found = {} if ask is None else ask()
+    known = found.get(metric) if isinstance(found, Mapping) else found
+    if known not in (None, *get_args(Direction)):
+        raise UserMistake(
+            f"trainer: directions() must return a mapping from metrics to minimize or maximize, got {found!r:.80}"
+        )
+    return settled(metric, said, cast("Direction | None", known), where)
 
 
 def hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:

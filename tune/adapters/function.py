@@ -18,7 +18,7 @@ def function_trainer(function: Callable[..., Any], name: str) -> TrainerClass:
     Args:
         function: Takes by name as many as it wants of `config` (a mapping of its own), `seed`, `epochs` (how many there
             are to be in all) and `checkpoint` (a folder that it finds as it left it). Where it has an attribute
-            `check_config`, that is the trainer's.
+            `check_config` or `directions`, that is the trainer's.
         name: `module:attribute`, for messages; the class is called so.
 
     Raises:
@@ -26,8 +26,9 @@ def function_trainer(function: Callable[..., Any], name: str) -> TrainerClass:
     """
     module, _, attribute = name.partition(":")
     members: dict[str, Any] = {"_trained": TrainFunction.of(function, name), "__module__": module}
-    if callable(check := getattr(function, "check_config", None)):
-        members["check_config"] = staticmethod(check)
+    for optional in ("check_config", "directions"):
+        if callable(of_function := getattr(function, optional, None)):
+            members[optional] = staticmethod(of_function)
     return cast("TrainerClass", type(attribute, (_FunctionTrainer,), members))
 
 
