@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import getattr_static
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, get_args
 
 from tune.errors import RecordingMistake, UserMistake
+from tune.study.direction import settled
+from tune.study.sections import Direction
 from tune.study.trained_by import TRAINER
 from tune.study.user_code import find_module, import_module
 
@@ -38,6 +40,11 @@ class Trainer(Protocol):
     - `for_trial(trial: int, folder: Path) -> type`: the class to be constructed for a trial of the study in a folder,
       for those who write logs of their own; a node may not see the folder.
 
+    - `directions() -> Mapping[str, str]`: of metrics of which it is known, `minimize` or `maximize`, so that a study
+      need not say which values are better.
+    - `begins_again() -> str`: why a run that is to train longer begins at its first epoch again, for the plan; "" where
+      it goes on.
+
     And these methods:
 
     - `evaluate() -> Mapping[str, Any]`: metrics of the state as it is, like those of an epoch, under
@@ -51,6 +58,9 @@ class Trainer(Protocol):
       epoch, `effective_rank`, `effective_rank_share`, `feature_variance` and `feature_cosine` (`COLUMNS` in
       `tune.scoring.collapse`), but for those that `train` yields itself. A mistake in it costs these figures alone.
       A few thousand samples are enough: several times as many as dimensions.
+    - `trained_again() -> Mapping[int, int]`: by seed, how many epochs that were yielded before, by it or by whoever had
+      its state, were trained again since this was last asked; asked after each row. A trainer whose state is not
+      enough to go on from says so, and the study counts them as redone.
     - `profile(trace: Path) -> Mapping`: trains a little, writes a Chrome trace to the path, and returns figures by
       name, each a number or a mapping of names to numbers, units in the names. `latent-tune train --profile` uses it
       on a trainer that it then throws away.
@@ -70,8 +80,8 @@ class Trainer(Protocol):
         The numbers may be a sequence, an array or a tensor in the order of `seeds`, or a mapping by seed; where there
         is one seed, a number alone. None is for what is not known, nan and infinities for what diverged. What the study
         scores is in every epoch; where it is None, it counts as it was last known, and by the end of each rung it must
-        be known once. Names are texts that can be seen; `trial`, `seed`, `epoch`, `gpu_seconds` and `evaluated` are the
-        tuner's own. Epochs beyond those asked for are not taken.
+        be known once. Names are texts that can be seen; `trial`, `seed`, `epoch`, `gpu_seconds`, `evaluated` and
+        `epochs_redone` are the tuner's own. Epochs beyond those asked for are not taken.
         """
         ...
 
@@ -212,6 +222,28 @@ def describe_recording(trainer: TrainerClass, recording: Mapping[str, Any]) -> l
         return [] if describe is None else [str(line) for line in describe(recording)]
     except (ValueError, OSError) as error:
         raise RecordingMistake(str(error)) from error
+
+
+def direction_of(trainer: TrainerClass, metric: str, said: Direction | None, where: str) -> Direction | None:
+    """Returns which values of a metric are better, by what a file and the trainer say; None for lower ones, as ever.
+
+    Args:
+        trainer: The class.
+        metric: The scored metric.
+        said: What the file says.
+        where: The path of that in the file.
+
+    Raises:
+        UserMistake: If the two contradict each other, it must be said, or the trainer says something else.
+    """
+    ask = hook(trainer, "directions")
+    found = {} if ask is None else ask()
+    known = found.get(metric) if isinstance(found, Mapping) else found
+    if known not in (None, *get_args(Direction)):
+        raise UserMistake(
+            f"trainer: directions() must return a mapping from metrics to minimize or maximize, got {found!r:.80}"
+        )
+    return settled(metric, said, cast("Direction | None", known), where)
 
 
 def hook(trainer: TrainerClass, name: str) -> Callable[..., Any] | None:

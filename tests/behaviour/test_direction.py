@@ -153,6 +153,87 @@ def test_a_negative_loss_is_minimised(tmp_path: Path, times: float) -> None:
     assert "below the" not in said.out
 
 
+SCIKIT = """
+import numpy as np
+from sklearn.linear_model import Ridge
+import latent_tune
+
+random = np.random.default_rng(0)
+X = random.normal(size=(60, 3))
+train = latent_tune.sklearn(Ridge(), X, X @ [1.0, -2.0, 0.5] + random.normal(size=60), scoring="SCORING", cv=3)
+"""
+
+
+def scikit(cwd: Path, scoring: str, score: dict[str, Any]) -> None:
+    """A study of an estimator with a scorer."""
+    (cwd / "mine.py").write_text(SCIKIT.replace("SCORING", scoring))
+    space = {"alpha": {"log_uniform": [0.01, 1000]}}
+    more = {"search": {"trials": 3}, "seeds": [0, 1, 2], "rungs": [{"epochs": 1, "seeds": 3}]}
+    given = {"name": "tiny", "function": "mine:train", "space": space, "score": score, **more}
+    (cwd / "study.yaml").write_text(yaml.safe_dump(given))
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric", "direction"),
+    [("r2", "r2", "maximize"), ("neg_mean_squared_error", "mean_squared_error", "minimize")],
+)
+def test_a_scorer_says_which_values_are_better(tmp_path: Path, scoring: str, metric: str, direction: str) -> None:
+    """Nobody is asked; what was taken from it is kept, so that everything later judges alike without it."""
+    scikit(tmp_path, scoring, {"metric": metric})
+    assert here("run", "study.yaml", "--dry-run", cwd=tmp_path).code == 0
+    said = here("run", "study.yaml", "--driver", "inline", cwd=tmp_path)
+    assert said.code == 0, said.err
+    folder = tmp_path / "results" / "tiny"
+    now, ledger = status(folder), ledger_of(folder)
+    assert now["direction"] == direction
+    means = [sum(ledger.loss(one.number, seed, 1) for seed in (0, 1, 2)) for one in ledger.trials]
+    best = max if direction == "maximize" else min
+    assert now["incumbent"]["number"] == means.index(best(means))
+    again = here("run", "study.yaml", "--driver", "inline", cwd=tmp_path)
+    assert (again.code, "nothing is left to train" in again.out) == (0, True)
+    assert here("resume", folder, "--trials", "4", "--driver", "inline", cwd=tmp_path).code == 0
+    assert status(folder)["direction"] == direction
+    assert len(ledger_of(folder).trials) == 4
+    said = here("train", folder / "best.yaml", cwd=tmp_path)
+    assert said.code == 0, said.err
+
+
+@pytest.mark.parametrize("command", [["run", "--driver", "inline"], ["run", "--dry-run"]], ids=["run", "plan"])
+def test_who_contradicts_a_scorer_is_told(tmp_path: Path, command: list[str]) -> None:
+    """Before anything is trained or written."""
+    scikit(tmp_path, "r2", {"metric": "r2", "direction": "minimize"})
+    said = here(command[0], "study.yaml", *command[1:], cwd=tmp_path)
+    assert said.code == 2
+    assert "score.direction: must be maximize, got minimize: what trains says that 'r2' is to be maximized" in said.err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_training_file_knows_the_scorer(tmp_path: Path) -> None:
+    """One that leaves the direction out is judged by it, one that contradicts it is refused."""
+    scikit(tmp_path, "r2", {})
+    training = {"name": "one", "function": "mine:train", "config": {"alpha": 1.0}, "seeds": [0], "epochs": 1}
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump({**training, "metric": "r2", "baseline": 0.0}))
+    said = here("train", "one.yaml", cwd=tmp_path)
+    assert said.code == 0, said.err
+    assert json.loads((tmp_path / "results" / "one" / "metrics.json").read_text())["failed_seeds"] == []
+    said = here("train", "one.yaml", "--set", "direction=minimize", cwd=tmp_path)
+    assert said.code == 2
+    assert "direction: must be maximize, got minimize" in said.err
+
+
+def test_what_a_trainer_says_of_directions_must_be_one(tmp_path: Path) -> None:
+    """Anything else is a mistake of the trainer's, said before it trains."""
+    (tmp_path / "accurate.py").write_text(
+        TRAINER + "\n    @staticmethod\n    def directions():\n        return {'q': 'up'}\n"
+    )
+    write_study(tmp_path, trainer="accurate:Accurate", fixed={}, recording={"metric": "q"}, score={"metric": "q"})
+    said = here("run", "study.yaml", "--driver", "inline", cwd=tmp_path)
+    assert said.code == 2
+    assert (
+        "trainer: directions() must return a mapping from metrics to minimize or maximize, got {'q': 'up'}" in said.err
+    )
+
+
 def test_a_training_file_is_asked_too(tmp_path: Path) -> None:
     """What it trains is judged by its metric as well."""
     (tmp_path / "accurate.py").write_text(TRAINER)

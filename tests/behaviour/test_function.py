@@ -74,6 +74,27 @@ def train(config, seed, epochs, checkpoint):
     assert len(trained) == len(set(trained)) == status(tmp_path / "results" / "mine")["seed_epochs_spent"]
 
 
+def test_one_that_saves_nothing_says_what_it_trained_again(tmp_path: Path) -> None:
+    """Whatever it trained is spent or redone: in the status, on the terminal and in the report."""
+    code = """
+def train(config, seed, epochs):
+    for epoch in range(1, epochs + 1):
+        with open("trained", "a") as file:
+            file.write(f"{config['x']} {seed} {epoch}\\n")
+        yield {"validation_loss": config["x"] + seed / epoch}
+"""
+    written(tmp_path, code)
+    said = here("run", "study.yaml", *INLINE, cwd=tmp_path)
+    assert said.code == 0, said.err
+    folder = tmp_path / "results" / "mine"
+    trained, now = (tmp_path / "trained").read_text().splitlines(), status(folder)
+    redone = len(trained) - len(set(trained))
+    assert redone > 0
+    assert (now["seed_epochs_spent"], now["seed_epochs_redone"]) == (len(set(trained)), redone)
+    assert f"({redone} trained again)" in said.out
+    assert f"| trained again, in addition | {redone} |" in (folder / "report.md").read_text()
+
+
 REFUSED = [
     (
         "def train(lr, seed): yield {}",

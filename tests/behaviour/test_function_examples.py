@@ -41,7 +41,8 @@ def test_a_checkpoint_changes_no_decision(tmp_path: Path) -> None:
     run("function", tmp_path, "--set", "function=resumable:train", "--set", "name=digits-resumable")
     plain, resumed = (ledger_of(results / name) for name in ("digits-function", "digits-resumable"))
     assert decided(resumed) == decided(plain)
-    assert resumed.redone == plain.redone == 0
+    assert resumed.redone == 0
+    assert plain.redone > 0
 
 
 def test_a_function_is_few_lines() -> None:

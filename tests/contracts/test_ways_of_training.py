@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.test_drivers import Drive, drive, told, work_on
-from tests.fakes.one_objective import BASELINE, SPACE, WAYS
+from tests.fakes.one_objective import ANEW, BASELINE, SPACE, WAYS
 from tune.ledger.reader import LedgerReader
 from tune.study.study import Study
 
@@ -23,7 +23,7 @@ def study_of(way: str, **changes: Any) -> Study:
         "rungs": [{"epochs": 2, "seeds": 2}, {"epochs": 4, "seeds": 3}],
         "resources": {"cpus_per_trial": 2},  # one slot, so that what ends first is the same
     }
-    return Study.model_validate({**given, **WAYS[way], **changes})
+    return Study.model_validate({**given, **(changes or WAYS[way])})
 
 
 def losses(ledger: LedgerReader) -> Any:
@@ -50,3 +50,16 @@ def test_every_way_goes_on_where_it_was_stopped(way: str, drive: Drive, tmp_path
     assert found.redone == 0
     assert told(found) == told(reference)
     assert losses(found).equals(losses(reference))
+
+
+@pytest.mark.parametrize("way", list(ANEW))
+def test_what_is_trained_again_without_a_checkpoint_is_counted(way: str, drive: Drive, tmp_path: Path) -> None:
+    """As redone, the epochs of the lower rung by each seed that goes on from there; all else is the same."""
+    reference = work_on(study_of("class"), tmp_path / "class", drive)
+    found = work_on(study_of(way, **ANEW[way]), tmp_path / way, drive)
+    assert told(found) == told(reference)
+    assert losses(found).equals(losses(reference))
+    climbed = [decision for decision in found.decisions if decision.kind == "promote"]
+    assert climbed
+    assert (found.redone, found.spent) == (3 * 2 * len(climbed), reference.spent)  # the new seed catches up first
+    assert reference.redone == 0

@@ -57,6 +57,12 @@ def train(config: Mapping[str, Any], seed: int, epochs: int, checkpoint: Path) -
         yield {"epoch": epoch, "validation_loss": loss(**config, seed=seed, epoch=epoch)}
 
 
+def train_anew(config: Mapping[str, Any], seed: int, epochs: int) -> Iterator[dict[str, float]]:
+    """As a function that saves nothing."""
+    for epoch in range(1, epochs + 1):
+        yield {"validation_loss": loss(**config, seed=seed, epoch=epoch)}
+
+
 def main() -> None:
     """As a program."""
     parser = argparse.ArgumentParser()
@@ -64,23 +70,23 @@ def main() -> None:
     parser.add_argument("--width", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, help="without it nothing is saved")
     parser.add_argument("--metrics", type=Path, required=True)
     parser.add_argument("--numbers", action="store_true", help="tell the epoch with each row")
     options = parser.parse_args()
     config = {"learning_rate": options.learning_rate, "width": options.width}
     with options.metrics.open("w") as file:
-        for row in train(config, options.seed, options.epochs, options.checkpoint):
+        run = config, options.seed, options.epochs
+        for row in train(*run, options.checkpoint) if options.checkpoint else train_anew(*run):
             file.write(json.dumps(row) + "\n")
 
 
-PROGRAM = {
-    "command": [
-        *(sys.executable, __file__, "{args}", "--seed", "{seed}", "--epochs", "{epochs}"),
-        *("--checkpoint", "{checkpoint}", "--metrics", "{run}/metrics.jsonl"),
-    ],
-    "metrics": {"jsonl": "{run}/metrics.jsonl"},
-}
+COMMAND = [
+    *(sys.executable, __file__, "{args}", "--seed", "{seed}", "--epochs", "{epochs}"),
+    *("--metrics", "{run}/metrics.jsonl"),
+]
+PROGRAM_ANEW = {"command": COMMAND, "metrics": {"jsonl": "{run}/metrics.jsonl"}}
+PROGRAM: dict[str, Any] = {**PROGRAM_ANEW, "command": [*COMMAND, "--checkpoint", "{checkpoint}"]}
 WAYS: dict[str, dict[str, Any]] = {
     "class": {"trainer": "tests.fakes.one_objective:Objective"},
     "function": {"function": "tests.fakes.one_objective:train"},
@@ -88,6 +94,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "program without numbers": {"program": PROGRAM},
 }
 """What a study file says of it, by the way in which it is written."""
+
+ANEW: dict[str, dict[str, Any]] = {
+    "function": {"function": "tests.fakes.one_objective:train_anew"},
+    "program": {"program": PROGRAM_ANEW},
+}
+"""The same where nothing is saved, and a run that climbs trains again from its first epoch."""
 
 if __name__ == "__main__":
     main()

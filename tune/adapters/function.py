@@ -18,7 +18,7 @@ def function_trainer(function: Callable[..., Any], name: str) -> TrainerClass:
     Args:
         function: Takes by name as many as it wants of `config` (a mapping of its own), `seed`, `epochs` (how many there
             are to be in all) and `checkpoint` (a folder that it finds as it left it). Where it has an attribute
-            `check_config`, that is the trainer's.
+            `check_config` or `directions`, that is the trainer's.
         name: `module:attribute`, for messages; the class is called so.
 
     Raises:
@@ -27,8 +27,9 @@ def function_trainer(function: Callable[..., Any], name: str) -> TrainerClass:
     module, _, attribute = name.partition(":")
     trained = TrainFunction.of(function, name)
     members: dict[str, Any] = {"_trained": trained, "resumes": "checkpoint" in trained.takes, "__module__": module}
-    if callable(check := getattr(function, "check_config", None)):
-        members["check_config"] = staticmethod(check)
+    for optional in ("check_config", "directions"):
+        if callable(of_function := getattr(function, optional, None)):
+            members[optional] = staticmethod(of_function)
     return cast("TrainerClass", type(attribute, (_FunctionTrainer,), members))
 
 
@@ -67,6 +68,15 @@ class _FunctionTrainer:
     def state(self) -> dict[int, Any]:
         """Returns, per seed, its checkpoint folder's files, the epoch that they are of, and its random states."""
         return {seed: run.state() for seed, run in self._runs.items()}
+
+    @classmethod
+    def begins_again(cls) -> str:
+        """Returns that the function cannot save, where it takes no folder for that."""
+        return "" if "checkpoint" in cls._trained.takes else f"function {cls._trained.name} takes no `checkpoint`"
+
+    def trained_again(self) -> dict[int, int]:
+        """Returns, per seed, how many known epochs were trained again since this was last asked."""
+        return {seed: run.trained_again() for seed, run in self._runs.items()}
 
     def baseline(self) -> dict[str, float]:
         """Nothing is known of a constant model; `score.baseline` of the study may say what a run must beat."""

@@ -48,6 +48,7 @@ class SeedRun:
         begun = {"epoch": 0, "saved": 0, "numbered": False, "files": {}, "random": self._random.state()}
         self._given = dict(kept or begun)
         self.epoch = int(self._given["epoch"])
+        self._again = 0
         self._rows: Iterator[Any] = iter(())
         self._numbered: bool | None = None
         self._asked = 0
@@ -79,6 +80,13 @@ class SeedRun:
             if epoch > self.epoch:
                 self.epoch = epoch
                 yield row
+            else:
+                self._again += 1
+
+    def trained_again(self) -> int:
+        """Returns how many epochs that were known the function trained again since this was last asked."""
+        counted, self._again = self._again, 0
+        return counted
 
     def state(self) -> dict[str, Any]:
         """Returns what is needed to go on: files, the epoch that they are of, and random states.

@@ -9,9 +9,11 @@ import numpy as np
 
 from tune.adapters.factory import Factory, mistaken
 from tune.errors import TrainerMistake, UserMistake, did_you_mean
-from tune.study.direction import looks_maximized
+from tune.study.sections import Direction
 
 _NEGATED = "neg_"
+_CLASSIFIERS, _REGRESSORS, _OTHERS = "accuracy", "r2", "score"
+"""What an estimator's own `score` is called."""
 
 
 def sklearn(  # noqa: D417 - X and y are one entry
@@ -38,9 +40,9 @@ def sklearn(  # noqa: D417 - X and y are one entry
             a class or function that makes one, called with those that it takes by name.
         X, y: The data; or X a function without arguments that returns both, called once in each process.
         scoring: Name of a scorer, of which the fold's validation rows get the value. The metric is called so, and is
-            to be maximised (`score.direction`; a study that does not say so is refused), or `score` where the name does
-            not tell. Of a `neg_…` scorer it is called without that, turned round, and is to be minimised. Left out:
-            `accuracy` for classifiers, `r2` for regressors.
+            to be maximised, as scikit-learn's scorers are; of a `neg_…` scorer it is called without that, turned round,
+            and is to be minimised. The study need not say so. Left out: `accuracy` for classifiers, `r2` for
+            regressors, else `score`, to be maximised.
         cv: The number of folds, 2 or more, or a splitter of scikit-learn's whose folds are seeds 0, 1, 2, ….
 
     Raises:
@@ -80,6 +82,7 @@ def sklearn(  # noqa: D417 - X and y are one entry
         return {key: f"is no parameter of {who}{did_you_mean(key, names)}" for key in config if key not in names}
 
     train.check_config = check_config  # type: ignore[attr-defined] # a function may have it
+    train.directions = lambda: directions_of(scoring)  # type: ignore[attr-defined]
     return train
 
 
@@ -154,16 +157,20 @@ def _named(
     from sklearn.base import is_classifier, is_regressor
 
     if scoring is None or scorer is None:
-        name = "accuracy" if is_classifier(model) else "r2" if is_regressor(model) else "score"
+        name = _CLASSIFIERS if is_classifier(model) else _REGRESSORS if is_regressor(model) else _OTHERS
         return name, lambda fitted, rows, values: float(fitted.score(rows, values))
-    name = metric_of(scoring)
+    name = scoring.removeprefix(_NEGATED)
     if scoring.startswith(_NEGATED):
         return name, lambda fitted, rows, values: -float(scorer(fitted, rows, values))
     return name, lambda fitted, rows, values: float(scorer(fitted, rows, values))
 
 
-def metric_of(scoring: str) -> str:
-    """Returns what the metric of a scorer is called; by its name a study asks for the direction to be said."""
-    if scoring.startswith(_NEGATED):
-        return scoring.removeprefix(_NEGATED)
-    return scoring if looks_maximized(scoring) else "score"
+def directions_of(scoring: str | None) -> dict[str, Direction]:
+    """Returns which values are better of the metrics that there may be with a scorer; None: the estimator's own score.
+
+    By scikit-learn's convention greater values of every scorer are (User guide, "The scoring parameter"); that of a
+    loss has a name with `neg_` in front, and its sign is turned back here.
+    """
+    if scoring is None:
+        return dict.fromkeys((_CLASSIFIERS, _REGRESSORS, _OTHERS), "maximize")
+    return {scoring.removeprefix(_NEGATED): "minimize" if scoring.startswith(_NEGATED) else "maximize"}

@@ -6,14 +6,13 @@ from rich.text import Text
 
 from tune.adapters.loading import load
 from tune.drivers.calibration import gpus_of_one, own_gpu, short_run
-from tune.drivers.config_checks import middle, refuse_configurations, told_refused
+from tune.drivers.config_checks import judged_as_known, middle, refuse_configurations, told_refused
 from tune.drivers.gpu_packing import Packed, in_words, slots_here
 from tune.errors import UserMistake
 from tune.gpus import visible_gpus
 from tune.ledger.origin.made_from import MadeFrom
-from tune.study.direction import refuse_doubt
 from tune.study.study import Study
-from tune.trainer import describe_recording, prepare_recording
+from tune.trainer import describe_recording, hook, prepare_recording
 from tune.views.console import Terminal
 from tune.views.terminal.plan import print_plan
 
@@ -24,9 +23,9 @@ def plan(study: Study, driver: str) -> None:
     Raises:
         UserMistake: If the study, its trainer or its recording cannot be used.
     """
-    refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     console = Terminal()
     trainer = load(study)
+    study = judged_as_known(study, trainer)
     refuse_configurations(study, trainer)
     recording = prepare_recording(trainer, study.recording)
     refuse_configurations(study, trainer, recording)
@@ -55,4 +54,6 @@ def plan(study: Study, driver: str) -> None:
     if refused := told_refused(study, trainer, recording):
         console.print(Text(refused), soft_wrap=True)
     planned = study.model_copy(update={"resources": resources})
-    print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console)
+    begins_again = hook(trainer, "begins_again")
+    anew = "" if begins_again is None else str(begins_again())
+    print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console, anew)

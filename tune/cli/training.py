@@ -47,10 +47,9 @@ from tune.ledger.storage.folders import LocalFolder
 from tune.optimizer.work import Work
 from tune.scoring.measured import scale_of, summary_of
 from tune.study import document
-from tune.study.direction import refuse_doubt
 from tune.study.trained_by import trained_by_mistakes
 from tune.study.training import Training
-from tune.trainer import TrainerClass, describe_recording, prepare_recording
+from tune.trainer import TrainerClass, describe_recording, direction_of, prepare_recording
 
 
 def train(
@@ -149,10 +148,11 @@ def _read(
         mistakes += [file.mistake(at, said) for at, said in trained_by_mistakes(training, training.config)]
     if training is None or mistakes:
         raise FileMistakes(path, mistakes)
-    refuse_doubt(training.metric, training.direction, "direction")
     if study is not None:
         (results,) = working_folder_of(study, results)
     trainer = load(training)
+    direction = direction_of(trainer, training.metric, training.direction, "direction")
+    training = training.model_copy(update={"direction": direction})
     against = config_mistakes(trainer, training.config, dict.fromkeys(training.config, "config"))
     if against:
         raise FileMistakes(path, [file.mistake(mistake.path.split("."), mistake.message) for mistake in against])

@@ -46,6 +46,8 @@ def short_run(
 ) -> Measured:
     """Trains the middle configuration and throws it away: two epochs; with a GPU three, and 3 s of them, as a trial.
 
+    Of a study whose full training is one epoch it trains that, for there may be no second.
+
     Args:
         trainer: The class.
         study: The study.
@@ -60,10 +62,10 @@ def short_run(
     configuration = {**study.fixed, **middle(study, trainer, recording)}
     before, cold = gpu.sample() if gpu else None, [0]
     if gpu is None or before is None:
-        return Measured(_timed(trainer(configuration, recording, list(seeds)), 2))
+        return Measured(_timed(trainer(configuration, recording, list(seeds)), min(2, study.top.epochs)))
     with _watched(gpu) as samples:
         # As many epochs as a trial is asked for: how many are left may decide what is compiled.
-        epochs = max(_EPOCHS, study.top.epochs)
+        epochs = max(_EPOCHS, study.top.epochs) if study.top.epochs > 1 else 1
         tried = trainer(configuration, recording, list(seeds))
         epoch_s = _timed(tried, epochs, lambda: cold.append(len(samples)))
     used = [one.utilisation for one in samples[cold[-1] :] if one.utilisation is not None]
@@ -83,13 +85,15 @@ def _held(sample: Sample, strangers: int) -> int:
 def _timed(tried: Trainer, epochs: int, warm: Callable[[], None] | None = None) -> float:
     """Trains until it was long enough; returns the mean seconds of an epoch after the first, which warms up.
 
+    Where there is only one, it is that one's.
+
     Args:
         tried: The trainer; it is closed.
         epochs: At most.
         warm: Called after the first epoch; None: all epochs are trained.
     """
     try:
-        ends = []
+        begun, ends = time.perf_counter(), []
         for _ in tried.train(epochs):
             ends.append(time.perf_counter())
             if warm is not None and len(ends) == 1:
@@ -98,6 +102,8 @@ def _timed(tried: Trainer, epochs: int, warm: Callable[[], None] | None = None) 
                 break
     finally:
         tried.close()
+    if epochs == 1 and ends:
+        return ends[0] - begun
     return (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else float("nan")
 
 

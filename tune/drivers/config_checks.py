@@ -1,4 +1,4 @@
-"""What a trainer has against configurations, asked before anything trains."""
+"""What a trainer says of a study before anything trains: what it has against configurations, how it is judged."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
@@ -7,11 +7,12 @@ from random import Random
 from typing import Any
 
 from tune.errors import FileMistakes, Mistake
+from tune.study.direction import with_direction
 from tune.study.settings.conditions import existing, with_conditions
 from tune.study.settings.constraints import violated
 from tune.study.settings.walk import drawn, grid, size
 from tune.study.study import Study
-from tune.trainer import ConfigCheck, TrainerClass, hook
+from tune.trainer import ConfigCheck, TrainerClass, direction_of, hook
 
 _DRAWN = 1000
 _TRIES = 10  # for each setting drawn that is to meet the constraints
@@ -59,6 +60,17 @@ def config_mistakes(
     section = {"check_config": "trainer", **section}
     found = config_check(trainer, recording)(config)
     return [Mistake(f"{section.get(key, 'fixed')}.{key}", message) for key, message in found.items()]
+
+
+def judged_as_known(study: Study, trainer: TrainerClass) -> Study:
+    """Returns a new study with the direction of its metric that its trainer knows, where it says none itself.
+
+    Raises:
+        UserMistake: If study and trainer contradict each other, or it must be said.
+    """
+    score = study.score
+    direction = direction_of(trainer, score.metric, score.direction, "score.direction")
+    return study if direction == score.direction else with_direction(study, direction)
 
 
 def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> None:

@@ -184,6 +184,7 @@ class Job:
                 *(work.trial, work.seeds, item.epoch, item.metrics, item.held_s),
                 evaluation=evaluation_after(item.evaluates, item.epoch, work),
                 gpus=item.gpus,
+                redone=item.redone,
             )
         except ValueError as error:
             return Death.of(error)

@@ -53,6 +53,7 @@ class EpochReport:
             with loading, checkpoints and waiting for the driver.
         gpus: How many GPUs it held.
         featureless: What the trainer's `features` died of, after the last epoch of the unit; None where it did not.
+        redone: How many epochs that were known were trained again before it, one number per seed; empty where none was.
     """
 
     epoch: int
@@ -63,6 +64,7 @@ class EpochReport:
     evaluates: bool = False
     gpus: float = 0.0
     featureless: "Death | None" = None
+    redone: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +16,8 @@ from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Uns
 from tune.errors import StudyStopped, TrainerMistake
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.curves.history import EvaluationMark, Metrics
-from tune.ledger.incoming import MOST_NAMES, baseline_of, features_of, metrics_of, shown, states_of
+from tune.ledger.incoming import MOST_NAMES, baseline_of, counts_of, metrics_of, shown, states_of
+from tune.ledger.incoming_arrays import features_of
 from tune.ledger.log import log
 from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, retry_with
@@ -178,15 +179,17 @@ class Unit:
         evaluate = getattr(self._trainer, "evaluate", None)
         for metrics in self._rows(self._trainer):
             due = self._epoch == work.to_epoch or (every is not None and self._epoch % every == 0)
-            self._told.append(self._as_told(metrics, time.monotonic() - held_since, baseline, evaluate is not None))
+            redone = self._trained_again(self._trainer)
+            told = self._as_told(metrics, time.monotonic() - held_since, baseline, evaluate is not None)
+            self._told.append(replace(told, redone=redone))
             self._unsaved = True
             if due:
                 self._save()
             of_features, featureless = self._measure_features()
             now, gpus = time.monotonic(), self._settings.gpus
-            told = {**of_features, **metrics}
+            with_features = {**of_features, **metrics}
             held_s, evaluates = now - held_since, evaluate is not None
-            yield EpochReport(self._epoch, told, due, baseline, held_s, evaluates, gpus, featureless)
+            yield EpochReport(self._epoch, with_features, due, baseline, held_s, evaluates, gpus, featureless, redone)
             held_since = now
         if evaluate is not None:
             try:
@@ -247,6 +250,15 @@ class Unit:
                 if len(names) > MOST_NAMES:
                     raise TrainerMistake(f"at most {MOST_NAMES} metrics, of the same names in every epoch; got more")
             yield metrics
+
+    def _trained_again(self, trainer: Trainer) -> list[int]:
+        """Returns how many known epochs a trainer trained again since the latest row, by seed; empty where none."""
+        if (count := getattr(trainer, "trained_again", None)) is None:
+            return []
+        given = count()
+        with self._handed_over("trained_again()"):
+            counts = counts_of(given, self.work.seeds)
+        return counts if any(counts) else []
 
     @contextmanager
     def _handed_over(self, method: str) -> Iterator[None]:

@@ -11,25 +11,22 @@ from decimal import Decimal
 from itertools import islice
 from math import isfinite
 from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tune.errors import TrainerMistake
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, REDONE
 from tune.ledger.printable import printable, printable_line
-
-if TYPE_CHECKING:
-    import numpy as np
 
 T = TypeVar("T")
 
-OWN_NAMES = ("trial", "seed", "epoch", GPU_SECONDS, EVALUATED)
+OWN_NAMES = ("trial", "seed", "epoch", GPU_SECONDS, EVALUATED, REDONE)
 """Columns of the curves that are the tuner's own; no metric may be called so."""
 
 MOST_NAMES = 1000
 """Of metrics: each is a column of the curves. Names that count something up are values in the wrong place."""
 
 _LONGEST_NAME, _LONGEST_LINE, _LONGEST_TEXT = 200, 1000, 200_000
-_ORDERLESS = (str, bytes, bytearray, memoryview, AbstractSet)
+ORDERLESS = (str, bytes, bytearray, memoryview, AbstractSet)
 
 
 def metrics_of(given: object, seeds: Sequence[int]) -> dict[str, list[float | None]]:
@@ -88,75 +85,20 @@ def states_of(given: object, seeds: Sequence[int]) -> dict[int, Any]:
     return {seed: given[seed] for seed in seeds}
 
 
-def features_of(given: object, seeds: Sequence[int]) -> "dict[int, np.ndarray]":
-    """Returns the features of each of the seeds, `[samples, dimensions]`; none where there is None.
-
-    They may be a sequence in the order of the seeds, an array or tensor `[seeds, samples, dimensions]`, a mapping from
-    each seed, or one matrix alone where there is one seed.
+def counts_of(given: object, seeds: Sequence[int]) -> list[int]:
+    """Returns how many epochs were trained again, one number per seed.
 
     Args:
-        given: What `features` returns.
+        given: What `trained_again` returns: a mapping by seed, or what else a metric may be; None is 0.
         seeds: Whose.
 
     Raises:
-        TrainerMistake: If it is anything else; the message has seed, value and rule.
+        TrainerMistake: If a number is no whole one from 0 on.
     """
-    if given is None:
-        return {}
-    if len(seeds) == 1 and len(_shape(given) or ()) == 2:
-        given = [given]
-    if isinstance(given, Mapping):
-        if len(given) != len(seeds) or any(seed not in given for seed in seeds):
-            raise TrainerMistake(f"one matrix for each of the seeds {list(seeds)}, got those of {shown(list(given))}")
-        return {seed: matrix_of(given[seed], f"features of seed {seed}") for seed in seeds}
-    if not isinstance(given, Iterable) or isinstance(given, _ORDERLESS) or _shape(given) == ():
-        raise TrainerMistake(f"must be one matrix [samples, dimensions] per seed, got {shown(given)}")
-    values = list(islice(given, len(seeds) + 1))
-    if len(values) != len(seeds):
-        count = len(given) if isinstance(given, Sized) else f"{len(values)} or more"
-        raise TrainerMistake(f"{count} matrices for {len(seeds)} seeds; one per seed, in their order")
-    pairs = zip(seeds, values, strict=True)
-    return {seed: matrix_of(value, f"features of seed {seed}") for seed, value in pairs}
-
-
-def matrix_of(given: object, what: str = "features") -> "np.ndarray":
-    """Returns real numbers `[samples, dimensions]`, at least one of each, as an array; nothing is copied if it is one.
-
-    Args:
-        given: An array, tensor or nested list; of NumPy's types, or bfloat16, which is read as float32.
-        what: It is called in messages.
-
-    Raises:
-        TrainerMistake: If it is anything else.
-    """
-    array = _array(what, given)
-    if array.ndim != 2 or not array.size:
-        raise TrainerMistake(
-            f"{what}: must be a matrix [samples, dimensions] with at least one of each, got {shown(given)}; flatten "
-            "what a sample has more dimensions of"
-        )
-    return array
-
-
-def splits_of(given: object) -> "dict[str, np.ndarray]":
-    """Returns the rows of each split, `[rows, ...]`, by name.
-
-    Args:
-        given: What `splits` returns.
-
-    Raises:
-        TrainerMistake: If it is no mapping from names to arrays of real numbers with rows.
-    """
-    if not isinstance(given, Mapping):
-        raise TrainerMistake(f"must be a mapping from the name of each split to its rows, got {shown(given)}")
-    found = {}
-    for name, rows in given.items():
-        if not isinstance(name, str):
-            raise TrainerMistake(f"split {shown(name)}: the name of a split must be a text")
-        found[name] = array = _array(f"split {name!r}", rows)
-        if not array.ndim:
-            raise TrainerMistake(f"split {name!r}: must have rows, got {shown(rows)}")
-    return found
+    found = [0.0 if count is None else count for count in _row("count", given, seeds)]
+    if wrong := [count for count in found if not count.is_integer() or count < 0]:
+        raise TrainerMistake(f"must be a whole number of epochs for each seed, 0 or more, got {wrong[0]!r}")
+    return [int(count) for count in found]
 
 
 def text_of(given: T, say: Callable[[T], str] = str) -> str:
@@ -181,9 +123,17 @@ def lines_of(text: str) -> str:
     return printable(text)
 
 
+def shape_of(given: object) -> tuple[int, ...] | None:
+    """Returns the shape of an array or tensor, of anybody's; None of anything else."""
+    try:
+        return tuple(given.shape)  # type: ignore[attr-defined] # if it has one
+    except (AttributeError, TypeError):
+        return None
+
+
 def shown(given: object) -> str:
     """Returns type and value of anything for a message."""
-    shape, kind = _shape(given), type(given).__name__
+    shape, kind = shape_of(given), type(given).__name__
     return f"{kind} of shape {shape}" if shape else line_of(f"{kind} {text_of(given, reprlib.repr)}")
 
 
@@ -208,13 +158,13 @@ def _row(what: str, given: object, seeds: Sequence[int]) -> list[float | None]:
         if len(given) != len(seeds) or any(seed not in given for seed in seeds):
             raise TrainerMistake(f"{what}: one number for each of the seeds {list(seeds)}, got {shown(dict(given))}")
         return [_number(f"{what}, seed {seed}", given[seed]) for seed in seeds]
-    shape = _shape(given)
+    shape = shape_of(given)
     if shape not in (None, (), (len(seeds),)):
         raise TrainerMistake(f"{what}: one number per seed ({len(seeds)}), got {shown(given)}")
     plain = _plain(what, given)
     if plain is None:
         return [None] * len(seeds)
-    if isinstance(plain, Iterable) and not isinstance(plain, _ORDERLESS):
+    if isinstance(plain, Iterable) and not isinstance(plain, ORDERLESS):
         values = list(islice(plain, len(seeds) + 1))
         if len(values) != len(seeds):
             count = len(plain) if isinstance(plain, Sized) else f"{len(values)} or more"
@@ -228,7 +178,7 @@ def _row(what: str, given: object, seeds: Sequence[int]) -> list[float | None]:
 def _number(what: str, given: object) -> float | None:
     if type(given) is float or given is None:
         return given
-    plain = _plain(what, given) if _shape(given) in (None, ()) else given
+    plain = _plain(what, given) if shape_of(given) in (None, ()) else given
     if plain is None:
         return None
     if isinstance(plain, Real | Decimal):
@@ -241,7 +191,7 @@ def _number(what: str, given: object) -> float | None:
 
 def _plain(what: str, given: object) -> object:
     """Returns an array, tensor, or number of one of the libraries as Python's own."""
-    if type(given) in (float, int, list, tuple) or isinstance(given, _ORDERLESS):
+    if type(given) in (float, int, list, tuple) or isinstance(given, ORDERLESS):
         return given
     if getattr(getattr(given, "dtype", None), "kind", "-") in "mM":
         # NumPy would make a number of a point or span of time, by a unit that nobody knows.
@@ -257,32 +207,3 @@ def _plain(what: str, given: object) -> object:
         said = f"{type(error).__name__}: {text_of(error)}"
         raise TrainerMistake(f"{what}: {shown(given)} cannot be read: {said}") from error
     return given
-
-
-def _array(what: str, given: Any) -> "np.ndarray":
-    """Returns real numbers as an array of NumPy's."""
-    import numpy as np
-
-    read = given
-    try:
-        if hasattr(read, "detach"):  # a tensor, on a GPU perhaps, with a gradient perhaps
-            read = read.detach().cpu()
-            read = read.float() if str(read.dtype) == "torch.bfloat16" else read
-        if isinstance(read, np.ma.MaskedArray):
-            read = np.ma.filled(read.astype(float), np.nan)
-        array = np.asarray(read)
-        if array.dtype.name == "bfloat16":  # of JAX and TensorFlow
-            array = array.astype(np.float32)
-    except Exception as error:
-        said = f"{type(error).__name__}: {text_of(error)}"
-        raise TrainerMistake(f"{what}: {shown(given)} cannot be read: {said}") from error
-    if array.dtype.kind not in "biuf":
-        raise TrainerMistake(f"{what}: must be real numbers, got {shown(given)}, dtype {array.dtype}")
-    return array
-
-
-def _shape(given: object) -> tuple[int, ...] | None:
-    try:
-        return tuple(given.shape)  # type: ignore[attr-defined] # if it has one
-    except (AttributeError, TypeError):
-        return None

@@ -118,13 +118,13 @@ class Ledger(LedgerReader):
     def _record_unreported(self, trial: int, saved: Mapping[int, int]) -> None:
         """Records what a trainer saved with its checkpoints, by seed, and its driver, or it, did not live to tell."""
         for seeds, told in self.checkpoints.take_unreported(trial):
-            missing = {seed for seed in seeds if len(self.curve(trial, seed)) == told.epoch - 1}
-            new = [seed for seed in seeds if seed in missing and told.epoch <= saved.get(seed, 0)]
+            new = [seed for seed in seeds if len(self.curve(trial, seed)) + 1 == told.epoch <= saved.get(seed, 0)]
             if new:
                 with suppress(ValueError):  # an earlier version let a trainer save what cannot be recorded
                     self.set_baseline(told.baseline)
-                    metrics, held_s = told.part(seeds, new)
-                    self.record(trial, new, told.epoch, metrics, held_s, evaluation=told.evaluation, gpus=told.gpus)
+                    part = told.part(seeds, new)
+                    of = (trial, new, part.epoch, part.metrics, part.held_s)
+                    self.record(*of, evaluation=part.evaluation, gpus=part.gpus, redone=part.redone)
         self._curves.sync()
 
     @property
@@ -177,6 +177,7 @@ class Ledger(LedgerReader):
         *,
         evaluation: EvaluationMark = "none",
         gpus: float | None = None,
+        redone: Sequence[int] = (),
     ) -> None:
         """Writes one epoch of some seeds of a trial, or what the evaluation after it adds.
 
@@ -188,9 +189,9 @@ class Ledger(LedgerReader):
             held_s: Seconds for which the trial held its slot for it. Where trials have GPUs, the column `gpu_seconds`
                 keeps each seed's equal share.
             evaluation: What the trainer's evaluation apart from training has to do with these metrics. none: it has
-                none; later: it comes after a later epoch; due: it comes after this one; done: these are what it came
-                to, to be added to an epoch that is there.
+                none; later: it comes after a later epoch; due: after this one; done: this is what it came to, added.
             gpus: How many GPUs it held; None: `resources.gpus_per_trial`.
+            redone: How many known epochs were trained again to come to it, one number per seed; empty: none.
 
         Raises:
             TrainerMistake: If the metrics are not what `metrics_of` takes, or what the study scores is not known.
@@ -201,8 +202,8 @@ class Ledger(LedgerReader):
         metrics = metrics_of(metrics, seeds)
         judged = epoch in {rung.epochs for rung in self.study.rungs}
         self._runs.refuse_unscored(trial, seeds, epoch, metrics, evaluation, judged=judged)
-        gpus = self.study.resources.gpus if gpus is None else gpus
-        metrics = with_own_columns(metrics, seeds, held_s, gpus, evaluation)
+        held = self.study.resources.gpus if gpus is None else gpus
+        metrics = with_own_columns(metrics, seeds, held_s, held, evaluation, redone=redone)
         self._runs.refuse_gap(trial, seeds, epoch)
         self._curves.append(trial, seeds, epoch, metrics)  # first, and if it fails memory is not ahead of the disk
         self._runs.take(trial, seeds, epoch, metrics)
@@ -293,8 +294,7 @@ class Ledger(LedgerReader):
             lost = Decision("close", reason="the process was killed", detail={"ended": "lost"}, time=self.last_sign())
             self._database.append(len(self.decisions), lost)
             self._apply(lost)
-        file = self.folder / "study.yaml"
         set_damaged_study_aside(self.study, self.folder)
-        if not file.exists() or differences(stored_study(self.folder), self.study):
+        if not (self.folder / "study.yaml").exists() or differences(stored_study(self.folder), self.study):
             self._show_study()
         self._mirror.catch_up(self.study, self.trials, self._baseline)

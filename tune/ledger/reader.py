@@ -113,7 +113,7 @@ class LedgerReader:
 
     @property
     def redone(self) -> int:
-        """Seed-epochs that were trained again after a process was killed."""
+        """Seed-epochs that were trained again: after a kill, or because a trainer cannot go on from its state."""
         return self._runs.redone
 
     @property

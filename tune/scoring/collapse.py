@@ -19,7 +19,7 @@ from math import nan, sqrt
 
 import numpy as np
 
-from tune.ledger.incoming import matrix_of
+from tune.ledger.incoming_arrays import matrix_of
 from tune.scoring.check.measured import Spectrum
 
 COLLAPSED_SHARE = 0.1

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from tune.ledger.incoming import splits_of
+from tune.ledger.incoming_arrays import splits_of
 
 _CHUNK = 2**22  # numbers at a time
 

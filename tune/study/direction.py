@@ -1,9 +1,10 @@
-"""Which values of a metric are better: where its name looks like an accuracy's, that is asked and not guessed."""
+"""Which values of a metric are better: study or trainer say it, else a name like an accuracy's is asked about."""
 
 import re
 
 from tune.errors import UserMistake
 from tune.study.sections import Direction
+from tune.study.study import Study
 
 _HIGHER = re.compile(
     "f\\d|r2|top\\d+|(acc|accuracy|ap|auc|auprc|auroc|bleu|corr|correlation|dice|elbo|explained|gain|hit|iou|jaccard|kappa|likelihood|loglik|map|mcc|pearson|"
@@ -33,6 +34,34 @@ def refuse_doubt(metric: str, direction: Direction | None, where: str) -> None:
         f"for better; write direction: maximize beside it (or minimize, if that is right), or add --set "
         f"{where}=maximize"
     )
+
+
+def settled(metric: str, said: Direction | None, known: Direction | None, where: str) -> Direction | None:
+    """Returns which values of a metric are better; None for lower ones, as ever, where nobody has said so.
+
+    Args:
+        metric: The scored metric.
+        said: What the file says.
+        known: What the trainer says; None where it does not know.
+        where: The path of the direction in the file.
+
+    Raises:
+        UserMistake: If file and trainer contradict each other, or it must be said.
+    """
+    if known is None:
+        refuse_doubt(metric, said, where)
+        return said
+    if said is not None and said != known:
+        raise UserMistake(
+            f"{where}: must be {known}, got {said}: what trains says that {metric!r} is to be {known}d; write "
+            f"direction: {known}, or leave it out"
+        )
+    return known if said is None and (known == "maximize" or looks_maximized(metric)) else said
+
+
+def with_direction(study: Study, direction: Direction | None) -> Study:
+    """Returns a study in which such values of its metric are better."""
+    return study.model_copy(update={"score": study.score.model_copy(update={"direction": direction})})
 
 
 def looks_maximized(metric: str) -> bool:

@@ -74,8 +74,8 @@ class ScoreRule(StudySection):
     )
     direction: Direction | None = Field(
         default=None,
-        description="which values of the metric are better; null: lower ones, and where its name looks like an "
-        "accuracy's it is asked about",
+        description="which values of the metric are better; null: what is known of a scorer of scikit-learn's, else "
+        "lower ones, and where its name looks like an accuracy's it is asked about",
     )
     baseline: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(
         default=None, description="the value that a run must beat, or it has failed; null: what the trainer says"

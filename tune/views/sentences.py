@@ -54,7 +54,7 @@ def luck_sentence(results: Results, luck: Lucky) -> str:
 
 def cost_sentences(cost: Cost) -> list[str]:
     """Returns what the study cost and what early stopping saved."""
-    redone = f" ({cost.redone:,} trained again after interruptions)" if cost.redone else ""
+    redone = f" ({cost.redone:,} trained again)" if cost.redone else ""
     ended = f", {cost.interruptions} of which interrupted or lost" if cost.interruptions else ""
     spent = f"{wording.count(cost.spent, 'seed-epoch')}{redone} in {wording.duration(cost.seconds)}"
     lines = [f"{spent} over {wording.count(cost.sessions, 'session')}{ended}."]

@@ -31,11 +31,13 @@ class Epochs:
     ) -> None:
         self.done, self.to, self.first = done, to, first
         self.rows: dict[int, dict[str, Value]] = {epoch: dict(values) for epoch, values in rows.items()}
-        self._resumed, self.begun = resumed, begun
+        self.resumed, self.begun = resumed, begun
         self.numbered = True
         self.kept = max(rows, default=done)
         self.latest = 0
         self.told = 0
+        self._again = set() if resumed else set(range(1, done + 1))
+        self._counted = 0
 
     @property
     def known(self) -> int:
@@ -58,13 +60,15 @@ class Epochs:
             epoch = self.begun + self.told
         else:
             if self.first is None:
-                self.first = 1 if self._resumed else min(number, 1)
+                self.first = 1 if self.resumed else min(number, 1)
             epoch = number - self.first + 1
         if epoch < 1:
             return
         if epoch > max(self.known, self.latest) + 1:
             raise TrainerMistake(self._gap(number, epoch))
         self.latest = max(self.latest, epoch)
+        if self.resumed and epoch <= self.kept:
+            self._again.add(epoch)
         if epoch > self.done:
             self.rows.setdefault(epoch, {}).update(values)
 
@@ -78,13 +82,21 @@ class Epochs:
         """
         return epoch in self.rows and (rows_are_whole or ended or epoch <= self.kept or self.latest > epoch)
 
+    def trained_again(self) -> int:
+        """Returns how many epochs that were known were trained again since this was last asked.
+
+        All, by a program that began at its first epoch; by one that went on, those that it told again.
+        """
+        counted, self._counted = self._counted, len(self._again)
+        return self._counted - counted
+
     def add_late(self) -> None:
         """Counts what was told for the epoch after the last one as the last one's: tests after training are told so.
 
         Raises:
             TrainerMistake: If rows were counted after a checkpoint: then there is one epoch too many.
         """
-        if self._resumed and not self.numbered and self.to + 1 in self.rows:
+        if self.resumed and not self.numbered and self.to + 1 in self.rows:
             raise TrainerMistake(
                 f"the program went on from a checkpoint after epoch {self.begun} and told {self.told} epochs up to "
                 f"{self.to}; it saves an earlier state than its last, so have it tell `epoch` with each row"

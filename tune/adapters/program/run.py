@@ -18,6 +18,7 @@ from tune.adapters.program.plan import Plan
 from tune.adapters.program.process import Process
 from tune.adapters.program.turn import Turn
 from tune.errors import TrainerMistake
+from tune.study.program.placeholders import named_in
 
 _SIGNALLED = 128
 _SETTLE_S = 2.0
@@ -102,6 +103,16 @@ class Run:
     def row(self, seed: int, epoch: int) -> dict[str, Value]:
         """Returns what is known of an epoch of a seed."""
         return dict(self._epochs[seed].rows.get(epoch, {}))
+
+    def trained_again(self) -> dict[int, int]:
+        """Returns by seed how many epochs that were known it trained again since this was last asked.
+
+        One that went on may find those that it tells in what it saved: a file of all epochs says nothing of that.
+        """
+        metrics = self._plan.program.metrics
+        restored = metrics is not None and (metrics.file is not None or "checkpoint" in named_in(metrics.place or ""))
+        counts = {seed: epochs.trained_again() for seed, epochs in self._epochs.items()}
+        return {seed: 0 if restored and self._epochs[seed].resumed else count for seed, count in counts.items()}
 
     @property
     def metrics(self) -> list[str]:

@@ -66,6 +66,15 @@ class ProgramTrainer:
         """Returns by seed what it needs to go on; a program that runs stands still while its files are read."""
         return {seed: one for run in self._runs for seed, one in run.state(self._epoch).items()}
 
+    @classmethod
+    def begins_again(cls) -> str:
+        """Returns that the program cannot save, where it is told no folder for that."""
+        return "" if cls.plan.program.resumes else "program.command has no {checkpoint}"
+
+    def trained_again(self) -> dict[int, int]:
+        """Returns, per seed, how many known epochs were trained again since this was last asked."""
+        return {seed: count for run in self._runs for seed, count in run.trained_again().items()}
+
     def baseline(self) -> dict[str, float]:
         """Returns nothing: what a model that has learned nothing reaches, a program does not say."""
         return {}

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tune.cli.api.study import Study, refuse_no_study
-from tune.cli.session.existing import is_finished, ledger_there
+from tune.cli.session.existing import as_there, is_finished, ledger_there
 from tune.cli.session.given import looped
 from tune.cli.session.show import Show, views
 from tune.cli.session.work import Request, finish, ready, results_at_the_end, session
@@ -37,6 +37,7 @@ def ask_tell(study: Study, folder: str | Path, *, baseline: Mapping[str, float] 
     (named, given), place = looped(study.plain), Path(folder).absolute()
     request, show = Request("ask_tell", given=given, owned=False), Show("quiet", io.StringIO())
     there = ledger_there(named, place, grow=False)
+    named = as_there(named, there)
     if there is not None:
         is_finished(named, there, grow=False)  # refuses another study
     with ready(named, place, there, request, show.console) as able, session(able) as job:

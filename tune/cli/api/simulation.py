@@ -11,7 +11,7 @@ from tune.adapters.loading import load
 from tune.cli.api.result import Result
 from tune.cli.api.study import Study, refuse_no_study
 from tune.cli.session.given import with_given
-from tune.drivers.config_checks import config_check, refuse_configurations
+from tune.drivers.config_checks import config_check, judged_as_known, refuse_configurations
 from tune.drivers.job import Job
 from tune.drivers.simulated import VirtualClock, drive
 from tune.errors import UserMistake
@@ -52,6 +52,7 @@ def simulate(
     with folder_kept(), ExitStack() as at_the_end:
         working_folder(study.home)
         found = load(named) if given is None else given.trainer
+        named = judged_as_known(named, found)
         refuse_configurations(named, found)
         recording = prepare_recording(found, named.recording)
         refuse_configurations(named, found, recording)

@@ -20,7 +20,7 @@ from tune.cli.session.estimating import expected
 from tune.cli.session.given import GivenTrainer
 from tune.cli.session.origin import origin, write_json
 from tune.drivers.calibration import gpus_of_one
-from tune.drivers.config_checks import refuse_configurations
+from tune.drivers.config_checks import judged_as_known, refuse_configurations
 from tune.drivers.gpu_packing import slots_here
 from tune.drivers.probing.course import Course
 from tune.drivers.probing.processes import FreshProcess, Runner, ThisProcess
@@ -33,7 +33,6 @@ from tune.scoring.check.checked import Checked
 from tune.scoring.check.items import Evidence
 from tune.scoring.check.measured import Probed
 from tune.scoring.check.verdict import judged
-from tune.study.direction import refuse_doubt
 from tune.study.study import Study
 from tune.trainer import TrainerClass, prepare_recording
 from tune.views.terminal.check import print_check
@@ -92,8 +91,8 @@ def check(study: Study, request: CheckRequest) -> Checked:
         UserMistake: If the study, its trainer or its recording cannot be used.
         Interrupted: If it was asked to stop.
     """
-    refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     trainer = load(study) if request.given is None else request.given.trainer
+    study = judged_as_known(study, trainer)
     refuse_configurations(study, trainer)
     made_from = origin(study, None, (), given=request.given)
     recording = prepare_recording(trainer, study.recording)

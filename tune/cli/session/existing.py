@@ -7,6 +7,7 @@ from pathlib import Path
 from tune.errors import UserMistake
 from tune.ledger.identity import holds_study, refuse_growth, refuse_other, stored_study
 from tune.ledger.reader import LedgerReader
+from tune.study.direction import with_direction
 from tune.study.growth import differences
 from tune.study.ladder import cost
 from tune.study.study import Study
@@ -20,6 +21,13 @@ def ledger_there(study: Study, folder: Path, *, grow: bool) -> LedgerReader | No
     if not grow and stored.storage.database != study.storage.database:
         refuse_other(study, stored, folder)
     return LedgerReader.read(folder, clock=time.time, curves=False, connect=True)
+
+
+def as_there(study: Study, there: LedgerReader | None) -> Study:
+    """Returns a study that does not say which values of its metric are better as it was judged when it was begun."""
+    if there is None or study.score.direction is not None or study.score.metric != there.study.score.metric:
+        return study
+    return with_direction(study, there.study.score.direction)
 
 
 def is_finished(study: Study, there: LedgerReader, *, grow: bool) -> bool:

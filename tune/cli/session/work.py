@@ -13,12 +13,12 @@ from rich.text import Text
 
 from tune.adapters.loading import load
 from tune.cli.session.checking import CheckRequest, Subject, before_beginning
-from tune.cli.session.existing import is_finished, ledger_there
+from tune.cli.session.existing import as_there, is_finished, ledger_there
 from tune.cli.session.given import GivenTrainer
 from tune.cli.session.origin import origin
 from tune.cli.session.outcome import Written, present, results_of
 from tune.cli.session.show import Show, tell_trackers, views
-from tune.drivers.config_checks import config_check, refuse_configurations, told_refused
+from tune.drivers.config_checks import config_check, judged_as_known, refuse_configurations, told_refused
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.start import drive, prepared, warmed_up
 from tune.drivers.stop_request import StopRequest
@@ -32,7 +32,6 @@ from tune.ledger.reader import LedgerReader
 from tune.ledger.storage.disk_space import disk_troubles, explained, lift_file_limit, refuse_low_space, vanished
 from tune.optimizer.optimizer import Optimizer
 from tune.scoring.check.checked import Checked
-from tune.study.direction import refuse_doubt
 from tune.study.study import Study
 from tune.study.user_code import user_path
 from tune.trainer import TrainerClass, describe_recording, prepare_recording
@@ -85,6 +84,7 @@ def work_on(study: Study, folder: Path, request: Request, show: Show) -> Results
         StudyStopped: If it cannot go on.
     """
     there = ledger_there(study, folder, grow=request.grow)
+    study = as_there(study, there)
     if there is not None and is_finished(study, there, grow=request.grow) and not request.retry:
         origin(study, there, request.accepted, given=request.given)
         load_loggers(study.loggers, folder)
@@ -106,7 +106,7 @@ class Ready:
     """What is at hand when all that can be wrong with a study has been looked for.
 
     Attributes:
-        study, folder, request: As given to `work_on`.
+        study, folder, request: As given to `work_on`; the study with the direction that its trainer knows.
         made_from: What the study is made from now.
         trainer: The class.
         recording: As prepared.
@@ -146,8 +146,6 @@ def ready(
         NoGo: If the study asks for a check, and that says so.
     """
     driver, address = request.driver, request.address
-    if there is None:
-        refuse_doubt(study.score.metric, study.score.direction, "score.direction")
     made_from = origin(study, there, request.accepted, given=request.given)
     load_loggers(study.loggers, folder)
     if driver == "ray" and address is None:
@@ -156,7 +154,10 @@ def ready(
         lift_file_limit(folder, _LARGEST)
     again = _again(folder, address)
     with StopRequest(again, owned=request.owned) as stop, warmed_up(study, folder, driver, address, stop):
-        trainer, recording = _trainer_and_recording(study, folder, console, request.given)
+        trainer = load(study) if request.given is None else request.given.trainer
+        if there is None:
+            study = judged_as_known(study, trainer)
+        recording = _recording(study, folder, console, trainer)
         read = describe_recording(trainer, recording) or made_from.told
         stop.listen()
         with (
@@ -211,11 +212,8 @@ def finish(job: Job, able: Ready) -> None:
     job.optimizer.finish()
 
 
-def _trainer_and_recording(
-    study: Study, folder: Path, console: Console, given: GivenTrainer | None
-) -> tuple[TrainerClass, Mapping[str, Any]]:
-    """Returns a study's trainer and its recording, prepared and checked; says what the trainer refuses of the space."""
-    trainer = load(study) if given is None else given.trainer
+def _recording(study: Study, folder: Path, console: Console, trainer: TrainerClass) -> Mapping[str, Any]:
+    """Returns a study's recording, prepared and checked; says what the trainer refuses of the space."""
     refuse_configurations(study, trainer)
     refuse_low_space(study, folder)
     refuse_unusable(study)
@@ -223,7 +221,7 @@ def _trainer_and_recording(
     refuse_configurations(study, trainer, recording)
     if refused := told_refused(study, trainer, recording):
         console.print(Text(refused), soft_wrap=True)
-    return trainer, recording
+    return recording
 
 
 @contextmanager

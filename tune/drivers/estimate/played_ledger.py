@@ -94,6 +94,7 @@ class PlayedLedger(Ledger):
         *,
         evaluation: EvaluationMark = "none",
         gpus: float | None = None,
+        redone: Sequence[int] = (),
     ) -> None:
         """Takes one epoch over; see `Ledger.record`.
 
@@ -101,7 +102,7 @@ class PlayedLedger(Ledger):
             ValueError: If an epoch was left out.
         """
         gpus = self.study.resources.gpus if gpus is None else gpus
-        self._runs.take(trial, seeds, epoch, with_own_columns(metrics, seeds, held_s, gpus, evaluation))
+        self._runs.take(trial, seeds, epoch, with_own_columns(metrics, seeds, held_s, gpus, evaluation, redone=redone))
 
     def saved(self, trial: int, seeds: Sequence[int], epoch: int) -> None:
         """Takes note that these seeds can go on from this epoch; a later checkpoint takes the place of an earlier."""

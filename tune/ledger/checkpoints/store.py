@@ -12,9 +12,9 @@ import re
 import secrets
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from tune.errors import DamagedCheckpoint, StudyStopped
 from tune.ledger.checkpoints.plain_data import restored, stored
@@ -59,6 +59,7 @@ class UnreportedEpoch:
         evaluation: As in `Ledger.record`.
         baseline: The constant model's losses, by name.
         gpus: How many GPUs it held; None where an earlier version has saved it.
+        redone: How many epochs were trained again before it, one number per seed; empty where none was.
     """
 
     epoch: int
@@ -67,9 +68,10 @@ class UnreportedEpoch:
     evaluation: EvaluationMark
     baseline: Mapping[str, float]
     gpus: float | None = None
+    redone: Sequence[int] = ()
 
-    def part(self, seeds: Sequence[int], some: Collection[int]) -> tuple[Metrics, float]:
-        """Returns the metrics of some of its seeds, and their share of `held_s`.
+    def part(self, seeds: Sequence[int], some: Collection[int]) -> Self:
+        """Returns what was reported of some of its seeds, with their share of `held_s`.
 
         Raises:
             TrainerMistake: If they are not what can be recorded.
@@ -77,7 +79,8 @@ class UnreportedEpoch:
         places = [place for place, seed in enumerate(seeds) if seed in some]
         checked = metrics_of(self.metrics, seeds)
         metrics = {name: [values[place] for place in places] for name, values in checked.items()}
-        return metrics, self.held_s * len(places) / len(seeds)
+        redone = [self.redone[place] for place in places] if self.redone else ()
+        return replace(self, metrics=metrics, held_s=self.held_s * len(places) / len(seeds), redone=redone)
 
 
 class Checkpoints:

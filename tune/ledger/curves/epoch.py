@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, EvaluationMark, Metrics
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, REDONE, EvaluationMark, Metrics
 
 
 def with_own_columns(
-    metrics: Metrics, seeds: Sequence[int], held_s: float, gpus: float, evaluation: EvaluationMark
+    metrics: Metrics,
+    seeds: Sequence[int],
+    held_s: float,
+    gpus: float,
+    evaluation: EvaluationMark,
+    *,
+    redone: Sequence[int] = (),
 ) -> Metrics:
     """Returns metrics with the columns that the ledger keeps beside them.
 
@@ -16,10 +22,13 @@ def with_own_columns(
         held_s: Seconds for which the trial held its slot.
         gpus: How many GPUs it held; where it held some, `gpu_seconds` is each seed's equal share of them.
         evaluation: As in `Ledger.record`.
+        redone: As in `Ledger.record`.
     """
     own: dict[str, Sequence[float | None]] = {}
     if gpus:
         own[GPU_SECONDS] = [held_s * gpus / len(seeds)] * len(seeds)
     if evaluation in ("due", "done"):
         own[EVALUATED] = [float(evaluation == "done")] * len(seeds)
+    if any(redone):
+        own[REDONE] = [float(again) for again in redone]
     return {**metrics, **own}

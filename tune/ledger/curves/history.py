@@ -20,6 +20,10 @@ EvaluationMark = Literal["none", "later", "due", "done"]
 """What the trainer's evaluation apart from training has to do with a row: nothing; it comes after a later epoch; after
 this one; this is it."""
 
+REDONE = "epochs_redone"
+"""The curve column that the tuner adds where a trainer says so: how many epochs that were known of a seed it trained
+again to come to this one."""
+
 _LARGEST = 1e100
 GPU_SECONDS = "gpu_seconds"
 """The curve column that the tuner adds where trials have GPUs: a seed's share of the time for which it held them."""
@@ -43,7 +47,7 @@ class Runs:
         metric: The scored one.
 
     Attributes:
-        redone: Seed-epochs that were trained again.
+        redone: Seed-epochs that were trained again: rows that came again, and the sum of the column `REDONE`.
         spent: Seed-epochs trained, each counted once.
         gpu_seconds: Sum of the column of that name.
     """
@@ -67,7 +71,7 @@ class Runs:
         trials, seeds, epochs = (table[name].to_pylist() for name in ("trial", "seed", "epoch"))
         columns = {
             name: table[name].to_pylist()
-            for name in (self._metric, "seconds", GPU_SECONDS, EVALUATED)
+            for name in (self._metric, "seconds", GPU_SECONDS, EVALUATED, REDONE)
             if name in table.column_names
         }
         marks = columns.get(EVALUATED, [None] * len(trials))
@@ -177,6 +181,7 @@ class Runs:
         self._pace[trial] = seconds + sum(set(known)), rows + len(known)
         for share in metrics.get(GPU_SECONDS, ()):  # one by one: the order of a sum shows in its last bit
             self.gpu_seconds += share or 0.0
+        self.redone += sum(int(again or 0) for again in metrics.get(REDONE, ()))
 
     @staticmethod
     def _number(value: float) -> float:

@@ -139,7 +139,7 @@ def cost_sections(results: Results, price_per_gpu_hour: float | None) -> list[Se
     runs = max(1, sum(one.state == "confirmed" for one in results.ranked))
     rows = [
         ["seed-epochs trained", f"{found.spent:,}"],
-        ["trained again after interruptions, in addition", f"{found.redone:,}"],
+        ["trained again, in addition", f"{found.redone:,}"],
         ["hours of wall clock", wording.number(found.seconds / 3600, 3)],
         ["GPU-hours", _gpu_hours(found)],
         ["energy of the GPUs, kWh", _energy(results)],

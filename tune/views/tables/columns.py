@@ -51,6 +51,7 @@ CURVES: Mapping[str, Column] = {
     "effective_rank_share": Column("float64", "the same as a share of the dimensions"),
     "feature_variance": Column("float64", "variance of a dimension of the features, mean over dimensions"),
     "feature_cosine": Column("float64", "cosine similarity of two samples' features, mean over pairs"),
+    "epochs_redone": Column("float64", "known epochs of this seed that were trained again to come to this one"),
 }
 """Beside the metrics that the trainer yields, each a column of float64; missing: unknown. The first three always."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
 
-from tune.ledger.curves.history import EVALUATED
+from tune.ledger.curves.history import EVALUATED, REDONE
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, Reached, Trial
 from tune.ledger.storage.disk_space import vanished
@@ -27,7 +27,7 @@ SLICE_S = 0.05
 """How long a call of `refresh` works, in seconds, when there is much to do."""
 
 _PACED = 100  # times what it took: the best trial is looked for again then, which is at most 1 % of a core
-_KEY = ("trial", "seed", "epoch", EVALUATED)
+_KEY = ("trial", "seed", "epoch", EVALUATED, REDONE)
 _GROUPS = {
     "grad_norm": "optimisation/grad_norm",
     "learning_rate": "optimisation/learning_rate",

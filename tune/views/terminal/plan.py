@@ -17,12 +17,12 @@ _PATIENT = (
 )
 
 _ANEW = (
-    "program.command has no {checkpoint}: a run that climbs to more epochs trains again from its first, which costs "
-    "time beside these seed-epochs. A ladder that adds seeds and not epochs costs none (leave `rungs` out)."
+    "a run that climbs to more epochs trains again from its first, which costs time beside these seed-epochs. A ladder "
+    "that adds seeds and not epochs costs none"
 )
 
 
-def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) -> None:
+def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console, anew: str = "") -> None:
     """Prints trials, rungs, seeds, cost and the expected time.
 
     Args:
@@ -30,6 +30,7 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
         slots: How many trials run at once.
         seed_epoch_s: How long one epoch of one seed takes.
         console: Where.
+        anew: Why a run that is to train longer begins at its first epoch again; "" where it goes on.
     """
     planned = stages(study.rungs, study.trials, study.search.reduction_factor)
     table = plain_table(f"{study.name}: {wording.count(study.trials, 'trial')}, chosen by {study.search.method}")
@@ -54,8 +55,8 @@ def print_plan(study: Study, slots: int, seed_epoch_s: float, console: Console) 
     if slots > (most_pending(study, study.trials) or slots):
         lines.append(_PATIENT)
     lines += _limits(study, total, expected_s, seed_epoch_s * study.resources.gpus / 3600)
-    if study.program is not None and not study.program.resumes and study.rungs[0].epochs < study.top.epochs:
-        lines.append(_ANEW)
+    if anew and study.rungs[0].epochs < study.top.epochs:
+        lines.append(f"{anew}: {_ANEW}{' (leave `rungs` out)' if study.program is not None else ''}.")
     for line in lines:
         console.print(line, highlight=False)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from tune.ledger.curves.follow import CurveTail
-from tune.ledger.curves.history import EVALUATED
+from tune.ledger.curves.history import EVALUATED, REDONE
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Decision, Reached, Trial
 from tune.scoring.measured import summary_of
@@ -17,7 +17,7 @@ from tune.views.changes import Newsreader, TrialChanges
 from tune.views.trackers.logger import Logger, Run, RunState
 from tune.views.trackers.marks import Marks
 
-_KEY = ("trial", "seed", "epoch", EVALUATED)
+_KEY = ("trial", "seed", "epoch", EVALUATED, REDONE)
 _Row = Mapping[str, Any]
 _End = tuple[RunState, Mapping[str, float], float]
 """State, summary, and when."""

@@ -122,6 +122,23 @@ def test_a_saved_epoch_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.
     assert len((tmp_path / "nothing").read_text().split("\n")[:-1]) == 3 + 6
 
 
+def test_epochs_that_are_trained_again_are_counted() -> None:
+    """Those of a function that saves nothing, or last saved an earlier epoch; each once, when the next one is told."""
+    found = {}
+    for function in (functions.draws, functions.saves_before, functions.numbered):
+        trainer = begun(function, 1, 2)
+        list(trainer.train(4))
+        counted: Any = begun(function, 1, 2, state=trainer.state())
+        rows = counted.train(3)
+        found[function.__name__] = [counted.trained_again() for _ in rows]
+        counted.close()
+        trainer.close()
+    none = {1: 0, 2: 0}
+    assert found["draws"] == [{1: 4, 2: 4}, none, none]
+    assert found["saves_before"] == [none] * 3
+    assert found["numbered"] == [{1: 1, 2: 1}, none, none]
+
+
 def test_a_trainer_goes_on_itself() -> None:
     """`train` may be called again on the same trainer, whose function is then called again."""
     trainer = begun(functions.saves_last, 1)

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tune.adapters.function import function_trainer
-from tune.adapters.sklearn import metric_of, sklearn
+from tune.adapters.sklearn import directions_of, sklearn
 from tune.errors import TrainerMistake, UserMistake
-from tune.study.direction import refuse_doubt
+from tune.trainer import hook
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(120, 4))
@@ -108,13 +108,26 @@ def test_a_splitter_has_its_own_folds() -> None:
         trained(function, {}, [3], 1)
 
 
-def test_a_direction_that_is_not_said_is_noticed() -> None:
-    """Whichever scorer it is, a study that would minimise what is to be maximised is refused."""
+def test_every_scorer_says_which_values_are_better() -> None:
+    """Of a loss the metric is the loss itself, to be minimised; of all others what they tell, to be maximised."""
     for scoring in get_scorer_names():
-        if not scoring.startswith("neg_"):
-            with pytest.raises(UserMistake, match="must be said"):
-                refuse_doubt(metric_of(scoring), None, "score.direction")
-    assert {metric_of(name) for name in ("accuracy", "neg_log_loss")} == {"accuracy", "log_loss"}
+        found = directions_of(scoring)
+        expected = "maximize" if get_scorer(scoring)._sign > 0 else "minimize"
+        assert found == {scoring.removeprefix("neg_"): expected}
+    assert directions_of("neg_log_loss") == {"log_loss": "minimize"}
+    assert directions_of("accuracy") == {"accuracy": "maximize"}
+
+
+@pytest.mark.parametrize("scoring", [None, "r2", "d2_absolute_error_score", "neg_mean_squared_error"])
+def test_the_trainer_knows_the_direction_of_its_metric(scoring: str | None) -> None:
+    """What is told in an epoch is called as the direction is asked for."""
+    function = sklearn(Ridge(), ROWS, NUMBERS, scoring=scoring)
+    (row,) = trained(function, {}, [0], 1)
+    (metric,) = row
+    kind = function_trainer(function, "mine:train")
+    expected = "minimize" if scoring == "neg_mean_squared_error" else "maximize"
+    assert hook(kind, "directions")() == directions_of(scoring)  # type: ignore[misc]
+    assert directions_of(scoring)[metric] == expected
 
 
 def test_what_cannot_be_trained_is_said() -> None:

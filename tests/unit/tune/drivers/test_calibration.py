@@ -59,6 +59,10 @@ def test_a_short_run_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (Counting.asked, Counting.trained) == (1000, 3)
     short_run(Counting, study, {}, [1, 2, 3])
     assert (Counting.asked, Counting.trained) == (2, 2)
+    single = quadratic_study(fixed={"sleep_s": 0.05}, rungs=[{"epochs": 1, "seeds": 3}])
+    for board in (Board(), None):
+        assert 0.05 <= short_run(Counting, single, {}, [1, 2, 3], board).epoch_s < 5
+        assert (Counting.asked, Counting.trained) == (1, 1)
 
 
 def test_the_gpu_of_this_process_is_asked(nvml: pytest.MonkeyPatch) -> None:

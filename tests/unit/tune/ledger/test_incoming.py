@@ -13,16 +13,8 @@ import pytest
 import torch
 
 from tune.errors import TrainerMistake
-from tune.ledger.incoming import (
-    baseline_of,
-    features_of,
-    line_of,
-    lines_of,
-    metrics_of,
-    splits_of,
-    states_of,
-    text_of,
-)
+from tune.ledger.incoming import baseline_of, counts_of, line_of, lines_of, metrics_of, states_of, text_of
+from tune.ledger.incoming_arrays import features_of, splits_of
 
 TWO = (1, 12)
 
@@ -134,6 +126,7 @@ def test_what_is_not_meant_is_refused(given: Any, message: str) -> None:
 NAMES: list[tuple[Any, str]] = [
     *((name, f"metric '{name}': this name is one of the tuner's own") for name in ("trial", "seed", "epoch")),
     *((name, f"metric '{name}': this name is one of the tuner's own") for name in ("gpu_seconds", "evaluated")),
+    ("epochs_redone", "metric 'epochs_redone': this name is one of the tuner's own"),
     (np.str_("trial"), "metric 'trial': this name is one of the tuner's own"),
     ("", "metric str '': a name has 1 to 200 visible characters"),
     (" loss", "metric str ' loss': a name has 1 to 200"),
@@ -155,6 +148,20 @@ def test_a_name_that_cannot_be_a_column_is_refused(take: Callable[[Any], Any], n
     with pytest.raises(TrainerMistake) as caught:
         take({name: None})
     assert message in str(caught.value)
+
+
+def test_counts_of_epochs() -> None:
+    """One whole number from 0 on for each seed; None is 0."""
+    assert counts_of({12: 0, 1: np.int64(3)}, TWO) == [3, 0]
+    assert counts_of(None, TWO) == [0, 0]
+    for given, message in (
+        ({1: 1, 12: 0.5}, "must be a whole number of epochs for each seed, 0 or more, got 0.5"),
+        ({1: -1, 12: 0}, "must be a whole number of epochs for each seed, 0 or more, got -1.0"),
+        ({1: nan, 12: 0}, "must be a whole number of epochs for each seed, 0 or more, got nan"),
+        ({1: 1}, "count: one number for each of the seeds [1, 12], got dict {1: 1}"),
+    ):
+        with pytest.raises(TrainerMistake, match=re.escape(message)):
+            counts_of(given, TWO)
 
 
 def test_names_that_look_like_paths_and_words_are_good() -> None:

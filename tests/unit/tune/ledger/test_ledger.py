@@ -79,6 +79,21 @@ def test_work_beyond_the_checkpoint_is_redone_and_counted(tmp_path: Path) -> Non
     assert LedgerReader.read(tmp_path / "q", clock=Clock(tick_s=1.0)).redone == 4
 
 
+def test_what_a_trainer_says_that_it_trained_again_is_redone(tmp_path: Path) -> None:
+    """It is a column of the curves, so whoever opens the study counts the same; no epoch is spent twice for it."""
+    ledger = opened(tmp_path / "q")
+    trial = start(ledger)
+    train(ledger, trial, range(1, 3))
+    ledger.record(trial, (1, 2), 3, {"validation_loss": [0.5] * 2}, redone=[2, 0])
+    assert (ledger.redone, ledger.spent) == (2, 6)
+    killed(ledger)
+    again = opened(tmp_path / "q")
+    assert (again.redone, again.spent) == (2, 6)
+    again.record(trial, (1, 2), 3, {"validation_loss": [0.5] * 2}, redone=[2, 2])
+    assert (again.redone, again.spent) == (2 + 2 + 4, 6)
+    assert again.curves()["epochs_redone"].to_pylist() == [None, None, 2, None, None, 2]
+
+
 def test_gpu_seconds_are_a_sum_of_the_curves(tmp_path: Path) -> None:
     """Seeds that train together hold their GPUs once; work that is trained again counts again, also after a kill."""
     ledger = opened(tmp_path / "q", resources={"gpus_per_trial": 0.3})

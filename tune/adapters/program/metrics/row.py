@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from tune.errors import TrainerMistake, did_you_mean
 
-OWN_NAMES = frozenset({"trial", "seed", "epoch", "gpu_seconds", "evaluated"})
+OWN_NAMES = frozenset({"trial", "seed", "epoch", "gpu_seconds", "evaluated", "epochs_redone"})
 """Columns of the curves that are the tuner's own; a program may write such columns for itself."""
 
 _MOST_SEEN = 1000

@@ -22,6 +22,29 @@ def learns(folder: Path, *more: str, **keys: Any) -> Program:
     return section(command, **{"metrics": {"lines": LINES}, **keys})
 
 
+WRITES_ALL = """
+import argparse, json, pathlib
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int)
+parser.add_argument("--to", type=pathlib.Path)
+parser.add_argument("--checkpoint", type=pathlib.Path, default="nowhere")
+options = parser.parse_args()
+saved = options.checkpoint / "history.json"
+history = json.loads(saved.read_text()) if saved.exists() else []
+for epoch in range(len(history) + 1, options.epochs + 1):
+    history.append({"epoch": epoch, "loss": float(epoch)})
+    if options.checkpoint.is_dir():
+        saved.write_text(json.dumps(history))
+options.to.write_text(json.dumps({"history": history}))
+"""
+
+
+def again(trainer: Any) -> dict[int, int]:
+    """By seed, the known epochs that it trained again."""
+    counted: dict[int, int] = trainer.trained_again()
+    return counted
+
+
 def losses(rows: list[Any]) -> list[list[float]]:
     """By seed, the losses of all epochs."""
     return [list(one) for one in zip(*(row["loss"] for row in rows), strict=True)]
@@ -43,6 +66,7 @@ def test_a_program_that_resumes_goes_on_from_its_own_checkpoint(tmp_path: Path) 
         state = trainer.state()
     with closing(trainer_of(program, {"x": 0.25}, [2, 1], state)) as trainer:
         more = list(trainer.train(3))
+        assert again(trainer) == {1: 0, 2: 0}
     assert losses(rows) == [learned(0.25, 1, 5)[:2], learned(0.25, 2, 5)[:2]]
     assert losses(more) == [learned(0.25, 2, 5)[2:], learned(0.25, 1, 5)[2:]]
     assert len(log.read_text().splitlines()) == 10
@@ -58,6 +82,8 @@ def test_a_program_without_a_checkpoint_trains_again(tmp_path: Path) -> None:
         state = trainer.state()
     with closing(trainer_of(program, {"x": 0.25}, [1], state)) as trainer:
         more = list(trainer.train(3))
+        assert again(trainer) == {1: 2}
+        assert again(trainer) == {1: 0}
     assert losses(more) == [learned(0.25, 1, 5)[2:]]
     assert len(log.read_text().splitlines()) == 7
 
@@ -88,7 +114,7 @@ def test_a_state_that_is_taken_in_between_goes_on_without_a_gap(tmp_path: Path, 
 
 
 def test_an_older_checkpoint_repeats_what_is_known(tmp_path: Path) -> None:
-    """Rows that are known are skipped."""
+    """Rows that are known are skipped, and counted as trained again."""
     program = learns(tmp_path, "--epochs", "{epochs}", "--checkpoint", "{checkpoint}")
     with closing(trainer_of(program, {"x": 0.25})) as trainer:
         list(trainer.train(2))
@@ -96,6 +122,22 @@ def test_an_older_checkpoint_repeats_what_is_known(tmp_path: Path) -> None:
     state[1]["epoch"] = 4
     with closing(trainer_of(program, {"x": 0.25}, [1], state)) as trainer:
         assert losses(list(trainer.train(1))) == [learned(0.25, 1, 5)[4:]]
+        assert again(trainer) == {1: 2}
+
+
+def test_a_file_of_all_epochs_says_nothing_of_what_was_trained_again(tmp_path: Path) -> None:
+    """A program that goes on writes down what it found in its checkpoint; one that begins anew has trained it."""
+    for checkpoint, counted in (["--checkpoint", "{checkpoint}"], 0), ([], 2):
+        source = script(tmp_path, WRITES_ALL)
+        metrics = {"file": "{run}/all.json", "history": "history[*]"}
+        command = [*PYTHON, source, "--epochs", "{epochs}", "--to", "{run}/all.json", *checkpoint]
+        program = section(command, metrics=metrics)
+        with closing(trainer_of(program, {})) as trainer:
+            list(trainer.train(2))
+            state = trainer.state()
+        with closing(trainer_of(program, {}, [1], state)) as trainer:
+            assert losses(list(trainer.train(2))) == [[3.0, 4.0]]
+            assert again(trainer) == {1: counted}
 
 
 def test_a_checkpoint_ahead_of_what_is_known_is_a_mistake(tmp_path: Path) -> None:

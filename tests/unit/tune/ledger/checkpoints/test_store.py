@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,20 @@ def test_what_a_checkpoint_saved_is_never_trained_again(tmp_path: Path) -> None:
     assert (again.spent, again.redone) == (6, 0)
     assert again.curves()["epoch"].to_pylist() == [1, 2, 3, 1, 2, 3]
     assert not list((tmp_path / "q").glob("checkpoints/*/told-*"))
+
+
+def test_what_was_trained_again_is_saved_with_a_checkpoint(tmp_path: Path) -> None:
+    """It counts as redone, whoever records the epoch; of seeds that are further already it was told before."""
+    ledger = opened(tmp_path / "q")
+    trial = start(ledger)
+    train(ledger, trial, range(1, 3))
+    ledger.record(trial, (1,), 3, {"validation_loss": [0.5]})
+    states = {seed: {"epoch": 3} for seed in (1, 2)}
+    ledger.checkpoints.save(trial, 3, states, [replace(told(3, 0.5, 0.6), redone=[2, 1])])
+    killed(ledger)
+    again = opened(tmp_path / "q")
+    assert again.done(trial) == {1: 3, 2: 3}
+    assert (again.spent, again.redone) == (6, 1)
 
 
 def test_only_what_is_saved_counts_as_told(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.fakes.one_objective import PROGRAM_ANEW, SPACE
 from tests.fakes.studies import quadratic_study
 from tune.cli import main
 from tune.study.ladder import stages
-from tune.study.study import dump_study
+from tune.study.study import Study, dump_study
 from tune.views.terminal.plan import print_plan
+
+FAKES = "tests.fakes.one_objective"
 
 
 def test_stages_of_a_ladder() -> None:
@@ -94,6 +97,29 @@ def test_a_plan_knows_that_slots_wait(slots: int, expected: str) -> None:
     print_plan(study, slots, 1.0, Console(file=out, width=200))
     assert f"Expected time: {expected} (1 s per epoch of one seed" in out.getvalue()
     assert ("In it slots wait for results" in out.getvalue()) is (slots > 1)
+
+
+ANEW = {
+    "takes no `checkpoint`: a run that climbs to more epochs trains again": {"function": f"{FAKES}:train_anew"},
+    "has no {checkpoint}: a run that climbs to more epochs trains again": {"program": PROGRAM_ANEW},
+    "": {"function": f"{FAKES}:train"},
+}
+
+
+@pytest.mark.parametrize("said", ANEW)
+def test_a_dry_run_says_what_is_trained_again(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a training has no checkpoint, and the ladder climbs to more epochs; nowhere else."""
+    monkeypatch.chdir(tmp_path)
+    given = {"name": "ways", "space": SPACE, "seeds": [1, 2], "search": {"trials": 3}, **ANEW[said]}
+    for first, there in (1, bool(said)), (2, False):
+        rungs = [{"epochs": first, "seeds": 1}, {"epochs": 2, "seeds": 2}]
+        Path("study.yaml").write_text(dump_study(Study.model_validate({**given, "rungs": rungs})))
+        assert main(["run", "study.yaml", "--driver", "inline", "--dry-run"]) == 0
+        plan = " ".join(capsys.readouterr().out.split())
+        assert said in plan or not there
+        assert ("trains again" in plan) is there
 
 
 def test_a_dry_run_finds_what_every_trial_would_die_of(
