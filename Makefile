@@ -17,7 +17,7 @@ BESIDE := --numprocesses $(CORES) --dist loadfile
 # Two test suites at once would fight for the same cores, so -j changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-ray test-browser test-slow test-cluster chromium postgresql compiler hosts slurm lint schema \
+.PHONY: help setup demo test test-fast test-ray test-browser test-slow test-cluster chromium postgresql compiler hydra hosts slurm lint schema \
 	reference lock clean
 
 help:  ## list the targets
@@ -59,7 +59,7 @@ demo: $(STAMP)  ## run the quickstart study: which setting to use, and how repro
 
 test: test-fast test-ray test-browser  ## all tests but the slow ones, the fast ones first
 
-test-fast: $(STAMP) postgresql compiler  ## tests that need neither a cluster nor a browser
+test-fast: $(STAMP) postgresql compiler hydra  ## tests that need neither a cluster nor a browser
 	$(PYTEST) --numprocesses $(CORES) --dist worksteal -m "not slow and not cluster and not browser and not gpu"
 
 test-ray: $(STAMP)  ## tests that start Ray, but the slow ones
@@ -94,6 +94,14 @@ postgresql:  # Debian keeps its programs off the PATH
 
 compiler:
 	$(call install,gcc,cc gcc,libc6-dev)
+
+# Of an example. It pins an ANTLR older than the environment's, and one that has to be built, so it has a folder of its own;
+# what else it needs is in the environment.
+HYDRA := hydra-core==1.3.8 omegaconf==2.3.1 antlr4-python3-runtime==4.9.3
+hydra: $(STAMP)
+	@test -d .venv/hydra || { echo "Installing Hydra into .venv/hydra"; \
+		$(BIN)/python -m pip install --quiet --no-deps --target .venv/hydra $(HYDRA) \
+			|| echo "Hydra could not be installed: its test will skip."; }
 
 hosts:  # what one machine needs to be several
 	$(call install,iproute2,ip)
