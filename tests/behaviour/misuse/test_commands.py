@@ -19,7 +19,7 @@ COMMANDS: list[tuple[str, list[str], list[str]]] = [
     (
         "check in a wrong way",
         ["check", "study.yaml", "--set", "check=sometimes"],
-        ["check.mode: must be 'auto', 'full' or"],
+        ["check: must be 'auto', 'full' or"],
     ),
     (
         "check kept under a file",
