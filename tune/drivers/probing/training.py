@@ -23,7 +23,7 @@ from tune.trainer import TrainerClass, hook, prepare_recording
 Event: TypeAlias = dict[str, Any]
 """One thing that a short training tells: attributes of `Probed` by name; those of an `Epoch` under `epoch`."""
 
-_KIB = 1024
+_KIB, _NANO = 1024, 1e9
 _AT_LEAST = 2  # epochs: the first one loads and compiles
 
 
@@ -121,7 +121,7 @@ class _Meter:
 
     def begin(self) -> None:
         """Counts from now."""
-        self._since, self._cpu_s = time.monotonic(), self._cpu()
+        self._since, self._cpu_s, self._queued_s = time.monotonic(), self._cpu(), self._queued()
 
     def epoch(self, report: EpochReport) -> Event:
         """Returns what the epoch that has just ended took."""
@@ -131,7 +131,7 @@ class _Meter:
         if self._gpu is not None and (sample := self._gpu.sample()) is not None:
             gpu = sample.own_bytes if sample.own_bytes is not None else sample.used_bytes
             self._used += [sample.utilisation] if sample.utilisation is not None else []
-        now, cpu_s = time.monotonic(), self._cpu()
+        now, cpu_s, queued_s = time.monotonic(), self._cpu(), self._queued()
         told = {
             "number": report.epoch,
             "seconds": now - self._since,
@@ -139,8 +139,9 @@ class _Meter:
             "metrics": {name: list(values) for name, values in report.metrics.items()},
             "host_bytes": host,
             "gpu_bytes": gpu,
+            "queued_seconds": max(0.0, queued_s - self._queued_s),
         }
-        self._since, self._cpu_s = now, cpu_s
+        self._since, self._cpu_s, self._queued_s = now, cpu_s, queued_s
         return told
 
     def _processes(self) -> list[psutil.Process]:
@@ -161,6 +162,14 @@ class _Meter:
         for one in self._processes():
             with suppress(psutil.Error):
                 total += sum(one.cpu_times()[:4])
+        return total
+
+    def _queued(self) -> float:
+        """Returns for how long the main threads of all of them waited for a processor, as Linux counts it."""
+        total = 0.0
+        for one in self._processes():
+            with suppress(OSError, ValueError, IndexError):
+                total += int(Path(f"/proc/{one.pid}/schedstat").read_text(encoding="ascii").split()[1]) / _NANO
         return total
 
 

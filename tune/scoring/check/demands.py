@@ -15,6 +15,7 @@ _SLOW_START, _SLOWER = 3.0, 1.3
 _LEAK_BYTES = 2_000_000
 """Per epoch; less than that is what allocators and caches do."""
 
+_WORTH = 0.05
 _FEW = 4  # epochs, from which spread and drift can be told
 _SHORT_S = 0.02  # an epoch that is shorter is measured by its noise
 
@@ -55,12 +56,20 @@ def _speed(evidence: Evidence) -> Item:
             return Item(name, "warning", told, wanted, advice)
     if len(times) < _FEW:
         return Item(name, "go", f"{told}; how even it is cannot be told from {len(times)} epochs", wanted)
-    variation = stdev(times) / fmean(times)
-    told = f"{told}, variation {variation:.0%}"
+    own = [epoch.own_seconds for epoch in one.steady]
+    variation = stdev(own) / fmean(own) if fmean(own) > 0 else 0.0
+    told = f"{told}, variation {variation:.0%}{_others(one)}"
     if variation > asked.speed_variation and fmean(times) > _SHORT_S:
         advice = "look for what else uses the machine, for input that comes in bursts, for garbage that is collected"
         return Item(name, "warning", told, wanted, advice)
     return Item(name, "go", told, wanted)
+
+
+def _others(probed: Probed) -> str:
+    """Says how much of the time others had the processors, where that is worth a word."""
+    seconds = sum(seconds_of(probed.steady))
+    share = sum(epoch.queued_seconds for epoch in probed.steady) / seconds if seconds else 0.0
+    return f" (others had the processors for {share:.0%} of the time, which is left out)" if share > _WORTH else ""
 
 
 def _iterations(probed: Probed) -> float | None:
@@ -72,11 +81,11 @@ def _iterations(probed: Probed) -> float | None:
 
 
 def _drift(evidence: Evidence) -> Item:
-    name, times = "drift", seconds_of(_longest(evidence).steady)
+    name, times = "drift", [epoch.own_seconds for epoch in _longest(evidence).steady]
     if len(times) < _FEW:
         return Item(name, "unknown", f"{len(times)} epochs are too few to tell")
     third = max(2, len(times) // 3)
-    before, after = median(times[:third]), median(times[-third:])
+    before, after = max(median(times[:third]), _SHORT_S / 100), median(times[-third:])
     told = f"the last epochs take {after / before:.2f} times as long as the first"
     if after > _SLOWER * before and after > _SHORT_S:
         advice = "something grows with the epochs: lists that are kept, a cache, a graph that is not freed"
@@ -96,7 +105,7 @@ def _slow_start(evidence: Evidence) -> Item:
 
 def _waiting(evidence: Evidence) -> Item:
     name, one, asked = "waiting", _longest(evidence), evidence.study.check.busy
-    seconds = sum(seconds_of(one.steady))
+    seconds = sum(epoch.own_seconds for epoch in one.steady)
     cpu = sum(epoch.cpu_seconds for epoch in one.steady) / seconds if seconds else 0.0
     wanted = f"busy for at least {asked:.0%} of the time"
     if one.utilisation is not None and any(epoch.gpu_bytes for epoch in one.epochs):
@@ -105,7 +114,7 @@ def _waiting(evidence: Evidence) -> Item:
             return Item(name, "go", told, wanted)
         advice = "the GPU waits for input: more workers of the data loader, larger batches, several trials on one GPU"
         return Item(name, "warning", told, wanted, advice)
-    told = f"processors are busy for {cpu:.0%} of one core"
+    told = f"processors are busy for {cpu:.0%} of one core{_others(one)}"
     if cpu >= asked or seconds < 10 * _SHORT_S:
         return Item(name, "go", told, wanted)
     advice = "it waits for its input, a disk, a network or a clock, and not for the processor"

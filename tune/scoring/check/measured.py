@@ -26,6 +26,8 @@ class Epoch:
         metrics: By name, one value per seed; None for what is not known.
         host_bytes: Resident memory of the process and its children at the end.
         gpu_bytes: GPU memory of the process; 0 without a GPU.
+        queued_seconds: For which it could have computed and waited for a processor that others used; 0 where the system
+            does not tell.
     """
 
     number: int
@@ -34,6 +36,12 @@ class Epoch:
     metrics: Mapping[str, Sequence[float | None]]
     host_bytes: int = 0
     gpu_bytes: int = 0
+    queued_seconds: float = 0.0
+
+    @property
+    def own_seconds(self) -> float:
+        """How long it took but for that: what it would have taken on a machine of its own."""
+        return max(0.0, self.seconds - self.queued_seconds)
 
 
 @dataclass(frozen=True)
