@@ -4,8 +4,10 @@
 
 Each study is checked as `latent-tune check` does it, in fresh processes. A planted fault counts as named where the item
 that is about it says so at least as severely as it should, in words that lead to the cause; a study without a fault
-counts as a false alarm where its verdict is no-go. The faults and their words were written before the items that judge
-them; no threshold was chosen by these studies. Prints a row per study and the counts, and writes
+counts as a false alarm where its verdict is no-go. The faults are those of a list that was there before the items that
+judge them. Their words were chosen with the items' texts at hand: they show that a text still names the cause, not that
+it was found blindly. Likewise the rule and the factor of `gradient norm` were settled with these trainings at hand; the
+other thresholds were there before them. Prints a row per study and the counts, and writes
 benchmarks/results/check_faults.json.
 """
 
