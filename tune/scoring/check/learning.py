@@ -99,11 +99,12 @@ def _deaths(evidence: Evidence) -> Item:
 
 def _spikes(evidence: Evidence) -> Item:
     name = "spikes"
-    found: list[str] = []
+    seen: list[str] = []
     for one in evidence.of("whole", "climb"):
         for seed in one.seeds:
             values = {epoch: loss for epoch, loss in evidence.losses(one, seed).items() if isfinite(loss)}
-            found += [f"seed {seed} in epoch {epoch} ({rise})" for epoch, rise in _rises(values)]
+            seen += [f"seed {seed} in epoch {epoch} ({rise})" for epoch, rise in _rises(values)]
+    found = [*dict.fromkeys(seen)]
     if not found:
         return Item(name, "go", f"none in {len(evidence.whole.epochs)} epochs")
     advice = "warm up for longer or lower the rate; a rung that ends in a spike judges the spike"

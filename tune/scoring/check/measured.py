@@ -58,10 +58,6 @@ class Seeding:
     value: int | None
     where: str
 
-    def __str__(self) -> str:
-        """The place and the call: `train.py:34 torch.manual_seed(0)`."""
-        return f"{self.where} {self.call}({'' if self.value is None else self.value})"
-
 
 @dataclass(frozen=True)
 class Spectrum:

@@ -5,8 +5,8 @@ from math import inf, isfinite
 from pathlib import Path
 
 from tune.scoring.check.items import Evidence, Item, apart, curve, setting_of
-from tune.scoring.check.measured import Probed
-from tune.scoring.check.seeding import shared_seedings, unseeded
+from tune.scoring.check.measured import Probed, Seeding
+from tune.scoring.check.seeding import shared_seedings, shared_text, unseeded, unseeded_text
 
 _ROUNDING, _SMALL = 1e-6, 1e-3
 """Relative differences: up to the first, sums were added in another order; up to the second, it is told."""
@@ -75,7 +75,8 @@ def _determinism(evidence: Evidence, spread: float | None) -> Item:
         return Item(name, "unknown", "the same training did not come to an end twice")
     if spread == 0:
         return Item(name, "go", "the same seeds twice: the same values")
-    causes = _places(unseeded(next(iter(evidence.of("alone")), evidence.whole).seedings or ()))
+    made = unseeded(next(iter(evidence.of("alone")), evidence.whole).seedings or ())
+    causes = "".join(f"; {text}" for text in _told_of(made, unseeded_text))
     return Item(
         name,
         "warning",
@@ -138,9 +139,9 @@ def _generators(evidence: Evidence) -> Item:
     return Item(
         name,
         "warning",
-        f"the same for every seed{_places(shared)}",
-        advice="right for a split of the data, wrong for the order of batches and the initial weights: these must "
-        "come from the seed of the run, or seeds are no independent repeats",
+        "; ".join(_told_of(shared, shared_text)),
+        advice="what draws the order of batches and the initial weights must be made from the seed of the run, or seeds "
+        "are no independent repeats",
     )
 
 
@@ -286,10 +287,10 @@ def _difference(evidence: Evidence, one: Probed, other: Probed | None) -> float 
     return max((value for value in every if value is not None), default=None)
 
 
-def _places(seedings: Sequence[object]) -> str:
-    told = [str(one) for one in seedings[:_FEW]]
-    more = f" and {len(seedings) - _FEW} more" if len(seedings) > _FEW else ""
-    return f": {'; '.join(told)}{more}" if told else ""
+def _told_of(seedings: Sequence[Seeding], text: Callable[[Seeding], str]) -> list[str]:
+    """Returns what is said of the first few, and how many more there are."""
+    more = [f"and {len(seedings) - _FEW} more"] if len(seedings) > _FEW else []
+    return [*map(text, seedings[:_FEW]), *more]
 
 
 def _last(probed: Probed) -> str:
@@ -299,6 +300,3 @@ def _last(probed: Probed) -> str:
         return ""
     file, _, rest = lines[-1].removeprefix('File "').partition('", line ')
     return f" ({Path(file).name}:{rest.partition(',')[0]})"
-
-
-Judge = Callable[[Evidence], Iterator[Item]]
