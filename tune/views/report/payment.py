@@ -97,7 +97,7 @@ def _verdict(one: Promised) -> str:
 
 def _lost(lost: LostWork, price: float | None) -> Table:
     on_gpus = lost.whole.gpu_seconds > 0
-    headings = ["cause", "trained again", "of trials that died", "seconds"]
+    headings = ["cause", "seed-epochs trained again", "seed-epochs of dead trials", "seconds"]
     headings += ["GPU-hours"] if on_gpus else []
     headings += ["money"] if on_gpus and price is not None else []
 
@@ -111,7 +111,7 @@ def _lost(lost: LostWork, price: float | None) -> Table:
 
     rows = [row(LOST_BY[one.cause], one) for one in lost.losses]
     rows += [row("all", lost.whole)] if len(rows) > 1 else []
-    return Table([*headings, "share"], rows, left=("cause",), caption="Lost work by cause, epochs in seed-epochs")
+    return Table([*headings, "share"], rows, left=("cause",), caption="Lost work by cause")
 
 
 def _unknown(ledger: LedgerReader, lost: LostWork) -> list[str]:
