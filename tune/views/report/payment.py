@@ -124,9 +124,4 @@ def _unknown(ledger: LedgerReader, lost: LostWork) -> list[str]:
         said.append(f"What {wording.listed(who)} had begun since the last epoch is told by no row, and not counted.")
     if lost.losses and lost.unit == "seed_epochs":
         said.append("The trainer tells no seconds, so shares are of seed-epochs.")
-    if (program := ledger.study.program) is not None and not program.resumes:
-        said.append(
-            "program.command has no {checkpoint}: what it trained again to climb is part of the time of the epoch "
-            "after it, and cannot be told apart."
-        )
     return said
