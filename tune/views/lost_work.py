@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from tune.ledger.attempts import CLASSES
-from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
+from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, REDONE
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Reached, Trial
 
@@ -21,7 +21,7 @@ KILLED, UNSAVED, NO_CHECKPOINT = "driver_killed", "driver_ended", "no_checkpoint
 CAUSES = (*CLASSES, KILLED, UNSAVED, NO_CHECKPOINT)
 """The classes of failure of trials (`tune.ledger.attempts`), and beside them: driver_killed: the process that worked on
 the study was; driver_ended: it was interrupted or stopped before all was saved; no_checkpoint: none of these came
-between, so there was no checkpoint to go on from: it was removed (`storage.keep`) or is damaged."""
+between, so there was no checkpoint to go on from: it was removed (`storage.keep`), is damaged, or is never written."""
 
 LOST_TOLD = 0.01
 """The share of all work above which the terminal says that it was lost."""
@@ -84,22 +84,29 @@ def lost_work(ledger: LedgerReader) -> LostWork:
         return LostWork((), "seed_epochs", deaths)
     rows = _Rows.of(pa.concat_tables(tables, promote_options="default"))
     unit: Unit = "gpu_seconds" if rows.gpu_s.any() else "seconds" if rows.seconds.any() else "seed_epochs"
-    weight = {"gpu_seconds": rows.gpu_s, "seconds": rows.seconds, "seed_epochs": rows.trains.astype(float)}[unit]
+    weight = {"gpu_seconds": rows.gpu_s, "seconds": rows.seconds, "seed_epochs": rows.trains + rows.again}[unit]
     lost: dict[str, list[int]] = {}
-    redone = rows.superseded
-    for place, cause in (*_redone(ledger, rows), *_died(ledger, rows)):
+    part = rows.again / (1 + rows.again)  # of a row that is kept: what it repeated to come to its epoch
+    died = np.zeros(len(part), dtype=bool)
+    for place, cause in _died(ledger, rows):
         lost.setdefault(cause, []).append(place)
+        died[place] = True
+    for place, cause in _redone(ledger, rows):
+        lost.setdefault(cause, []).append(place)
+    part[died | rows.superseded] = 1
+    for place in np.flatnonzero((part > 0) & (part < 1)).tolist():
+        lost.setdefault(NO_CHECKPOINT, []).append(place)
     whole, found = float(weight.sum()), []
     for cause, places in lost.items():
-        again, trained = redone[places], rows.trains[places]
+        of, trained = part[places], rows.trains[places]
         found.append(
             Loss(
                 cause=cause,
-                redone=int((again & trained).sum()),
-                died=int((~again & trained).sum()),
-                seconds=_seconds(ledger, rows, places),
-                gpu_seconds=float(rows.gpu_s[places].sum()),
-                share=float(weight[places].sum()) / whole if whole else 0.0,
+                redone=int((rows.superseded[places] & trained).sum() + rows.again[places].sum()),
+                died=int((died[places] & trained).sum()),
+                seconds=_seconds(ledger, rows, places, of),
+                gpu_seconds=float((rows.gpu_s[places] * of).sum()),
+                share=float((weight[places] * of).sum()) / whole if whole else 0.0,
             )
         )
     found.sort(key=lambda one: (-one.share, CAUSES.index(one.cause)))
@@ -113,7 +120,9 @@ class _Rows:
     Attributes:
         trial, seed, epoch: Of which they are.
         trains: Whether the row tells of training; else of an evaluation, which trained nothing.
-        seconds: The row's share of what the trainer told of its epoch; 0 where it told nothing.
+        again: How many known epochs were trained again to come to this one.
+        seconds: The row's share of what the trainer told of its epoch, as much for each that was trained again; 0 where
+            it told nothing.
         gpu_s: GPU-seconds.
         superseded: Whether its epoch was trained again later.
         after: Of a superseded row, the place of the row that was trained in its stead.
@@ -124,6 +133,7 @@ class _Rows:
     seed: np.ndarray
     epoch: np.ndarray
     trains: np.ndarray
+    again: np.ndarray
     seconds: np.ndarray
     gpu_s: np.ndarray
     superseded: np.ndarray
@@ -134,10 +144,11 @@ class _Rows:
     def of(cls, table: pa.Table) -> "_Rows":
         trial, seed, epoch = (table[name].to_numpy() for name in ("trial", "seed", "epoch"))
         trains = _column(table, EVALUATED) != 1
+        again = _column(table, REDONE)
         after, first = _repeats(trial, seed, epoch, trains)
         return cls(
-            *(trial, seed, epoch, trains),
-            seconds=_shares(_column(table, "seconds"), trial, epoch, first, after >= 0),
+            *(trial, seed, epoch, trains, again),
+            seconds=_shares(_column(table, "seconds"), trial, epoch, first, after >= 0) * (1 + again),
             gpu_s=_column(table, GPU_SECONDS),
             superseded=after >= 0,
             after=after,
@@ -197,12 +208,12 @@ def _shares(seconds: np.ndarray, *alike: np.ndarray) -> np.ndarray:
     return np.asarray(seconds / np.repeat(together, together))
 
 
-def _seconds(ledger: LedgerReader, rows: _Rows, places: Sequence[int]) -> float | None:
+def _seconds(ledger: LedgerReader, rows: _Rows, places: Sequence[int], part: np.ndarray) -> float | None:
     """Returns for how long slots trained some rows: what the trainer told, else for how long they held their GPUs."""
     if rows.seconds.any():
-        return float(rows.seconds[places].sum())
+        return float((rows.seconds[places] * part).sum())
     gpus = ledger.study.resources.gpus
-    return float(rows.gpu_s[places].sum()) / gpus if gpus and rows.gpu_s.any() else None
+    return float((rows.gpu_s[places] * part).sum()) / gpus if gpus and rows.gpu_s.any() else None
 
 
 def _redone(ledger: LedgerReader, rows: _Rows) -> Iterator[tuple[int, str]]:

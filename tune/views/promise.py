@@ -53,15 +53,16 @@ class Promise:
 
 
 def promise_of(ledger: LedgerReader, cost: Cost) -> Promise | None:
-    """Returns what the latest check promised; None where there was none, or it says nothing that can be read.
+    """Returns what the first check promised; None where there was none, or it says nothing that can be read.
+
+    The first, because it was made before anything was paid; whatever its other parts are, its estimate is read.
 
     Args:
         ledger: Of the study.
         cost: What the study cost so far.
     """
-    for index in range(len(ledger.sessions) - 1, -1, -1):
-        estimate = _estimate(ledger.sessions[index].detail)
-        if estimate:
+    for index, session in enumerate(ledger.sessions):
+        if estimate := _estimate(session.detail):
             return _promise(ledger, cost, index, estimate)
     return None
 

@@ -97,7 +97,7 @@ def _verdict(one: Promised) -> str:
 
 def _lost(lost: LostWork, price: float | None) -> Table:
     on_gpus = lost.whole.gpu_seconds > 0
-    headings = ["cause", "trained again", "of trials that died", "seconds"]
+    headings = ["cause", "seed-epochs trained again", "seed-epochs of dead trials", "seconds"]
     headings += ["GPU-hours"] if on_gpus else []
     headings += ["money"] if on_gpus and price is not None else []
 
@@ -111,7 +111,7 @@ def _lost(lost: LostWork, price: float | None) -> Table:
 
     rows = [row(LOST_BY[one.cause], one) for one in lost.losses]
     rows += [row("all", lost.whole)] if len(rows) > 1 else []
-    return Table([*headings, "share"], rows, left=("cause",), caption="Lost work by cause, epochs in seed-epochs")
+    return Table([*headings, "share"], rows, left=("cause",), caption="Lost work by cause")
 
 
 def _unknown(ledger: LedgerReader, lost: LostWork) -> list[str]:
@@ -124,9 +124,4 @@ def _unknown(ledger: LedgerReader, lost: LostWork) -> list[str]:
         said.append(f"What {wording.listed(who)} had begun since the last epoch is told by no row, and not counted.")
     if lost.losses and lost.unit == "seed_epochs":
         said.append("The trainer tells no seconds, so shares are of seed-epochs.")
-    if (program := ledger.study.program) is not None and not program.resumes:
-        said.append(
-            "program.command has no {checkpoint}: what it trained again to climb is part of the time of the epoch "
-            "after it, and cannot be told apart."
-        )
     return said

@@ -111,6 +111,20 @@ def test_seconds_and_gpu_hours_of_what_was_lost(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_training_without_a_checkpoint_repeats_is_part_of_its_next_epoch(tmp_path: Path) -> None:
+    """Two epochs of each seed again before the third: two thirds of that row's time, 20 of all 50 GPU-seconds."""
+    ledger = Ledger.open(quadratic_study(resources={"gpus_per_trial": 1}), tmp_path / "q", clock=Clock(tick_s=1.0))
+    number = start(ledger)
+    row = {"validation_loss": [0.5, 0.5]}
+    for epoch in (1, 2):
+        ledger.record(number, (1, 2), epoch, row, held_s=10.0)
+    ledger.record(number, (1, 2), 3, row, held_s=30.0, redone=[2, 2])
+    lost = lost_work(ledger)
+    assert [(one.cause, one.redone, one.died) for one in lost.losses] == [("no_checkpoint", 4, 0)]
+    assert lost.whole.redone == ledger.redone
+    assert (lost.whole.gpu_seconds, lost.whole.share) == (pytest.approx(20.0), pytest.approx(20 / 50))
+
+
 def test_seconds_are_those_that_gpus_were_held_where_the_trainer_tells_none(tmp_path: Path) -> None:
     """Half a GPU held for forty seconds."""
     ledger = Ledger.open(quadratic_study(resources={"gpus_per_trial": 0.5}), tmp_path / "q", clock=Clock(tick_s=1.0))

@@ -98,7 +98,7 @@ def test_docs_and_what_was_promised_and_lost_agree(tmp_path: Path) -> None:
     estimate = {"check": {"estimate": {"confirmed": [1, 2, 3]}}}
     Ledger.open(latent_study(), tmp_path / "s", clock=Clock(), detail=estimate).close("interrupted")
     said = status(LedgerReader.read(tmp_path / "s", clock=Clock()))
-    parts = DOCS.read_text().split("`promise`, of the latest")[1].split("`lost`: the first keys")
+    parts = DOCS.read_text().split("`promise`, of the first")[1].split("`lost`: the first keys")
     documented = [re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) for part in parts]
     assert documented == [list(said["promise"]), list(said["lost"])]
 
