@@ -140,8 +140,8 @@ def _generators(evidence: Evidence) -> Item:
         name,
         "warning",
         "; ".join(_told_of(shared, shared_text)),
-        advice="what draws the order of batches and the initial weights must be made from the seed of the run, or seeds "
-        "are no independent repeats",
+        advice="what draws the order of batches and the initial weights must be made from the seed of the run, or "
+        "seeds are no independent repeats",
     )
 
 
