@@ -55,12 +55,18 @@ def expected(
         cores=None if cluster else os.cpu_count(),
         price_per_gpu_hour=study.budget.price_per_gpu_hour,
         overheads=measured(study),
+        busy=0.0 if cluster else _busy(),
         resumes=getattr(trainer, "resumes", True),
     )
     check = config_check(trainer, recording)
     found = options(study, trained, setup, seconds=seconds, check=check)
     others = {words: _plain(one) for words, one in found.items() if words != _SAME}
     return {**_plain(found[_SAME]), "options": others}
+
+
+def _busy() -> float:
+    """Returns how many processes of others want a core, per core; one of those that do was the last short training."""
+    return max(0.0, os.getloadavg()[0] - 1) / (os.cpu_count() or 1)
 
 
 def _plain(found: Estimate) -> dict[str, Any]:
