@@ -26,7 +26,7 @@ def function_trainer(function: Callable[..., Any], name: str) -> TrainerClass:
     """
     module, _, attribute = name.partition(":")
     trained = TrainFunction.of(function, name)
-    members: dict[str, Any] = {"_trained": trained, "resumes": "checkpoint" in trained.takes, "__module__": module}
+    members: dict[str, Any] = {"_trained": trained, "__module__": module}
     for optional in ("check_config", "directions"):
         if callable(of_function := getattr(function, optional, None)):
             members[optional] = staticmethod(of_function)
@@ -37,8 +37,6 @@ class _FunctionTrainer:
     """Keeps the contract of `tune.trainer.Trainer`."""
 
     _trained: ClassVar[TrainFunction]
-    resumes: ClassVar[bool]
-    """Whether a run that is continued goes on where it was; one without a checkpoint trains again."""
 
     def __init__(
         self,

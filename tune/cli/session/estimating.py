@@ -12,7 +12,7 @@ from tune.drivers.estimate.play import Setup
 from tune.drivers.estimate.study_estimate import Estimate, Interval, options
 from tune.scoring.check.measured import Probed
 from tune.study.study import Study
-from tune.trainer import TrainerClass
+from tune.trainer import TrainerClass, hook
 
 _SAME = "the same"
 
@@ -48,6 +48,7 @@ def expected(
     trained = [one for one in probed if one.epochs]
     if not trained or probed[0].died:
         return None
+    begins_again = hook(trainer, "begins_again")
     setup = Setup(
         driver=driver,
         slots=slots,
@@ -56,7 +57,7 @@ def expected(
         price_per_gpu_hour=study.budget.price_per_gpu_hour,
         overheads=measured(study),
         busy=0.0 if cluster else _busy(),
-        resumes=getattr(trainer, "resumes", True),
+        resumes=begins_again is None or not begins_again(),
     )
     check = config_check(trainer, recording)
     found = options(study, trained, setup, seconds=seconds, check=check)
