@@ -8,6 +8,7 @@ from typing import Any
 
 from tune.errors import FileMistakes, Mistake
 from tune.study.direction import with_direction
+from tune.study.settings.center import centers
 from tune.study.settings.conditions import existing, with_conditions
 from tune.study.settings.constraints import violated
 from tune.study.settings.walk import drawn, grid, size
@@ -113,8 +114,8 @@ def told_refused(study: Study, trainer: TrainerClass, recording: Mapping[str, An
 
 
 def middle(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Returns the setting in the middle of a study's space; where the trainer refuses that, another of it."""
-    center = existing(study.space, {name: one.extremes[len(one.extremes) // 2] for name, one in study.space.items()})
+    """Returns the setting in the middle of a study's space, see `centers`, or another where the trainer refuses it."""
+    center = existing(study.space, centers(study.space))
     check = config_check(trainer, recording)
     others = chain(_meeting(study, [center]), _corners(study), _settings(study))
     return next((setting for setting in others if not check({**study.fixed, **setting})), center)

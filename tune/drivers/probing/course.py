@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tune.drivers.config_checks import config_check
+from tune.drivers.config_checks import config_check, middle
 from tune.drivers.probing.asked import Asked
 from tune.drivers.probing.processes import Runner
-from tune.drivers.probing.settings import Setting, center, ends, feasible, rates
+from tune.drivers.probing.settings import Setting, ends, feasible, rates
 from tune.scoring.check.measured import Probed, Purpose
 from tune.study.study import Study
 from tune.trainer import TrainerClass
@@ -63,7 +63,7 @@ class Course:
             Interrupted: If it was asked to stop.
         """
         study, may = self.study, feasible(self.study, config_check(self.trainer, self.recording))
-        self._base = center(study, self.trainer, self.recording, may)
+        self._base = middle(study, self.trainer, self.recording)
         # Two at least, where the study has them: what seeds side by side do to each other is asked.
         self._seeds = tuple(study.seeds[: max(study.rungs[0].seeds, min(2, study.top.seeds))])
         with (
