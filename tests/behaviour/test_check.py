@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_from_python_also_what_no_process_can_import(tmp_path: Path) -> None:
     found = latent_tune.check(study, train, tmp_path, progress=False)
     assert found.verdict != "no-go", found.said
     assert {item.name: item.verdict for item in found.items}["seeds apart"] == "go"
-    with pytest.raises(latent_tune.UserMistake, match="minutes: must be above 0, got 0"):
+    with pytest.raises(latent_tune.UserMistake, match="minutes: must be above 0 and at most 10080, got 0"):
         latent_tune.check(study, train, tmp_path, minutes=0)
     refused = latent_tune.Study(**{**study.model_dump(mode="json"), "check": "full", "seeds": [1, 2]})
     with pytest.raises(latent_tune.NoGo, match="seeds differ"):
@@ -149,3 +150,52 @@ def lambda_of_no_seed(train: Any) -> Any:
 
     ignoring.__module__ = "__main__"
     return ignoring
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, " " * 2**22 + "{}", "\x00", "{"])
+def test_a_kept_check_that_is_damaged_is_none(tmp_path: Path, text: str) -> None:
+    """What lies in the place of check.json is read for a check or not at all."""
+    with_function(tmp_path)
+    (tmp_path / "results/tiny").mkdir(parents=True)
+    (tmp_path / "results/tiny/check.json").write_text(text)
+    begun = here("run", "study.yaml", "--driver", "inline", cwd=tmp_path)
+    assert begun.code == 0, begun.err
+    assert "checked before" not in begun.out
+
+
+def test_a_folder_in_the_place_of_a_kept_check(tmp_path: Path) -> None:
+    """Refused in words, before minutes are spent."""
+    with_function(tmp_path)
+    (tmp_path / "results/tiny/check.json").mkdir(parents=True)
+    said = here(*CHECK, cwd=tmp_path)
+    assert said.code == 2
+    assert "check.json: a folder lies where the study keeps its file of that name; move it away" in said.err
+
+
+def test_in_one_process_one_trains_at_a_time(tmp_path: Path) -> None:
+    """Random states are the process's, so what is trained in it is not trained beside another, whatever the driver."""
+    training, most = [0], [0]
+
+    def train(seed: int, epochs: int) -> Any:
+        training[0] += 1
+        most[0] = max(most[0], training[0])
+        for epoch in range(epochs):
+            time.sleep(0.01)
+            yield {"validation_loss": 0.8**epoch + 0.01 * seed}
+        training[0] -= 1
+
+    train.__module__ = "__main__"
+    study = latent_tune.Study(
+        name="s", function="mine:train", space={"x": {"uniform": [0, 1]}}, seeds=[1], epochs=4, score={"baseline": 2}
+    )
+    latent_tune.check(study, train, tmp_path, driver="ray", minutes=0.2, progress=False)
+    assert most == [1]
+
+
+@pytest.mark.parametrize("minutes", ["inf", "nan", "0", "-1", "1e9"])
+def test_minutes_that_are_none(tmp_path: Path, minutes: str) -> None:
+    """Refused before anything is trained, with what is allowed."""
+    with_function(tmp_path)
+    said = here(*CHECK, f"--minutes={minutes}", cwd=tmp_path)
+    assert said.code == 2
+    assert "--minutes: must be above 0 and at most 10080" in said.err

@@ -8,6 +8,9 @@ from tune.study.sections import StudySection
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
+MOST_MINUTES = 10_080
+"""Of a check: a week."""
+
 
 class Check(StudySection):
     """What `latent-tune check` asks of a study: a mode alone, or a mapping (docs/check.md)."""
@@ -21,7 +24,7 @@ class Check(StudySection):
         description="full: `run` checks a new study first, and does not begin it where that says no-go; auto: the "
         "first trial at each rung is looked at, which costs nothing, and what it shows is told; off: neither",
     )
-    minutes: Annotated[float, Field(gt=0)] = Field(
+    minutes: Annotated[float, Field(gt=0, le=MOST_MINUTES)] = Field(
         default=5.0, description="how long a check may take; what does not fit is left out, and said"
     )
     loss_drop: Annotated[float, Field(ge=0, lt=1)] = Field(

@@ -11,6 +11,7 @@ from tune.cli.session.checking import check as check_study
 from tune.cli.session.given import with_given
 from tune.errors import UserMistake
 from tune.scoring.check.checked import Checked
+from tune.study.checking import MOST_MINUTES
 from tune.study.user_code import folder_kept, working_folder
 from tune.views.console import Terminal
 from tune.views.terminal.check import print_check
@@ -47,8 +48,8 @@ def check(
         UserMistake: If something given cannot be used.
     """
     refuse_no_study(study)
-    if minutes is not None and not minutes > 0:
-        raise UserMistake(f"minutes: must be above 0, got {minutes!r}")
+    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
+        raise UserMistake(f"minutes: must be above 0 and at most {MOST_MINUTES}, got {minutes!r}")
     named, given = with_given(study.plain, trainer)
     with folder_kept():
         (place,) = working_folder(study.home, Path(results).absolute())

@@ -13,6 +13,7 @@ from tune.cli.session.checking import CheckRequest, check, keep, refuse_no_go
 from tune.errors import Interrupted, UserMistake
 from tune.ledger.printable import printable
 from tune.scoring.earlier import confirmed_trials
+from tune.study.checking import MOST_MINUTES
 from tune.study.study import BUNDLED, find, read_study
 from tune.study.user_code import working_folder
 from tune.views import wording
@@ -27,8 +28,8 @@ def main(options: argparse.Namespace) -> None:
         UserMistake: If the study, or what it names, cannot be used.
         NoGo: If what was found makes it not worth beginning.
     """
-    if options.minutes is not None and not options.minutes > 0:
-        raise UserMistake(f"--minutes: must be above 0, got {options.minutes:g}")
+    if options.minutes is not None and not 0 < options.minutes <= MOST_MINUTES:
+        raise UserMistake(f"--minutes: must be above 0 and at most {MOST_MINUTES}, got {options.minutes:g}")
     path = find(options.study)
     study = read_study(path, options.overrides, confirmed_trials, _tell)
     home = path.resolve().parent

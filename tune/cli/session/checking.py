@@ -40,6 +40,9 @@ from tune.views.terminal.check import print_check
 _FILE = "check.json"
 """In the study folder."""
 
+_MOST_BYTES = 2**22
+"""Of that file; a longer one is none."""
+
 _ESTIMATE_SHARE, _PLAYS_S = 0.2, 15.0
 """Of the time of a check, for playing the study in virtual time, and at most so many seconds."""
 
@@ -144,7 +147,7 @@ def _checked(subject: Subject, request: CheckRequest) -> Checked:
         course = Course(
             *(study, subject.trainer, subject.recording, place.runner),
             seconds=seconds * (1 - _ESTIMATE_SHARE),
-            at_once=place.slots,
+            at_once=1 if isinstance(place.runner, ThisProcess) else place.slots,  # random states are the process's
             nodes=place.nodes,
             scratch=place.scratch,
             done=after,
@@ -231,8 +234,9 @@ def kept(subject: Subject, folder: Path) -> Checked | None:
     have been mended outside of the code that is looked at.
     """
     try:
-        found = Checked.of(json.loads((folder / _FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        with (folder / _FILE).open(encoding="utf-8") as file:
+            found = Checked.of(json.loads(file.read(_MOST_BYTES)))
+    except (OSError, ValueError, RecursionError):  # damaged, cut short, or nested deeper than any check
         return None
     if found is None or found.made_of != digest(subject) or found.verdict == "no-go":
         return None

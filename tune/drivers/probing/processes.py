@@ -29,7 +29,7 @@ _START = "import sys; sys.path.append(sys.argv[1]); from tune.drivers.probing.ch
 _LOOK_S = 0.05
 PATIENCE_S = 60.0
 """Beside what was asked for: a slow disk imports for long."""
-_LAST_LINES = 20
+_LAST_LINES, _LAST_BYTES = 20, 2**16
 
 
 class Runner(Protocol):
@@ -163,5 +163,7 @@ def _lost(code: int, asked: Asked, *, late: bool) -> Event:
 
 
 def _last_lines(output: Path) -> str:
-    lines = output.read_text(encoding="utf-8", errors="replace").splitlines()
+    with output.open("rb") as file:  # a training may print more than fits into memory
+        file.seek(max(0, output.stat().st_size - _LAST_BYTES))
+        lines = file.read().decode("utf-8", errors="replace").splitlines()
     return Death("", "\n".join(lines[-_LAST_LINES:])).text

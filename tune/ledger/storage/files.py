@@ -15,7 +15,7 @@ from tune.errors import UserMistake
 
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp(-\w+)?")
 _FOLDERS = ("curves", "checkpoints", "tensorboard", "figures", "trackers")
-_FILES = ("study.yaml", "study.db", "report.md", "report.html", "best.yaml", "latent-tune.log")
+_FILES = ("study.yaml", "study.db", "report.md", "report.html", "best.yaml", "check.json", "latent-tune.log")
 
 
 class WholeWrites(FileIO):

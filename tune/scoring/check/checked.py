@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from math import isfinite
+from typing import Any, Self, get_args
 
 from tune.ledger.reader import LedgerReader
 from tune.scoring.check.items import Item, Verdict
 from tune.scoring.check.verdict import in_words, verdict_of
+
+_WORDS = ("name", "measured", "asked", "advice")
+_BOUNDS = ("wall_clock_s", "seed_epochs", "trials", "confirmed", "disk_bytes", "gpu_hours", "energy_kwh", "money")
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,38 @@ class Checked:
             given = dict(plain) if isinstance(plain, Mapping) else {}
             known = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
             items = [Item(**one) for one in known.pop("items")]
-            return cls(items=items, **known)
+            found = cls(items=items, **known)
         except (KeyError, TypeError, ValueError):
             return None
+        return found if _whole(found) else None
+
+
+def _whole(found: Checked) -> bool:
+    """Says whether everything is of the kind that whoever shows it takes it for: a file may have been damaged."""
+    words = [found.study, found.driver, found.made_of, *(getattr(one, name) for one in found.items for name in _WORDS)]
+    return (
+        all(isinstance(word, str) for word in words)
+        and all(one.verdict in get_args(Verdict) for one in found.items)
+        and all(_finite(number) for number in (found.slots, found.trainings, found.seconds, found.at))
+        and (found.estimate is None or _is_estimate(found.estimate))
+    )
+
+
+def _is_estimate(given: Mapping[str, Any]) -> bool:
+    options = given.get("options", {}) if isinstance(given, Mapping) else None
+    return isinstance(options, Mapping) and all(map(_has_bounds, (given, *options.values())))
+
+
+def _has_bounds(given: object) -> bool:
+    """Says whether whatever is told of an estimate is three finite numbers each."""
+    if not isinstance(given, Mapping):
+        return False
+    bounds = [given[name] for name in _BOUNDS if given.get(name) is not None]
+    return all(isinstance(each, list | tuple) and len(each) == 3 and all(map(_finite, each)) for each in bounds)
+
+
+def _finite(number: object) -> bool:
+    return isinstance(number, int | float) and isfinite(number)
 
 
 def check_of(ledger: LedgerReader) -> Checked | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tune.scoring.check.items import Evidence, Item, apart, curve, setting_of
 from tune.scoring.check.measured import Probed, Seeding
+from tune.scoring.check.metrics import is_coarse, metric_told, splits
 from tune.scoring.check.seeding import shared_seedings, shared_text, unseeded, unseeded_text
 
 _ROUNDING, _SMALL = 1e-6, 1e-3
@@ -21,8 +22,8 @@ def soundness(evidence: Evidence) -> Iterator[Item]:
         return
     yield from _repeats(evidence)
     yield from _continued(evidence)
-    yield _told(evidence)
-    yield _splits(evidence)
+    yield metric_told(evidence)
+    yield splits(evidence)
     yield _baseline(evidence)
 
 
@@ -100,10 +101,22 @@ def _differ(evidence: Evidence) -> Item:
     seeds = f"seeds {pairs[0][1]} and {pairs[1][1]}"
     known = [pair for pair in curves if pair[0]]
     if known and all(one == other for one, other in known):
+        if is_coarse(known) and _differ_elsewhere(evidence):
+            return Item(name, "go", f"{seeds} gave the same values in the middle of the space, others at its ends")
         advice = "use the seed that the training is given, for weights and order of batches; else repeats are copies"
         return Item(name, "no-go", f"{seeds} gave the same values of every metric: the seed is ignored", "", advice)
     difference = apart(evidence.losses(*pairs[0]), evidence.losses(*pairs[1])) or 0.0
     return Item(name, "go", f"{seeds} differ by {difference:.2g} of {evidence.metric}")
+
+
+def _differ_elsewhere(evidence: Evidence) -> bool:
+    """Says whether two seeds that trained side by side gave other values somewhere, as coarse metrics may."""
+    return any(
+        len({*map(repr, values)}) > 1
+        for one in evidence.of("whole", "corner", "rate")
+        for epoch in one.epochs
+        for values in epoch.metrics.values()
+    )
 
 
 def _alone(evidence: Evidence, alone: Probed, spread: float) -> Item:
@@ -194,62 +207,6 @@ def _evaluation(evidence: Evidence, second: Probed) -> Item:
         return Item(name, "unknown", "the trainer has none of its own")
     names = ", ".join(sorted(second.evaluation)[:_FEW])
     return Item(name, "go", f"runs on a loaded checkpoint, in {second.evaluation_s:.1f} s: {names}")
-
-
-def _told(evidence: Evidence) -> Item:
-    name, metric = "metric told", evidence.metric
-    for one in evidence.of("whole", "climb", "corner", "second_half"):
-        if one.died or not one.epochs:
-            continue
-        last = one.epochs[-1]
-        values = last.metrics.get(metric) or (one.evaluation or {}).get(metric)
-        if values is None or any(value is None for value in values):
-            known = ", ".join(sorted({*last.metrics, *(one.evaluation or {})})) or "nothing"
-            beyond = ", beyond the first rung" if one.purpose == "climb" else ""
-            where = f"epoch {last.number}{beyond}"
-            advice = f"tell {metric} in every epoch, or set score.metric to one that is told"
-            return Item(name, "no-go", f"{metric} is not told in {where}; told are: {known}", metric, advice)
-    climbed = evidence.first("climb")
-    reach = f" and in epoch {climbed.epochs[-1].number} of the next rung" if climbed and climbed.epochs else ""
-    return Item(name, "go", f"{metric} is told at the first rung{reach}")
-
-
-def _splits(evidence: Evidence) -> Item:
-    name, whole = "splits", evidence.whole
-    names = [metric for epoch in whole.epochs[-1:] for metric in (*epoch.metrics, *(whole.evaluation or {}))]
-    for one, other in _named_apart(names):
-        pairs = [(curve(whole, seed, one), curve(whole, seed, other)) for seed in whole.seeds]
-        if all(first and first == second for first, second in pairs):
-            advice = "they are of the same data: evaluate on rows that chose nothing"
-            return Item(name, "no-go", f"{one} and {other} are the same in every epoch and seed", "", advice)
-    if whole.overlaps is None:
-        return Item(name, "unknown", "the trainer does not say what its splits are (`splits`)")
-    found = {pair: share for pair, share in whole.overlaps.items() if share > 0}
-    if not found:
-        return Item(name, "go", f"no row lies in two splits ({len(whole.overlaps)} pairs)")
-    told = ", ".join(f"{share:.1%} of {pair}" for pair, share in sorted(found.items(), key=lambda one: -one[1]))
-    worst = max(found.values())
-    advice = "make the splits disjoint: what was trained on cannot say how well a model predicts"
-    return Item(name, "no-go" if worst > 0.5 else "warning", f"rows lie in two splits: {told}", "none", advice)
-
-
-def _named_apart(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yields metrics that by their names are one measure of two splits: `validation_loss` and `test_loss`."""
-    words = ("train", "training"), ("validation", "valid", "val"), ("test",)
-    said = {name: _split_of(name, words) for name in names}
-    for index, one in enumerate(names):
-        for other in names[index + 1 :]:
-            first, second = said[one], said[other]
-            if first and second and first[0] != second[0] and first[1] == second[1]:
-                yield one, other
-
-
-def _split_of(name: str, words: Sequence[Sequence[str]]) -> tuple[int, str] | None:
-    parts = name.replace("/", "_").replace("-", "_").replace(".", "_").lower().split("_")
-    for place, alike in enumerate(words):
-        if any(part in alike for part in parts):
-            return place, "_".join(part for part in parts if part not in alike)
-    return None
 
 
 def _baseline(evidence: Evidence) -> Item:

@@ -11,6 +11,7 @@ from tune.views import wording
 
 _MARKS = {"go": ("go", "green"), "warning": ("warn", "yellow"), "no-go": ("no-go", "bold red"), "unknown": ("–", "dim")}
 _INDENT = 8
+_NEEDED = ("wall_clock_s", "trials", "confirmed")
 _WORDS = {"a third": "a third of the study", "three times": "three times the study"}
 
 
@@ -41,11 +42,12 @@ def print_check(found: Checked, console: Console) -> None:
 def expected(found: Checked) -> list[str]:
     """Returns what the study is expected to take, in lines; none where that is not known."""
     estimate = found.estimate
-    if estimate is None:
+    if estimate is None or any(estimate.get(name) is None for name in _NEEDED):
         return []
     lines = [f"Expected: {_taken(estimate)}."]
-    lines += [f"  {_WORDS.get(share, share)}: {_taken(other)}." for share, other in estimate.get("options", {}).items()]
-    return lines
+    options = estimate.get("options", {})
+    shown = {share: other for share, other in options.items() if all(other.get(name) is not None for name in _NEEDED)}
+    return lines + [f"  {_WORDS.get(share, share)}: {_taken(other)}." for share, other in shown.items()]
 
 
 def _taken(estimate: Mapping[str, Any]) -> str:

@@ -285,6 +285,41 @@ def test_a_fault_is_named(probed: list[Probed], name: str, verdict: str, words: 
     assert others <= {"loss drop", "metric told"}
 
 
+@pytest.mark.parametrize("told_at", [(5,), (3, 6), (8,)])
+def test_a_metric_that_is_told_every_few_epochs_is_told(told_at: tuple[int, ...]) -> None:
+    """A validation every few epochs is no mistake, wherever short trainings end between them."""
+    rungs = [{"epochs": told_at[-1], "seeds": 2}, {"epochs": 20, "seeds": 2}]
+    probed = [replace(one, epochs=[_kept_at(told_at, epoch) for epoch in one.epochs]) for one in healthy()]
+    assert items(probed, study(rungs=rungs))["metric told"].verdict == "go"
+    missed = study(rungs=[{"epochs": 7, "seeds": 2}, {"epochs": 20, "seeds": 2}])
+    expected = "go" if told_at == (8,) else "no-go"
+    assert items(probed, missed)["metric told"].verdict == expected
+
+
+def test_a_metric_that_has_another_name_beyond_the_first_rung() -> None:
+    """What every epoch of the first rung tells and the next one does not is missed there."""
+    climb = training("climb", SEEDS[:1])
+    renamed = [*climb.epochs[:-1], replace(climb.epochs[-1], metrics={"loss": [0.1]})]
+    found = items([*healthy(), replace(climb, epochs=renamed)])["metric told"]
+    assert found.verdict == "no-go"
+    assert "is not told in epoch 8, beyond the first rung; told are: loss" in found.measured
+
+
+def _kept_at(told_at: tuple[int, ...], epoch: Epoch) -> Epoch:
+    """An epoch whose metrics are known only at some numbers."""
+    return epoch if epoch.number in told_at else replace(epoch, metrics={"validation_loss": [None] * 2, "loss": [1, 2]})
+
+
+def test_a_coarse_metric_may_be_the_same_by_chance() -> None:
+    """Seeds and splits of one accuracy are no copies where seeds differ at other settings."""
+    same = [Epoch(1, 1.0, 1.0, {"validation_loss": [0.25, 0.25], "test_loss": [0.25, 0.25]})]
+    found = items(changed("whole", epochs=same))
+    assert found["seeds differ"].verdict == "go"
+    assert found["splits"].verdict != "no-go"
+    everywhere = [replace(one, epochs=same) if len(one.seeds) == 2 else one for one in healthy()]
+    assert items(everywhere)["seeds differ"].verdict == "no-go"
+
+
 def test_too_many_at_once_for_the_memory() -> None:
     """What one trial takes, times how many train at once, is held against the machine."""
     found = items(healthy(), slots=64, host_bytes=10**9)["memory"]
@@ -307,5 +342,21 @@ def test_a_check_is_plain_data_and_back() -> None:
     """What is kept in a ledger comes back the same; what is of another version or damaged is no check."""
     found = Checked("s", "ray", 2, 8, 1.5, 3.0, [*items(healthy()).values()], {"wall_clock_s": [1, 2, 3]}, "abc")
     assert Checked.of(found.plain) == found
-    for damaged in (None, [], {}, {"items": 3}, {**found.plain, "items": [{"name": "x"}]}, {"items": []}):
+    first = found.plain["items"][0]
+    damaged: Any
+    damaged_estimates: Any = (
+        3,
+        [],
+        {"wall_clock_s": [1, 2]},
+        {"trials": [1, nan, 2]},
+        {"money": "dear"},
+        {"options": [1]},
+    )
+    for damaged in (
+        *(None, [], {}, {"items": 3}, {**found.plain, "items": [{"name": "x"}]}, {"items": []}),
+        *({**found.plain, "items": [{**first, **wrong}]} for wrong in ({"verdict": "fine"}, {"measured": 3})),
+        *({**found.plain, **wrong} for wrong in ({"seconds": "1"}, {"at": nan}, {"slots": None}, {"study": ["s"]})),
+        *({**found.plain, "estimate": wrong} for wrong in damaged_estimates),
+        {**found.plain, "estimate": {"options": {"a third": {"trials": 1}}}},
+    ):
         assert Checked.of(damaged) is None
