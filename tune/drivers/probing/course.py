@@ -76,7 +76,10 @@ class Course:
             whole = self._asked("whole", self._base, self._seeds, (0, asked), seconds=self.seconds * _FIRST_SHARE)
             copies = max(2, min(self.at_once, 8))
             again = replace(whole, purpose="again")
-            found = do([[whole], *[[again]] * (copies - 1), *([replace(again, node=node)] for node in self.nodes)])
+            more = [*[[again]] * (copies - 1), *([replace(again, node=node)] for node in self.nodes)]
+            found = do([[whole], *(more if self.at_once > 1 else [])])
+            if self.at_once == 1 and not found[0].died:
+                found += do(more)
             trained = len(found[0].epochs) // 2 * 2
             if found[0].died or not found[0].epochs:  # nothing else would be different, or it takes too long
                 return found

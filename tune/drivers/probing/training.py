@@ -153,7 +153,8 @@ class _Meter:
         total = 0
         for one in self._processes():
             with suppress(psutil.Error):
-                total += int(one.memory_info().rss)
+                full = one.memory_full_info()  # what processes share is counted once, where the system tells it
+                total += int(getattr(full, "pss", full.rss))
         return total
 
     def _cpu(self) -> float:
