@@ -199,3 +199,14 @@ def test_minutes_that_are_none(tmp_path: Path, minutes: str) -> None:
     said = here(*CHECK, f"--minutes={minutes}", cwd=tmp_path)
     assert said.code == 2
     assert "--minutes: must be above 0 and at most 10080" in said.err
+
+
+def test_a_loop_of_ones_own_is_not_checked(tmp_path: Path) -> None:
+    """What the study's own process cannot have train is not refused for that: `check: full` asks trainers alone."""
+    study = latent_tune.Study(
+        name="s", space={"x": {"uniform": [0, 1]}}, seeds=[1, 2], epochs=1, search={"trials": 2}, check="full"
+    )
+    with latent_tune.ask_tell(study, tmp_path / "s") as search:
+        work = search.ask()
+        assert work is not None
+        search.tell(work, {"validation_loss": [0.1] * len(work.seeds)})

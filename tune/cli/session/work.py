@@ -166,7 +166,7 @@ def ready(
             logged(folder / "latent-tune.log"),
         ):
             check = None
-            if there is None:
+            if there is None and driver != "ask_tell":  # a loop of the user's cannot be had train something
                 asked = CheckRequest(driver, folder.parent, address, given=request.given, should_stop=stop)
                 check = before_beginning(Subject(study, trainer, recording, made_from), folder, asked, console)
             yield Ready(study, folder, request, made_from, trainer, recording, read, shared, stop, check)
