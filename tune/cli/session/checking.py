@@ -43,7 +43,7 @@ _FILE = "check.json"
 _MOST_BYTES = 2**22
 """Of that file; a longer one is none."""
 
-_ESTIMATE_SHARE, _PLAYS_S = 0.2, 15.0
+_ESTIMATE_SHARE, _PLAYS_S = 0.2, 8.0
 """Of the time of a check, for playing the study in virtual time, and at most so many seconds."""
 
 
