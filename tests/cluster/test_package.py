@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.behaviour.command import ROOT, latent_tune, poll, status, text_of, write_study
-from tune.drivers.ray.runtime_env import runtime_env
+from tune.drivers.ray.environment import runtime_env
 
 pytestmark = pytest.mark.cluster
 

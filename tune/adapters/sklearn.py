@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -58,14 +58,9 @@ def sklearn(  # noqa: D417 - X and y are one entry
     def loaded() -> tuple[Any, Any]:
         return X() if callable(X) else (X, y)
 
-    def of(config: Mapping[str, Any], seed: int) -> Any:
-        from sklearn.base import clone
-
-        return made(config, seed) if made is not None else clone(estimator).set_params(**config)
-
     def train(config: Mapping[str, Any], seed: int, epochs: int) -> Iterator[dict[str, float]]:
         """Yields the fold's score after each epoch."""
-        model = of(config, seed)
+        model = _made(estimator, made, config, seed)
         rows, values = loaded()
         training, validation = _fold(model, rows, values, cv, seed)
         name, score = _named(model, scoring, scorer)
@@ -74,16 +69,24 @@ def sklearn(  # noqa: D417 - X and y are one entry
         for _ in _trained(model, data, np.unique(values), epochs):
             yield {name: score(model, *held_out)}
 
-    def check_config(config: Mapping[str, Any]) -> dict[str, str]:
-        if made is not None:
-            return mistaken([made], config)
-        names = list(estimator.get_params())
-        who = type(estimator).__name__
-        return {key: f"is no parameter of {who}{did_you_mean(key, names)}" for key in config if key not in names}
-
-    train.check_config = check_config  # type: ignore[attr-defined] # a function may have it
+    train.check_config = partial(_mistakes, estimator, made)  # type: ignore[attr-defined] # a function may have it
     train.directions = lambda: directions_of(scoring)  # type: ignore[attr-defined]
     return train
+
+
+def _made(estimator: Any, made: Factory | None, config: Mapping[str, Any], seed: int) -> Any:
+    """Returns an estimator with the values of a configuration."""
+    from sklearn.base import clone
+
+    return made(config, seed) if made is not None else clone(estimator).set_params(**config)
+
+
+def _mistakes(estimator: Any, made: Factory | None, config: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what an estimator has against a configuration, by key."""
+    if made is not None:
+        return mistaken([made], config)
+    names, who = list(estimator.get_params()), type(estimator).__name__
+    return {key: f"is no parameter of {who}{did_you_mean(key, names)}" for key in config if key not in names}
 
 
 def _trained(model: Any, data: tuple[Any, Any], classes: Any, epochs: int) -> Iterator[None]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import ray
 
+from tune.drivers.ray.environment import runtime_env
 from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.own_processes import groups_of_their_own, killed_after
-from tune.drivers.ray.runtime_env import runtime_env
 from tune.drivers.ray.session_folder import session_folder
 from tune.errors import UserMistake
 from tune.study.study import Study
