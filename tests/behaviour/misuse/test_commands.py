@@ -10,7 +10,11 @@ from tests.behaviour.refusals import STUDY, check_refused, snapshot
 COMMANDS: list[tuple[str, list[str], list[str]]] = [
     ("init of nothing", ["init", "--from", "script", "nothing.py"], ["nothing.py: no such file; give the path of the"]),
     ("check of nothing", ["check", "studdy.yaml"], ["studdy.yaml: no such file"]),
-    ("check in no time", ["check", "study.yaml", "--minutes", "0"], ["--minutes: must be above 0, got 0"]),
+    (
+        "check in no time",
+        ["check", "study.yaml", "--minutes", "0"],
+        ["--minutes: must be above 0 and at most 10080, got 0"],
+    ),
     (
         "check of a misspelt key",
         ["check", "study.yaml", "--set", "check.minute=3"],
