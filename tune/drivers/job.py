@@ -160,6 +160,8 @@ class Job:
             (self.optimizer.released if unit.cut_short else self.optimizer.complete)(unit.work)
             return
         work, death, told = unit.end
+        if death.damaged:
+            self.optimizer.ledger.checkpoints.set_unreadable_aside(work.trial, work.from_epoch, work.seeds)
         if death.damaged and self.optimizer.ledger.recheck(work.trial, work.seeds, work.from_epoch):
             log.warning("trial %d goes on from an older checkpoint: %s", work.trial, death.cause)
             self.optimizer.released(unit.work)

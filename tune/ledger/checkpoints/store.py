@@ -223,6 +223,16 @@ class CheckpointStore(Checkpoints):
                     yield tuple(content["seeds"]), UnreportedEpoch(**one)
             self.folder.remove([name])
 
+    def set_unreadable_aside(self, trial: int, epoch: int, seeds: Sequence[int]) -> None:
+        """Sets aside what somebody could not load and nobody can: PyTorch reads headers that no checksum covers."""
+        there = self.files(trial)
+        for name in (_name(trial, seed, epoch) for seed in seeds):
+            try:
+                self._load(name)
+            except DamagedCheckpoint as error:
+                if name in there:
+                    self.folder.set_aside(name, f"cannot be used: {error}")
+
     def remove(self, trial: int, keep: Collection[int] = ()) -> None:
         """Removes every checkpoint of a trial but those of some seeds, and its folder when nothing is left in it.
 

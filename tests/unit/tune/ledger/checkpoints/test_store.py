@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.fakes.ledgers import killed, opened, start, train
-from tune.errors import TrainerMistake
+from tune.errors import DamagedCheckpoint, TrainerMistake
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
 from tune.ledger.storage.folders import LocalFolder
 
@@ -152,3 +152,29 @@ def test_what_an_earlier_version_saved_unchecked_is_left_out(tmp_path: Path, met
     assert again.done(trial) == {1: 0, 2: 0}
     assert (again.spent, again.curves().num_rows) == (0, 0)
     again.close("interrupted")
+
+
+def test_what_no_checksum_covers_and_nobody_can_load_is_set_aside(tmp_path: Path) -> None:
+    """A flipped bit of a header, which PyTorch alone reads, does not leave a file that is taken for whole for ever."""
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    store = CheckpointStore(LocalFolder(folder))
+    store.save(0, 2, {1: {"carried": 0.5}})
+    file = folder / "0" / "seed-1-epoch-000002.pt"
+    whole, unseen = file.read_bytes(), 0
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        if store.epochs(0):
+            try:
+                store.load(0, 2, [1])
+            except DamagedCheckpoint:
+                unseen += 1
+                store.set_unreadable_aside(0, 2, [1])
+                assert not file.exists()
+                assert store.epochs(0) == {}
+    assert unseen
+    file.write_bytes(whole)
+    store.set_unreadable_aside(0, 2, [1, 7])
+    assert store.load(0, 2, [1]) == {1: {"carried": 0.5}}
