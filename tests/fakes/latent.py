@@ -1,9 +1,11 @@
 """A small latent-evolution trainer and its recording."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+import torch
 
 from model.trainer import LatentEvolutionTrainer
 
@@ -25,3 +27,38 @@ def make_recording(**changes: Any) -> dict[str, Any]:
 
 def build(seeds: list[int] = SEEDS, state: Mapping[int, Any] | None = None, **settings: Any) -> LatentEvolutionTrainer:
     return LatentEvolutionTrainer({**SMALL, **settings}, make_recording(), seeds, state)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "batch norm": {},
+    "no batch norm": {"use_batch_norm": False},
+    "average": {"ema": 0.9},
+    "cosine": {"schedule": "cosine", "epochs": 5, "warmup_fraction": 0.3},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
+    "sgd": {"optimizer": "sgd", "gradient_clipping": 0.1},
+    "stimulus": {"use_stimulus": True, "l1": 1e-4},
+}
+
+
+def through_a_file(state: Mapping[int, Any]) -> Any:
+    file = BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def compared(metrics: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The metrics that do not depend on the clock."""
+    return {name: list(value) for name, value in metrics.items() if name not in {"seconds", "samples_per_second"}}
+
+
+def assert_same(left: Any, right: Any) -> None:
+    """Bit for bit, through all nesting."""
+    if isinstance(left, torch.Tensor):
+        assert torch.equal(left, right)
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys()
+        for key in left:
+            assert_same(left[key], right[key])
+    else:
+        assert left == right

@@ -1,19 +1,19 @@
 """Each fault as what it changes of a training that has none."""
 
 import os
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tests.fakes.planted.learner import INPUTS, ROWS, Learner, burn
+from tests.fakes.planted.dear import Leak, OutOfMemory, SlowFirstEpoch, SlowsDown, UnevenSteps, WaitsForInput
+from tests.fakes.planted.learner import INPUTS, ROWS, Learner
 
 FIRST_RUNG, TOP = 9, 27
 """Epochs of the studies' rungs."""
 
 _KEPT: dict[str, dict[str, Any]] = {}
-_HOARD: list[np.ndarray] = []
+
 COUNTED = {"steps": 0}
 
 
@@ -89,14 +89,6 @@ class MetricRenamed(Learner):
         return found
 
 
-class Leak(Learner):
-    """Keeps 10 MB in each epoch."""
-
-    def row(self) -> dict[str, float]:
-        _HOARD.append(np.ones(10_000_000 // 8))
-        return super().row()
-
-
 class Collapse(Learner):
     """Begins with the same weights in all hidden units, which nothing tells apart afterwards."""
 
@@ -131,38 +123,6 @@ class MissingModule(Learner):
         import lab_optimizers  # type: ignore[import-not-found] # noqa: F401
 
 
-class SlowFirstEpoch(Learner):
-    """Prepares for a second before its first epoch, in every process."""
-
-    def row(self) -> dict[str, float]:
-        if "ready" not in _KEPT:
-            time.sleep(1)
-            _KEPT["ready"] = {}
-        return super().row()
-
-
-class SlowsDown(Learner):
-    """Runs at half the speed from its fifth epoch on."""
-
-    def work(self) -> None:
-        burn(self.pace_s * (2 if self.epoch > 4 else 1))
-
-
-class UnevenSteps(Learner):
-    """Takes four times as long in every other epoch."""
-
-    def work(self) -> None:
-        burn(self.pace_s * (4 if self.epoch % 2 else 1))
-
-
-class WaitsForInput(Learner):
-    """Waits for its data most of the time."""
-
-    def work(self) -> None:
-        time.sleep(0.05)
-        burn(self.pace_s / 4)
-
-
 class UnscaledInputs(Learner):
     """Forgets to scale its inputs, so that the largest learning rate diverges."""
 
@@ -189,15 +149,6 @@ class EvaluatesAnotherModel(Learner):
         if hasattr(self, "evaluated"):
             self.evaluated[...] = self.weights["hidden"]
         return super().evaluate()
-
-
-class OutOfMemory(Learner):
-    """Needs more memory than there is for its largest batch."""
-
-    def row(self) -> dict[str, float]:
-        if self.batch_size >= 64:
-            raise MemoryError(f"Unable to allocate 64. GiB for an array with shape ({self.batch_size}, 134217728)")
-        return super().row()
 
 
 class SeedIgnored(Learner):

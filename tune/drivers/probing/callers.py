@@ -25,12 +25,12 @@ class Caller:
 
     Attributes:
         where: `file:line` of the user's code, below the working directory from there.
-        library: What of a library the user's code called, as `package.function`; empty where it called itself.
+        through: What of a library the user's code called, as `package.function`; empty where it called itself.
         innermost: The module that called.
     """
 
     where: str
-    library: str
+    through: str
     innermost: str
 
 
@@ -46,18 +46,18 @@ def caller() -> Caller | None:
         frame = frame.f_back
     if frame is None or _kind(frame.f_code.co_filename) == "standard":
         return None
-    innermost, library = str(frame.f_globals.get("__name__", "?")), ""
+    innermost, through = str(frame.f_globals.get("__name__", "?")), ""
     while frame is not None:
         kind = _kind(frame.f_code.co_filename)
         if kind in ("ours", "import"):
             return None
         if kind == "user":
             where = f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
-            return Caller(where, library, innermost)
+            return Caller(where, through, innermost)
         # What decorators put around a function is not what was called.
         if kind == "library" and "<locals>" not in frame.f_code.co_qualname:
             package = str(frame.f_globals.get("__name__", "?")).partition(".")[0]
-            library = f"{package}.{frame.f_code.co_qualname}"
+            through = f"{package}.{frame.f_code.co_qualname}"
         frame = frame.f_back
     return None
 

@@ -79,7 +79,7 @@ class _Notes:
         """
         if self._ended or who is None:
             return None
-        note = Seeding(who.library or call, value, who.where)
+        note = Seeding(who.through or call, value, who.where)
         if self.seedings[-1:] == [note]:  # one call of a library seeds several generators
             return None
         place = (note.call, note.where)
