@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import Any, Literal
 from zlib import crc32
 
@@ -57,6 +58,7 @@ def expected(
         cores=None if cluster else os.cpu_count(),
         price_per_gpu_hour=study.budget.price_per_gpu_hour,
         overheads=measured(study),
+        construction_s=median(one.construction_s for one in trained),
         busy=0.0 if cluster else _busy(),
         resumes=begins_again is None or not begins_again(),
     )

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -65,13 +65,13 @@ def _trained(
     meter = _Meter()
     if (for_trial := hook(trainer, "for_trial")) is not None:
         trainer = for_trial(0, Path(asked.folder))
-    constructed: list[float] = []
+    constructed: list[Event] = []
 
     def construct(*given: Any) -> Any:
+        begun = time.time()
         made = trainer(*given)
-        constructed.append(time.time())
-        meter.begin()
-        return made
+        constructed.append({"start_s": time.time() - began, "construction_s": time.time() - begun})
+        return _Metered(made, meter)
 
     construct.__module__ = getattr(trainer, "__module__", "?")
     construct.__qualname__ = getattr(trainer, "__qualname__", "?")
@@ -88,7 +88,7 @@ def _trained(
     with closing(unit):
         for item in unit.news():
             if constructed:
-                yield {"start_s": constructed.pop() - began}
+                yield constructed.pop()
             if isinstance(item, EpochReport):
                 yield {"epoch": meter.epoch(item), "baseline": dict(item.baseline), "peak_bytes": meter.peak_bytes}
                 if time.time() - began > asked.seconds and item.epoch >= asked.from_epoch + _AT_LEAST:
@@ -104,6 +104,28 @@ def _trained(
             yield {"utilisation": meter.utilisation}
 
 
+class _Metered:
+    """A trainer whose epochs are measured: saving them, and what the tuner imports for that, is none of their time."""
+
+    def __init__(self, trainer: Any, meter: "_Meter") -> None:
+        self._trainer, self._meter = trainer, meter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trainer, name)
+
+    def train(self, epochs: int) -> Any:
+        """Trains, as the trainer does."""
+        rows = self._trainer.train(epochs)
+        return self._measured(iter(rows)) if isinstance(rows, Iterable) else rows
+
+    def _measured(self, rows: Iterator[Any]) -> Iterator[Any]:
+        self._meter.begin()
+        for row in rows:
+            self._meter.end()
+            yield row
+            self._meter.begin()
+
+
 class _Meter:
     """Says what each epoch took of the machine, by this process and those that it started."""
 
@@ -112,6 +134,7 @@ class _Meter:
         self._gpu = next(iter(visible_gpus()), None)
         self._used: list[float] = []
         self.peak_bytes = 0
+        self._took: Event = {}
         self.begin()
 
     @property
@@ -123,26 +146,29 @@ class _Meter:
         """Counts from now."""
         self._since, self._cpu_s, self._queued_s = time.monotonic(), self._cpu(), self._queued()
 
+    def end(self) -> None:
+        """Counts no longer: an epoch has come to its end."""
+        self._took = {
+            "seconds": time.monotonic() - self._since,
+            "cpu_seconds": max(0.0, self._cpu() - self._cpu_s),
+            "queued_seconds": max(0.0, self._queued() - self._queued_s),
+        }
+
     def epoch(self, report: EpochReport) -> Event:
-        """Returns what the epoch that has just ended took."""
+        """Returns what the epoch that was ended last took."""
         host, gpu = self._host_bytes(), 0
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else _KIB)
         self.peak_bytes = max(self.peak_bytes, host, own)
         if self._gpu is not None and (sample := self._gpu.sample()) is not None:
             gpu = sample.own_bytes if sample.own_bytes is not None else sample.used_bytes
             self._used += [sample.utilisation] if sample.utilisation is not None else []
-        now, cpu_s, queued_s = time.monotonic(), self._cpu(), self._queued()
-        told = {
+        return {
             "number": report.epoch,
-            "seconds": now - self._since,
-            "cpu_seconds": max(0.0, cpu_s - self._cpu_s),
+            **self._took,
             "metrics": {name: list(values) for name, values in report.metrics.items()},
             "host_bytes": host,
             "gpu_bytes": gpu,
-            "queued_seconds": max(0.0, queued_s - self._queued_s),
         }
-        self._since, self._cpu_s, self._queued_s = now, cpu_s, queued_s
-        return told
 
     def _processes(self) -> list[psutil.Process]:
         with suppress(psutil.Error):

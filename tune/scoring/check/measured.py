@@ -21,7 +21,7 @@ class Epoch:
 
     Attributes:
         number: From 1.
-        seconds: Wall clock from the end of the epoch before, or from the end of the construction.
+        seconds: Wall clock for which the trainer trained it; saving it is not among that.
         cpu_seconds: Of the process and its children; more than `seconds` where several threads work.
         metrics: By name, one value per seed; None for what is not known.
         host_bytes: Resident memory of the process and its children at the end.
@@ -96,6 +96,7 @@ class Probed:
         from_epoch, to_epoch: What was asked for.
         epochs: What was trained of that.
         start_s: Seconds from the start of the process until training began: imports, recording, construction.
+        construction_s: Of these, for the construction.
         baseline: By metric.
         evaluation: Metrics of the evaluation after the last epoch; None without one.
         evaluation_s: How long it took.
@@ -120,6 +121,7 @@ class Probed:
     to_epoch: int
     epochs: Sequence[Epoch] = ()
     start_s: float = 0.0
+    construction_s: float = 0.0
     baseline: Mapping[str, float] = field(default_factory=dict)
     evaluation: Mapping[str, Sequence[float | None]] | None = None
     evaluation_s: float = 0.0
