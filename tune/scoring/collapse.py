@@ -15,12 +15,12 @@ Three figures tell, because each is blind to what another sees:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import nan, sqrt
 
 import numpy as np
 
 from tune.ledger.incoming_arrays import matrix_of
-from tune.scoring.check.measured import Spectrum
 
 COLLAPSED_SHARE = 0.1
 """Features whose effective rank is less than this share of what it could be count as collapsed."""
@@ -33,6 +33,31 @@ COLUMNS = ("effective_rank", "effective_rank_share", "feature_variance", "featur
 
 _MOST_WORK = MOST_SAMPLES * 2_048**2  # multiplications: seconds of a core
 _DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """How many directions of its features a seed's model uses.
+
+    Attributes:
+        dimensions: Of the features.
+        effective_rank: 1 to the lesser of `dimensions` and `samples - 1`; 0 where all samples are the same.
+        variance: Mean over dimensions.
+        cosine: Mean cosine similarity of two samples, -1 to 1.
+        samples: On how many it rests.
+    """
+
+    dimensions: int
+    effective_rank: float
+    variance: float
+    cosine: float
+    samples: int = 0
+
+    @property
+    def share(self) -> float:
+        """The effective rank as a share of the dimensions; of `samples - 1` where that is less: more cannot be seen."""
+        ceiling = min(self.dimensions, self.samples - 1) if self.samples > 1 else self.dimensions
+        return self.effective_rank / ceiling
 
 
 def spectrum(features: object) -> Spectrum:

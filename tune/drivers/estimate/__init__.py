@@ -25,7 +25,5 @@ draws anew what is not known. The estimate is the distribution over plays: 10, 5
 
 What it does not know: trainings that slow down as they go on, machines that come and go, faults, and settings dearer
 than all corners that were probed. `python -m benchmarks.check_estimate` estimates ten studies of different kinds and
-then runs them. The run in `benchmarks/results/check_estimate.json`, on two cores that others kept busy, was ended
-before the one on Ray; of the other nine the interval held seven. The program, with units of half a second that are
-mostly its start, was over-estimated, and the small built-in training under-estimated.
+then runs them.
 """

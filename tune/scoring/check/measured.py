@@ -60,31 +60,6 @@ class Seeding:
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """How many directions of its features a seed's model uses, see `tune.scoring.collapse`.
-
-    Attributes:
-        dimensions: Of the features.
-        effective_rank: 1 to the lesser of `dimensions` and `samples - 1`; 0 where all samples are the same.
-        variance: Mean over dimensions.
-        cosine: Mean cosine similarity of two samples, -1 to 1.
-        samples: On how many it rests.
-    """
-
-    dimensions: int
-    effective_rank: float
-    variance: float
-    cosine: float
-    samples: int = 0
-
-    @property
-    def share(self) -> float:
-        """The effective rank as a share of the dimensions; of `samples - 1` where that is less: more cannot be seen."""
-        ceiling = min(self.dimensions, self.samples - 1) if self.samples > 1 else self.dimensions
-        return self.effective_rank / ceiling
-
-
-@dataclass(frozen=True)
 class Probed:
     """One short training.
 

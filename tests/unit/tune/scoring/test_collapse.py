@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tune.errors import TrainerMistake
-from tune.scoring.check.measured import Spectrum
-from tune.scoring.collapse import COLUMNS, MOST_SAMPLES, as_columns, spectrum
+from tune.scoring.collapse import COLUMNS, MOST_SAMPLES, Spectrum, as_columns, spectrum
 
 SOURCES = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 

@@ -12,8 +12,7 @@ import yaml
 from tests.fakes.clock import Clock
 from tests.fakes.ledgers import Player, latent_study, played
 from tune.ledger.ledger import Ledger
-from tune.scoring.check.measured import Spectrum
-from tune.scoring.collapse import as_columns
+from tune.scoring.collapse import Spectrum, as_columns
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.views.report.caveats import caveats, edge
 from tune.views.report.markdown import code_block, escape, table
