@@ -71,7 +71,8 @@ class Probed:
         from_epoch, to_epoch: What was asked for.
         epochs: What was trained of that.
         start_s: Seconds from the start of the process until training began: imports, recording, construction.
-        construction_s: Of these, for the construction.
+        construction_s: How long a further construction takes in the same process, as each unit has one; of these,
+            for the only one, where no further one was tried.
         baseline: By metric.
         evaluation: Metrics of the evaluation after the last epoch; None without one.
         evaluation_s: How long it took.
