@@ -164,7 +164,8 @@ class _Drawn:
 
 def _pooled(sds: _Array, freedom: npt.NDArray[np.int_]) -> _Array:
     """Returns `[draws, 1]`, the pooled standard deviation."""
-    return np.sqrt((sds**2 @ freedom) / freedom.sum())[:, None]
+    pooled: _Array = np.sqrt((sds**2 @ freedom) / freedom.sum())[:, None]
+    return pooled
 
 
 def _spreads(counts: npt.NDArray[np.int_]) -> Iterator[tuple[float, _Array]]:
