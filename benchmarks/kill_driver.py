@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from tune.ledger.curves.history import EVALUATED
 from tune.ledger.curves.store import CurveStore
 from tune.ledger.reader import LedgerReader
-from tune.study.study import find, read_study
+from tune.study.reading import find, read_study
 
 HERE = Path(__file__).resolve().parent
 TRIALS, SEEDS = 9, 5

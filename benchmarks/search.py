@@ -79,7 +79,7 @@ def studied(setting: Setting, slots: int = 1, changes: Sequence[str] = ()) -> "I
     from tune.drivers.simulated import VirtualClock, drive
     from tune.ledger.ledger import Ledger
     from tune.optimizer.optimizer import Optimizer
-    from tune.study.study import read_study
+    from tune.study.reading import read_study
 
     folder = Path(tempfile.mkdtemp(dir=SCRATCH, prefix="latent-tune-"))
     try:

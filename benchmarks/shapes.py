@@ -75,7 +75,7 @@ def play(table: str, shape: str, repetition: int, budget: int) -> tuple[float, f
     from tune.ledger.ledger import Ledger
     from tune.optimizer.optimizer import Optimizer
     from tune.scoring.standings import incumbent, standings
-    from tune.study.study import read_study
+    from tune.study.reading import read_study
 
     objective = load(table)
     setting = setting_of(objective, repetition, budget)

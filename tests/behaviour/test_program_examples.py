@@ -16,7 +16,7 @@ from tune.drivers.inline import drive
 from tune.drivers.job import Job
 from tune.ledger.ledger import Ledger
 from tune.optimizer.optimizer import Optimizer
-from tune.study.study import read_study
+from tune.study.reading import read_study
 
 EXAMPLES = sorted((ROOT / "examples" / "programs").iterdir())
 SLOW = ("lightning_cli", "sklearn", "tensorboard")

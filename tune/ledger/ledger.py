@@ -200,7 +200,7 @@ class Ledger(LedgerReader):
         """
         self._lease.check()
         metrics = metrics_of(metrics, seeds)
-        judged = epoch in {rung.epochs for rung in self.study.rungs}
+        judged = epoch in {rung.epochs for rung in self.ladder(trial)}
         self._runs.refuse_unscored(trial, seeds, epoch, metrics, evaluation, judged=judged)
         held = self.study.resources.gpus if gpus is None else gpus
         metrics = with_own_columns(metrics, seeds, held_s, held, evaluation, redone=redone)

@@ -14,11 +14,12 @@ from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import holder_of, is_alive
 from tune.ledger.loss_scale import LossScale
 from tune.ledger.origin.made_from import MadeFrom
-from tune.ledger.records import Decision, Session, Trial
+from tune.ledger.records import BegunRound, Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.storage.files import readable, refuse_links
 from tune.ledger.stores import Stores
 from tune.study.document import Document
+from tune.study.ladder import Rung
 from tune.study.study import Study, build_study
 
 Clock = Callable[[], float]
@@ -40,6 +41,7 @@ class LedgerReader:
         trials: Trial by number.
         decisions: Everything decided so far, in order.
         sessions: Every process that worked on the study, in order.
+        rounds: Those of a plan that have begun, by name and in order.
         checkpoints: Where trainers put their state.
         made_from: What it was made from, as was last told or accepted; None in a study of an earlier version.
         packed: What the latest decision of the kind `pack` says; None where there is none.
@@ -50,6 +52,7 @@ class LedgerReader:
         self.trials: list[Trial] = []
         self.decisions: list[Decision] = []
         self.sessions: list[Session] = []
+        self.rounds: dict[str, BegunRound] = {}
         self.made_from: MadeFrom | None = None
         self.packed: Mapping[str, Any] | None = None
         self._database, self._curves, self._clock, self._stores = stores.database, stores.curves, clock, stores
@@ -200,7 +203,7 @@ class LedgerReader:
         It takes no checkpoint to know them: these may have been removed since.
         """
         reached = self.trials[trial].reached.items()
-        seeds = {seed for rung, one in reached if self.study.rungs[rung].epochs >= epochs for seed in one.losses}
+        seeds = {seed for rung, one in reached if self.rung(trial, rung).epochs >= epochs for seed in one.losses}
         return frozenset(seed for seed in seeds if len(self.curve(trial, seed)) >= epochs)
 
     def dead(self, trial: int) -> frozenset[int]:
@@ -219,6 +222,14 @@ class LedgerReader:
         """Returns by seed the epochs that have been trained, whether or not a checkpoint holds them yet."""
         return {seed: len(self.curve(trial, seed)) for seed in self.study.seeds}
 
+    def ladder(self, trial: int) -> Sequence[Rung]:
+        """Returns the rungs of a trial, the study's but for an arm of a plan."""
+        return self.trials[trial].ladder or self.study.rungs
+
+    def rung(self, trial: int, rung: int) -> Rung:
+        """Returns how long, and on how many seeds, a trial trains up to a rung."""
+        return self.ladder(trial)[rung]
+
     def seeds(self, trial: int, rung: int) -> tuple[int, ...]:
         """Returns the seeds that a trial has, or would have, at a rung.
 
@@ -226,12 +237,12 @@ class LedgerReader:
         """
         last, of = rung == len(self.study.rungs) - 1, self.trials[trial]
         raced = tuple(self.study.seeds[: of.seeds]) if last else ()
-        seeds = max(self.study.rung_seeds(rung), raced, key=len)
+        seeds = max(tuple(self.study.seeds[: self.rung(trial, rung).seeds]), raced, key=len)
         return tuple(seed for seed in seeds if seed not in of.given_up) if of.given_up else seeds
 
     def losses(self, trial: int, rung: int) -> dict[int, float]:
         """Returns the scored metric by seed where a trial stands at a rung; nan for a seed that died before."""
-        epochs = self.study.rungs[rung].epochs
+        epochs = self.rung(trial, rung).epochs
         return {seed: self.loss(trial, seed, epochs) for seed in self.seeds(trial, rung)}
 
     def loss(self, trial: int, seed: int, epochs: int) -> float:
@@ -275,13 +286,14 @@ class LedgerReader:
             self._worst = float(decision.detail["worst"])
             for number, scores in decision.detail["scores"].items():
                 self.trials[int(number)].rescore(scores)
+        elif decision.kind == "round":
+            begun = BegunRound.of(decision)
+            self.rounds[begun.name] = begun
         elif decision.kind == "pack":
             self.packed = decision.detail
         elif decision.kind == "start":
             assert decision.trial == len(self.trials), "trial numbers count up"
-            parameters, refused = decision.detail["parameters"], decision.detail.get("refused", ())
-            trial = Trial(decision.trial, parameters, refused=refused, reason=decision.reason, started=decision.time)
-            self.trials.append(trial)
+            self.trials.append(Trial.of(decision))
         elif decision.trial is not None:
             self.trials[decision.trial].apply(decision)
 

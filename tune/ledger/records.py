@@ -6,6 +6,7 @@ from math import inf, nan
 from typing import Any, Literal, Self
 
 from tune.ledger.attempts import Attempt
+from tune.study.ladder import Rung
 
 Kind = Literal[
     "open",
@@ -13,6 +14,7 @@ Kind = Literal[
     "accept",
     "grow",
     "pack",
+    "round",
     "start",
     "rescale",
     "reach",
@@ -38,13 +40,14 @@ class Decision:
     Attributes:
         kind: open, close: a process began or ended its work on the study; accept: it goes on with another recording or
             another source of its trainer (`tune.ledger.origin.made_from`); grow: the study is to do more, as `detail`
-            says; pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); start: a new trial;
+            says; pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); round: one of a plan
+            begins, see `BegunRound`; start: a new trial;
             rescale: the zero of the losses has moved (`tune.ledger.loss_scale`) and every score is another; reach: a
             trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
             attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good, or a seed of the final
             race did and it goes on without that; retry: what died for good is tried again, on request; stop: it is not
             promoted any more.
-        trial: Its number; None for open, close, accept, grow, pack and rescale.
+        trial: Its number; None for open, close, accept, grow, pack, round and rescale.
         rung: Index of the rung that the decision is about.
         reason: For people.
         detail: Plain values; what depends on the kind is said in `Trial.apply` and `Session`.
@@ -78,6 +81,35 @@ class Session:
     def read(self) -> list[str]:
         """What it read of the recording, in lines for people; empty where nobody said."""
         return [str(line) for line in self.detail.get("read", ())]
+
+
+@dataclass(frozen=True)
+class BegunRound:
+    """A round of a plan, as it began.
+
+    Attributes:
+        name: Of the round.
+        base: Every parameter's value, from which its arms differ.
+        carried: The part of it that earlier rounds have found.
+        winners: By each round that it is from, the trial that was taken for its winner.
+        tied: By each of these rounds, the trials that its winner cannot be told apart from.
+        reason: For people.
+    """
+
+    name: str
+    base: Mapping[str, Any]
+    carried: Mapping[str, Any]
+    winners: Mapping[str, int]
+    tied: Mapping[str, Sequence[int]]
+    reason: str
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Returns the round that a decision of the kind `round` begins."""
+        told = decision.detail
+        winners = {str(name): int(number) for name, number in told["winners"].items()}
+        tied = {str(name): tuple(map(int, numbers)) for name, numbers in told["tied"].items()}
+        return cls(str(told["round"]), dict(told["base"]), dict(told["carried"]), winners, tied, decision.reason)
 
 
 @dataclass(frozen=True)
@@ -125,6 +157,10 @@ class Trial:
         ended: Why it trains no more, None while it may. What it reached before it died it keeps as a result, but is
             not promoted from there; one that is confirmed does not end so.
         refused: The settings that the trainer refused before this one was drawn.
+        round: Of a plan; empty where the study is none.
+        arm: Its name in that round; empty where the study is no plan.
+        ladder: The rungs of an arm, or of a trial of a round that searches, as many as the study has; empty: the
+            study's.
         reason: Of the latest decision.
         started: Seconds since the epoch.
     """
@@ -141,6 +177,31 @@ class Trial:
     refused: Sequence[Mapping[str, Any]] = ()
     reason: str = ""
     started: float = 0.0
+    round: str = ""
+    arm: str = ""
+    ladder: tuple[Rung, ...] = ()
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Returns the trial that a decision of the kind `start` begins."""
+        told = decision.detail
+        assert decision.trial is not None
+        return cls(
+            decision.trial,
+            told["parameters"],
+            rung=decision.rung or 0,
+            refused=told.get("refused", ()),
+            reason=decision.reason,
+            started=decision.time,
+            round=str(told.get("round", "")),
+            arm=str(told.get("arm", "")),
+            ladder=tuple(Rung(epochs=int(epochs), seeds=int(seeds)) for epochs, seeds in told.get("ladder", ())),
+        )
+
+    @property
+    def full_name(self) -> str:
+        """Of an arm, its round and name; empty where the study is no plan."""
+        return f"{self.round}/{self.arm}" if self.arm else ""
 
     @property
     def last(self) -> Reached | None:

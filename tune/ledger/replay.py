@@ -1,6 +1,6 @@
 """What stands in the database is checked before it is believed: another program, or damage, may have changed it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -73,6 +73,18 @@ def _is_setting(parameters: dict[str, Any], study: Study) -> bool:
     return parameters.keys() == existing(study.space, every).keys()
 
 
+def _check_start(told: Mapping[str, Any], study: Study) -> None:
+    parameters = told["parameters"]
+    if type(parameters) is not dict:
+        raise ValueError(f"parameters must be a mapping, got {parameters!r:.60}")
+    if not all(_is_setting(one, study) for one in told.get("refused", ())):
+        raise ValueError(f"refused settings must have the parameters of the space, {sorted(study.space)}")
+    if told.get("round", "") not in (study.plan or [""]):
+        raise ValueError(f"the plan has no round {told['round']!r:.60}")
+    if len(told.get("ladder", study.rungs)) != len(study.rungs):
+        raise ValueError(f"its ladder has {len(told['ladder'])} rungs, the study {len(study.rungs)}")
+
+
 def _check(decision: Decision, study: Study, trials: int) -> None:
     """Raises ValueError if a decision cannot be taken in a study with so many trials."""
     placed = [float(decision.detail.get(name, 0)) for name in ("zero", "worst")]
@@ -80,16 +92,19 @@ def _check(decision: Decision, study: Study, trials: int) -> None:
         raise ValueError(f"its time is {decision.time}, its zero and worst {placed}")
     if decision.kind == "pack" and not all(int(one["trials"]) >= 0 for one in decision.detail["gpus"].values()):
         raise ValueError(f"trials on each GPU must be 0 or more, got {decision.detail['gpus']!r:.60}")
-    if decision.kind in ("open", "close", "accept", "grow", "pack", "rescale"):
-        return
+    if decision.kind == "round" and decision.detail["round"] not in study.plan:
+        raise ValueError(f"the plan has no round {decision.detail['round']!r:.60}")
+    if decision.kind not in ("open", "close", "accept", "grow", "pack", "rescale", "round"):
+        _check_of_trial(decision, study, trials)
+
+
+def _check_of_trial(decision: Decision, study: Study, trials: int) -> None:
     if decision.trial is None or not 0 <= decision.trial < trials + (decision.kind == "start"):
         raise ValueError(f"there are {trials} trials")
     if decision.rung is not None and not 0 <= decision.rung < len(study.rungs):
         raise ValueError(f"there are {len(study.rungs)} rungs, got rung {decision.rung}")
-    if decision.kind == "start" and not isinstance(decision.detail["parameters"], dict):
-        raise ValueError(f"parameters must be a mapping, got {decision.detail['parameters']!r:.60}")
-    if decision.kind == "start" and not all(_is_setting(one, study) for one in decision.detail.get("refused", ())):
-        raise ValueError(f"refused settings must have the parameters of the space, {sorted(study.space)}")
+    if decision.kind == "start":
+        _check_start(decision.detail, study)
     if decision.kind == "race" and not 0 <= int(decision.detail["seeds"]) <= len(study.seeds):
         raise ValueError(f"there are {len(study.seeds)} seeds, got {decision.detail['seeds']}")
     seeds = decision.detail.get("seeds", ()) if decision.kind == "fail" else ()

@@ -1,6 +1,8 @@
 """What the budget has room for, from the ledger and the study."""
 
 from collections.abc import Callable
+from math import isfinite
+from statistics import median
 
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
@@ -22,7 +24,9 @@ class BudgetUse:
 
     def aim(self, trial: Trial, rung: int) -> Rung:
         """Returns a rung with the seeds that the trial has there."""
-        return Rung(epochs=self._study.rungs[rung].epochs, seeds=len(self._ledger.seeds(trial.number, rung)))
+        return Rung(
+            epochs=self._ledger.rung(trial.number, rung).epochs, seeds=len(self._ledger.seeds(trial.number, rung))
+        )
 
     def climb(self, trial: Trial, rung: int) -> int:
         """Returns the seed-epochs that a trial still costs up to a rung."""
@@ -44,6 +48,26 @@ class BudgetUse:
         promised = sum(self.climb(trial, trial.rung) for trial in open_trials)
         kept = self._to_confirm_one() + self._race_kept() if reserve else 0
         return self._ledger.spent + promised + seed_epochs + kept <= budget
+
+    def has_room(self, seed_epochs: int) -> bool:
+        """Says whether an arm of a plan would be done within the budget, by what a seed-epoch has taken so far.
+
+        Seed-epochs are counted exactly. Of time, GPU-hours and money it is asked whether the median pace of the trials
+        that are trained lets it end in time; while none is, whether there is any left.
+        """
+        if not self.affordable(seed_epochs):
+            return False
+        paces = [self._ledger.pace(number) for number in sorted(self._index.confirmed)]
+        known = [pace for pace in paces if isfinite(pace)]
+        if not known:
+            return True
+        budget, hours, takes_s = self._study.budget, self._study.budget.most_gpu_hours, median(known) * seed_epochs
+        left_s = [] if budget.wall_clock is None else [budget.wall_clock - self._elapsed_s()]
+        if hours is not None and self._ledger.spent:
+            each = self._ledger.gpu_seconds / (self._ledger.spent + self._ledger.redone)
+            left = 3600 * hours - self._ledger.gpu_seconds
+            return each * seed_epochs <= left and all(takes_s <= one for one in left_s)
+        return all(takes_s <= one for one in left_s)
 
     def time_used(self) -> float:
         """Returns the share of the wall clock, the GPU-hours or the money that is used up, the largest; 0 without."""

@@ -78,7 +78,7 @@ class Retention:
     def _unevaluated(self, trial: Trial) -> set[int]:
         return {
             seed
-            for rung in self._ledger.study.rungs[: trial.rung + 1]
+            for rung in self._ledger.ladder(trial.number)[: trial.rung + 1]
             for seed in self._ledger.unevaluated(trial.number, rung.epochs)
         }
 

@@ -52,7 +52,7 @@ def rung_score(ledger: LedgerReader, trial: int, rung: int, values: Mapping[int,
         scale: What makes losses of them.
     """
     study = ledger.study
-    epochs, confirmed = study.rungs[rung].epochs, rung == len(study.rungs) - 1
+    epochs, confirmed = ledger.rung(trial, rung).epochs, rung == len(study.rungs) - 1
 
     def losses(curve: Sequence[float]) -> Sequence[float]:
         return [scale.loss(value) for value in curve]
@@ -60,7 +60,7 @@ def rung_score(ledger: LedgerReader, trial: int, rung: int, values: Mapping[int,
     told = {seed: losses(ledger.told(trial, seed, epochs)) for seed in values}
     judged, unrest = losses(list(values.values())), fmean(map(restlessness, told.values()))
     if not confirmed:
-        over = epochs == study.top.epochs
+        over = epochs == ledger.rung(trial, len(study.rungs) - 1).epochs
         known = {seed: losses(ledger.known(trial, seed, epochs)) if over else told[seed] for seed in values}
         judged = [
             _provisional(loss, known[seed], scale.limit, over=over) for seed, loss in zip(values, judged, strict=True)

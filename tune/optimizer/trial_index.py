@@ -92,7 +92,7 @@ class TrialIndex:
             if trial.ended == "failed":
                 contest.drop(number)
                 continue
-            group = self.kind(trial) if rung == 0 else ()
+            group = trial.round, *(self.kind(trial) if rung == 0 else ())
             fate: Fate = "climbed" if trial.rung > rung else "ended" if trial.ended else "waits"
             contest.put(number, trial.reached[rung].score + penalties.get(number, 0.0), group, fate)
         return contest

@@ -99,7 +99,8 @@ def rank(ledger: LedgerReader, trials: Iterable[Trial], in_flight: frozenset[int
     """
     scale = ledger.loss_scale
     failure_risk = failure_risk_of(ledger)
-    ranked = sorted((_standing(ledger, trial, scale, failure_risk, in_flight) for trial in trials), key=_order)
+    every = (_standing(ledger, trial, scale, failure_risk, in_flight) for trial in trials)
+    ranked = sorted(every, key=lambda one: _order(one, ledger.study.top.epochs))
     if not ranked or ranked[0].state != "confirmed":
         return ranked
     alike = [ranked[0], *tied(ranked[0], ranked, scale)]
@@ -119,6 +120,7 @@ def tied(best: Standing, ranked: Sequence[Standing], scale: LossScale) -> list[S
         for other in ranked
         if other is not best
         and other.state == "confirmed"
+        and other.epochs == best.epochs
         and other.summary is not None
         and other.summary.failed <= best.summary.failed
         and not difference(best.losses, other.losses, scale).holds_up
@@ -167,7 +169,7 @@ def _standing(
         trial=trial,
         state=trial.state(trial.number in in_flight),
         rung=last.rung if last else None,
-        epochs=ledger.study.rungs[last.rung].epochs if last else 0,
+        epochs=ledger.rung(trial.number, last.rung).epochs if last else 0,
         score=last.score + penalty if last else inf,
         losses=last.losses if last else {},
         summary=summary_of(list(last.losses.values()), scale) if last else None,
@@ -190,9 +192,11 @@ def _preferred(alike: Sequence[Standing], pace: Mapping[int, float], scale: Loss
     return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
 
 
-def _order(standing: Standing) -> tuple[int, bool, float, int]:
+def _order(standing: Standing, epochs: int) -> tuple[bool, int, bool, float, int]:
+    """Returns what trials are sorted by; an arm of a plan that trained for other epochs than the plan's comes after."""
     rung = -1 if standing.rung is None else standing.rung
-    return -rung, standing.state == "failed", standing.score, standing.number
+    other = bool(standing.trial.ladder) and standing.trial.ladder[-1].epochs != epochs
+    return other, -rung, standing.state == "failed", standing.score, standing.number
 
 
 def _failed(standing: Standing, scale: LossScale) -> list[int]:

@@ -8,6 +8,7 @@ Allowed is what leaves every old result what it was:
 - `rungs`: further rungs above the old ones. What was confirmed then stands at a rung below the last, as if it had just
   come there, and goes on from its checkpoint when it earns promotion;
 - `seeds`: further ones after the old ones;
+- `plan`: further rounds and arms (`tune.study.plan.growth`);
 - `space`: wider bounds, further choices, a finer `step` that keeps the old values, fewer constraints (`where`), and
   parameters that exist only under values which are new. An old trial is a point of the wider space, with the values
   that it had. `prior` only says where the next trials look.
@@ -24,6 +25,7 @@ from tune.errors import FileMistakes, Mistake
 from tune.study import document
 from tune.study.document import Document
 from tune.study.ladder import Rung
+from tune.study.plan import growth as plan_growth
 from tune.study.settings.conditions import required
 from tune.study.space import Choice, IntRange, Parameter, Uniform
 from tune.study.study import Study, build_study
@@ -104,6 +106,10 @@ def extended(
         FileMistakes: If the result would be no study.
     """
     file = Document(source, study.model_dump(mode="json", by_alias=True))
+    if study.plan and (trials is not None or epochs is not None):
+        option = "trials" if trials is not None else "epochs"
+        more = "a plan does what its rounds say; add arms or rounds to its file, and run that again"
+        raise FileMistakes(source, [Mistake(option, more)])
     if trials is not None:
         document.assign(file, "search.trials", trials)
     if epochs is not None:
@@ -120,8 +126,10 @@ def extended(
         document.assign(file, "confirm.seeds", max(len(every), study.confirm.seeds))
     for change in changes:
         document.assign_text(file, change)
+    there = file.value.get("space")
+    there = there if isinstance(there, dict) else {}
     for name, parameter in study.space.items():
-        asked = file.value["space"].get(name) if isinstance(file.value["space"], dict) else None
+        asked = there.get(name)
         if isinstance(parameter, Choice) and isinstance(asked, dict) and isinstance(asked.get("choice"), list):
             added = [value for value in asked["choice"] if not parameter.holds(value)]
             kept = [value for value in parameter.choice if value in asked["choice"]]
@@ -146,6 +154,10 @@ def _why_not(path: str, old: Study, new: Study) -> str | None:
     section = path.partition(".")[0]
     if section == "resources":
         return _why_not_resources(old, new)
+    if section == "plan" and old.plan and new.plan:
+        return plan_growth.why_not(old.plan, new.plan, (len(old.rungs), len(new.rungs)))
+    if path == "epochs" and old.plan:
+        return "arms were trained for the old ones; give a round or an arm its own"
     if path == "rungs":
         return _why_not_rungs(old, new)
     if path == "seeds":

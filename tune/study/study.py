@@ -1,25 +1,27 @@
 """The study file: typed, validated, every mistake reported at once with its path and line."""
 
 import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
-from tune.errors import FileMistakes, UserMistake, did_you_mean
+from tune.errors import FileMistakes
 from tune.study import document
 from tune.study.checking import Check
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
 from tune.study.loggers import Loggers
+from tune.study.plan.arms import Arm, Start, arms_of
+from tune.study.plan.derived import planned_space, top_ladder
+from tune.study.plan.mistakes import plan_mistakes
+from tune.study.plan.section import Named as RoundName
+from tune.study.plan.section import Round
 from tune.study.program.section import Program
 from tune.study.sections import Budget, Confirm, Resources, ScoreRule, Search, Seed, Storage, StudySection
 from tune.study.settings.conditions import condition_mistakes
 from tune.study.settings.constraints import constraint_mistakes
 from tune.study.settings.expression import Condition
 from tune.study.settings.search_mistakes import search_mistakes
-from tune.study.settings.starting_points import EarlierTrials, settle_starting_points
 from tune.study.settings.walk import size
 from tune.study.space import Choice, Parameter
 from tune.study.trained_by import (
@@ -33,8 +35,6 @@ from tune.study.trained_by import (
 from tune.study.values import Value
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-BUNDLED = Path(__file__).resolve().parents[2] / "search_spaces"
-"""Where the studies that come with the package lie, in a checkout and in an installation alike."""
 
 
 def _each_once(seeds: list[int]) -> list[int]:
@@ -48,13 +48,20 @@ def _planned_rungs(given: dict[str, Any]) -> list[Rung]:
     """Returns the ladder of a study that gives none, from the fields before it; empty where these are missing."""
     if given.get("epochs") is None or "seeds" not in given or "budget" not in given:
         return []
+    if given.get("plan"):
+        return top_ladder(given["plan"], given["epochs"], len(given["seeds"]))
     program = given.get("program")
     resumes = program is None or program.resumes
     return planned(given["epochs"], len(given["seeds"]), given["budget"].seed_epochs, resumes=resumes)
 
 
+def _planned_space(given: dict[str, Any]) -> dict[str, Parameter]:
+    """Returns the space of a study that gives none: that of its plan; empty without one."""
+    return planned_space(given.get("base", {}), given.get("plan", {})) if given.get("plan") else {}
+
+
 class Study(StudySection):
-    """One search: a space, a recording, a budget."""
+    """One search or plan: a space or rounds of arms, a recording, a budget."""
 
     name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] = Field(
         description="a-z, 0-9 and '-'; also the name of the study folder"
@@ -74,7 +81,15 @@ class Study(StudySection):
         "are fingerprinted, also those of a function or program, which read their data themselves",
     )
     fixed: dict[str, Value] = Field(default_factory=dict, description="configuration values shared by all trials")
-    space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(description="the parameters that are searched")
+    base: dict[str, Value] = Field(
+        default_factory=dict, description="of a plan: the value of every parameter, from which its arms differ"
+    )
+    plan: dict[RoundName, Round] = Field(
+        default_factory=dict, description="rounds of arms in place of a search, by name, worked through in order"
+    )
+    space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(
+        default_factory=_planned_space, description="the parameters that are searched; of a plan its rounds say it"
+    )
     where: list[Condition] = Field(
         default_factory=list,
         description="conditions that settings must meet, such as 'latent_dims <= hidden_units': arithmetic, "
@@ -101,7 +116,8 @@ class Study(StudySection):
     @model_serializer(mode="wrap")
     def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leaves out what does not train and what nobody has said: an earlier study is written as it was."""
-        unsaid = [key for key in (*KINDS, "where") if not getattr(self, key)]
+        unsaid = [key for key in (*KINDS, "where", "base", "plan") if not getattr(self, key)]
+        unsaid += ["space", "rungs", "search"] if self.plan else []
         unsaid += [key for key, said in (("loggers", self.loggers.any), ("check", self.check != Check())) if not said]
         said: dict[str, Any] = dump(self)
         return {key: value for key, value in said.items() if key not in unsaid}
@@ -113,7 +129,10 @@ class Study(StudySection):
 
     @property
     def trials(self) -> int:
-        """How many trials the study asks for."""
+        """How many trials the study asks for; of a plan, at most."""
+        if self.plan:
+            searches = [of.search for of in self.plan.values() if of.search is not None]
+            return len({arm.key for arm in self.arms}) + sum(search.trials or 24 for search in searches)
         count = size(self.space)
         if self.search.method == "grid" and count is not None:
             return min(self.search.trials or count, count)
@@ -124,10 +143,16 @@ class Study(StudySection):
     @property
     def paid_trials(self) -> int | None:
         """How many trials `budget.seed_epochs` pays for on average, with those who climb; None without."""
-        if self.budget.seed_epochs is None:
+        if self.budget.seed_epochs is None or self.plan:
             return None
         free = self.budget.seed_epochs - self.race_reserve
         return max(1, int(free / expected_cost(self.rungs, self.search.reduction_factor)))
+
+    @property
+    def arms(self) -> list[Arm]:
+        """The arms of a plan as far as they are known before it is run: later rounds as if they began from `base`."""
+        start = Start(self.base, self.top.epochs, len(self.seeds))
+        return [arm for name, of in self.plan.items() for arm in arms_of(name, of, start)]
 
     @property
     def most_seeds(self) -> int:
@@ -178,6 +203,11 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     """Returns what pydantic's types cannot say: path and message of each mistake between fields."""
     if not study.rungs:
         return [_NO_LADDER]
+    if study.plan or study.base:
+        found = trained_by_mistakes(study, [*study.fixed, *study.base])
+        return [*found, *plan_mistakes(study), *study.budget.mistakes(study.resources.gpus_per_trial)]
+    if not study.space:
+        return [(("space",), "is missing; give the parameters to search, or `base` and `plan`")]
     found = trained_by_mistakes(study, [*study.fixed, *study.space])
     if study.epochs is not None and study.epochs != study.top.epochs:
         said = f"{study.epochs}, but the last of `rungs` has {study.top.epochs}; give one of the two"
@@ -208,57 +238,6 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
             )
         )
     return found + study.budget.mistakes(study.resources.gpus_per_trial)
-
-
-def find(path: str) -> Path:
-    """Returns the study file: the path itself, or the study of that name that comes with the package.
-
-    Raises:
-        UserMistake: If there is neither.
-    """
-    given = Path(path)
-    if given.is_file():
-        return given
-    stem = given.name.removesuffix(".yaml")
-    bundled = BUNDLED / f"{stem}.yaml"
-    if given.parent in (Path(), Path("search_spaces")) and NAME.fullmatch(stem) and bundled.is_file():
-        return bundled
-    names = sorted(file.stem for file in BUNDLED.glob("*.yaml"))
-    raise UserMistake(
-        f"{path}: no such file, and no study of that name comes with the package{did_you_mean(stem, names)}"
-    )
-
-
-def read_study(
-    path: Path,
-    overrides: Sequence[str] = (),
-    earlier: EarlierTrials | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Study:
-    """Reads and checks a study file.
-
-    A file may hold variants under `scales`, each a mapping of dotted paths to values; `scale=small` among the
-    overrides (or the key `scale` in the file) applies one before the other overrides.
-
-    Args:
-        path: The YAML file.
-        overrides: `path=value` as given to `--set`, applied in order.
-        earlier: Reads the folders of earlier studies that `search.enqueue` may name; None: it may name CSV files.
-        tell: Takes lines for people: what of an earlier table was read, and what was left out.
-
-    Raises:
-        UserMistake: If the file cannot be read.
-        FileMistakes: With every mistake found.
-    """
-    file = document.read(path)
-    document.choose_scale(file, overrides)
-    for override in overrides:
-        if not override.startswith("scale="):
-            document.assign_text(file, override)
-    home = path.resolve().parent  # of a study that comes with the package it is where it is run
-    for line in settle_starting_points(file, Path() if home == BUNDLED else home, earlier):
-        tell(line)
-    return build_study(file)
 
 
 def build_study(file: Document) -> Study:

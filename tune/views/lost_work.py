@@ -239,16 +239,16 @@ def _cause(
         unplaced = attempt.from_epoch is None and not attempt.trained  # as earlier versions wrote it
         if of_it and (unplaced or before <= attempt.trained <= later):
             return attempt.kind
-    end = next((at for at, one in reached if seed in one.losses and _epochs(ledger, one) >= epoch), inf)
-    begin = max((at for at, one in reached if at < end and _epochs(ledger, one) < epoch), default=trial.started)
+    end = next((at for at, one in reached if seed in one.losses and _epochs(ledger, trial, one) >= epoch), inf)
+    begin = max((at for at, one in reached if at < end and _epochs(ledger, trial, one) < epoch), default=trial.started)
     endings = Counter(one.ended for one in ledger.sessions if one.ended and begin <= one.closed < end)
     if endings["lost"]:
         return KILLED
     return UNSAVED if endings["interrupted"] or endings["stopped"] else NO_CHECKPOINT
 
 
-def _epochs(ledger: LedgerReader, reached: Reached) -> int:
-    return ledger.study.rungs[reached.rung].epochs
+def _epochs(ledger: LedgerReader, trial: Trial, reached: Reached) -> int:
+    return ledger.rung(trial.number, reached.rung).epochs
 
 
 def _reached(ledger: LedgerReader) -> Mapping[int, Sequence[tuple[float, Reached]]]:
@@ -267,7 +267,7 @@ def _died(ledger: LedgerReader, rows: _Rows) -> Iterator[tuple[int, str]]:
         trial, seed = dead[int(rows.trial[place])], int(rows.seed[place])
         lost = trial.ended == "failed" or seed in trial.given_up
         kept = trial.last is not None and seed in trial.last.losses
-        if lost and not (kept and trial.last and int(rows.epoch[place]) <= _epochs(ledger, trial.last)):
+        if lost and not (kept and trial.last and int(rows.epoch[place]) <= _epochs(ledger, trial, trial.last)):
             of_it = [one.kind for one in trial.attempts if one.died and (not one.seeds or seed in one.seeds)]
             kinds = of_it or [one.kind for one in trial.attempts if one.died]
             yield place, kinds[-1] if kinds else "crashed"

@@ -72,6 +72,11 @@ class Results:
         return tuple(self.study.varying)
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that tell trials apart: those parameters, of a plan the arm before them."""
+        return wording.columns(self.study)
+
+    @property
     def tied(self) -> list[Standing]:
         """The confirmed trials that the winner cannot be told apart from, best first."""
         return tied(self.best, self.ranked, self.scale) if self.best is not None else []
@@ -91,7 +96,7 @@ class Row:
         number: The trial.
         state: running, waiting, paused, confirmed, stopped or failed.
         rung: Index of the highest rung reached; None before the first.
-        parameters: The varying ones that it has.
+        parameters: The varying ones that it has; of a plan its arm before them.
         score: Lower is better; inf where nothing finite can be said.
         summary: Of the losses at that rung; None before the first.
         epochs: Of each seed at that rung.
@@ -183,7 +188,7 @@ def leaderboard(results: Results) -> list[Row]:
             number=standing.number,
             state=standing.state,
             rung=standing.rung,
-            parameters=wording.chosen(results.varying, standing.trial.parameters),
+            parameters=wording.setting_of(results.study, standing.trial),
             score=standing.score,
             summary=standing.summary,
             epochs=standing.epochs,

@@ -44,7 +44,7 @@ def answer(results: Results) -> list[str]:
 def luck_sentence(results: Results, luck: Lucky) -> str:
     """Returns what a sweep with one seed would have made of a trial."""
     standing = luck.standing
-    chosen = wording.chosen(results.varying, standing.trial.parameters)
+    chosen = wording.setting_of(results.study, standing.trial)
     return (
         f"Trial {standing.number} ({wording.setting(chosen)}): a sweep with seed {luck.seed} alone would have "
         f"preferred it ({wording.number(luck.loss)} against {wording.number(luck.incumbent_loss)} after "
@@ -166,7 +166,7 @@ def failure_phrase(best: Standing) -> str:
 
 
 def _which(results: Results, best: Standing) -> str:
-    chosen = wording.setting(wording.chosen(results.varying, best.trial.parameters))
+    chosen = wording.setting(wording.setting_of(results.study, best.trial))
     if best.state == "confirmed":
         confirmed = sum(standing.state == "confirmed" for standing in results.ranked)
         place = f"the best of {confirmed} confirmed trials" if confirmed > 1 else "the only confirmed trial"

@@ -7,7 +7,9 @@ from typing import Any
 
 from tune.ledger.loss_scale import LossScale
 from tune.ledger.printable import printable_line
+from tune.ledger.records import Trial
 from tune.study.sections import ScoreRule
+from tune.study.study import Study
 from tune.study.values import is_plain, text_of
 
 UNKNOWN = "\N{EN DASH}"
@@ -135,6 +137,16 @@ def parameter(parameters: Mapping[str, Any], name: str) -> str:
 def chosen(names: Iterable[str], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Returns those of some parameters that a trial has."""
     return {name: parameters[name] for name in names if name in parameters}
+
+
+def columns(study: Study) -> tuple[str, ...]:
+    """Returns the columns that tell trials apart: the parameters that vary, of a plan the arm before them."""
+    return (*(("arm",) if study.plan else ()), *study.varying)
+
+
+def setting_of(study: Study, trial: Trial) -> dict[str, Any]:
+    """Returns what tells a trial from others: the parameters that vary, of a plan its arm before them."""
+    return {**({"arm": trial.full_name} if trial.arm else {}), **chosen(study.varying, trial.parameters)}
 
 
 def setting(parameters: Mapping[str, Any]) -> str:

@@ -9,8 +9,9 @@ from pydantic import PrivateAttr
 from tune.errors import FileMistakes, Mistake
 from tune.scoring.earlier import confirmed_trials
 from tune.study.document import Document
-from tune.study.study import BUNDLED, build_study, find, read_study
+from tune.study.reading import BUNDLED, find, read_study
 from tune.study.study import Study as PlainStudy
+from tune.study.study import build_study
 
 _SOURCE = "latent_tune.Study"
 

@@ -14,7 +14,7 @@ from tune.errors import Interrupted, UserMistake
 from tune.ledger.printable import printable
 from tune.scoring.earlier import confirmed_trials
 from tune.study.checking import MOST_MINUTES
-from tune.study.study import BUNDLED, find, read_study
+from tune.study.reading import BUNDLED, find, read_study
 from tune.study.user_code import working_folder
 from tune.views import wording
 from tune.views.console import Terminal

@@ -11,7 +11,7 @@ from tune.cli.session.work import Request, work_on
 from tune.errors import UserMistake
 from tune.ledger.printable import printable
 from tune.scoring.earlier import confirmed_trials
-from tune.study.study import BUNDLED, find, read_study
+from tune.study.reading import BUNDLED, find, read_study
 from tune.study.user_code import working_folder
 
 

@@ -28,9 +28,11 @@ from tune.study.user_code import user_path
 from tune.views.console import Terminal
 from tune.views.live.json_events import Events, EventStream, Messages
 from tune.views.live.progress import Progress
+from tune.views.plan.rounds import rounds_of
 from tune.views.results import Results
 from tune.views.sentences import answer
 from tune.views.tensorboard.writer import TensorBoard
+from tune.views.terminal.rounds import print_rounds
 from tune.views.terminal.status import status
 from tune.views.terminal.summary import print_summary
 from tune.views.trackers.tracking import Trackers
@@ -101,6 +103,9 @@ class Show:
         """Prints what a study found, as much of it as is wanted; programs are told by `end`."""
         if self._mode == "view":
             print_summary(results, self.console)
+            if results.study.plan:
+                self.console.print()
+                print_rounds(rounds_of(results.ledger, results.ranked, results.seconds), results.study, self.console)
         elif self._mode == "quiet" and results.best is not None:  # why there is none, the error says that ends it
             console = Terminal(file=self._out)
             for sentence in answer(results):

@@ -245,7 +245,8 @@ def _utc(local: datetime | None) -> datetime | None:
 
 def _scores(study: Study, trial: Trial) -> dict[int, float]:
     """Returns the values of a trial by the epochs of the rungs that it reached."""
-    return {study.rungs[rung].epochs: _value(study, trial.reached[rung].score) for rung in sorted(trial.reached)}
+    ladder = trial.ladder or study.rungs
+    return {ladder[rung].epochs: _value(study, trial.reached[rung].score) for rung in sorted(trial.reached)}
 
 
 def _value(study: Study, score: float) -> float:

@@ -128,7 +128,7 @@ def _best(shown: Snapshot) -> str:
     if best is None:
         return "none yet: no trial has reached a rung"
     sure = "confirmed" if best.state == "confirmed" else "provisional"
-    parameters = wording.chosen(shown.study.varying, best.trial.parameters)
+    parameters = wording.setting_of(shown.study, best.trial)
     return f"trial {best.number}, {sure}: {wording.setting(parameters)}"
 
 
@@ -179,7 +179,7 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
         return []
     span = Span.of([one.losses.values() for one in leaders], shown.scale)
     head = f"{'trial':>5}  {'rung':>4}  {'score':>8}  {'failed':>6}  "
-    names = shown.study.varying if width >= _WITH_SETTINGS else ()
+    names = wording.columns(shown.study) if width >= _WITH_SETTINGS else ()
     room = max(10, (width - len(head)) * (3 if names else 5) // 5)
     bar = "|" if ascii_only else "│"
     legend = shown.study.score.metric + (f", {bar} baseline" if shown.scale.baseline is not None else "")
@@ -199,7 +199,8 @@ def _board(shown: Snapshot, width: int, most: int, ascii_only: bool) -> list[Ren
             strip(list(one.losses.values()), shown.scale, span, room, ascii_only=ascii_only),
         )
         if names:
-            row.append(f"  {', '.join(wording.parameter(one.trial.parameters, name) for name in names)}", "dim")
+            values = wording.setting_of(shown.study, one.trial)
+            row.append(f"  {', '.join(wording.parameter(values, name) for name in names)}", "dim")
         lines.append(_cut(row, width))
     return lines
 

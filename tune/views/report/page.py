@@ -81,7 +81,7 @@ def write_best(results: Results, out: Path | None = None) -> Path | None:
         "recording": study.recording,
         "config": {**study.fixed, **best.trial.parameters},
         "seeds": list(results.ledger.seeds(best.number, len(study.rungs) - 1)),
-        "epochs": study.top.epochs,
+        "epochs": results.ledger.rung(best.number, len(study.rungs) - 1).epochs,
         "metric": study.score.metric,
         **study.score.model_dump(include={"direction", "baseline"}, exclude_none=True),
     }

@@ -28,11 +28,11 @@ def overview(results: Results) -> list[Section]:
     metric = results.study.score.metric
     loss = results.scale.loss
     ordered = sorted(runs, key=lambda run: (not isfinite(run.loss), loss(run.loss) if isfinite(run.loss) else 0.0))
-    parameters = {one.number: one.trial.parameters for one in results.ranked}
+    parameters = {one.number: wording.setting_of(results.study, one.trial) for one in results.ranked}
     rows = [
         [
             str(run.trial),
-            *(wording.parameter(parameters[run.trial], name) for name in results.varying),
+            *(wording.parameter(parameters[run.trial], name) for name in results.columns),
             str(run.seed),
             str(run.epochs),
             *(wording.number(loss) for loss in (run.train_loss, run.loss, run.test_loss)),
@@ -46,7 +46,7 @@ def overview(results: Results) -> list[Section]:
     first = wording.best_first(results.study.score)
     text = f"Every seed on its own, the {first} {metric} first; only the parameters that vary."
     text += _left_out(results) + baseline
-    headings = ["trial", *results.varying, "seed", "epochs", "final train_loss", f"final {metric}", "final test_loss"]
+    headings = ["trial", *results.columns, "seed", "epochs", "final train_loss", f"final {metric}", "final test_loss"]
     table = Table(
         [*headings, "failed"],
         rows,

@@ -25,6 +25,7 @@ from tune.views.report.figures.parameters import (
 )
 from tune.views.report.figures.seeds import gap, loss_by_seed, unrest
 from tune.views.report.payment import promise_and_payment
+from tune.views.report.plan_section import plan_sections
 from tune.views.report.run_tables import cost_sections, overview, performance, reproducibility, short_commit
 from tune.views.results import Results, cost_of, failed_seeds, failures, leaderboard
 from tune.views.sentences import kept_sentences, luck_sentence
@@ -40,7 +41,13 @@ def sections(results: Results, price_per_gpu_hour: float | None) -> list[Section
         results: Of the study.
         price_per_gpu_hour: For the cost in money; None: the study's own, if it has one.
     """
-    before: tuple[Callable[[Results], list[Section]], ...] = (_caveats, _leaderboard, _by_seed, reproducibility)
+    before: tuple[Callable[[Results], list[Section]], ...] = (
+        _caveats,
+        plan_sections,
+        _leaderboard,
+        _by_seed,
+        reproducibility,
+    )
     between: tuple[Callable[[Results], list[Section]], ...] = (_one_seed, _training, _space, _effort)
     after: tuple[Callable[[Results], list[Section]], ...] = (
         _rungs,
@@ -69,7 +76,7 @@ def _leaderboard(results: Results) -> list[Section]:
     if not rows:
         return []
     top = len(results.study.rungs) - 1
-    headings = ["trial", *results.varying, "score", "mean ± sd", "CV", "failed", "reproducibility"]
+    headings = ["trial", *results.columns, "score", "mean ± sd", "CV", "failed", "reproducibility"]
     headings += ["rung", "epochs", "seconds", "state"]
     cells = []
     for row in rows[:_MOST_ROWS]:
@@ -79,7 +86,7 @@ def _leaderboard(results: Results) -> list[Section]:
             failed = f"{summary.failed}/{summary.seeds}"
             mean, steady = wording.spread(summary.mean, summary.sd), wording.fixed(summary.reproducibility)
             seen = [wording.number(row.score), mean, wording.percent(summary.cv), failed, steady, rung]
-        parameters = [wording.parameter(row.parameters, name) for name in results.varying]
+        parameters = [wording.parameter(row.parameters, name) for name in results.columns]
         time = wording.seconds(row.seconds)
         cells.append([str(row.number), *parameters, *seen, str(row.epochs), time, row.state])
     more = len(rows) - _MOST_ROWS

@@ -19,6 +19,7 @@ class Column:
 
 TRIALS: Mapping[str, Column] = {
     "trial": Column("int64", "its number, which it keeps for ever"),
+    "arm": Column("str", "of a plan, the round that began it and its name there, as `optimizer/fast`; empty otherwise"),
     "state": Column("str", "running, waiting, paused, confirmed, stopped or failed"),
     "rung": Column("Int64", "the highest rung that it reached, from 0; missing before the first"),
     "epochs": Column("int64", "epochs of each seed at that rung; 0 before the first"),

@@ -24,6 +24,7 @@ def trials_frame(results: Results) -> "pd.DataFrame":
     ranked = results.ranked
     columns: dict[str, Sequence[Any]] = {
         "trial": [one.number for one in ranked],
+        "arm": [one.trial.full_name for one in ranked],
         "state": [one.state for one in ranked],
         "rung": [one.rung for one in ranked],
         "epochs": [one.epochs for one in ranked],

@@ -12,10 +12,12 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
 from tune.ledger.printable import printable
+from tune.ledger.records import Trial
 from tune.study.space import Choice, IntRange, LogUniform, Parameter, Uniform
 from tune.study.study import Study
 from tune.study.values import text_of
 
+_ARM = "arm"
 STATUS = {
     "confirmed": api_pb2.STATUS_SUCCESS,
     "stopped": api_pb2.STATUS_SUCCESS,
@@ -35,7 +37,10 @@ def experiment(study: Study, metrics: Mapping[str, str], created: float) -> Summ
     content = api_pb2.Experiment(
         description=f"{study.name}: one row per trial, averaged over its seeds",
         time_created_secs=created,
-        hparam_infos=[_column(name, parameter) for name, parameter in study.varying.items()],
+        hparam_infos=[
+            *([_arm_column()] if study.plan else []),
+            *(_column(name, parameter) for name, parameter in study.varying.items()),
+        ],
         metric_infos=[
             api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=heading)
             for heading, tag in metrics.items()
@@ -44,9 +49,11 @@ def experiment(study: Study, metrics: Mapping[str, str], created: float) -> Summ
     return _summary(metadata.EXPERIMENT_TAG, experiment=content)
 
 
-def session_start(study: Study, parameters: Mapping[str, Any], group: str, started: float) -> Summary:
+def session_start(study: Study, trial: Trial, group: str) -> Summary:
     """Begins a session: one seed of a trial; sessions of one group are one row."""
-    content = SessionStartInfo(group_name=group, start_time_secs=started)
+    content, parameters = SessionStartInfo(group_name=group, start_time_secs=trial.started), trial.parameters
+    if trial.arm:
+        content.hparams[_ARM].string_value = printable(trial.full_name)
     for name, parameter in study.varying.items():
         if name in parameters:
             content.hparams[printable(name)].CopyFrom(_value(parameters[name], _kind(parameter)))
@@ -66,6 +73,10 @@ def _summary(tag: str, **content: Any) -> Summary:
     return Summary(
         value=[Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin), tensor=metadata.NULL_TENSOR)]
     )
+
+
+def _arm_column() -> api_pb2.HParamInfo:
+    return api_pb2.HParamInfo(name=_ARM, type=api_pb2.DATA_TYPE_STRING)
 
 
 def _column(name: str, parameter: Parameter) -> api_pb2.HParamInfo:

@@ -85,7 +85,7 @@ def _incumbent(ledger: LedgerReader, best: Standing | None) -> str:
         "reproducibility": summary.reproducibility,
         wording.baseline_name(ledger.study.score): ledger.scored_baseline,
     }
-    setting = wording.chosen(ledger.study.varying, best.trial.parameters)
+    setting = wording.setting_of(ledger.study, best.trial)
     rows = [(f"`{_unmarked(name)}`", f"`{_unmarked(wording.value(value, 6))}`") for name, value in setting.items()]
     rows += [(name, wording.number(value, 5)) for name, value in figures.items()]
     rows += [("failed seeds", f"{summary.failed} of {summary.seeds}"), ("epochs", f"{best.epochs}")]

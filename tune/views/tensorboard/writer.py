@@ -199,7 +199,7 @@ class TensorBoard:
     def _take_result(self, trial: Trial, reached: Reached, time: float) -> None:
         scale = self._ledger.loss_scale
         summary = summary_of(list(reached.losses.values()), scale)
-        epochs = self._ledger.study.rungs[reached.rung].epochs
+        epochs = self._ledger.rung(trial.number, reached.rung).epochs
         step = self._steps[trial.number] = max(epochs, self._steps.get(trial.number, 0) + 1)
         seconds = self._spent(trial, reached, epochs)
         steady = summary.reproducibility
@@ -228,11 +228,11 @@ class TensorBoard:
         key = (trial.number, seed)
         if key not in self._runs:
             group = group_of(trial.number)
-            rungs = {rung.epochs for rung in self._ledger.study.rungs}
+            rungs = {rung.epochs for rung in self._ledger.ladder(trial.number)}
             run = SeedRun(self.folder / group / f"seed-{seed}", trial.started, rungs, thorough=self._thorough)
             self._runs[key] = run
             if not run.holds(SESSION_START_INFO_TAG):
-                begin = session_start(self._ledger.study, trial.parameters, group, trial.started)
+                begin = session_start(self._ledger.study, trial, group)
                 self._put_page(run, trial.started, 0, begin)
         return self._runs[key]
 

@@ -201,7 +201,9 @@ def _losses(ledger: LedgerReader, trial: Trial, epochs: Sequence[int] | None) ->
     runs = {seed: curve for seed in ledger.study.seeds if (curve := ledger.curve(trial.number, seed))}
     longest = max((len(curve) for curve in runs.values()), default=0)
     if epochs is None:
-        epochs = sorted({rung.epochs for rung in ledger.study.rungs if rung.epochs <= longest} | {longest} - {0})
+        epochs = sorted(
+            {rung.epochs for rung in ledger.ladder(trial.number) if rung.epochs <= longest} | {longest} - {0}
+        )
     return {
         epoch: {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in runs.items()}
         for epoch in epochs

@@ -19,6 +19,8 @@ from tune.scoring.standings import Standing, incumbent, recommended, standings
 from tune.study.units import show_size
 from tune.views import wording
 from tune.views.lost_work import LOST_TOLD, lost_work
+from tune.views.plan.rounds import ARM_STATES, rounds_of
+from tune.views.plan.tables import missing_sentence, plain_rounds
 from tune.views.promise import promise_of
 from tune.views.results import cost_of, failed_seeds, failure_counts
 from tune.views.sentences import direction_hint, gpu_use, kept_sentences, lost_sentence
@@ -64,6 +66,7 @@ def status(ledger: LedgerReader) -> dict[str, Any]:
         "failures": dict(Counter(attempt.cause for trial in ledger.trials for attempt in trial.attempts)),
         "failure_classes": failure_counts(ledger),
         "dead_seeds": {str(trial.number): sorted(trial.given_up) for trial in ledger.trials if trial.given_up},
+        "rounds": plain_rounds(rounds_of(ledger, ranked)),
         "driver": driver_keys(ClusterState.read(ledger.folder), time.time()),
     }
     plain: dict[str, Any] = wording.plain(said)
@@ -102,6 +105,7 @@ def print_status(ledger: LedgerReader, console: Console) -> None:
         *([("lost", lost_sentence(lost, cost.price))] if lost.whole.share > LOST_TOLD else []),
         ("stored", _stored(ledger)),
         *_best(ledger, ranked),
+        *_rounds(ledger, ranked),
         *_unfinished(ledger, ranked),
         *_failures(ledger),
         *(("", sentence) for sentence in kept_sentences(ledger)),
@@ -168,7 +172,7 @@ def _best(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]
         why = "none: every seed of the best trial failed" if reached else "none yet: no trial has reached a rung"
         return [("best", why)]
     sure = "confirmed" if best.state == "confirmed" else "provisional"
-    parameters = wording.chosen(ledger.study.varying, best.trial.parameters)
+    parameters = wording.setting_of(ledger.study, best.trial)
     summary = best.summary
     failed = f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed"
     loss = f"score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}"
@@ -176,6 +180,18 @@ def _best(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]
         ("best", f"trial {best.number}, {sure}: {wording.setting(parameters)}"),
         ("", f"{loss}, {failed}, after {wording.count(best.epochs, 'epoch')}"),
     ]
+
+
+def _rounds(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]:
+    """Returns how far each round of a plan is, and what is missing."""
+    rounds = rounds_of(ledger, ranked)
+    lines = []
+    for of in rounds:
+        counts = Counter(row.state for row in of.rows)
+        states = ", ".join(f"{counts[state]} {state}" for state in ARM_STATES if counts[state]) or "none yet"
+        waits = "" if of.begun is not None else "; not begun"
+        lines.append(("round", f"{of.name}: {states}{waits}"))
+    return [*lines, *([("missing", said)] if (said := missing_sentence(rounds)) else [])]
 
 
 def _unfinished(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]:
@@ -202,7 +218,7 @@ def _failures(ledger: LedgerReader) -> list[tuple[str, str]]:
 
 def _headway(ledger: LedgerReader, trial: Trial) -> str:
     trained, seeds = ledger.trained(trial.number), ledger.seeds(trial.number, trial.rung)
-    whole = ledger.study.rungs[trial.rung].epochs * len(seeds)
+    whole = ledger.rung(trial.number, trial.rung).epochs * len(seeds)
     return f"{sum(trained[seed] for seed in seeds)} of {whole} seed-epochs to rung {trial.rung}"
 
 

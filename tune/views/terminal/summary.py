@@ -105,7 +105,7 @@ def plain_table(title: str, gap: int = 1) -> Table:
 
 def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
     table = plain_table("Leaderboard", 0 if fit.tight else 1)
-    parameters = ("setting",) if fit.together else results.varying
+    parameters = ("setting",) if fit.together else results.columns
     columns = ["trial", *parameters, "score", "mean ± sd", "CV", "failed", "R", "rung", "epochs", "seconds", "state"]
     shown = [name for name in columns if name not in fit.left_out]
     for name in shown:
@@ -126,7 +126,7 @@ def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
 
 
 def _cells(results: Results, row: Row, fit: _Fit) -> dict[str, RenderableType]:
-    values = {name: Text(wording.parameter(row.parameters, name)) for name in results.varying}
+    values = {name: Text(wording.parameter(row.parameters, name)) for name in results.columns}
     top = len(results.study.rungs) - 1
     return {
         **({"setting": Text(wording.setting(row.parameters))} if fit.together else values),

@@ -109,7 +109,7 @@ class Follower:
             last = reached.rung == len(self._ledger.study.rungs) - 1
             state: RunState = "confirmed" if last else "paused"
             for run in (of_trial, *self._runs_of(trial, list(reached.losses))):
-                self._summaries[run.id] = _summary(self._ledger, reached, run.seed)
+                self._summaries[run.id] = _summary(self._ledger, trial, reached, run.seed)
                 ends[run.id] = run, (state, self._summaries[run.id], decision.time)
         elif decision.kind == "stop" and trial.ended == "stopped":  # not where the study has grown, and it goes on
             every = (of_trial, *self._known(trial))
@@ -220,9 +220,9 @@ def _clock(row: _Row, before: float) -> float:
     return before if row.get(EVALUATED) == 1 or seconds is None or not isfinite(seconds) else before + seconds
 
 
-def _summary(ledger: LedgerReader, reached: Reached, seed: int | None) -> dict[str, float]:
+def _summary(ledger: LedgerReader, trial: Trial, reached: Reached, seed: int | None) -> dict[str, float]:
     """Returns the figures of a trial's result, or of one seed of it."""
-    scale, epochs = ledger.loss_scale, float(ledger.study.rungs[reached.rung].epochs)
+    scale, epochs = ledger.loss_scale, float(ledger.rung(trial.number, reached.rung).epochs)
     if seed is not None:
         loss = reached.losses[seed]
         return {"final": loss, "failed": float(scale.failed(loss)), "epochs": epochs}

@@ -12,7 +12,8 @@ import yaml
 from tune.errors import FileMistakes, UserMistake
 from tune.study import document
 from tune.study.sections import Budget
-from tune.study.study import BUNDLED, Study, build_study, dump_study, find, json_schema, read_study
+from tune.study.reading import BUNDLED, find, read_study
+from tune.study.study import Study, build_study, dump_study, json_schema
 
 GOOD = """
 name: good

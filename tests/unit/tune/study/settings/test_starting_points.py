@@ -8,7 +8,8 @@ import pytest
 
 from tune.errors import FileMistakes, UserMistake
 from tune.study.settings.starting_points import EarlierTrial
-from tune.study.study import Study, dump_study, read_study
+from tune.study.reading import read_study
+from tune.study.study import Study, dump_study
 
 STUDY = """
 name: begun

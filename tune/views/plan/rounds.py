@@ -1,0 +1,184 @@
+"""How a plan stands: its rounds, each arm by name, what it changes against the base of its round, what is missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from statistics import median
+from typing import Any, Literal, get_args
+
+from tune.ledger.arms import PlacedArm, arms_in
+from tune.ledger.reader import LedgerReader
+from tune.ledger.records import BegunRound
+from tune.scoring.effects.factorial import Cell, Factorial, factorial
+from tune.scoring.effects.paired_family import ArmEffect, effects_against
+from tune.scoring.standings import Standing
+from tune.study.plan.arms import Arm
+
+ArmState = Literal["done", "running", "failed", "missing", "stopped"]
+"""done: trained to its end; running: in training, or waiting to go on; failed: died, or every seed of it failed;
+missing: not begun; stopped: of a round that searches, given up early."""
+
+ARM_STATES: tuple[ArmState, ...] = get_args(ArmState)
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm of a plan.
+
+    Attributes:
+        placed: The arm, and its trial.
+        standing: Of its trial; None while there is none.
+        state: See `ArmState`.
+        losses: The scored metric by seed at its end; empty before.
+        effect: Against the base of its round; None for the base itself, and where the two cannot be compared.
+        why_not: Why they cannot be compared; empty otherwise.
+        seconds: Of training, so far; nan where it is not told.
+        expected_s: How long an arm that is missing is expected to take; nan where no arm has told its pace yet.
+    """
+
+    placed: PlacedArm
+    standing: Standing | None
+    state: ArmState
+    losses: Mapping[int, float]
+    effect: ArmEffect | None
+    why_not: str
+    seconds: float
+    expected_s: float
+
+    @property
+    def arm(self) -> Arm:
+        """The arm."""
+        return self.placed.arm
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """One round of a plan.
+
+    Attributes:
+        name: Of the round.
+        begun: How it began; None while it has not.
+        rows: Its arms in the order in which they are trained.
+        factors: What the factors of its grid do; None where it has no grid of two factors with a result.
+    """
+
+    name: str
+    begun: BegunRound | None
+    rows: Sequence[ArmRow]
+    factors: Factorial | None
+
+    @property
+    def done(self) -> int:
+        """How many arms are trained to their end."""
+        return sum(row.state == "done" for row in self.rows)
+
+    @property
+    def missing(self) -> list[ArmRow]:
+        """The arms that are not begun, in the order in which they would be."""
+        return [row for row in self.rows if row.state == "missing"]
+
+
+def rounds_of(
+    ledger: LedgerReader, ranked: Sequence[Standing], seconds: Mapping[int, float] | None = None
+) -> list[RoundResult]:
+    """Returns the rounds of a plan in order; none where the study is no plan.
+
+    Args:
+        ledger: The study.
+        ranked: Every trial.
+        seconds: Spent on each, by number; None: not known.
+    """
+    standings, pace = {one.number: one for one in ranked}, _pace(ledger)
+    return [_round(ledger, name, standings, seconds or {}, pace) for name in ledger.study.plan]
+
+
+def _pace(ledger: LedgerReader) -> float:
+    """Returns the median seconds of an epoch of one seed over the arms that told it; nan without one."""
+    paces = [ledger.pace(trial.number) for trial in ledger.trials if trial.reached]
+    return median([pace for pace in paces if isfinite(pace)] or [nan])
+
+
+def _round(
+    ledger: LedgerReader, name: str, standings: Mapping[int, Standing], seconds: Mapping[int, float], pace: float
+) -> RoundResult:
+    placed = arms_in(ledger, name)
+    found = [None if one.trial is None else standings.get(one.trial.number) for one in placed]
+    ends = [_losses(standing) for standing in found]
+    effects = _effects(ledger, placed, ends)
+    rows = [
+        ArmRow(
+            placed=one,
+            standing=standing,
+            state=_state(one, standing),
+            losses=losses,
+            effect=effects.get(one.arm.name),
+            why_not=_why_not(placed, ends, place),
+            seconds=nan if one.trial is None else seconds.get(one.trial.number, nan),
+            expected_s=pace * one.arm.seed_epochs if one.trial is None else nan,
+        )
+        for place, (one, standing, losses) in enumerate(zip(placed, found, ends, strict=True))
+    ]
+    return RoundResult(name, ledger.rounds.get(name), rows, _factors(ledger, name, placed, ends))
+
+
+def _losses(standing: Standing | None) -> Mapping[int, float]:
+    return standing.losses if standing is not None and standing.trial.confirmed else {}
+
+
+def _state(placed: PlacedArm, standing: Standing | None) -> ArmState:
+    trial = placed.trial
+    if trial is None or standing is None:
+        return "missing"
+    if trial.confirmed:
+        dead = standing.summary is not None and standing.summary.failed == standing.summary.seeds
+        return "failed" if dead else "done"
+    return "failed" if trial.ended == "failed" else "stopped" if trial.ended == "stopped" else "running"
+
+
+def _effects(
+    ledger: LedgerReader, placed: Sequence[PlacedArm], ends: Sequence[Mapping[int, float]]
+) -> Mapping[str, ArmEffect]:
+    """Returns the effect of each arm that can be set against the base, by name; together they are one family."""
+    base = next((place for place, one in enumerate(placed) if one.of_base), None)
+    if base is None or not ends[base]:
+        return {}
+    family = {
+        one.arm.name: losses
+        for place, (one, losses) in enumerate(zip(placed, ends, strict=True))
+        if place != base and losses and one.arm.epochs == placed[base].arm.epochs
+    }
+    return effects_against(ends[base], family, ledger.loss_scale).effects if family else {}
+
+
+def _why_not(placed: Sequence[PlacedArm], ends: Sequence[Mapping[int, float]], place: int) -> str:
+    base = next((at for at, one in enumerate(placed) if one.of_base), None)
+    if base is None or place == base or not ends[place]:
+        return ""
+    if placed[place].arm.epochs != placed[base].arm.epochs:
+        return f"{placed[place].arm.epochs} epochs, the base {placed[base].arm.epochs}"
+    return "" if ends[base] else "the base has no result"
+
+
+def _factors(
+    ledger: LedgerReader, name: str, placed: Sequence[PlacedArm], ends: Sequence[Mapping[int, float]]
+) -> Factorial | None:
+    """Returns what the factors of a round's grid do; arms that are no point of it are left out."""
+    grid = {key: values for key, values in (ledger.study.plan[name].grid or {}).items() if len(values) > 1}
+    if len(grid) < 2 or "epochs" in grid:
+        return None
+    cells, base = [], {}
+    for one, losses in zip(placed, ends, strict=True):
+        settings = {key: one.arm.configuration[key] for key in grid}
+        in_grid = set(one.arm.changes) <= set(grid) and all(settings[key] in values for key, values in grid.items())
+        if one.of_base:
+            base = settings
+        if losses and in_grid:
+            cells.append(Cell(settings, losses))
+    varied = {key for key in grid if len({repr(cell.settings[key]) for cell in cells}) > 1}
+    alive = any(not ledger.loss_scale.failed(value) for cell in cells for value in cell.values.values())
+    return factorial(cells, base, ledger.loss_scale) if varied == set(grid) and alive else None
+
+
+def settings_of(row: ArmRow) -> dict[str, Any]:
+    """Returns what an arm is in every respect that a table may be made of: parameters, and how long it trains."""
+    return {**row.arm.configuration, "epochs": row.arm.epochs}

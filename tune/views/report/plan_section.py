@@ -1,0 +1,109 @@
+"""A plan in the report: each round's arms and what they change, coverage of its factors, stability, what is missing."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from tune.scoring.effects.stability import StabilityRegion, stability_region
+from tune.views import wording
+from tune.views.plan.pivot import COVERAGE, FAILED, pivot, pivot_cells
+from tune.views.plan.rounds import RoundResult, rounds_of
+from tune.views.plan.tables import (
+    Cells,
+    arms_table,
+    begun_sentence,
+    factors_table,
+    levels_table,
+    missing_sentence,
+    missing_table,
+    reading_sentence,
+)
+from tune.views.report.blocks import Block, Bullets, Paragraph, Section, Table
+from tune.views.results import Results
+
+_MOST_TABLES = 3
+"""Coverage tables of pairs of factors of one round; `latent-tune table` makes any other."""
+
+
+def plan_sections(results: Results) -> list[Section]:
+    """Returns what the plan says, round by round; nothing where the study is none."""
+    rounds = rounds_of(results.ledger, results.ranked, results.seconds)
+    if not rounds:
+        return []
+    sections = [_round(results, of) for of in rounds]
+    if said := missing_sentence(rounds):
+        cells = missing_table(rounds)
+        sections.append(Section("What is missing of the plan", [Paragraph(said), _table(cells, "Missing arms")]))
+    return [*sections, *_stability(results)]
+
+
+def _round(results: Results, of: RoundResult) -> Section:
+    rule, seeds = results.study.score, len(results.study.seeds)
+    blocks: list[Block] = [Paragraph(begun_sentence(of))]
+    if of.rows:
+        blocks += [_table(arms_table(of), f"Arms of {of.name}"), Paragraph(reading_sentence(rule, seeds))]
+    blocks += _coverage(results, of)
+    if of.factors is not None:
+        text = (
+            "What each factor, and each interaction of factors, explains of the variance over arms and seeds (eta "
+            "squared; without noise's part: omega squared); p with Holm's correction over all terms."
+        )
+        blocks += [Paragraph(text), _table(factors_table(of), f"Factors of {of.name}")]
+        blocks += [Bullets(list(of.factors.caveats))] if of.factors.caveats else []
+        blocks.append(_table(levels_table(of), f"Levels of the factors of {of.name}"))
+    return Section(f"Round {of.name}", blocks)
+
+
+def _coverage(results: Results, of: RoundResult) -> list[Block]:
+    """Returns the tables of each two factors that a round crosses."""
+    grid = [name for name, values in (results.study.plan[of.name].grid or {}).items() if len(values) > 1]
+    mine = _only(results, of)
+    found: list[Block] = []
+    for rows, columns in list(combinations(grid, 2))[:_MOST_TABLES]:
+        table = pivot(results, rows, columns, COVERAGE, of=mine)
+        found.append(_table(pivot_cells(table), f"{rows} against {columns}: mean, and what is done or missing"))
+    return found
+
+
+def _only(results: Results, of: RoundResult) -> Sequence[str]:
+    """Returns the arms of a round that differ from its base in nothing but its grid."""
+    grid = set(results.study.plan[of.name].grid or {})
+    return [row.arm.full_name for row in of.rows if set(row.arm.changes) <= grid]
+
+
+def _stability(results: Results) -> list[Section]:
+    """Returns where along each numeric parameter seeds begin to fail; nothing where no seed did."""
+    bullets = []
+    for name in results.study.varying:
+        runs = [
+            (float(value), results.scale.failed(loss))
+            for one in results.ranked
+            if isinstance(value := one.trial.parameters.get(name), int | float) and not isinstance(value, bool)
+            for loss in one.losses.values()
+        ]
+        if len({value for value, _ in runs}) > 1 and any(failed for _, failed in runs):
+            bullets.append(_stable(name, stability_region(runs)))
+    if not bullets:
+        return []
+    text = (
+        "Over all arms, whatever else they change: where the failure rate of seeds crosses a half, with a 95% interval."
+    )
+    return [Section("Where seeds begin to fail", [Paragraph(text), Bullets(bullets), *_failed_tables(results)])]
+
+
+def _stable(name: str, region: StabilityRegion) -> str:
+    ends = [
+        f"they fail {end.side} {wording.number(end.estimate)} (95% interval {wording.number(end.interval[0])} to "
+        f"{wording.number(end.interval[1])})"
+        for end in region.thresholds
+    ]
+    return f"{name}: {'; '.join(part for part in (*ends, region.caveat) if part)}."
+
+
+def _failed_tables(results: Results) -> list[Block]:
+    names = [name for name, one in results.study.varying.items() if one.values is not None and len(one.values) < 20]
+    tables = [pivot_cells(pivot(results, name, "", FAILED)) for name in names[:_MOST_TABLES]]
+    return [_table(cells, f"Seeds that failed, by {cells.headings[0]}") for cells in tables]
+
+
+def _table(cells: Cells, caption: str) -> Table:
+    return Table(cells.headings, cells.rows, left=tuple(cells.words), caption=caption)
