@@ -62,8 +62,8 @@ class PairedFamily:
 
     Attributes:
         effects: By arm, in the order given.
-        pooled_sd: Standard deviation of the differences over all arms, in units of the metric; nan where no arm has two
-            seeds.
+        pooled_sd: Standard deviation of the differences, pooled over the arms, in units of the metric; nan where no arm
+            has two seeds.
         multiples: What the intervals were made with; None where no arm has two seeds.
     """
 

@@ -6,12 +6,13 @@ where they do; a high learning rate spreads more than a low one. So here each ar
 
 - its own, from the standard deviation `s` of its differences: `t(f) * s / sqrt(n)`, with f = n - 1;
 - the family's, from the pooled one, `p^2 = sum(f * s^2) / sum(f)`: `d * p / sqrt(n)`, where `d` is the quantile of
-  max |mean| * sqrt(n) / p where all arms spread alike (Dunnett's, with the pairing that there is);
+  max |mean| * sqrt(n) / p where all arms spread alike (Dunnett's, with the pairing that there is). Of four arms and
+  more the one that spreads most is left out of the pool, so that one unstable arm does not blur all the others;
 
 times one factor, at least 1, the smallest that holds the family's confidence wherever one group spreads more than the
 rest: the base, or 1, 2, 3, 5, 8 or half of the arms, by 3, 10 or 100 times. An arm that spreads more is held by its own
-interval; those that do not are held by the pooled one, which an arm that spreads more can only widen; and no more than
-a few can spread much more than all do on average. So the factor stays small: 1.0 to 1.4 for three and five seeds and up
+interval; those that do not are held by the pooled one, which several that spread more can only widen; and no more than
+a few can spread much more than all do on average. So the factor stays small: 1.2 to 1.6 for three and five seeds and 4
 to 22 arms, where Bonferroni's is 1.6 to 4.9.
 
 `d` and the factor are quantiles of 20,000 simulated families with the very seeds that each arm has, from a fixed
@@ -42,6 +43,7 @@ _Array = npt.NDArray[np.float64]
 
 _DRAWS = 20_000
 _MOST_NUMBERS = 8_000_000  # drawn at a time: 64 MB; beyond 130 arms of three seeds there are fewer draws
+_FEWEST_TO_LEAVE_ONE_OUT = 4  # arms; of fewer too little would be left to pool
 _GROUPS = (1, 2, 3, 5, 8)  # how many arms spread more
 _ARM_RATIOS = (3.0, 10.0, 100.0)  # and how much more: in between and beyond the factor is no larger
 _BASE_RATIOS = (0.0, 2.0, 3.0, 5.0, 10.0, 100.0)
@@ -69,7 +71,8 @@ class Together:
     Attributes:
         intervals: By arm, in units of the differences; nan where an arm has fewer than two seeds: then it is not one of
             the family.
-        pooled_sd: Standard deviation of the differences over all arms; nan where no arm has two seeds.
+        pooled_sd: Standard deviation of the differences, pooled over the arms, see the module; nan where no arm has two
+            seeds.
         multiples: What the intervals were made with; None where no arm has two seeds.
     """
 
@@ -92,8 +95,8 @@ def intervals_together(gaps: Mapping[str, Mapping[int, float]], confidence: floa
     order = {seed: place for place, seed in enumerate(sorted({seed for one in several.values() for seed in one}))}
     found = multiples(tuple(tuple(order[seed] for seed in one) for one in several.values()), confidence)
     sds = {arm: stdev(one.values()) for arm, one in several.items()}
-    freedom = sum(len(one) - 1 for one in several.values())
-    pooled = sqrt(sum((len(one) - 1) * sds[arm] ** 2 for arm, one in several.items()) / freedom)
+    freedom = np.array([len(one) - 1 for one in several.values()])
+    pooled = sqrt(float(_pooled(np.array([list(sds.values())]) ** 2, freedom)[0, 0]))
     for (arm, one), own in zip(several.items(), found.own, strict=True):
         half = found.factor * max(own * sds[arm], found.pooled * pooled) / sqrt(len(one))
         mean = fmean(one.values())
@@ -114,14 +117,19 @@ def multiples(seeds: tuple[tuple[int, ...], ...], confidence: float = 0.95) -> M
         return Multiples(tuple(own.tolist()), float(own[0]), 1.0)
     drawn = _Drawn(seeds)
     counts = np.array([len(one) for one in seeds])
-    means, sds = drawn.differences(1.0, np.ones(len(seeds)))
     freedom = counts - 1
-    pooled = float(np.quantile((means / _pooled(sds, freedom)).max(axis=1), confidence))
+
+    def quantile(means: _Array, limits: _Array) -> float:
+        """Returns by what to multiply limits, so that in so many families no mean is beyond its own; all squared."""
+        return sqrt(float(np.quantile((means / limits).max(axis=1), confidence)))
+
+    means, variances = drawn.differences(1.0, np.ones(len(seeds)))
+    pooled = quantile(means, _pooled(variances, freedom))
     factor = 1.0
     for base, arms in _spreads(counts):
-        means, sds = drawn.differences(base, arms)
-        half = np.maximum(own * sds, pooled * _pooled(sds, freedom))
-        factor = max(factor, float(np.quantile((means / half).max(axis=1), confidence)))
+        means, variances = drawn.differences(base, arms)
+        limits = np.maximum(own**2 * variances, pooled**2 * _pooled(variances, freedom))
+        factor = max(factor, quantile(means, limits))
     return Multiples(tuple(own.tolist()), pooled, factor)
 
 
@@ -137,7 +145,7 @@ class _Drawn:
         draws = min(_DRAWS, _MOST_NUMBERS // (every * (len(seeds) + 1)))
         generator = np.random.default_rng(23)
         base = generator.standard_normal((draws, every))
-        self._roots = np.sqrt([len(one) for one in seeds])
+        self._counts = np.array([len(one) for one in seeds])
         shape = (draws, len(seeds))
         self._means, self._base_means = np.empty(shape), np.empty(shape)
         self._variances, self._base_variances, self._covariances = np.empty(shape), np.empty(shape), np.empty(shape)
@@ -151,20 +159,25 @@ class _Drawn:
             self._covariances[:, arm] = (noise * of_base).sum(axis=1) / (len(one) - 1)
 
     def differences(self, base: float, arms: _Array) -> tuple[_Array, _Array]:
-        """Returns `[draws, arms]`: |mean| * sqrt(n) of the differences, and their standard deviations.
+        """Returns `[draws, arms]`: mean^2 * n of the differences, and their variances.
 
         Args:
             base: Standard deviation of the base's noise.
             arms: `[arms]`, those of the arms.
         """
-        means = np.abs(arms * self._means - base * self._base_means) * self._roots
+        means = (arms * self._means - base * self._base_means) ** 2 * self._counts
         variances = arms**2 * self._variances + base**2 * self._base_variances - 2 * base * arms * self._covariances
-        return means, np.sqrt(np.maximum(variances, 0.0))
+        return means, np.maximum(variances, 0.0)
 
 
-def _pooled(sds: _Array, freedom: npt.NDArray[np.int_]) -> _Array:
-    """Returns `[draws, 1]`, the pooled standard deviation."""
-    pooled: _Array = np.sqrt((sds**2 @ freedom) / freedom.sum())[:, None]
+def _pooled(variances: _Array, freedom: npt.NDArray[np.int_]) -> _Array:
+    """Returns `[families, 1]`, the pooled variance of each, from those of its arms, `[families, arms]`."""
+    squares, total = variances * freedom, np.full(len(variances), freedom.sum())
+    if variances.shape[1] >= _FEWEST_TO_LEAVE_ONE_OUT:
+        widest = variances.argmax(axis=1)
+        squares[np.arange(len(squares)), widest] = 0.0
+        total -= freedom[widest]
+    pooled: _Array = (squares.sum(axis=1) / total)[:, None]
     return pooled
 
 
