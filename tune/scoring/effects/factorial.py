@@ -23,7 +23,8 @@ import numpy as np
 
 from tune.ledger.loss_scale import UNSCALED, LossScale
 from tune.scoring.effects.levels import LevelEffect, level_effects
-from tune.scoring.effects.sums_of_squares import Decomposition, Squares, Term, sums_of_squares
+from tune.scoring.effects.sums_of_squares import Decomposition, Squares, Term, squares_of_whole_grid, sums_of_squares
+from tune.study.values import same
 
 _MOST_TERMS = 63  # six factors in full; with more of them the largest interactions count as what is left
 
@@ -178,12 +179,18 @@ def _grid(cells: Sequence[Cell]) -> tuple[dict[str, tuple[object, ...]], list[Te
         for name, found in levels.items():
             if name not in cell.settings:
                 raise ValueError(f"every cell of a grid sets every factor; {name} is not in {dict(cell.settings)}")
-            if cell.settings[name] not in found:
+            if not any(same(cell.settings[name], one) for one in found):
                 found.append(cell.settings[name])
     several = {name: tuple(found) for name, found in levels.items() if len(found) > 1}
     if not several:
         raise ValueError("a grid has a factor with at least two levels, got none")
-    places = [tuple(found.index(cell.settings[name]) for name, found in several.items()) for cell in cells]
+    places = [
+        tuple(
+            next(at for at, one in enumerate(found) if same(cell.settings[name], one))
+            for name, found in several.items()
+        )
+        for cell in cells
+    ]
     if len(set(places)) < len(places):
         twice = next(place for place in places if places.count(place) > 1)
         raise ValueError(f"every cell of a grid is there once, got twice: {_settings(twice, several)}")
@@ -218,17 +225,32 @@ def _decomposed(
     whole: bool,
 ) -> tuple[int, Decomposition]:
     """Returns the largest order whose model leaves something to tell noise by, and its squares."""
-    places = np.array([place for place, _ in runs])
-    blocks = np.array([seeds.index(seed) for _, seed in runs])
-    values = np.array(list(runs.values()))
     order = len(levels) if whole else min(2, len(levels))
     while order > 1 and sum(comb(len(levels), size) for size in range(1, order + 1)) > _MOST_TERMS:
         order -= 1
-    found = sums_of_squares(places, blocks, values, order)
+    found = _squares(runs, seeds, levels, order, whole=whole)
     while order > 1 and not found.residual.freedom:
         order -= 1
-        found = sums_of_squares(places, blocks, values, order)
+        found = _squares(runs, seeds, levels, order, whole=whole)
     return order, found
+
+
+def _squares(
+    runs: Mapping[tuple[Term, int], float],
+    seeds: Sequence[int],
+    levels: Mapping[str, tuple[object, ...]],
+    order: int,
+    *,
+    whole: bool,
+) -> Decomposition:
+    places = np.array([place for place, _ in runs])
+    blocks = np.array([seeds.index(seed) for _, seed in runs])
+    values = np.array(list(runs.values()))
+    if not whole:
+        return sums_of_squares(places, blocks, values, order)
+    table = np.empty([*map(len, levels.values()), len(seeds)])
+    table[(*places.T, blocks)] = values
+    return squares_of_whole_grid(table, order)
 
 
 def _shares(found: Decomposition, levels: Mapping[str, tuple[object, ...]]) -> tuple[Share, ...]:

@@ -2,18 +2,19 @@
 
 For each seed a level is set against the base's in every combination of the other factors in which both have a run that
 did not fail, and the differences are averaged; the intervals are those of these averages over seeds. They hold together
-over all levels of all factors: within a factor, whose levels have one base, by `tune.scoring.effects.simultaneous`, and
-over the factors by Bonferroni's correction, which wastes little on a few.
+over all levels of all factors, by `tune.scoring.effects.simultaneous` with a base for each factor: in a whole grid with
+alike noise the differences within two factors have nothing in common.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan
+from math import nan, prod
 from statistics import fmean, stdev
 
 from tune.scoring.effects.simultaneous import intervals_together
 from tune.scoring.intervals import mean_interval
 from tune.scoring.paired import Difference
+from tune.study.values import same
 
 Runs = Mapping[tuple[tuple[int, ...], int], float]
 """Losses of the runs that did not fail, by the places of their levels and seed."""
@@ -66,51 +67,41 @@ def level_effects(
         base: The level by factor that others are set against; where it is none of the grid's, the first one is.
         confidence: With which all intervals hold at once, in (0, 1).
     """
-    cells = 1
-    for found in levels.values():
-        cells *= len(found)
+    cells = prod(len(found) for found in levels.values())
     seeds = len({seed for _, seed in runs})
-    return {
-        name: _of_factor(
-            runs,
-            column,
-            name,
-            found,
-            against=found.index(base[name]) if name in base and base[name] in found else 0,
-            possible=cells // len(found) * seeds,
-            confidence=1 - (1 - confidence) / len(levels),
-        )
+    against = {name: _place_of(base[name], found) if name in base else 0 for name, found in levels.items()}
+    gaps = {
+        (name, place): _gaps(runs, column, place, against[name])
         for column, (name, found) in enumerate(levels.items())
+        for place in range(len(found))
+        if place != against[name]
     }
-
-
-def _of_factor(
-    runs: Runs,
-    column: int,
-    name: str,
-    levels: tuple[object, ...],
-    *,
-    against: int,
-    possible: int,
-    confidence: float,
-) -> tuple[LevelEffect, ...]:
-    gaps = {place: _gaps(runs, column, place, against) for place in range(len(levels)) if place != against}
-    means = {str(place): {seed: fmean(found) for seed, found in by_seed.items()} for place, by_seed in gaps.items()}
-    together = intervals_together(means, confidence)
-    return tuple(
-        LevelEffect(
-            factor=name,
-            level=levels[place],
-            against=levels[against],
-            seeds=tuple(by_seed),
-            mean=fmean(means[str(place)].values()) if by_seed else nan,
-            interval=together.intervals[str(place)],
-            pointwise=_pointwise(list(means[str(place)].values())),
-            pairs=sum(map(len, by_seed.values())),
-            possible=possible,
-        )
-        for place, by_seed in gaps.items()
+    means = {key: {seed: fmean(found) for seed, found in by_seed.items()} for key, by_seed in gaps.items()}
+    together = intervals_together(
+        {repr(key): found for key, found in means.items()}, confidence, {repr(key): key[0] for key in means}
     )
+    effects: dict[str, list[LevelEffect]] = {name: [] for name in levels}
+    for (name, place), by_seed in gaps.items():
+        found = means[name, place]
+        effects[name].append(
+            LevelEffect(
+                factor=name,
+                level=levels[name][place],
+                against=levels[name][against[name]],
+                seeds=tuple(found),
+                mean=fmean(found.values()) if found else nan,
+                interval=together.intervals[repr((name, place))],
+                pointwise=_pointwise(list(found.values())),
+                pairs=sum(map(len, by_seed.values())),
+                possible=cells // len(levels[name]) * seeds,
+            )
+        )
+    return {name: tuple(found) for name, found in effects.items()}
+
+
+def _place_of(level: object, levels: tuple[object, ...]) -> int:
+    """Returns where a level is, the first place where it is not there."""
+    return next((place for place, one in enumerate(levels) if same(one, level)), 0)
 
 
 def _gaps(runs: Runs, column: int, place: int, against: int) -> dict[int, list[float]]:

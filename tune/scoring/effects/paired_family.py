@@ -10,7 +10,7 @@ as in `tune.scoring.paired`. A seed that fails in one of the two is left out of 
 better because its bad seeds are missing, so read its failures first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from tune.ledger.loss_scale import UNSCALED, LossScale
@@ -58,12 +58,12 @@ class ArmEffect:
 
 @dataclass(frozen=True)
 class PairedFamily:
-    """The effects of some arms against one base, with intervals that hold together.
+    """The effects of some arms against their bases, with intervals that hold together.
 
     Attributes:
         effects: By arm, in the order given.
-        pooled_sd: Standard deviation of the differences over all arms, in units of the metric; nan where no arm has two
-            seeds.
+        pooled_sd: Standard deviation of the differences, pooled over the arms, in units of the metric; nan where no arm
+            has two seeds.
         multiples: What the intervals were made with; None where no arm has two seeds.
     """
 
@@ -72,39 +72,58 @@ class PairedFamily:
     multiples: Multiples | None
 
 
+@dataclass(frozen=True)
+class Pair:
+    """One arm and what it is set against.
+
+    Attributes:
+        values: Of the scored metric by seed; not finite where the arm diverged.
+        base: The same of its base, after as many epochs.
+        base_name: What tells its base from those of other arms.
+    """
+
+    values: Mapping[int, float]
+    base: Mapping[int, float]
+    base_name: Hashable
+
+
 def effects_against(
     base: Mapping[int, float],
     arms: Mapping[str, Mapping[int, float]],
     scale: LossScale = UNSCALED,
     confidence: float = 0.95,
 ) -> PairedFamily:
-    """Returns what each arm changes against the base.
+    """Returns what each arm changes against one base; see `effects_of`."""
+    return effects_of({arm: Pair(values, base, None) for arm, values in arms.items()}, scale, confidence)
+
+
+def effects_of(pairs: Mapping[str, Pair], scale: LossScale = UNSCALED, confidence: float = 0.95) -> PairedFamily:
+    """Returns what each arm changes against its base.
 
     Args:
-        base: Values of the scored metric by seed, after as many epochs as the arms had; not finite where it diverged.
-        arms: The same by arm. What is given here is the family: to look at some of its arms alone later does not make
-            their intervals wrong, to add an arm does.
-        scale: What makes losses of them, and says which seeds failed.
+        pairs: By arm. What is given here is the family: to look at some of its arms alone later does not make their
+            intervals wrong, to add an arm does.
+        scale: What makes losses of values, and says which seeds failed.
         confidence: With which all intervals hold at once, in (0, 1); the pointwise ones are 95 % always.
     """
-    pairs = {arm: difference(values, base, scale) for arm, values in arms.items()}
+    found = {arm: difference(pair.values, pair.base, scale) for arm, pair in pairs.items()}
     gaps = {
-        arm: {seed: scale.loss(base[seed]) - scale.loss(arms[arm][seed]) for seed in pair.seeds}
-        for arm, pair in pairs.items()
+        arm: {seed: scale.loss(pairs[arm].base[seed]) - scale.loss(pairs[arm].values[seed]) for seed in one.seeds}
+        for arm, one in found.items()
     }
-    together = intervals_together(gaps, confidence)
+    together = intervals_together(gaps, confidence, {arm: pair.base_name for arm, pair in pairs.items()})
     effects = {
         arm: ArmEffect(
             arm=arm,
-            seeds=pair.seeds,
-            mean=pair.mean,
+            seeds=one.seeds,
+            mean=one.mean,
             interval=together.intervals[arm],
-            pointwise=pair.interval,
-            failed=_failed(arms[arm], scale),
-            base_failed=tuple(seed for seed in _failed(base, scale) if seed in arms[arm]),
-            unpaired=tuple(sorted(base.keys() ^ arms[arm].keys())),
+            pointwise=one.interval,
+            failed=_failed(pairs[arm].values, scale),
+            base_failed=tuple(seed for seed in _failed(pairs[arm].base, scale) if seed in pairs[arm].values),
+            unpaired=tuple(sorted(pairs[arm].base.keys() ^ pairs[arm].values.keys())),
         )
-        for arm, pair in pairs.items()
+        for arm, one in found.items()
     }
     return PairedFamily(effects, together.pooled_sd, together.multiples)
 

@@ -1,4 +1,4 @@
-"""Intervals of several paired differences from one base that hold together, whichever of the arms spread more.
+"""Intervals of several paired differences from a base that hold together, whichever of the arms spread more.
 
 With three seeds a paired t interval has two degrees of freedom, and Bonferroni's correction for 22 arms makes it five
 times as wide: it is right and says nothing. Dunnett's intervals have all arms share one variance, and are right only
@@ -6,12 +6,13 @@ where they do; a high learning rate spreads more than a low one. So here each ar
 
 - its own, from the standard deviation `s` of its differences: `t(f) * s / sqrt(n)`, with f = n - 1;
 - the family's, from the pooled one, `p^2 = sum(f * s^2) / sum(f)`: `d * p / sqrt(n)`, where `d` is the quantile of
-  max |mean| * sqrt(n) / p where all arms spread alike (Dunnett's, with the pairing that there is);
+  max |mean| * sqrt(n) / p where all arms spread alike (Dunnett's, with the pairing that there is). Of four arms and
+  more the one that spreads most is left out of the pool, so that one unstable arm does not blur all the others;
 
 times one factor, at least 1, the smallest that holds the family's confidence wherever one group spreads more than the
-rest: the base, or 1, 2, 3, 5, 8 or half of the arms, by 3, 10 or 100 times. An arm that spreads more is held by its own
-interval; those that do not are held by the pooled one, which an arm that spreads more can only widen; and no more than
-a few can spread much more than all do on average. So the factor stays small: 1.0 to 1.4 for three and five seeds and up
+rest: a base, or 1, 2, 3, 5, 8 or half of the arms, by 3, 10 or 100 times. An arm that spreads more is held by its own
+interval; those that do not are held by the pooled one, which several that spread more can only widen; and no more than
+a few can spread much more than all do on average. So the factor stays small: 1.2 to 1.6 for three and five seeds and 4
 to 22 arms, where Bonferroni's is 1.6 to 4.9.
 
 `d` and the factor are quantiles of 20,000 simulated families with the very seeds that each arm has, from a fixed
@@ -27,7 +28,7 @@ Statistical Applications in Genetics and Molecular Biology 3, article 3, whose s
 far to shrink cannot be told from four arms, and an arm that spreads more than they think is not held.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan, sqrt
@@ -41,7 +42,8 @@ from tune.scoring.intervals import student_quantile
 _Array = npt.NDArray[np.float64]
 
 _DRAWS = 20_000
-_MOST_NUMBERS = 8_000_000  # drawn at a time: 64 MB; beyond 130 arms of three seeds there are fewer draws
+_MOST_DIFFERENCES = 2_000_000  # of all families, 16 MB for each of their moments; beyond 100 arms there are fewer draws
+_FEWEST_TO_LEAVE_ONE_OUT = 4  # arms; of fewer too little would be left to pool
 _GROUPS = (1, 2, 3, 5, 8)  # how many arms spread more
 _ARM_RATIOS = (3.0, 10.0, 100.0)  # and how much more: in between and beyond the factor is no larger
 _BASE_RATIOS = (0.0, 2.0, 3.0, 5.0, 10.0, 100.0)
@@ -69,7 +71,8 @@ class Together:
     Attributes:
         intervals: By arm, in units of the differences; nan where an arm has fewer than two seeds: then it is not one of
             the family.
-        pooled_sd: Standard deviation of the differences over all arms; nan where no arm has two seeds.
+        pooled_sd: Standard deviation of the differences, pooled over the arms, see the module; nan where no arm has two
+            seeds.
         multiples: What the intervals were made with; None where no arm has two seeds.
     """
 
@@ -78,22 +81,31 @@ class Together:
     multiples: Multiples | None
 
 
-def intervals_together(gaps: Mapping[str, Mapping[int, float]], confidence: float = 0.95) -> Together:
-    """Returns intervals of mean differences from one base that hold together.
+def intervals_together(
+    gaps: Mapping[str, Mapping[int, float]], confidence: float = 0.95, bases: Mapping[str, Hashable] | None = None
+) -> Together:
+    """Returns intervals of mean differences from a base that hold together.
 
     Args:
-        gaps: Finite differences by arm and seed, all from the same base's runs. Arms may have different seeds.
+        gaps: Finite differences by arm and seed. Arms may have different seeds.
         confidence: With which all intervals hold at once, in (0, 1).
+        bases: Which base an arm's differences are from, where there are several; None: all are from the same.
     """
     several = {arm: dict(sorted(by_seed.items())) for arm, by_seed in gaps.items() if len(by_seed) > 1}
     intervals = dict.fromkeys(gaps, (nan, nan))
     if not several:
         return Together(intervals, nan, None)
     order = {seed: place for place, seed in enumerate(sorted({seed for one in several.values() for seed in one}))}
-    found = multiples(tuple(tuple(order[seed] for seed in one) for one in several.values()), confidence)
+    names = {arm: bases[arm] if bases else None for arm in several}
+    which = {name: place for place, name in enumerate(dict.fromkeys(names.values()))}
+    found = multiples(
+        tuple(tuple(order[seed] for seed in one) for one in several.values()),
+        tuple(which[name] for name in names.values()),
+        confidence,
+    )
     sds = {arm: stdev(one.values()) for arm, one in several.items()}
-    freedom = sum(len(one) - 1 for one in several.values())
-    pooled = sqrt(sum((len(one) - 1) * sds[arm] ** 2 for arm, one in several.items()) / freedom)
+    freedom = np.array([len(one) - 1 for one in several.values()])
+    pooled = sqrt(float(_pooled(np.array([list(sds.values())]) ** 2, freedom)[0, 0]))
     for (arm, one), own in zip(several.items(), found.own, strict=True):
         half = found.factor * max(own * sds[arm], found.pooled * pooled) / sqrt(len(one))
         mean = fmean(one.values())
@@ -102,26 +114,35 @@ def intervals_together(gaps: Mapping[str, Mapping[int, float]], confidence: floa
 
 
 @lru_cache(maxsize=256)
-def multiples(seeds: tuple[tuple[int, ...], ...], confidence: float = 0.95) -> Multiples:
+def multiples(
+    seeds: tuple[tuple[int, ...], ...], bases: tuple[int, ...] | None = None, confidence: float = 0.95
+) -> Multiples:
     """Returns by what to multiply standard deviations, see the module.
 
     Args:
         seeds: By arm, at least two, which of the seeds 0, 1, … its differences are of.
+        bases: By arm, which of the bases 0, 1, … they are from; None: all are from the same.
         confidence: Of the family, in (0, 1).
     """
     own = np.array([student_quantile(0.5 + confidence / 2, len(one) - 1) for one in seeds])
     if len(seeds) == 1:
         return Multiples(tuple(own.tolist()), float(own[0]), 1.0)
-    drawn = _Drawn(seeds)
+    of = np.zeros(len(seeds), dtype=int) if bases is None else np.array(bases)
+    drawn = _Drawn(seeds, of)
     counts = np.array([len(one) for one in seeds])
-    means, sds = drawn.differences(1.0, np.ones(len(seeds)))
     freedom = counts - 1
-    pooled = float(np.quantile((means / _pooled(sds, freedom)).max(axis=1), confidence))
+
+    def quantile(means: _Array, limits: _Array) -> float:
+        """Returns by what to multiply limits, so that in so many families no mean is beyond its own; all squared."""
+        return sqrt(float(np.quantile((means / limits).max(axis=1), confidence)))
+
+    means, variances = drawn.differences(np.ones(len(seeds)), np.ones(len(seeds)))
+    pooled = quantile(means, _pooled(variances, freedom))
     factor = 1.0
-    for base, arms in _spreads(counts):
-        means, sds = drawn.differences(base, arms)
-        half = np.maximum(own * sds, pooled * _pooled(sds, freedom))
-        factor = max(factor, float(np.quantile((means / half).max(axis=1), confidence)))
+    for base, arms in _spreads(counts, of):
+        means, variances = drawn.differences(base, arms)
+        limits = np.maximum(own**2 * variances, pooled**2 * _pooled(variances, freedom))
+        factor = max(factor, quantile(means, limits))
     return Multiples(tuple(own.tolist()), pooled, factor)
 
 
@@ -129,20 +150,21 @@ class _Drawn:
     """Families of plain noise, by their moments: scaling an arm's noise then costs no new draw.
 
     Args:
-        seeds: By arm, which seeds it has. Arm and base are drawn for each seed, the base once for all arms.
+        seeds: By arm, which seeds it has. Arm and base are drawn for each seed, a base once for all its arms.
+        bases: `[arms]`, which base an arm has.
     """
 
-    def __init__(self, seeds: tuple[tuple[int, ...], ...]) -> None:
-        every = 1 + max(seed for one in seeds for seed in one)
-        draws = min(_DRAWS, _MOST_NUMBERS // (every * (len(seeds) + 1)))
+    def __init__(self, seeds: tuple[tuple[int, ...], ...], bases: npt.NDArray[np.int_]) -> None:
+        every, several = 1 + max(seed for one in seeds for seed in one), 1 + int(bases.max())
+        draws = min(_DRAWS, _MOST_DIFFERENCES // len(seeds))
         generator = np.random.default_rng(23)
-        base = generator.standard_normal((draws, every))
-        self._roots = np.sqrt([len(one) for one in seeds])
+        base = generator.standard_normal((several, draws, every))
+        self._counts = np.array([len(one) for one in seeds])
         shape = (draws, len(seeds))
         self._means, self._base_means = np.empty(shape), np.empty(shape)
         self._variances, self._base_variances, self._covariances = np.empty(shape), np.empty(shape), np.empty(shape)
         for arm, one in enumerate(seeds):
-            noise, of_base = generator.standard_normal((draws, len(one))), base[:, list(one)]
+            noise, of_base = generator.standard_normal((draws, len(one))), base[bases[arm]][:, list(one)]
             self._means[:, arm], self._base_means[:, arm] = noise.mean(axis=1), of_base.mean(axis=1)
             noise = noise - noise.mean(axis=1, keepdims=True)
             of_base = of_base - of_base.mean(axis=1, keepdims=True)
@@ -150,32 +172,41 @@ class _Drawn:
             self._base_variances[:, arm] = (of_base**2).sum(axis=1) / (len(one) - 1)
             self._covariances[:, arm] = (noise * of_base).sum(axis=1) / (len(one) - 1)
 
-    def differences(self, base: float, arms: _Array) -> tuple[_Array, _Array]:
-        """Returns `[draws, arms]`: |mean| * sqrt(n) of the differences, and their standard deviations.
+    def differences(self, base: _Array, arms: _Array) -> tuple[_Array, _Array]:
+        """Returns `[draws, arms]`: mean^2 * n of the differences, and their variances.
 
         Args:
-            base: Standard deviation of the base's noise.
-            arms: `[arms]`, those of the arms.
+            base: `[arms]`, standard deviation of the noise of each arm's base.
+            arms: `[arms]`, of its own.
         """
-        means = np.abs(arms * self._means - base * self._base_means) * self._roots
+        means = (arms * self._means - base * self._base_means) ** 2 * self._counts
         variances = arms**2 * self._variances + base**2 * self._base_variances - 2 * base * arms * self._covariances
-        return means, np.sqrt(np.maximum(variances, 0.0))
+        return means, np.maximum(variances, 0.0)
 
 
-def _pooled(sds: _Array, freedom: npt.NDArray[np.int_]) -> _Array:
-    """Returns `[draws, 1]`, the pooled standard deviation."""
-    pooled: _Array = np.sqrt((sds**2 @ freedom) / freedom.sum())[:, None]
+def _pooled(variances: _Array, freedom: npt.NDArray[np.int_]) -> _Array:
+    """Returns `[families, 1]`, the pooled variance of each, from those of its arms, `[families, arms]`."""
+    squares, total = variances * freedom, np.full(len(variances), freedom.sum())
+    if variances.shape[1] >= _FEWEST_TO_LEAVE_ONE_OUT:
+        widest = variances.argmax(axis=1)
+        squares[np.arange(len(squares)), widest] = 0.0
+        total -= freedom[widest]
+    pooled: _Array = (squares.sum(axis=1) / total)[:, None]
     return pooled
 
 
-def _spreads(counts: npt.NDArray[np.int_]) -> Iterator[tuple[float, _Array]]:
-    """Yields the spreads that must be held: of the base, and `[arms]` of the arms.
+def _spreads(counts: npt.NDArray[np.int_], bases: npt.NDArray[np.int_]) -> Iterator[tuple[_Array, _Array]]:
+    """Yields the spreads that must be held: `[arms]` of each one's base, and `[arms]` of its own.
 
-    Where arms differ in their seeds, those with the fewest spread more, then those with the most.
+    Where there are several bases, that of most arms spreads more, then all do. Where arms differ in their seeds, those
+    with the fewest spread more, then those with the most.
     """
     arms = len(counts)
+    most = bases == np.bincount(bases).argmax()
     for ratio in _BASE_RATIOS:
-        yield ratio, np.ones(arms)
+        yield np.where(most, ratio, 1.0), np.ones(arms)
+        if not most.all():
+            yield np.full(arms, ratio), np.ones(arms)
     fewest = np.argsort(counts, kind="stable")
     orders = [fewest, fewest[::-1]] if len(set(counts.tolist())) > 1 else [fewest]
     for order in orders:
@@ -183,4 +214,4 @@ def _spreads(counts: npt.NDArray[np.int_]) -> Iterator[tuple[float, _Array]]:
             for ratio in _ARM_RATIOS:
                 spreads = np.ones(arms)
                 spreads[order[:group]] = ratio
-                yield 1.0, spreads
+                yield np.ones(arms), spreads

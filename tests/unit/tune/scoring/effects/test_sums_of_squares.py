@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tune.scoring.effects.sums_of_squares import sums_of_squares, terms_up_to
+from tune.scoring.effects.sums_of_squares import squares_of_whole_grid, sums_of_squares, terms_up_to
 
 
 def grid(*sizes: int, seeds: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,6 +37,21 @@ def test_a_whole_grid_by_its_means() -> None:
     assert (found.seeds.freedom, found.residual.freedom) == (3, 15)
     parts = sum(one.sum for one in found.terms.values()) + found.seeds.sum + found.residual.sum
     assert parts == pytest.approx(found.total)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_means_and_least_squares_agree_on_a_whole_grid(order: int, seeds: int) -> None:
+    """Both ways come to the same squares and degrees of freedom, up to any order."""
+    places, blocks = grid(3, 2, 4, seeds=seeds)
+    values = np.random.default_rng(1).normal(size=len(blocks))
+    fitted = sums_of_squares(places, blocks, values, order)
+    averaged = squares_of_whole_grid(values.reshape(3, 2, 4, seeds), order)
+    assert list(fitted.terms) == list(averaged.terms)
+    pairs = [(fitted.terms[term], averaged.terms[term]) for term in fitted.terms]
+    for one, other in [*pairs, (fitted.seeds, averaged.seeds), (fitted.residual, averaged.residual)]:
+        assert one.freedom == other.freedom
+        assert one.sum == pytest.approx(other.sum, abs=1e-9)
 
 
 def test_holes_do_not_make_an_interaction_of_what_only_adds() -> None:
