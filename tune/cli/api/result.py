@@ -141,7 +141,7 @@ class Result:
             rows.append(
                 {
                     "trial": numbers[place],
-                    **{name: parameter(column.side.factors, name) for name in found.differing},
+                    **{name: parameter(found.factors[place], name) for name in found.differing},
                     "rung": None if apart is None or apart.epoch is None else rungs.get(apart.epoch),
                     "difference": None if apart is None else apart.mean,
                     "low": None if apart is None else apart.interval[0],

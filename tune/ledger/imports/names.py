@@ -14,10 +14,15 @@ SEED = ("seed", "random_seed", "rng_seed", "random_state")
 RUN = ("run", "run_id", "run_name", "trial", "trial_id", "name", "number", "id", "experiment", "experiment_name", "arm")
 """Columns that say of which run a row is."""
 
-_HEADS = (
-    (re.compile(r"^(valid|val|validation|eval|dev)_"), "validation_"),
-    (re.compile(r"^(train|training)_"), "train_"),
+_PARTS = (
+    (
+        re.compile(r"(valid|val|validation|eval|dev)_(?P<of>.+)|(?P<before>.+)_(valid|val|validation|eval|dev)"),
+        "validation",
+    ),
+    (re.compile(r"(train|training)_(?P<of>.+)|(?P<before>.+)_(train|training)"), "train"),
+    (re.compile(r"test_(?P<of>.+)|(?P<before>.+)_test"), "test"),
 )
+"""The part of the data on which something was measured, before or behind its name."""
 _RATE = re.compile(r"lr_(?!.*(decay|sched|min|max|warm)).*|train_(lr|learning_rate)")
 _SAME = {
     "lr": "learning_rate",
@@ -48,8 +53,10 @@ _BEST_KNOWN = ("validation_loss", "test_loss", "loss", "validation_accuracy", "t
 def role(name: str) -> str:
     """Returns what a name means: `val/loss`, `valid_loss` and `Validation-Loss` are all `validation_loss`."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
-    for head, said in _HEADS:
-        plain = head.sub(said, plain)
+    for part, said in _PARTS:
+        if match := part.fullmatch(plain):
+            plain = f"{said}_{match['of'] or match['before']}"
+            break
     if _RATE.fullmatch(plain):
         return "learning_rate"  # as Lightning's monitor calls it: lr-Adam
     return _SAME.get(plain, plain)

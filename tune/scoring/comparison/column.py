@@ -127,10 +127,10 @@ def _learning_rates(side: Side, at: Sequence[int]) -> dict[int, float]:
 
 
 def _losses(side: Side, metric: str) -> list[str]:
-    """Returns the metrics whose end is shown: that which is compared, and losses beside it."""
-    names = list(dict.fromkeys(name for run in side.runs for name in run.metrics))
-    beside = [name for name in names if role(name) in ("train_loss", "validation_loss", "test_loss")]
-    return [metric, *(name for name in beside if role(name) != role(metric))]
+    """Returns the metrics whose end is shown: that which is compared, and losses beside it, by what they mean."""
+    there = {role(name) for run in side.runs for name in run.metrics}
+    beside = ("train_loss", "validation_loss", "test_loss")
+    return [metric, *(name for name in beside if name in there and name != role(metric))]
 
 
 def _gap(run: ImportedRun) -> float | None:

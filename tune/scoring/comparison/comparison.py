@@ -45,6 +45,7 @@ class Comparison:
         maximize: Whether higher values of it are better.
         question: As it was asked.
         last: Over how many epochs at the end the spread is; 0 where no curve is told.
+        factors: Of each side, all that may be why it went as it did; what means the same has one name in all.
         differing: What differs between the sides, by name, in their order; None where a side does not tell it.
         columns: One per side, in the order asked for.
         confounding: Which of what differs cannot be told apart.
@@ -55,6 +56,7 @@ class Comparison:
     maximize: bool
     question: Question
     last: int
+    factors: tuple[Mapping[str, Any], ...]
     differing: Mapping[str, tuple[Any, ...]]
     columns: tuple[Column, ...]
     confounding: Confounding
@@ -87,13 +89,14 @@ def compare_runs(runs: Sequence[ImportedRun], question: Question) -> Comparison:
     baselines = {run.baseline for run in runs} if role(metric) in {role(run.metric or "") for run in runs} else {None}
     scale = LossScale(maximize, baselines.pop() if len(baselines) == 1 else None)
     at, last = _epochs(sides, metric, question.at), _last(sides, metric, question.last)
-    factors = [side.factors for side in sides]
+    factors = _aligned([side.factors for side in sides])
     unset = [name for side in sides for name in side.runs[0].surroundings]
     return Comparison(
         metric,
         maximize,
         question,
         last,
+        tuple(factors),
         _differing(factors),
         tuple(column_of(side, sides[0], metric, scale, Asked(at, last, question.below)) for side in sides),
         confounding(factors),
@@ -163,6 +166,17 @@ def _last(sides: Sequence[Side], metric: str, asked: int | None) -> int:
     if asked is not None:
         return min(shortest, asked)
     return 0 if shortest < 4 else min(MOST_LAST, shortest // 2)
+
+
+def _aligned(factors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns factors in which what means the same has the name that the first side gives it: `lr`, `learning_rate`."""
+    names = list(dict.fromkeys(name for one in factors for name in one))
+    both = {role(name) for one in factors for name in one if sum(role(other) == role(name) for other in one) > 1}
+    called: dict[str, str] = {}
+    for name in names:
+        if role(name) not in both:
+            called.setdefault(role(name), name)
+    return [{called.get(role(name), name): value for name, value in one.items()} for one in factors]
 
 
 def _differing(factors: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

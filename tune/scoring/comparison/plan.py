@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tune.ledger.imports.run import is_epochs
+from tune.ledger.printable import printable_line
 from tune.scoring.comparison.comparison import Comparison
 from tune.scoring.comparison.sides import Side
 from tune.study.document import dump
@@ -89,4 +90,4 @@ def _arm(factor: str, value: Any, taken: Mapping[str, object]) -> str:
 
 def _plain(given: object) -> str:
     """Returns text for a comment: on one line, whatever it is."""
-    return " ".join(str(given).split())
+    return printable_line(" ".join(str(given).split()))

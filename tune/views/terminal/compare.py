@@ -15,15 +15,18 @@ from tune.views.terminal.compare_json import ratio
 from tune.views.terminal.compare_words import confounding_sentences, difference_sentence, length_sentences
 from tune.views.terminal.summary import plain_table
 
-_MOST_BESIDE = 6
-"""Sides that are columns; more of them are rows."""
+_LABEL, _CELL = 34, 11
+"""Widths with which sides are columns; where a terminal is narrower they are rows."""
 _MOST_SEEDS = 10
 _DIGITS = (3, 6, 17)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Prints sides beside each other, how each differs from the first, and what cannot be told apart."""
-    console.print(_beside(comparison) if len(comparison.columns) <= _MOST_BESIDE else _below_each_other(comparison))
+    needed = _LABEL + sum(max(_CELL, min(len(column.side.name), 2 * _CELL)) for column in comparison.columns)
+    fits = needed <= console.width or len(comparison.columns) < 4
+    for table in [_beside(comparison)] if fits else _below_each_other(comparison):
+        console.print(table)
     first, *others = comparison.columns
     _say(console, [difference_sentence(first, column, comparison) for column in others])
     fails = [f"{column.side.name} fails on {_which(column)}." for column in comparison.columns if column.failed]
@@ -63,7 +66,7 @@ def _beside(comparison: Comparison) -> Table:
 
 def _settings(comparison: Comparison, name: str) -> list[str]:
     """Returns the values of what differs, with as many digits as tell them apart."""
-    factors = [column.side.factors for column in comparison.columns]
+    factors = comparison.factors
     several = len({repr(one.get(name)) for one in factors if name in one})
     for digits in _DIGITS:
         shown = [wording.value(one[name], digits) if name in one else wording.UNKNOWN for one in factors]
@@ -83,7 +86,8 @@ def _add_values(table: Table, comparison: Comparison) -> None:
     """Adds the metric by epoch: seed by seed where there are few, else mean and deviation; and the learning rate."""
     columns = comparison.columns
     seeds = sorted({run.seed for column in columns for run in column.side.runs if run.seed is not None})
-    by_seed = all(column.side.seeded for column in columns) and 1 < len(seeds) <= _MOST_SEEDS
+    shared = set(seeds).intersection(*({run.seed for run in column.side.runs} for column in columns))
+    by_seed = all(column.side.seeded for column in columns) and len(shared) > 1 and len(seeds) <= _MOST_SEEDS
     for epoch in dict.fromkeys(epoch for column in columns for epoch in column.values):
         label = f"{comparison.metric}, {comparison.axis} {epoch}"
         values = [column.values.get(epoch, {}) for column in columns]
@@ -122,9 +126,9 @@ def _add_course(table: Table, comparison: Comparison) -> None:
     if comparison.last:
         over = f"of the last {comparison.last} {axis}s"
         _add(table, f"range {over}", columns, lambda one: wording.number(one.spread_range))
+        _add(table, "by that of the first", columns, lambda one: _times(one.spread_range, first.spread_range))
         _add(table, f"sd {over}", columns, lambda one: wording.number(one.spread_sd))
-        _add(table, "sd by that of the first", columns, lambda one: _times(one.spread_sd, first.spread_sd))
-        _add(table, "range by that of the first", columns, lambda one: _times(one.spread_range, first.spread_range))
+        _add(table, "by that of the first", columns, lambda one: _times(one.spread_sd, first.spread_sd))
 
 
 def _add_ends(table: Table, comparison: Comparison) -> None:
@@ -162,29 +166,33 @@ def _add(table: Table, label: str, columns: Sequence[Column], cell: Callable[[Co
         table.add_row(Text(label), *map(Text, cells))
 
 
-def _below_each_other(comparison: Comparison) -> Table:
-    """Returns a table with a row per side, for many of them."""
-    table = plain_table("Side by side")
-    table.add_column("", overflow="fold")
+def _below_each_other(comparison: Comparison) -> list[Table]:
+    """Returns two tables with a row per side, for many of them: what they are, and how they went."""
+    settings, results = plain_table("Sides"), plain_table("How they went")
     metric, below, last = comparison.metric, comparison.question.below, comparison.last
     measured: dict[str, Callable[[Column], str]] = {
         f"{comparison.axis}s": _trained,
         f"final {metric}": lambda one: _mean_and_sd(list(one.finals.get(metric, {}).values())),
         f"{comparison.axis}s to {below}": lambda one: _epochs(one.below),
-        f"{comparison.axis}s to {DROP_SHARE:.0%}": lambda one: _epochs(one.drop),
+        f"to {DROP_SHARE:.0%}": lambda one: _epochs(one.drop),
         "gap": lambda one: _percent(list(one.gap_percent.values())),
-        f"sd of last {last}": lambda one: wording.number(one.spread_sd),
+        f"sd of last {last}": lambda one: wording.number(one.spread_sd, 3),
         "seconds": lambda one: wording.seconds(one.seconds),
     }
     cells = {name: [show(column) for column in comparison.columns] for name, show in measured.items()}
-    shown = {name: column for name, column in cells.items() if set(column) != {wording.UNKNOWN}}
-    settings = {name: _settings(comparison, name) for name in comparison.differing}
-    for name in (*settings, *shown):
-        table.add_column(Text(name.replace("_", "\n") if name in settings else name), justify="right", overflow="fold")
-    for place, column in enumerate(comparison.columns):
-        row = [values[place] for values in (*settings.values(), *shown.values())]
-        table.add_row(Text(column.side.name), *map(Text, row))
-    return table
+    differing = {name: _settings(comparison, name) for name in comparison.differing}
+    _fill(settings, {"": [column.side.name for column in comparison.columns], **differing})
+    _fill(results, {name: column for name, column in cells.items() if set(column) != {wording.UNKNOWN}})
+    return [settings, results]
+
+
+def _fill(table: Table, cells: Mapping[str, Sequence[str]]) -> None:
+    """Fills a table by columns, its rows numbered."""
+    table.add_column("#", justify="right")
+    for name in cells:
+        table.add_column(Text(name), justify="right" if name else "left", overflow="fold")
+    for place, row in enumerate(zip(*cells.values(), strict=True), 1):
+        table.add_row(str(place), *map(Text, row))
 
 
 def _epochs(by_seed: Mapping[int, float]) -> str:
