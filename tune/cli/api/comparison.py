@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from tune.cli.api.result import Result
+from tune.errors import UserMistake
 from tune.ledger.imports.reading import read_runs
 from tune.scoring.comparison.comparison import Comparison, Question, compare_runs
 from tune.scoring.comparison.plan import plan_of
@@ -137,6 +138,8 @@ def compare(
     """
     if len(runs) == 2 and isinstance(runs[1], Sequence) and not isinstance(runs[1], str):
         return Result.read(Path(runs[0]), connect=connect).compare(runs[1])
+    if direction not in (None, "minimize", "maximize"):
+        raise UserMistake(f"compare: direction is minimize, maximize or None, got {direction!r}")
     question = Question(
         metric=metric,
         maximize=None if direction is None else direction == "maximize",

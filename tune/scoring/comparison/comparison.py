@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from tune.errors import UserMistake, did_you_mean
@@ -78,6 +79,8 @@ def compare_runs(runs: Sequence[ImportedRun], question: Question) -> Comparison:
     Raises:
         UserMistake: If they are fewer than two sides, or too many, have no metric in common, or not so many epochs.
     """
+    if question.below is not None and not isfinite(question.below):
+        raise UserMistake(f"--below: a number is wanted, got {question.below}")
     sides = sides_of(runs)
     if len(sides) < 2:
         got = f"got {sides[0].name} alone" if sides else "got none"
@@ -88,8 +91,9 @@ def compare_runs(runs: Sequence[ImportedRun], question: Question) -> Comparison:
     maximize = _maximize(sides, metric, question.maximize)
     baselines = {run.baseline for run in runs} if role(metric) in {role(run.metric or "") for run in runs} else {None}
     scale = LossScale(maximize, baselines.pop() if len(baselines) == 1 else None)
+    placed = all(side.runs[0].surroundings for side in sides)
     at, last = _epochs(sides, metric, question.at), _last(sides, metric, question.last)
-    factors = _aligned([side.factors for side in sides])
+    factors = _aligned([side.factors if placed else side.settings for side in sides])
     unset = [name for side in sides for name in side.runs[0].surroundings]
     return Comparison(
         metric,

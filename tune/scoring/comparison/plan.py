@@ -43,11 +43,12 @@ def plan_of(comparison: Comparison) -> PlanFile | None:
         return None
     side = comparison.columns[0].side
     study, surroundings = side.runs[0].study, side.runs[0].surroundings
-    base = {name: value for name, value in side.configuration.items() if not is_epochs(name)}
+    lasting = {name for name in side.configuration if name == "epochs" or (is_epochs(name) and not study)}
+    base = {name: value for name, value in side.configuration.items() if name not in lasting}
     arms: dict[str, dict[str, Any]] = {}
     remarks = [f"Base: {_plain(side.name)}. With the runs compared, these arms tell apart what changed together."]
     for run in comparison.further:
-        setting = {"epochs" if is_epochs(run.factor) else run.factor: run.value}
+        setting = {"epochs" if run.factor in lasting or run.factor == "epochs" else run.factor: run.value}
         if run.factor in surroundings or run.factor == "what trains":
             remarks.append(
                 f"Not an arm, for no parameter sets it: the base with {_plain(run.factor)} {_plain(run.value)}"
@@ -83,7 +84,7 @@ def _name(study: str) -> str:
 def _arm(factor: str, value: Any, taken: Mapping[str, object]) -> str:
     """Returns a name for an arm: what is set, as far as a name may hold it."""
     shown = f"{value:.4g}" if isinstance(value, float) else value
-    said = re.sub(r"[^a-z0-9]+", "-", f"{factor}-{shown}".lower()).strip("-")[:60] or "arm"
+    said = re.sub(r"[^A-Za-z0-9_.+]+", "-", f"{factor}-{shown}").strip("-_.+")[:60] or "arm"
     count = sum(name == said or name.startswith(f"{said}-") for name in taken)
     return said if not count else f"{said}-{count + 1}"
 

@@ -30,8 +30,13 @@ class Side:
 
     @property
     def factors(self) -> Mapping[str, Any]:
-        """All that may be why its results are what they are: the configuration, and what no parameter sets."""
-        told = {**self.runs[0].surroundings, **self.configuration}
+        """All that may be why its results are what they are: its settings, and what no parameter sets."""
+        return {**self.runs[0].surroundings, **self.settings}
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The configuration, and for how many epochs it trained where that does not say it."""
+        told = dict(self.configuration)
         if not self.runs[0].study and not any(map(is_epochs, told)):
             lasted = {run.epochs for run in self.runs if run.epochs is not None and run.axis == "epoch"}
             told |= {"epochs": max(lasted)} if lasted else {}

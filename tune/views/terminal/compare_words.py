@@ -76,10 +76,10 @@ def confounding_sentences(comparison: Comparison) -> list[str]:
     found = [_aliased(one) for one in comparison.confounding.aliased]
     if comparison.further:
         runs = [f"{one.factor} {wording.value(one.value)}" for one in comparison.further]
-        base = comparison.columns[0].side.name
+        base, what = comparison.columns[0].side.name, "this" if len(found) == 1 else "these"
         shown = runs if len(runs) <= _MOST_NAMED else [*runs[:_MOST_NAMED], f"{len(runs) - _MOST_NAMED} more"]
         found.append(
-            f"The fewest runs that would separate {'this' if len(found) == 1 else 'these'} are {len(runs)} more: "
+            f"{wording.count(len(runs), 'more run')} would separate {what}, no fewer: "
             f"{base} {'; '.join(f'with {run}' for run in shown)}. "
             "--plan-out FILE writes a plan of them."
         )

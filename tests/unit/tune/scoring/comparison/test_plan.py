@@ -1,5 +1,7 @@
 """The plan file of the runs that would separate what is confounded."""
 
+import re
+
 import yaml
 
 from tests.fakes.runs_elsewhere import imported
@@ -64,7 +66,7 @@ def test_hostile_names_make_no_other_file() -> None:
     text = plan.text()
     read = yaml.load(text, Loader)  # noqa: S506 - a safe one
     assert read["base"] == {evil: f"{evil}0", "b": 0}
-    assert all(name.replace("-", "").isalnum() for name in read["plan"]["separate"]["arms"])
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,62}", name) for name in read["plan"]["separate"]["arms"])
     assert "\x1b" not in text
     assert list(read) == ["name", "base", "plan", "seeds", "epochs"]
 

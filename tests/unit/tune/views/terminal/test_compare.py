@@ -106,7 +106,10 @@ def test_what_is_printed_is_all_that_is_known() -> None:
     assert "tb trained 8 epochs, a.csv 6: compared after 6 epochs, their final values are not ranked. " in text
     assert "There the learning rate is 0.002 against 0.001." in text
     assert "schedule and epochs change together: nothing can be said of one." in text
-    assert "are 1 more: a.csv with schedule cosine. --plan-out FILE writes a plan of them." in text
+    assert (
+        "1 more run would separate this, no fewer: a.csv with schedule cosine. --plan-out FILE writes a plan of them."
+        in text
+    )
 
 
 def test_many_sides_are_rows_by_number() -> None:
