@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from tune.adapters.sklearn import sklearn
     from tune.adapters.transformers import transformers
     from tune.cli.api.check import check
+    from tune.cli.api.comparison import Compared, compare
     from tune.cli.api.loop import ask_tell
     from tune.cli.api.result import Best, Result
     from tune.cli.api.simulation import simulate
-    from tune.cli.api.studies import compare, export, studies
+    from tune.cli.api.studies import export, studies
     from tune.cli.api.study import Study
     from tune.cli.api.training import evaluate, resume, run
     from tune.drivers.ask_tell import AskedWork
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "AskedWork": "tune.drivers.ask_tell:AskedWork",
     "Best": "tune.cli.api.result:Best",
+    "Compared": "tune.cli.api.comparison:Compared",
     "DiskFull": "tune.errors:DiskFull",
     "FileMistakes": "tune.errors:FileMistakes",
     "Interrupted": "tune.errors:Interrupted",
@@ -48,7 +50,7 @@ _WHERE = {
     "UserMistake": "tune.errors:UserMistake",
     "ask_tell": "tune.cli.api.loop:ask_tell",
     "check": "tune.cli.api.check:check",
-    "compare": "tune.cli.api.studies:compare",
+    "compare": "tune.cli.api.comparison:compare",
     "evaluate": "tune.cli.api.training:evaluate",
     "export": "tune.cli.api.studies:export",
     "keras": "tune.adapters.keras:keras",
@@ -66,6 +68,7 @@ _WHERE = {
 __all__ = [
     "AskedWork",
     "Best",
+    "Compared",
     "DiskFull",
     "FileMistakes",
     "Interrupted",

@@ -209,16 +209,45 @@ def _add_looking(commands: "_Commands") -> None:
     tensorboard = _add(commands, "tensorboard", "open a study in TensorBoard, on this machine only")
     add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
-    compare = _add(commands, "compare", "set trials of a study side by side")
-    add_folder(compare)
-    compare.add_argument("trials", metavar="TRIAL", nargs="+", type=int, help="trial numbers, two or more")
-    compare.add_argument(
-        "--epochs", metavar="E,E", help="compare losses after these epochs (default: those of the rungs)"
-    )
+    _add_compare(commands)
     evaluate = _add(commands, "evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
     add_folder(evaluate, reads=False)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")
     add_accepting(evaluate)
+
+
+def _add_compare(commands: "_Commands") -> None:
+    """Adds the command that sets runs side by side."""
+    compare = _add(commands, "compare", "set runs of any sources side by side, and name what is confounded")
+    compare.add_argument(
+        "runs",
+        metavar="RUN",
+        nargs="+",
+        help="results/a/3, or results/a 3 7; a CSV or Parquet file; a folder of TensorBoard's event files; a run of "
+        "W&B or MLflow; Optuna's FILE.db or FILE.db:STUDY; one of several in these: SOURCE/NAME (docs/compare.md)",
+    )
+    compare.add_argument("--metric", metavar="NAME", help="what is compared (default: what is scored, else the loss)")
+    compare.add_argument(
+        "--direction", choices=("minimize", "maximize"), help="of it (default: as the source says, else by its name)"
+    )
+    compare.add_argument("--below", metavar="X", type=float, help="count the epochs to this value, or a better one")
+    compare.add_argument(
+        "--at",
+        "--epochs",
+        metavar="E,E",
+        help="show values after these epochs (default: the rungs, else first and last)",
+    )
+    compare.add_argument(
+        "--last", metavar="N", type=int, help="range and deviation over the last N epochs (default: 100, at most half)"
+    )
+    compare.add_argument("--json", action="store_true", help="as JSON; the keys are documented in docs/compare.md")
+    compare.add_argument(
+        "--plan-out",
+        metavar="FILE",
+        type=Path,
+        help="write a plan of the runs that would separate what is confounded; -: print it alone",
+    )
+    add_connect(compare)
 
 
 def _add_training(commands: "_Commands") -> None:

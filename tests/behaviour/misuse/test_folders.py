@@ -86,10 +86,10 @@ CONFLICTS: list[tuple[str, Callable[[Path], list[str]], list[str]]] = [
             [part],
         )
         for epochs, part in [
-            ("99", "--epochs: 1 to "),
-            ("0", "have been trained by some seed of these trials; got 0"),
-            ("1,x", "--epochs: numbers with commas between them are wanted"),
-            ("", "have been trained by some seed of these trials; none is given"),
+            ("99", "--at: 1 to "),
+            ("0", "have been trained by some run; got 0"),
+            ("1,x", "--at: numbers with commas between them are wanted"),
+            ("", "have been trained by some run; none is given"),
         ]
     ),
 ]

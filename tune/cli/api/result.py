@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tune.errors import UserMistake, did_you_mean
+from tune.ledger.imports.study_folder import number_in, runs_of_trials
 from tune.ledger.reader import LedgerReader
+from tune.scoring.comparison.comparison import Question, compare_runs
 from tune.views.report.page import FIGURES, report_of, write_best, write_report
 from tune.views.results import Results, gather
 from tune.views.sentences import answer, nothing_to_recommend
 from tune.views.tables.export import write_csv, write_parquet
 from tune.views.tables.frames import curves_frame, decisions_frame, interval, trials_frame
-from tune.views.terminal.compare import compare_trials
 from tune.views.terminal.status import status
+from tune.views.wording import parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,19 +131,22 @@ class Result:
         """
         import pandas as pd
 
-        found = compare_trials(self._results.ledger, list(trials))
+        ledger = self._results.ledger
+        numbers = [number_in(ledger, str(self.folder), str(trial)) for trial in dict.fromkeys(trials)]
+        found = compare_runs(runs_of_trials(ledger, str(self.folder), numbers), Question())
+        rungs = {rung.epochs: place for place, rung in enumerate(ledger.study.rungs)}
         rows = []
-        for place, side in enumerate(found.sides):
-            apart = side.against_first
+        for place, column in enumerate(found.columns):
+            apart = column.apart
             rows.append(
                 {
-                    "trial": side.trial.number,
-                    **{name: values[place] for name, values in found.differing.items()},
-                    "rung": side.rung,
+                    "trial": numbers[place],
+                    **{name: parameter(found.factors[place], name) for name in found.differing},
+                    "rung": None if apart is None or apart.epoch is None else rungs.get(apart.epoch),
                     "difference": None if apart is None else apart.mean,
                     "low": None if apart is None else apart.interval[0],
                     "high": None if apart is None else apart.interval[1],
-                    "holds_up": None if apart is None else apart.holds_up,
+                    "holds_up": None if apart is None else apart.better is not None,
                 }
             )
         kinds = {"rung": "Int64", "difference": "float64", "low": "float64", "high": "float64", "holds_up": "boolean"}

@@ -1,7 +1,6 @@
-"""Looking at studies from Python: many of them in a table, trials side by side, files for other programs."""
+"""Looking at studies from Python: many of them in a table, files for other programs."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,11 +40,6 @@ def studies(results: str | Path = "results", *, connect: bool = False) -> "pd.Da
     kinds = {"name": "str", "folder": "str", "state": "str", "trials": "int64", "planned": "int64", "best": "Int64"}
     kinds |= {"score": "float64", "seed_epochs": "int64"}
     return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
-
-
-def compare(folder: str | Path, trials: Sequence[int], *, connect: bool = False) -> "pd.DataFrame":
-    """Returns trials of a study side by side; see `Result.compare`."""
-    return Result.read(Path(folder), connect=connect).compare(trials)
 
 
 def export(

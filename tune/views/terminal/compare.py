@@ -1,239 +1,225 @@
-"""Trials side by side: what differs in their configuration, and which difference holds up over seeds."""
+"""Runs side by side: what differs in their configuration, how each went, what can be said of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import isfinite, nan
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite, isnan, nan
 from statistics import fmean, stdev
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tune.errors import UserMistake
-from tune.ledger.reader import LedgerReader
-from tune.ledger.records import Trial
-from tune.scoring.measured import difference
-from tune.scoring.paired import Difference
+from tune.scoring.comparison.column import DROP_SHARE, Column
+from tune.scoring.comparison.comparison import Comparison
 from tune.views import wording
-from tune.views.results import failed_seeds, trial_seconds
+from tune.views.terminal.compare_json import ratio
+from tune.views.terminal.compare_words import confounding_sentences, difference_sentence, length_sentences
 from tune.views.terminal.summary import plain_table
 
-
-@dataclass(frozen=True)
-class Side:
-    """One of the trials compared.
-
-    Attributes:
-        trial: The trial.
-        losses: The scored metric, by epoch and then by seed: at the epochs asked for, else at those of every rung that
-            some seed has reached, and at its last.
-        finals: Every loss at the end of the runs, by metric and then by seed.
-        gradient_norms: Mean over the epochs, by seed; empty when the trainer tells none.
-        seconds: Spent on it; nan when the trainer tells none.
-        against_first: The difference from the first trial compared; None for the first itself, and where the two
-            have no rung in common.
-        rung: Index of the rung at which they differ by so much.
-    """
-
-    trial: Trial
-    losses: Mapping[int, Mapping[int, float]]
-    finals: Mapping[str, Mapping[int, float]]
-    gradient_norms: Mapping[int, float]
-    seconds: float
-    against_first: Difference | None
-    rung: int | None
+_LABEL, _CELL = 34, 11
+"""Widths with which sides are columns; where a terminal is narrower they are rows."""
+_MOST_SEEDS = 10
+_DIGITS = (3, 6, 17)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Some trials side by side.
-
-    Attributes:
-        metric: The scored one.
-        differing: Configuration values that are not the same in all, in words, in the order of the trials.
-        maximize: Whether higher values of it are better.
-        sides: One per trial, in the order asked for.
-    """
-
-    metric: str
-    maximize: bool
-    differing: Mapping[str, tuple[str, ...]]
-    sides: tuple[Side, ...]
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Prints sides beside each other, how each differs from the first, and what cannot be told apart."""
+    needed = _LABEL + sum(max(_CELL, min(len(column.side.name), 2 * _CELL)) for column in comparison.columns)
+    fits = needed <= console.width or len(comparison.columns) < 4
+    for table in [_beside(comparison)] if fits else _below_each_other(comparison):
+        console.print(table)
+    first, *others = comparison.columns
+    _say(console, [difference_sentence(first, column, comparison) for column in others])
+    fails = [f"{column.side.name} fails on {_which(column)}." for column in comparison.columns if column.failed]
+    _say(console, [*fails, *length_sentences(comparison)], apart=False)
+    _say(console, confounding_sentences(comparison))
 
 
-def compare_trials(ledger: LedgerReader, numbers: Sequence[int], epochs: Sequence[int] | None = None) -> Comparison:
-    """Sets trials side by side; each is compared with the first.
-
-    Args:
-        ledger: The study.
-        numbers: Of the trials.
-        epochs: After which epochs, from 1, to show the scored metric; None: at the rungs, and in the end.
-
-    Raises:
-        UserMistake: If a trial does not exist, fewer than two different ones are given, or none trained so far.
-    """
-    most = len(ledger.trials) - 1
-    for number in numbers:
-        if not 0 <= number <= most:
-            allowed = f"its trials are 0 to {most}" if most >= 0 else "it has no trials yet"
-            raise UserMistake(f"{ledger.folder}: no trial {number} in this study; {allowed}")
-    if len(set(numbers)) < 2 or len(set(numbers)) < len(numbers):
-        given = " ".join(map(str, numbers)) or "none"
-        raise UserMistake(f"compare needs two or more different trials, got {given}; its trials are 0 to {most}")
-    trials = [ledger.trials[number] for number in numbers]
-    _refuse_epochs(ledger, numbers, epochs)
-    curves = ledger.curves()
-    seconds = trial_seconds(curves)
-    return Comparison(
-        metric=ledger.study.score.metric,
-        maximize=ledger.study.score.maximize,
-        differing=_differing([{**ledger.study.fixed, **trial.parameters} for trial in trials]),
-        sides=tuple(
-            _side(ledger, trial, trials[0], curves, seconds.get(trial.number, nan), epochs=epochs) for trial in trials
-        ),
-    )
+def _say(console: Console, sentences: Sequence[str], *, apart: bool = True) -> None:
+    if sentences and apart:
+        console.print()
+    for sentence in sentences:
+        console.print(Text(sentence), highlight=False)
 
 
-def _refuse_epochs(ledger: LedgerReader, numbers: Sequence[int], epochs: Sequence[int] | None) -> None:
-    """Raises UserMistake if epochs are asked for to which no run of these trials came."""
-    longest = max(max(ledger.trained(number).values(), default=0) for number in numbers)
-    wrong = [epoch for epoch in epochs or () if not 1 <= epoch <= longest]
-    if wrong or (epochs is not None and not epochs):
-        got = f"got {wrong[0]}" if wrong else "none is given"
-        raise UserMistake(f"--epochs: 1 to {longest} have been trained by some seed of these trials; {got}")
+def _which(column: Column) -> str:
+    if column.side.seeded:
+        return wording.seeds(column.failed)
+    return f"{len(column.failed)} of {wording.count(len(column.side.runs), 'run')}"
 
 
-def print_comparison(
-    ledger: LedgerReader, numbers: Sequence[int], console: Console, epochs: Sequence[int] | None = None
-) -> None:
-    """Prints trials side by side, and how each differs from the first; for the arguments see `compare_trials`.
-
-    Raises:
-        UserMistake: If a trial does not exist, fewer than two different ones are given, or none trained so far.
-    """
-    comparison = compare_trials(ledger, numbers, epochs)
-    sides = comparison.sides
-    console.print(_side_by_side(comparison, ledger.study.seeds))
-    console.print()
-    for side in sides[1:]:
-        console.print(Text(_difference_sentence(sides[0], side, maximize=comparison.maximize)), highlight=False)
-    for side in sides:
-        last = side.trial.last
-        failed = failed_seeds(last.losses, ledger.loss_scale) if last is not None else ()
-        if failed:
-            console.print(Text(f"trial {side.trial.number} fails on {wording.seeds(failed)}."), highlight=False)
-
-
-def _side_by_side(comparison: Comparison, seeds: Sequence[int]) -> Table:
-    sides = comparison.sides
+def _beside(comparison: Comparison) -> Table:
+    """Returns a table with a column per side."""
+    columns = comparison.columns
     table = plain_table("Side by side")
     table.add_column("", overflow="fold")
-    for side in sides:
-        table.add_column(f"trial {side.trial.number}", justify="right", overflow="fold")
-
-    def add_by_seed(label: str, values: Sequence[Mapping[int, float]]) -> None:
-        table.add_section()
-        for seed in seeds:
-            if any(seed in by_seed for by_seed in values):
-                table.add_row(Text(f"{label}, seed {seed}"), *(wording.number(one.get(seed)) for one in values))
-
-    for name, values in comparison.differing.items():
-        table.add_row(Text(name), *map(Text, values))
-    for epoch in sorted({epoch for side in sides for epoch in side.losses}):
-        add_by_seed(f"{comparison.metric}, epoch {epoch}", [side.losses.get(epoch, {}) for side in sides])
-    for metric in dict.fromkeys(metric for side in sides for metric in side.finals):
-        by_trial = [list(side.finals.get(metric, {}).values()) for side in sides]
-        if metric == next(iter(sides[0].finals)):
-            table.add_section()
-        table.add_row(Text(f"final {metric}"), *map(_mean_and_sd, by_trial))
-    add_by_seed("mean gradient norm", [side.gradient_norms for side in sides])
-    table.add_row("seconds", *(wording.seconds(side.seconds) for side in sides))
+    for column in columns:
+        table.add_column(Text(column.side.name), justify="right", overflow="fold")
+    for name in comparison.differing:
+        table.add_row(Text(name), *map(Text, _settings(comparison, name)))
+    table.add_row("epochs trained" if "step" not in comparison.axis else "steps trained", *map(_trained, columns))
+    _add_values(table, comparison)
+    _add_course(table, comparison)
+    _add_ends(table, comparison)
+    _add_cost(table, columns)
     return table
 
 
+def _settings(comparison: Comparison, name: str) -> list[str]:
+    """Returns the values of what differs, with as many digits as tell them apart."""
+    factors = comparison.factors
+    several = len({repr(one.get(name)) for one in factors if name in one})
+    for digits in _DIGITS:
+        shown = [wording.value(one[name], digits) if name in one else wording.UNKNOWN for one in factors]
+        if len(set(shown) - {wording.UNKNOWN}) >= several:
+            break
+    return shown
+
+
+def _trained(column: Column) -> str:
+    if column.side.epochs is None:
+        return wording.UNKNOWN
+    shortest, longest = column.side.epochs
+    return f"{longest:,}" if shortest == longest else f"{shortest:,} to {longest:,}"
+
+
+def _add_values(table: Table, comparison: Comparison) -> None:
+    """Adds the metric by epoch: seed by seed where there are few, else mean and deviation; and the learning rate."""
+    columns = comparison.columns
+    seeds = sorted({run.seed for column in columns for run in column.side.runs if run.seed is not None})
+    shared = set(seeds).intersection(*({run.seed for run in column.side.runs} for column in columns))
+    by_seed = all(column.side.seeded for column in columns) and len(shared) > 1 and len(seeds) <= _MOST_SEEDS
+    for epoch in dict.fromkeys(epoch for column in columns for epoch in column.values):
+        label = f"{comparison.metric}, {comparison.axis} {epoch}"
+        values = [column.values.get(epoch, {}) for column in columns]
+        if by_seed:
+            _add_by_seed(table, label, values, seeds)
+        else:
+            table.add_section() if epoch == next(iter(columns[0].values)) else None
+            table.add_row(Text(label), *(_mean_and_sd(list(one.values())) for one in values))
+    table.add_section()
+    for epoch in columns[0].values:
+        rates = [column.learning_rates.get(epoch) for column in columns]
+        if any(rate is not None for rate in rates):
+            table.add_row(f"learning rate, {comparison.axis} {epoch}", *(wording.number(rate) for rate in rates))
+
+
+def _add_by_seed(table: Table, label: str, values: Sequence[Mapping[int, float]], seeds: Sequence[int]) -> None:
+    table.add_section()
+    for seed in seeds:
+        if any(seed in one for one in values):
+            table.add_row(Text(f"{label}, seed {seed}"), *(wording.number(one.get(seed)) for one in values))
+
+
+def _add_course(table: Table, comparison: Comparison) -> None:
+    """Adds how the curves came down, and how they end."""
+    columns, axis, first = comparison.columns, comparison.axis, comparison.columns[0]
+    table.add_section()
+    below = comparison.question.below
+    if below is not None:
+        sign = "≥" if comparison.maximize else "≤"
+        table.add_row(
+            Text(f"{axis}s to {comparison.metric} {sign} {below:g}"), *(_epochs(one.below) for one in columns)
+        )
+    gain = "rise" if comparison.maximize else "drop"
+    _add(table, f"{axis}s to {DROP_SHARE:.0%} of the final {gain}", columns, lambda one: _epochs(one.drop))
+    _add(table, "train-validation gap", columns, lambda one: _percent(list(one.gap_percent.values())))
+    if comparison.last:
+        over = f"of the last {comparison.last} {axis}s"
+        _add(table, f"range {over}", columns, lambda one: wording.number(one.spread_range))
+        _add(table, "by that of the first", columns, lambda one: _times(one.spread_range, first.spread_range))
+        _add(table, f"sd {over}", columns, lambda one: wording.number(one.spread_sd))
+        _add(table, "by that of the first", columns, lambda one: _times(one.spread_sd, first.spread_sd))
+
+
+def _add_ends(table: Table, comparison: Comparison) -> None:
+    columns = comparison.columns
+    table.add_section()
+    for name in dict.fromkeys(name for column in columns for name in column.finals):
+        table.add_row(
+            Text(f"final {name}"), *(_mean_and_sd(list(column.finals.get(name, {}).values())) for column in columns)
+        )
+    norms = [column.gradient_norms for column in columns]
+    seeds = sorted({seed for one in norms for seed in one})
+    if (
+        len({value for one in norms for value in one.values()}) > 1
+        and len(seeds) > 1
+        and all(column.side.seeded for column in columns)
+    ):
+        _add_by_seed(table, "mean gradient norm", norms, seeds)
+    elif seeds:
+        table.add_row("mean gradient norm", *(_mean_and_sd(list(one.values())) for one in norms))
+
+
+def _add_cost(table: Table, columns: Sequence[Column]) -> None:
+    table.add_section()
+    _add(table, "parameters", columns, lambda one: f"{one.parameters:,.0f}" if isfinite(one.parameters) else "")
+    _add(table, "samples per second, a run", columns, lambda one: wording.number(one.samples_per_second))
+    _add(table, "epochs per second, all runs", columns, lambda one: wording.number(one.epochs_per_second, 3))
+    _add(table, "seconds", columns, lambda one: wording.seconds(one.seconds))
+    _add(table, "GPU-hours", columns, lambda one: wording.number(one.gpu_hours, 3))
+
+
+def _add(table: Table, label: str, columns: Sequence[Column], cell: Callable[[Column], str]) -> None:
+    """Adds a row, if there is something in it."""
+    cells = [cell(column) or wording.UNKNOWN for column in columns]
+    if set(cells) != {wording.UNKNOWN}:
+        table.add_row(Text(label), *map(Text, cells))
+
+
+def _below_each_other(comparison: Comparison) -> list[Table]:
+    """Returns two tables with a row per side, for many of them: what they are, and how they went."""
+    settings, results = plain_table("Sides"), plain_table("How they went")
+    metric, below, last = comparison.metric, comparison.question.below, comparison.last
+    measured: dict[str, Callable[[Column], str]] = {
+        f"{comparison.axis}s": _trained,
+        f"final {metric}": lambda one: _mean_and_sd(list(one.finals.get(metric, {}).values())),
+        f"{comparison.axis}s to {below}": lambda one: _epochs(one.below),
+        f"to {DROP_SHARE:.0%}": lambda one: _epochs(one.drop),
+        "gap": lambda one: _percent(list(one.gap_percent.values())),
+        f"sd of last {last}": lambda one: wording.number(one.spread_sd, 3),
+        "seconds": lambda one: wording.seconds(one.seconds),
+    }
+    cells = {name: [show(column) for column in comparison.columns] for name, show in measured.items()}
+    differing = {name: _settings(comparison, name) for name in comparison.differing}
+    _fill(settings, {"": [column.side.name for column in comparison.columns], **differing})
+    _fill(results, {name: column for name, column in cells.items() if set(column) != {wording.UNKNOWN}})
+    return [settings, results]
+
+
+def _fill(table: Table, cells: Mapping[str, Sequence[str]]) -> None:
+    """Fills a table by columns, its rows numbered."""
+    table.add_column("#", justify="right")
+    for name in cells:
+        table.add_column(Text(name), justify="right" if name else "left", overflow="fold")
+    for place, row in enumerate(zip(*cells.values(), strict=True), 1):
+        table.add_row(str(place), *map(Text, row))
+
+
+def _epochs(by_seed: Mapping[int, float]) -> str:
+    """Returns the mean over the runs that came there, and how many did not."""
+    there = [value for value in by_seed.values() if not isnan(value)]
+    if not by_seed:
+        return wording.UNKNOWN
+    if not there:
+        return "never"
+    mean = f"{fmean(there):.4g}"
+    return mean if len(there) == len(by_seed) else f"{mean} ({len(there)} of {len(by_seed)} runs)"
+
+
+def _percent(values: Sequence[float]) -> str:
+    finite = [value for value in values if isfinite(value)]
+    return f"{fmean(finite):+.1f}%" if finite else wording.UNKNOWN
+
+
+def _times(value: float, first: float) -> str:
+    found = ratio(value, first)
+    return f"× {found:.3g}" if isfinite(found) else wording.UNKNOWN
+
+
 def _mean_and_sd(values: Sequence[float]) -> str:
-    """Returns mean and deviation over the seeds, and how many of them have no finite value."""
+    """Returns mean and deviation over the runs, and how many of them have no finite value."""
     finite = [value for value in values if isfinite(value)]
     if not finite:
-        return wording.UNKNOWN
+        return wording.UNKNOWN if not values else "not finite"
     shown = wording.spread(fmean(finite), stdev(finite) if len(finite) > 1 else nan)
     return shown if len(finite) == len(values) else f"{shown} ({len(values) - len(finite)} not finite)"
-
-
-def _difference_sentence(first: Side, second: Side, *, maximize: bool) -> str:
-    names = f"trial {second.trial.number} minus trial {first.trial.number}"
-    if second.against_first is None:
-        return f"{names}: they have no rung in common."
-    gap = second.against_first
-    if not gap.seeds:
-        return f"{names}: there is no seed on which neither fails."
-    over = f"over {wording.count(len(gap.seeds), 'seed')} at rung {second.rung}"
-    mean, (low, high) = (-gap.mean, (-gap.interval[1], -gap.interval[0])) if maximize else (gap.mean, gap.interval)
-    if len(gap.seeds) < 2:
-        return f"{names}: {mean:+.4g} {over}; one seed says nothing about how sure this is."
-    better = (second if gap.mean < 0 else first).trial.number
-    verdict = f"trial {better} is better" if gap.holds_up else "the difference is within the noise of the seeds"
-    return f"{names}: {mean:+.4g} {over} (95% interval {low:+.4g} to {high:+.4g}): {verdict}."
-
-
-def _side(
-    ledger: LedgerReader, trial: Trial, first: Trial, curves: pa.Table, seconds: float, *, epochs: Sequence[int] | None
-) -> Side:
-    shared = max(set(trial.reached) & set(first.reached), default=None) if trial is not first else None
-    against = None
-    if shared is not None:
-        against = difference(first.reached[shared].losses, trial.reached[shared].losses, ledger.loss_scale)
-    return Side(
-        trial=trial,
-        losses=_losses(ledger, trial, epochs),
-        finals=_finals(curves, trial),
-        gradient_norms=_gradient_norms(curves, trial),
-        seconds=seconds,
-        against_first=against,
-        rung=shared,
-    )
-
-
-def _losses(ledger: LedgerReader, trial: Trial, epochs: Sequence[int] | None) -> dict[int, dict[int, float]]:
-    runs = {seed: curve for seed in ledger.study.seeds if (curve := ledger.curve(trial.number, seed))}
-    longest = max((len(curve) for curve in runs.values()), default=0)
-    if epochs is None:
-        epochs = sorted(
-            {rung.epochs for rung in ledger.ladder(trial.number) if rung.epochs <= longest} | {longest} - {0}
-        )
-    return {
-        epoch: {seed: curve[epoch - 1] if len(curve) >= epoch else nan for seed, curve in runs.items()}
-        for epoch in epochs
-    }
-
-
-def _finals(curves: pa.Table, trial: Trial) -> dict[str, dict[int, float]]:
-    """Returns every loss that the trainer tells, at the last epoch of each seed at which it is known."""
-    names = [name for name in ("train_loss", "validation_loss", "test_loss") if name in curves.column_names]
-    rows = curves.filter(pc.field("trial") == trial.number).select(["seed", "epoch", *names]).to_pylist()
-    rows.sort(key=lambda row: row["epoch"])
-    return {name: {row["seed"]: row[name] for row in rows if row[name] is not None} for name in names}
-
-
-def _gradient_norms(curves: pa.Table, trial: Trial) -> dict[int, float]:
-    if "grad_norm" not in curves.column_names:
-        return {}
-    rows = curves.filter(pc.field("trial") == trial.number).select(["seed", "grad_norm"]).to_pylist()
-    by_seed: dict[int, list[float]] = {}
-    for row in rows:
-        if row["grad_norm"] is not None and isfinite(row["grad_norm"]):
-            by_seed.setdefault(row["seed"], []).append(row["grad_norm"])
-    return {seed: fmean(norms) for seed, norms in by_seed.items()}
-
-
-def _differing(configurations: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    names = dict.fromkeys(name for configuration in configurations for name in configuration)
-    values = {name: [one[name] for one in configurations if name in one] for name in names}
-    return {
-        name: tuple(wording.parameter(one, name) for one in configurations)
-        for name, there in values.items()
-        if len(there) < len(configurations) or len({repr(value) for value in there}) > 1
-    }
