@@ -15,6 +15,7 @@ from tune.study.study import Study
 from tune.trainer import describe_recording, hook, prepare_recording
 from tune.views.console import Terminal
 from tune.views.terminal.plan import print_plan
+from tune.views.terminal.plan_arms import print_arms
 
 
 def plan(study: Study, driver: str) -> None:
@@ -54,6 +55,9 @@ def plan(study: Study, driver: str) -> None:
     if refused := told_refused(study, trainer, recording):
         console.print(Text(refused), soft_wrap=True)
     planned = study.model_copy(update={"resources": resources})
+    if study.plan:
+        print_arms(planned, max(1, slots), measured.epoch_s / len(seeds), console)
+        return
     begins_again = hook(trainer, "begins_again")
     anew = "" if begins_again is None else str(begins_again())
     print_plan(planned, max(1, slots), measured.epoch_s / len(seeds), console, anew)

@@ -98,6 +98,22 @@ def _add(commands: "_Commands", name: str, text: str) -> argparse.ArgumentParser
     return sub
 
 
+def _add_table(commands: "_Commands") -> None:
+    """Adds the command that tabulates a study by two factors."""
+    table = _add(commands, "table", "tabulate a study by two factors: what is done or missing, losses, any metric")
+    add_folder(table)
+    table.add_argument("--rows", metavar="NAME", required=True, help="a parameter; of a plan also round, arm, epochs")
+    table.add_argument("--columns", metavar="NAME", default="", help="another one (default: a single column)")
+    table.add_argument(
+        "--value",
+        metavar="NAME",
+        default="coverage",
+        help="coverage (mean, and what is done, running, missing or failed), loss, failed, or a metric of the trainer, "
+        "such as samples_per_second (default: coverage)",
+    )
+    table.add_argument("--json", action="store_true", help="print the cells as JSON, with trials and values")
+
+
 def _add_init(commands: "_Commands") -> None:
     """Adds the command that writes a study."""
     init = _add(commands, "init", "write a study: of a program's own options, or of a template with its training")
@@ -210,6 +226,7 @@ def _add_looking(commands: "_Commands") -> None:
     add_folder(tensorboard)
     tensorboard.add_argument("--port", type=int, default=6006, help="port on 127.0.0.1 (default: 6006; 0: any)")
     _add_compare(commands)
+    _add_table(commands)
     evaluate = _add(commands, "evaluate", "evaluate trials again whose evaluation failed; nothing is trained")
     add_folder(evaluate, reads=False)
     evaluate.add_argument("trials", metavar="TRIAL", nargs="*", type=int, help="trial numbers (default: all)")

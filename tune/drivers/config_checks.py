@@ -83,9 +83,12 @@ def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mappin
         recording: As prepared; None where it is not known yet.
 
     Raises:
-        FileMistakes: If it refuses all that was tried: every value of every parameter (the ends of a range), one varied
+        FileMistakes: If it refuses an arm of a plan, or of a search all that was tried: every value of every parameter (the ends of a range), one varied
             at a time, then settings of the whole space. A key that is unknown or of a wrong type is mistaken in each.
     """
+    if study.plan:
+        _refuse_arms(study, trainer, recording)
+        return
     found: dict[Mistake, None] = {}
     for setting in _corners(study):
         mistakes = config_mistakes(trainer, {**study.fixed, **setting}, _section(study), recording)
@@ -97,11 +100,26 @@ def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mappin
         raise FileMistakes(f"study {study.name}", list(found))
 
 
+def _refuse_arms(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None) -> None:
+    """Raises FileMistakes where the trainer refuses arms that do not depend on what an earlier round finds."""
+    found: dict[Mistake, None] = {}
+    for arm in study.arms:
+        if study.plan[arm.round].from_:
+            continue
+        where = {**dict.fromkeys(study.base, "base"), **dict.fromkeys(arm.changes, f"plan.{arm.round}.{arm.name}")}
+        configuration = {**study.fixed, **arm.configuration}
+        found |= dict.fromkeys(config_mistakes(trainer, configuration, {**_section(study), **where}, recording))
+    if found:
+        raise FileMistakes(f"study {study.name}", list(found))
+
+
 def told_refused(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> str:
     """Returns which settings of a study are never trained because the trainer refuses them, and why; "" where none is.
 
     Of all settings where there are few, else of some.
     """
+    if study.plan:  # each of its arms may be trained, or none is
+        return ""
     refused, tried, found = 0, 0, dict[str, Mistake]()
     for setting in _settings(study):
         mistakes = config_mistakes(trainer, {**study.fixed, **setting}, _section(study), recording)
@@ -114,7 +132,12 @@ def told_refused(study: Study, trainer: TrainerClass, recording: Mapping[str, An
 
 
 def middle(study: Study, trainer: TrainerClass, recording: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Returns the setting in the middle of a study's space, see `centers`, or another where the trainer refuses it."""
+    """Returns the setting in the middle of a study's space, see `centers`, or another where the trainer refuses it.
+
+    Of a plan it is the base.
+    """
+    if study.plan:
+        return dict(study.base)
     center = existing(study.space, centers(study.space))
     check = config_check(trainer, recording)
     others = chain(_meeting(study, [center]), _corners(study), _settings(study))

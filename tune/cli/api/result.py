@@ -13,11 +13,13 @@ from tune.errors import UserMistake, did_you_mean
 from tune.ledger.imports.study_folder import number_in, runs_of_trials
 from tune.ledger.reader import LedgerReader
 from tune.scoring.comparison.comparison import Question, compare_runs
+from tune.views.plan.pivot import pivot
 from tune.views.report.page import FIGURES, report_of, write_best, write_report
 from tune.views.results import Results, gather
 from tune.views.sentences import answer, nothing_to_recommend
 from tune.views.tables.export import write_csv, write_parquet
 from tune.views.tables.frames import curves_frame, decisions_frame, interval, trials_frame
+from tune.views.tables.pivots import pivot_frame
 from tune.views.terminal.status import status
 from tune.views.wording import parameter
 
@@ -115,6 +117,25 @@ class Result:
     def decisions(self) -> "pd.DataFrame":
         """Returns a row per decision, in their order (`tune.views.tables.columns.DECISIONS`)."""
         return decisions_frame(self._results)
+
+    def table(self, rows: str, columns: str = "", value: str = "coverage") -> "pd.DataFrame":
+        """Returns the study by two factors, as `latent-tune table`: a row and a column per value of each.
+
+        Args:
+            rows: A parameter; of a plan also `round`, `arm` or `epochs`.
+            columns: Another one; empty for a single column.
+            value: `coverage` (text: mean, and what is done, running, missing or failed), `loss`, `failed`, or a metric
+                of the trainer; numbers are means over the trials of a cell, missing where there are none.
+
+        Raises:
+            UserMistake: If there is no such factor or value.
+        """
+        return pivot_frame(pivot(self._results, rows, columns, value))
+
+    def rounds(self) -> list[dict[str, Any]]:
+        """Returns the rounds of a plan with their arms and what these change, as `status --json` tells them."""
+        found: list[dict[str, Any]] = self.status()["rounds"]
+        return found
 
     def status(self) -> dict[str, Any]:
         """Returns how the study stands, as `latent-tune status --json` (docs/status.md)."""

@@ -153,9 +153,10 @@ def options(
         seconds: For all three together.
         given: `plays`, `check` and `seed`, as of `estimate`.
     """
+    shares = {words: share for words, share in _SHARES.items() if share == 1.0 or not study.plan}
     return {
-        words: estimate(multiplied(study, share), probes, setup, seconds=seconds / len(_SHARES), **given)
-        for words, share in _SHARES.items()
+        words: estimate(multiplied(study, share), probes, setup, seconds=seconds / len(shares), **given)
+        for words, share in shares.items()
     }
 
 
@@ -184,7 +185,7 @@ def _smaller(study: Study) -> Study:
     Its first trials are those of the study: chance decides them by their number.
     """
     share = _MOST_TRIALS[study.search.method] / study.trials
-    if share >= 1.0:
+    if share >= 1.0 or study.plan:
         return study
     budget = study.budget.seed_epochs
     raced = race_share(study.top.epochs, budget) if study.confirm.share is None and budget else study.confirm.share

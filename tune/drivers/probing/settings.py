@@ -8,6 +8,7 @@ from tune.study.settings.center import centers, has_order, value_at
 from tune.study.settings.conditions import existing, with_conditions
 from tune.study.settings.constraints import violated
 from tune.study.study import Study
+from tune.study.values import text_of
 
 _RATE = re.compile(r"(^|[._-])(lr|learning_?rate)$", re.IGNORECASE)
 _BETWEEN = (0.25, 0.75)
@@ -32,6 +33,18 @@ def feasible(study: Study, refused: Callable[[Mapping[str, Any]], Mapping[str, s
     return may
 
 
+def _arms(study: Study, base: Setting, may: Feasible) -> list[Setting]:
+    """Returns arms of a plan in its order, until each value of each parameter is in one of them."""
+    seen: set[tuple[str, str]] = {(name, text_of(value)) for name, value in base.items()}
+    found: list[Setting] = []
+    for arm in study.arms:
+        values = {(name, text_of(value)) for name, value in arm.configuration.items()}
+        if values - seen and may(dict(arm.configuration)):
+            seen |= values
+            found.append(dict(arm.configuration))
+    return found
+
+
 def ends(study: Study, base: Setting, may: Feasible) -> list[Setting]:
     """Returns settings at the ends of the space, the dearest first, each once.
 
@@ -43,6 +56,8 @@ def ends(study: Study, base: Setting, may: Feasible) -> list[Setting]:
         base: Its middle.
         may: Says what is feasible.
     """
+    if study.plan:
+        return _arms(study, base, may)
     high = {
         name: value_at(one, 1.0)
         for name, one in study.space.items()
