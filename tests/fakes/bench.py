@@ -21,11 +21,11 @@ class Bench:
         self.study, self.folder, self.elapsed_s = study, folder, elapsed_s
         self.reopen()
 
-    def reopen(self) -> None:
+    def reopen(self, *, grow: bool = False) -> None:
         """As a new process does after this one was stopped."""
         if hasattr(self, "ledger"):
             self.ledger.close("interrupted")
-        self.ledger = Ledger.open(self.study, self.folder, clock=Clock(tick_s=1.0))
+        self.ledger = Ledger.open(self.study, self.folder, clock=Clock(tick_s=1.0), grow=grow)
         self.optimizer = Optimizer(self.ledger, lambda: self.elapsed_s)
         self.job = Job(self.optimizer, {}, Quadratic)
 

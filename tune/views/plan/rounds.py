@@ -1,7 +1,7 @@
 """How a plan stands: its rounds, each arm by name, what it changes against the base of its round, what is missing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from statistics import median
 from typing import Any, Literal, get_args
@@ -34,6 +34,7 @@ class ArmRow:
         why_not: Why they cannot be compared; empty otherwise.
         seconds: Of training, so far; nan where it is not told.
         expected_s: How long an arm that is missing is expected to take; nan where no arm has told its pace yet.
+        again: Whether it is missing and another arm trains the same, as far as is known: it costs nothing then.
     """
 
     placed: PlacedArm
@@ -44,6 +45,7 @@ class ArmRow:
     why_not: str
     seconds: float
     expected_s: float
+    again: bool = False
 
     @property
     def arm(self) -> Arm:
@@ -74,8 +76,8 @@ class RoundResult:
 
     @property
     def missing(self) -> list[ArmRow]:
-        """The arms that are not begun, in the order in which they would be."""
-        return [row for row in self.rows if row.state == "missing"]
+        """The arms that are not begun and cost something, in the order in which they would be."""
+        return [row for row in self.rows if row.state == "missing" and not row.again]
 
 
 def rounds_of(
@@ -89,7 +91,19 @@ def rounds_of(
         seconds: Spent on each, by number; None: not known.
     """
     standings, pace = {one.number: one for one in ranked}, _pace(ledger)
-    return [_round(ledger, name, standings, seconds or {}, pace) for name in ledger.study.plan]
+    found = [_round(ledger, name, standings, seconds or {}, pace) for name in ledger.study.plan]
+    trained = {row.arm.key for of in found for row in of.rows if row.placed.trial is not None}
+    return [replace(of, rows=_told_once(of.rows, trained)) for of in found]
+
+
+def _told_once(rows: Sequence[ArmRow], trained: set[Hashable]) -> list[ArmRow]:
+    """Returns rows of which those are marked that train what others do; `trained` takes over the others."""
+    told = []
+    for row in rows:
+        again = row.placed.trial is None and row.arm.key in trained
+        trained.add(row.arm.key)
+        told.append(replace(row, again=again))
+    return told
 
 
 def _pace(ledger: LedgerReader) -> float:
