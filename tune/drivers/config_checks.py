@@ -83,8 +83,9 @@ def refuse_configurations(study: Study, trainer: TrainerClass, recording: Mappin
         recording: As prepared; None where it is not known yet.
 
     Raises:
-        FileMistakes: If it refuses an arm of a plan, or of a search all that was tried: every value of every parameter (the ends of a range), one varied
-            at a time, then settings of the whole space. A key that is unknown or of a wrong type is mistaken in each.
+        FileMistakes: If it refuses an arm of a plan, or of a search all that was tried: every value of every parameter
+            (the ends of a range), one varied at a time, then settings of the whole space. A key that is unknown or of a
+            wrong type is mistaken in each.
     """
     if study.plan:
         _refuse_arms(study, trainer, recording)

@@ -1,9 +1,8 @@
 """What the budget has room for, from the ledger and the study."""
 
 from collections.abc import Callable
-from math import isfinite
-from statistics import median
 
+from tune.ledger.arm_pace import arm_pace
 from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.trial_index import TrialIndex
@@ -52,22 +51,22 @@ class BudgetUse:
     def has_room(self, seed_epochs: int) -> bool:
         """Says whether an arm of a plan would be done within the budget, by what a seed-epoch has taken so far.
 
-        Seed-epochs are counted exactly. Of time, GPU-hours and money it is asked whether the median pace of the trials
-        that are trained lets it end in time; while none is, whether there is any left.
+        Seed-epochs are counted exactly. Of time, GPU-hours and money it is asked whether the arm would be done in time
+        at the pace of those that are trained; while none is, whether there is any left.
         """
         if not self.affordable(seed_epochs):
             return False
-        paces = [self._ledger.pace(number) for number in sorted(self._index.confirmed)]
-        known = [pace for pace in paces if isfinite(pace)]
-        if not known:
-            return True
-        budget, hours, takes_s = self._study.budget, self._study.budget.most_gpu_hours, median(known) * seed_epochs
-        left_s = [] if budget.wall_clock is None else [budget.wall_clock - self._elapsed_s()]
-        if hours is not None and self._ledger.spent:
-            each = self._ledger.gpu_seconds / (self._ledger.spent + self._ledger.redone)
-            left = 3600 * hours - self._ledger.gpu_seconds
-            return each * seed_epochs <= left and all(takes_s <= one for one in left_s)
-        return all(takes_s <= one for one in left_s)
+        wall_clock, hours, trained = (
+            self._study.budget.wall_clock,
+            self._study.budget.most_gpu_hours,
+            self._ledger.spent,
+        )
+        if hours is not None and trained:
+            each = self._ledger.gpu_seconds / (trained + self._ledger.redone)
+            if each * seed_epochs > 3600 * hours - self._ledger.gpu_seconds:
+                return False
+        takes_s = arm_pace(self._ledger) * seed_epochs if self._index.confirmed else 0.0
+        return wall_clock is None or takes_s <= wall_clock - self._elapsed_s()
 
     def time_used(self) -> float:
         """Returns the share of the wall clock, the GPU-hours or the money that is used up, the largest; 0 without."""

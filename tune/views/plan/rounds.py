@@ -2,10 +2,10 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, nan
-from statistics import median
+from math import nan
 from typing import Any, Literal, get_args
 
+from tune.ledger.arm_pace import arm_pace
 from tune.ledger.arms import PlacedArm, arms_in
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import BegunRound
@@ -33,7 +33,7 @@ class ArmRow:
         effect: Against the base of its round; None for the base itself, and where the two cannot be compared.
         why_not: Why they cannot be compared; empty otherwise.
         seconds: Of training, so far; nan where it is not told.
-        expected_s: How long an arm that is missing is expected to take; nan where no arm has told its pace yet.
+        expected_s: How long an arm that is missing is expected to take; nan where none is trained yet.
         again: Whether it is missing and another arm trains the same, as far as is known: it costs nothing then.
     """
 
@@ -90,7 +90,7 @@ def rounds_of(
         ranked: Every trial.
         seconds: Spent on each, by number; None: not known.
     """
-    standings, pace = {one.number: one for one in ranked}, _pace(ledger)
+    standings, pace = {one.number: one for one in ranked}, arm_pace(ledger) if ledger.study.plan else nan
     found = [_round(ledger, name, standings, seconds or {}, pace) for name in ledger.study.plan]
     trained = {row.arm.key for of in found for row in of.rows if row.placed.trial is not None}
     return [replace(of, rows=_told_once(of.rows, trained)) for of in found]
@@ -104,12 +104,6 @@ def _told_once(rows: Sequence[ArmRow], trained: set[Hashable]) -> list[ArmRow]:
         trained.add(row.arm.key)
         told.append(replace(row, again=again))
     return told
-
-
-def _pace(ledger: LedgerReader) -> float:
-    """Returns the median seconds of an epoch of one seed over the arms that told it; nan without one."""
-    paces = [ledger.pace(trial.number) for trial in ledger.trials if trial.reached]
-    return median([pace for pace in paces if isfinite(pace)] or [nan])
 
 
 def _round(

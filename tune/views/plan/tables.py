@@ -85,8 +85,8 @@ def reading_sentence(rule: ScoreRule, seeds: int) -> str:
         return "One seed: no interval, so nothing here says whether a difference would hold up on another seed."
     return (
         f"Better by: by how much an arm's {rule.metric} is better than that of its round's base (negative: worse), "
-        "paired over seeds; *: its interval leaves out zero. The intervals of a round hold together: in 95 of 100 plans "
-        "all of them hold what they are of."
+        "paired over seeds; *: its interval leaves out zero. The intervals of a round hold together: in 95 of 100 "
+        "plans all of them hold what they are of."
     )
 
 

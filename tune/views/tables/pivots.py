@@ -25,10 +25,9 @@ def pivot_frame(table: Pivot) -> "pd.DataFrame":
     keys = [
         value if isinstance(value, str | int | float | bool) else wording.value(value) for value in table.row_values
     ]
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         cells, index=pd.Index(keys, name=table.rows), columns=pd.Index(heads, name=table.columns or None)
     )
-    return frame
 
 
 def _mean(table: Pivot, at: tuple[int, int]) -> float:

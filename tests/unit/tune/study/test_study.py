@@ -11,8 +11,8 @@ import yaml
 
 from tune.errors import FileMistakes, UserMistake
 from tune.study import document
-from tune.study.sections import Budget
 from tune.study.reading import BUNDLED, find, read_study
+from tune.study.sections import Budget
 from tune.study.study import Study, build_study, dump_study, json_schema
 
 GOOD = """

@@ -19,7 +19,7 @@ ROUNDS: list[tuple[str, dict[str, Any], str]] = [
     ("a later round", {"a": {"from": "b", "arms": {"x": {"x": 1.0}}}, "b": {"arms": {"y": {"x": 2.0}}}},
      "'b' comes after 'a'"),
     ("no such round", {"a": {"from": "zero", "arms": {"x": {"x": 1.0}}}}, "there is no round 'zero'"),
-    ("a parameter without a value", {"a": {"arms": {"x": {"widht": 1}}}}, "has no value in `base`; did you mean 'width'"),
+    ("a parameter without a value", {"a": {"arms": {"x": {"widht": 1}}}}, "no value in `base`; did you mean 'width'"),
     ("a parameter of a grid without a value", {"a": {"grid": {"depth": [1, 2]}}}, "plan.a.grid.depth: has no value"),
     ("an empty grid", {"a": {"grid": {}}}, "at least 1 item"),
     ("a grid of nothing", {"a": {"grid": {"x": []}}}, "at least 1 item"),
@@ -27,11 +27,11 @@ ROUNDS: list[tuple[str, dict[str, Any], str]] = [
     ("nothing to train", {"a": {}}, "has nothing to train"),
     ("the same arm twice", {"a": {"arms": {"x": {"x": 1.0}, "y": {"x": 1.0}}}}, "is the same arm as 'x'"),
     ("an arm that changes nothing", {"a": {"arms": {"x": {"x": 0.9}}}}, "changes nothing: it is the base"),
-    ("an arm that a list has", {"a": {"one_at_a_time": {"x": [1.0]}, "arms": {"x": {"x": 1.0}}}}, "same arm as 'x=1.0'"),
+    ("an arm that a list has", {"a": {"one_at_a_time": {"x": [1.0]}, "arms": {"x": {"x": 1.0}}}}, "arm as 'x=1.0'"),
     ("an arm called base", {"a": {"arms": {"base": {"x": 1.0}}}}, "is what an arm is called already"),
     ("more seeds than there are", {"a": {"arms": {"x": {"seeds": 9}}}}, "9 seeds asked for, but `seeds` lists 3"),
     ("no epochs at all", {"a": {"arms": {"x": {"epochs": 0}}}}, "must be a whole number, 1 or more, got 0"),
-    ("a priority of nobody", {"a": {"arms": {"x": {"x": 1.0}}, "first": ["y"]}}, "no arm of this round is meant by 'y'"),
+    ("a priority of nobody", {"a": {"arms": {"x": {"x": 1.0}}, "first": ["y"]}}, "no arm of this round is meant"),
     ("a weight of nobody", {"a": {"arms": {"x": {"x": 1.0}}, "weights": {"z": 2}}}, "plan.a.weights.z"),
     ("a name that is no name", {"a/b": {"arms": {"x": {"x": 1.0}}}}, "should match pattern"),
     (
@@ -49,7 +49,7 @@ ROUNDS: list[tuple[str, dict[str, Any], str]] = [
         {"a": {"search": {"space": {"x": {"uniform": [0, 1]}}, "rungs": [{"epochs": 2, "seeds": 3}]}}},
         "the last rung must be that of the round, 3 x 3",
     ),
-    ("a search of another kind", {"a": {"search": {"space": {"x": {"choice": ["a", "b"]}}}}}, "values of one parameter"),
+    ("a search of another kind", {"a": {"search": {"space": {"x": {"choice": ["a", "b"]}}}}}, "values of one"),
 ]  # fmt: skip
 
 

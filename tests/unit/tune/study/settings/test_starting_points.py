@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tune.errors import FileMistakes, UserMistake
-from tune.study.settings.starting_points import EarlierTrial
 from tune.study.reading import read_study
+from tune.study.settings.starting_points import EarlierTrial
 from tune.study.study import Study, dump_study
 
 STUDY = """
