@@ -121,11 +121,7 @@ class LedgerReader:
 
     @property
     def gpu_seconds(self) -> float:
-        """GPU-seconds used: of every epoch, the time for which its trial held its slot, times the GPUs of a trial.
-
-        Epochs that were trained again count again, for the GPU was as busy with them; what a process or trainer that
-        died had begun since its last epoch does not.
-        """
+        """GPU-seconds used: of every epoch, also one trained again, the time that its trial held GPUs, times these."""
         return self._runs.gpu_seconds
 
     def usage(self) -> Usage | None:
@@ -151,19 +147,12 @@ class LedgerReader:
         return frozenset(one for one in told if isinstance(one, int)) if isinstance(told, list) else frozenset()
 
     def elapsed_s(self) -> float:
-        """Returns how long processes have worked on the study, in seconds.
-
-        Each session is measured by the clock of its own process, so a clock that was set between two of them, or
-        differs from host to host, does not show.
-        """
+        """Returns how long processes have worked on the study, in seconds, each measured by its own clock."""
         now = self._now()
         return sum(max(0.0, (each.closed if each.ended else now) - each.opened) for each in self.sessions)
 
     def last_sign(self) -> float:
-        """Returns when a process that worked on the study was last heard of, in seconds since the epoch; 0: never.
-
-        By that process's own clock.
-        """
+        """Returns when, by its own clock, a process that worked on the study was last heard of; 0: never."""
         holder = self._last_holder()
         return max(float(holder["beat"]) if holder else 0.0, self.decisions[-1].time if self.decisions else 0.0)
 
