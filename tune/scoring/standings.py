@@ -192,11 +192,11 @@ def _preferred(alike: Sequence[Standing], pace: Mapping[int, float], scale: Loss
     return min(quicker, key=lambda one: (pace[one.number], one.number), default=first)
 
 
-def _order(standing: Standing, epochs: int) -> tuple[bool, int, bool, float, int]:
-    """Returns what trials are sorted by; an arm of a plan that trained for other epochs than the plan's comes after."""
+def _order(standing: Standing, epochs: int) -> tuple[int, int, bool, float, int]:
+    """Returns what trials are sorted by; arms of a plan that train for other epochs than it says come after, apart."""
     rung = -1 if standing.rung is None else standing.rung
-    other = bool(standing.trial.ladder) and standing.trial.ladder[-1].epochs != epochs
-    return other, -rung, standing.state == "failed", standing.score, standing.number
+    lasts = standing.trial.ladder[-1].epochs if standing.trial.ladder else epochs
+    return 0 if lasts == epochs else lasts, -rung, standing.state == "failed", standing.score, standing.number
 
 
 def _failed(standing: Standing, scale: LossScale) -> list[int]:
@@ -206,6 +206,8 @@ def _failed(standing: Standing, scale: LossScale) -> list[int]:
 def _luck(standing: Standing, best: Standing, scale: LossScale) -> Lucky | None:
     assert standing.rung is not None
     reference = best.trial.reached.get(standing.rung)
+    if best.trial.ladder and best.trial.ladder[standing.rung].epochs != standing.epochs:
+        return None
     failed = tuple(seed for seed, loss in standing.losses.items() if scale.failed(loss))
     if reference is None or standing is best or not failed or set(failed) <= {*_failed(best, scale)}:
         return None

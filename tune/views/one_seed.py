@@ -46,7 +46,8 @@ def one_seed_choices(results: Results) -> list[OneSeedChoice]:
         return []
     found = []
     for seed in best.losses:
-        there = [one for one in results.ranked if len(ledger.curve(one.number, seed)) >= epochs]
+        alike = (one for one in results.ranked if ledger.ladder(one.number)[-1].epochs == epochs)
+        there = [one for one in alike if len(ledger.curve(one.number, seed)) >= epochs]
         full = [(ledger.loss(one.number, seed, epochs), one) for one in there]
         alive = [(loss, one) for loss, one in full if not results.scale.failed(loss)]
         if len(full) < 2 or not alive:

@@ -84,8 +84,14 @@ class Results:
     @property
     def runner_up(self) -> Standing | None:
         """The second of the confirmed trials, when the best is confirmed."""
-        confirmed = [standing for standing in self.ranked if standing.state == "confirmed"]
-        return confirmed[1] if len(confirmed) > 1 else None
+        return self.confirmed[1] if len(self.confirmed) > 1 else None
+
+    @property
+    def confirmed(self) -> list[Standing]:
+        """The confirmed trials, best first; of a plan those that trained for as many epochs as the best."""
+        epochs = self.best.epochs if self.best is not None and self.best.trial.ladder else None
+        every = (one for one in self.ranked if one.state == "confirmed")
+        return [one for one in every if epochs is None or one.epochs == epochs]
 
 
 @dataclass(frozen=True)
@@ -257,13 +263,18 @@ def cost_of(ledger: LedgerReader, price_per_gpu_hour: float | None = None) -> Co
         seconds=ledger.elapsed_s(),
         sessions=len(ledger.sessions),
         interruptions=sum(session.ended in ("interrupted", "lost") for session in ledger.sessions),
-        full=len(ledger.trials) * cost(ledger.study.top) if any(trial.reached for trial in ledger.trials) else 0,
+        full=_full(ledger) if any(trial.reached for trial in ledger.trials) else 0,
         gpu_hours=gpu_hours,
         gpu_hours_budget=budget.gpu_hours,
         price=price,
         money=None if price is None or gpu_hours is None else price * gpu_hours,
         money_budget=budget.money,
     )
+
+
+def _full(ledger: LedgerReader) -> int:
+    """Returns the seed-epochs of all trials, had each gone its full ladder."""
+    return sum(cost(ledger.ladder(trial.number)[-1]) for trial in ledger.trials)
 
 
 def failed_seeds(losses: Mapping[int, float], scale: LossScale = UNSCALED) -> tuple[int, ...]:

@@ -168,7 +168,7 @@ def failure_phrase(best: Standing) -> str:
 def _which(results: Results, best: Standing) -> str:
     chosen = wording.setting(wording.setting_of(results.study, best.trial))
     if best.state == "confirmed":
-        confirmed = sum(standing.state == "confirmed" for standing in results.ranked)
+        confirmed = len(results.confirmed)
         place = f"the best of {confirmed} confirmed trials" if confirmed > 1 else "the only confirmed trial"
         return f"Use {chosen}: trial {best.number}, {place} (score {wording.number(best.score)})."
     return (
