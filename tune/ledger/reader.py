@@ -8,13 +8,14 @@ from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 
+from tune.ledger.begun_round import BegunRound
 from tune.ledger.checkpoints.store import Usage
 from tune.ledger.curves.history import Runs
 from tune.ledger.identity import stored_study
 from tune.ledger.lease.lease import holder_of, is_alive
 from tune.ledger.loss_scale import LossScale
 from tune.ledger.origin.made_from import MadeFrom
-from tune.ledger.records import BegunRound, Decision, Session, Trial
+from tune.ledger.records import Decision, Session, Trial
 from tune.ledger.replay import checked_baseline, replay
 from tune.ledger.storage.files import readable, refuse_links
 from tune.ledger.stores import Stores

@@ -41,7 +41,7 @@ class Decision:
         kind: open, close: a process began or ended its work on the study; accept: it goes on with another recording or
             another source of its trainer (`tune.ledger.origin.made_from`); grow: the study is to do more, as `detail`
             says; pack: so many trials share a GPU of each type (`tune.drivers.gpu_packing`); round: one of a plan
-            begins, see `BegunRound`; start: a new trial;
+            begins, see `tune.ledger.begun_round`; start: a new trial;
             rescale: the zero of the losses has moved (`tune.ledger.loss_scale`) and every score is another; reach: a
             trial stands at a rung; promote: it may climb to `rung`; race: it gets one more seed at the last rung;
             attempt: a unit of it ended without a result (see `Attempt`); fail: it died for good, or a seed of the final
@@ -60,6 +60,11 @@ class Decision:
     reason: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
     time: float = 0.0
+
+    @property
+    def of_search(self) -> bool:
+        """Whether it says what is trained: about a trial, or that a round of a plan begins."""
+        return self.trial is not None or self.kind == "round"
 
 
 @dataclass(frozen=True)
@@ -81,35 +86,6 @@ class Session:
     def read(self) -> list[str]:
         """What it read of the recording, in lines for people; empty where nobody said."""
         return [str(line) for line in self.detail.get("read", ())]
-
-
-@dataclass(frozen=True)
-class BegunRound:
-    """A round of a plan, as it began.
-
-    Attributes:
-        name: Of the round.
-        base: Every parameter's value, from which its arms differ.
-        carried: The part of it that earlier rounds have found.
-        winners: By each round that it is from, the trial that was taken for its winner.
-        tied: By each of these rounds, the trials that its winner cannot be told apart from.
-        reason: For people.
-    """
-
-    name: str
-    base: Mapping[str, Any]
-    carried: Mapping[str, Any]
-    winners: Mapping[str, int]
-    tied: Mapping[str, Sequence[int]]
-    reason: str
-
-    @classmethod
-    def of(cls, decision: Decision) -> Self:
-        """Returns the round that a decision of the kind `round` begins."""
-        told = decision.detail
-        winners = {str(name): int(number) for name, number in told["winners"].items()}
-        tied = {str(name): tuple(map(int, numbers)) for name, numbers in told["tied"].items()}
-        return cls(str(told["round"]), dict(told["base"]), dict(told["carried"]), winners, tied, decision.reason)
 
 
 @dataclass(frozen=True)

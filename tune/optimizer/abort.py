@@ -22,7 +22,7 @@ def stop_if_first_trials_die(trials: Sequence[Trial], folder: Path) -> None:
         StudyStopped: Says of what, where the rest can be read, and how to go on.
     """
     first = trials[:_FIRST]
-    if len(first) == _FIRST and all(trial.ended == "failed" for trial in first):
+    if len(first) == _FIRST and all(trial.ended == "failed" and trial.attempts for trial in first):
         last = [trial.attempts[-1] for trial in first]
         if len({attempt.same for attempt in last}) == 1 and not last[0].of_machines:
             log = f" (log: {last[0].log})" if last[0].log else ""
@@ -41,7 +41,7 @@ def first_trials_may_all_die(trials: Sequence[Trial], retries: int) -> bool:
         retries: See `resources.retries`.
     """
     hopeless = [trial for trial in trials if trial.ended == "failed" or retry(trial.counted_attempts, retries).alone]
-    last = [trial.attempts[-1] for trial in hopeless]
+    last = [trial.attempts[-1] for trial in hopeless if trial.attempts]
     alike = len(last) >= _FIRST and len({attempt.same for attempt in last}) == 1 and not last[0].of_machines
     waited_for = any(trial.ended is None for trial in trials[:_FIRST])
     return waited_for and alike

@@ -120,7 +120,7 @@ class Events:
 
     def _tell_decisions(self) -> None:
         for one in self._cursor.take():
-            if one.trial is not None:
+            if one.of_search:
                 about = {"trial": one.trial, "rung": one.rung, "reason": one.reason, "detail": dict(one.detail)}
                 self._stream.emit(one.kind, one.time, **about)
 

@@ -85,7 +85,7 @@ class Progress:
 
     def _print_new(self) -> None:
         for decision in self._cursor.take():
-            if decision.trial is not None:
+            if decision.of_search:
                 self.note(said(decision))
 
     def view(self) -> RenderableType:

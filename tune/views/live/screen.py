@@ -224,7 +224,9 @@ def _cut(line: Text, width: int) -> Text:
 
 
 def said(decision: Decision) -> str:
-    """Returns a decision about a trial in one line."""
+    """Returns a decision in one line."""
+    if decision.kind == "round":
+        return decision.reason
     if decision.kind == "start":
         setting = wording.setting(decision.detail["parameters"])
         return f"trial {decision.trial} started: {setting} ({decision.reason})"

@@ -96,7 +96,7 @@ class Snapshots:
             exact: Whether to find the best trials now, whatever it takes; else they are as found last, not long ago.
         """
         ledger, now, running = self._ledger, self._clock(), self._in_flight()
-        self._newest.extend(one for one in self._cursor.take() if one.trial is not None and one.kind != "start")
+        self._newest.extend(one for one in self._cursor.take() if one.of_search and one.kind != "start")
         self._pace.add(now, ledger.spent)
         self._counts.follow()
         if exact or now - self._ranked_at >= _PACED * self._ranking_s:

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 
 from tune.ledger.arm_pace import arm_pace
 from tune.ledger.arms import PlacedArm, arms_in
+from tune.ledger.begun_round import BegunRound
 from tune.ledger.reader import LedgerReader
-from tune.ledger.records import BegunRound
 from tune.scoring.effects.factorial import Cell, Factorial, factorial
 from tune.scoring.effects.paired_family import ArmEffect, effects_against
 from tune.scoring.standings import Standing

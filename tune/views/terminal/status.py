@@ -112,7 +112,7 @@ def print_status(ledger: LedgerReader, console: Console) -> None:
         *([("doubt", hint)] if (hint := direction_hint(ledger)) else []),
         *driver_lines(ClusterState.read(ledger.folder), ledger.study, ledger.live, time.time()),
     ]
-    decisions = [decision for decision in ledger.decisions if decision.trial is not None][-_LATEST:]
+    decisions = [decision for decision in ledger.decisions if decision.of_search][-_LATEST:]
     console.print(Text(f"{ledger.study.name}: {study_state(ledger)}  ({ledger.folder})"), soft_wrap=True)
     if reason := _reason(ledger):
         console.print(Text(reason), soft_wrap=True)
@@ -225,4 +225,4 @@ def _headway(ledger: LedgerReader, trial: Trial) -> str:
 def _decision(decision: Decision) -> tuple[str, str]:
     at = wording.time_of_day(decision.time)
     said = decision.reason if decision.kind != "start" else f"started: {decision.reason}"
-    return at, f"trial {decision.trial} {said}"
+    return at, said if decision.kind == "round" else f"trial {decision.trial} {said}"
