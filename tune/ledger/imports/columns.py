@@ -7,13 +7,12 @@ from math import isfinite, isnan
 from typing import Any
 
 from tune.errors import UserMistake
-from tune.ledger.imports.names import EPOCH, RUN, looks_like_a_metric, role
+from tune.ledger.imports.names import EPOCH, RUN, is_derived, looks_like_a_metric, role
 from tune.ledger.imports.run import (
     MOST_RUNS,
     Axis,
     ImportedRun,
     from_one,
-    is_derived,
     is_epochs,
     is_seed,
     number_of,
@@ -38,7 +37,9 @@ _PARAMETER_HEADS = (
 _METRIC_HEADS = ("metrics.", "metrics/", "metric/", "summary.", "summary/", "values_")
 _OF_THE_LOGGER = re.compile(
     "state|status|tags|notes|user|created|updated|host|hostname|sweep|evaluated|epochs_redone|gpu_seconds|rung|failed|"
-    "reason|datetime_start|datetime_complete|duration|date|time|timestamp|wandb"
+    "reason|datetime_start|datetime_complete|duration|date|time|timestamp|wandb|tags_.*|artifact_uri|start_time|end_time|"
+    "experiment_id|experiment_tag|run_uuid|user_id|source_.*|pid|node_ip|done|iterations_since_restore|"
+    "time_since_restore|should_checkpoint|checkpoint_dir_name"
 )
 """What loggers, and our own tables, write beside parameters and metrics."""
 
@@ -102,7 +103,7 @@ def runs_in(columns: Columns, source: str, metrics: Sequence[str] = ()) -> list[
 def _sorted(columns: Columns, rows: int, source: str, metrics: Sequence[str]) -> _Sorted:
     epoch = next((name for wanted in EPOCH for name in columns if role(name) == wanted and name not in metrics), None)
     seed = next((name for name in columns if is_seed(_bare(name, _PARAMETER_HEADS))), None)
-    run = next((name for wanted in RUN for name in columns if name != epoch and role(name) == wanted), None)
+    run = _run_column([name for wanted in RUN for name in columns if name != epoch and role(name) == wanted], columns)
     groups = _groups(columns, rows, epoch, [name for name in (run, seed) if name is not None])
     if len(groups) > MOST_RUNS:
         raise UserMistake(f"{source}: holds {len(groups):,} runs; at most {MOST_RUNS:,} are read")
@@ -116,6 +117,11 @@ def _sorted(columns: Columns, rows: int, source: str, metrics: Sequence[str]) ->
             measured[name] = _bare(name, _METRIC_HEADS)
     keys = [_text(columns[run][group[0]]) if run is not None else str(at) for at, group in enumerate(groups)]
     return _Sorted(epoch, seed, groups, keys, parameters, measured)
+
+
+def _run_column(candidates: Sequence[str], columns: Columns) -> str | None:
+    """Returns the column that says of which run a row is: that which tells most apart, else that for people."""
+    return max(candidates, key=lambda name: len({repr(cell) for cell in columns[name]}), default=None)
 
 
 def _groups(columns: Columns, rows: int, epoch: str | None, by: Sequence[str]) -> list[list[int]]:
@@ -149,7 +155,8 @@ def _kind(name: str, cells: Sequence[Any], groups: Sequence[Sequence[int]]) -> s
         return "parameter" if constant else None
     if not any(there):
         return None
-    if is_derived(name) or not constant:
+    told = role(name) == "learning_rate" and not re.fullmatch(r"(lr|learning_rate)", name)  # as a monitor: lr-Adam
+    if is_derived(name) or not constant or told:
         return "metric"
     if is_epochs(name):
         return "parameter"

@@ -33,7 +33,7 @@ def read_mlflow(folder: Path, source: str) -> list[ImportedRun]:
     Raises:
         UserMistake: If a file cannot be read, or there are too many.
     """
-    found = []
+    found: list[ImportedRun] = []
     for run in _runs_below(folder):
         if len(found) == MOST_RUNS:
             raise UserMistake(f"{source}: holds more than {MOST_RUNS:,} runs; give an experiment or a run in it")
@@ -59,9 +59,9 @@ def _run(folder: Path, source: str) -> ImportedRun:
     counted = from_one(_by_epoch(curves))
     began, ended = meta.get("start_time"), meta.get("end_time")
     lasted = (ended - began) / 1000 if isinstance(began, int) and isinstance(ended, int) else None
-    name = folder / "tags" / "mlflow.runName"
+    named = folder / "tags" / "mlflow.runName"
     return ImportedRun(
-        _text(name).strip() if name.is_file() else str(meta.get("run_name") or folder.name),
+        _text(named).strip() if named.is_file() else str(meta.get("run_name") or folder.name),
         source,
         without_seed(told),
         seed=seed_in(told),

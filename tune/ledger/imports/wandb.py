@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def read_wandb(folder: Path, source: str, metrics: Sequence[str] = ()) -> list[I
     Raises:
         UserMistake: If a file cannot be read, or there are too many.
     """
-    found = []
+    found: list[ImportedRun] = []
     for run in _runs_below(folder):
         if len(found) == MOST_RUNS:
             raise UserMistake(f"{source}: holds more than {MOST_RUNS:,} runs; give a run in it")
@@ -60,6 +61,8 @@ def read_json(path: Path, source: str, metrics: Sequence[str] = ()) -> list[Impo
         UserMistake: If it cannot be read, or is something else.
     """
     content = _json(path, source)
+    if isinstance(content, Mapping) and isinstance(content.get("log_history"), list):  # the Trainer of transformers
+        content = content["log_history"]
     if isinstance(content, Mapping) and ({"config", "history"} & content.keys()):
         content = [content]
     if isinstance(content, list) and content and all(isinstance(one, Mapping) and "config" in one for one in content):
@@ -92,14 +95,14 @@ def _run(folder: Path, source: str, metrics: Sequence[str]) -> ImportedRun:
     name = folder.parent.name if folder.name == "files" else folder.name
     if history is not None:
         tables = history.suffix in (".csv", ".parquet")
-        rows = read_table(history, source, metrics) if tables else _history(_json(history, source), source, metrics)
-        return _made(name, source, config, summary, rows)
+        told = read_table(history, source, metrics) if tables else _history(_json(history, source), source, metrics)
+        return _made(name, source, config, summary, told)
     stored = next(iter(sorted(folder.glob("run-*.wandb"))), None)
     if stored is None:
         return _made(name, source, config, summary, None)
-    told = _stored(stored)
-    rows = _history(told["history"], source, metrics) if told["history"] else None
-    return _made(told["name"] or name, source, config or told["config"], summary or told["summary"], rows)
+    kept = _stored(stored)
+    rows = _history(kept["history"], source, metrics) if kept["history"] else None
+    return _made(kept["name"] or name, source, config or kept["config"], summary or kept["summary"], rows)
 
 
 def _made(
@@ -181,7 +184,7 @@ def _stored(path: Path) -> dict[str, Any]:
     """Returns what W&B's own file of a run holds: its name, configuration, summary and history."""
     refuse_large(path)
     try:
-        from wandb.proto.wandb_internal_pb2 import Record
+        record_type = import_module("wandb.proto.wandb_internal_pb2").Record
     except ImportError:
         raise UserMistake(
             f"{path}: what it holds is described by the wandb package; install it (pip install 'latent-tune[wandb]'), "
@@ -190,7 +193,7 @@ def _stored(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"name": "", "config": {}, "summary": {}, "history": []}
     try:
         for data in records(path.read_bytes()):
-            record = Record.FromString(data)
+            record = record_type.FromString(data)
             found["name"] = record.run.display_name or found["name"]
             found["config"] |= _items([*record.run.config.update, *record.config.update])
             found["summary"] |= _items([*record.run.summary.update, *record.summary.update])
