@@ -25,6 +25,7 @@ from tune.study.scalars import Loader
 
 _SEED = re.compile(r"(?:^|[/_.,-])seed[-_=]?(\d{1,9})(?=$|[/_.,-])")
 _HPARAMS = "_hparams_/session_start_info"
+_OWN = ".latent-tune-"
 _MOST_YAML = 1_000_000
 
 
@@ -62,7 +63,8 @@ def read_event_files(place: Path, source: str) -> list[ImportedRun]:
     for key, told in list(folders.items()):
         told.configuration = {**_hparams_file(home / key), **told.configuration}
         above = folders.get(Path(key).parent.as_posix())
-        if key != "." and above is not None and told.configuration and not above.configuration:
+        single = all(len(values) == 1 for values in told.steps.values())
+        if key != "." and above is not None and single and told.configuration and not above.configuration:
             above.configuration = told.configuration
             for tag, values in told.steps.items():
                 above.steps.setdefault(tag, values)
@@ -76,7 +78,10 @@ def read_event_files(place: Path, source: str) -> list[ImportedRun]:
 def _event_files(folder: Path) -> Iterator[Path]:
     for here, below, names in os.walk(folder):
         below.sort()
-        yield from (Path(here, name) for name in sorted(names) if "tfevents" in name)
+        for name in sorted(names):
+            # Our own have what sums up the seeds of a trial in the folders above these.
+            if "tfevents" in name and (_OWN not in name or Path(here).name.startswith("seed")):
+                yield Path(here, name)
 
 
 def _read(path: Path, told: _Told) -> None:

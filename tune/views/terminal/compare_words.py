@@ -54,7 +54,7 @@ def length_sentences(comparison: Comparison) -> list[str]:
             f"{column.side.name} trained {theirs[1]:,} {comparison.axis}s, {first.side.name} {mine[1]:,}: {how}their "
             f"final values are not ranked.{_rates(first, column, when)}"
         )
-    if " or " in comparison.axis:
+    if len({column.side.axis for column in comparison.columns}) > 1:
         found.append("Some curves are by epoch and others by step, so nothing holds between them but their ends.")
     return found
 

@@ -1,10 +1,12 @@
 """Runs of W&B."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import wandb
 from wandb.proto.wandb_internal_pb2 import Record
 
 from tests.fakes.runs_elsewhere import curve, wandb_log, write_wandb
@@ -101,15 +103,19 @@ def test_the_log_of_the_trainer_of_transformers(tmp_path: Path) -> None:
     assert run.curve("loss") == curve(3.0)
 
 
+PROGRAM = """
+import wandb
+run = wandb.init(mode="offline", project="p", name="fast", config={"lr": 0.1, "seed": 3})
+for epoch in range(3):
+    run.log({"epoch": epoch, "val/loss": 3 - epoch})
+run.finish()
+"""
+
+
 def test_what_the_wandb_package_writes_offline(tmp_path: Path) -> None:
-    """A run of the package that is installed, as its folder lies there."""
-    settings = wandb.Settings(silent=True, console="off")
-    run = wandb.init(
-        mode="offline", project="p", name="fast", config={"lr": 0.1, "seed": 3}, dir=tmp_path, settings=settings
-    )
-    for epoch in range(3):
-        run.log({"epoch": epoch, "val/loss": 3 - epoch})
-    run.finish()
+    """A run of the package that is installed, as its folder lies there when its process has ended."""
+    environment = {**os.environ, "WANDB_SILENT": "true", "WANDB_CONSOLE": "off"}
+    subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, check=True, capture_output=True)
     (found,) = read_wandb(tmp_path / "wandb", "wandb")
     assert (found.key, found.seed, found.configuration) == ("fast", 3, {"lr": 0.1})
     assert found.curves["val/loss"] == curve(3, 2, 1)
