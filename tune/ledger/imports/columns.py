@@ -3,7 +3,7 @@
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any
 
 from tune.errors import UserMistake
@@ -17,6 +17,7 @@ from tune.ledger.imports.run import (
     is_seed,
     number_of,
     seconds_in,
+    whole,
 )
 from tune.study.values import frozen
 
@@ -132,7 +133,7 @@ def _groups(columns: Columns, rows: int, epoch: str | None, by: Sequence[str]) -
     begun, before = 0, float("-inf")
     for row in range(rows):
         number = number_of(columns[epoch][row])
-        if number is None or isnan(number):
+        if number is None or not isfinite(number):
             continue
         if not by:
             begun += number < before
@@ -180,7 +181,7 @@ def _run(columns: Columns, found: _Sorted, place: int, source: str) -> ImportedR
             if found.epoch is None:
                 finals[name] = value
             else:
-                curves.setdefault(name, {})[_whole(columns[found.epoch][row])] = value
+                curves.setdefault(name, {})[whole(columns[found.epoch][row])] = value
     counted = from_one(curves)
     seed = number_of(columns[found.seed][group[0]]) if found.seed is not None else None
     return ImportedRun(
@@ -198,11 +199,6 @@ def _run(columns: Columns, found: _Sorted, place: int, source: str) -> ImportedR
 def axis_of(column: str | None) -> Axis:
     """Returns what a column of that name counts."""
     return "epoch" if column is None or role(column) in EPOCH[:3] else "step"
-
-
-def _whole(epoch: float) -> int:
-    """Returns the epoch in which something was told: one told as 2.4 is part of the third."""
-    return -int(-epoch // 1)
 
 
 def _bare(name: str, heads: Sequence[str]) -> str:

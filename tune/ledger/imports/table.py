@@ -123,7 +123,8 @@ def _listed(columns: Columns, source: str) -> list[ImportedRun]:
 def _mapping(cell: Any, source: str, row: int) -> Mapping[str, Any]:
     """Returns the mapping that a cell shows, as Python writes it; numbers that are not finite are not known."""
     try:
-        found = ast.literal_eval(re.sub(r"(?<=[\s:\[,])-?(nan|inf)(?=[,}\]])", "None", str(cell)))
+        text = str(cell)[:_MOST_HEAD]  # a mapping that is cut off is none
+        found = ast.literal_eval(re.sub(r"(?<=[\s:\[,])-?(nan|inf)(?=[,}\]])", "None", text))
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         found = None
     if not isinstance(found, dict):

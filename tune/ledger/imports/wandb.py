@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from google.protobuf.message import DecodeError
 
 from tune.errors import UserMistake
@@ -23,7 +22,7 @@ from tune.ledger.imports.run import (
 )
 from tune.ledger.imports.table import read_table
 from tune.ledger.imports.wandb_file import records
-from tune.study.scalars import Loader
+from tune.study import document
 
 _HISTORIES = ("history.csv", "history.parquet", "history.json", "history.jsonl", "wandb-history.jsonl")
 _OWN = ("config.yaml", "wandb-summary.json")
@@ -160,13 +159,7 @@ def _mapping(given: Any) -> dict[str, Any]:
 
 
 def _yaml(path: Path) -> Any:
-    if not path.is_file():
-        return {}
-    refuse_large(path)
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 - a safe one
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise UserMistake(f"{path}: cannot be read as YAML: {' '.join(str(error).split()):.200}") from None
+    return document.read(path).value if path.is_file() else {}
 
 
 def _json(path: Path, source: str) -> Any:
@@ -199,7 +192,7 @@ def _stored(path: Path) -> dict[str, Any]:
             found["summary"] |= _items([*record.run.summary.update, *record.summary.update])
             if record.history.item:
                 found["history"].append(_items(record.history.item))
-    except (ValueError, DecodeError) as error:
+    except (ValueError, RecursionError, DecodeError) as error:
         raise UserMistake(f"{path}: cannot be read as a run of W&B's: {error!s:.200}") from None
     return found
 
