@@ -63,6 +63,9 @@ def runs_of_trials(ledger: LedgerReader, source: str, numbers: Sequence[int]) ->
     found = []
     for number in numbers:
         trial = ledger.trials[number]
+        for seed, decided in _decided(ledger, trial).items():
+            if (number, seed) not in told:  # its curves are lost
+                told[number, seed][ledger.study.score.metric] = decided
         seeds = [seed for seed in ledger.study.seeds if (number, seed) in told]
         if not seeds:
             raise UserMistake(f"{source}: trial {number} has trained nothing so far, so there is nothing to compare")
@@ -81,6 +84,15 @@ def runs_of_trials(ledger: LedgerReader, source: str, numbers: Sequence[int]) ->
             )
             for seed in seeds
         ]
+    return found
+
+
+def _decided(ledger: LedgerReader, trial: Trial) -> dict[int, dict[int, float]]:
+    """Returns the scored metric that decisions have kept, by seed and then by the epochs of the rungs."""
+    found: dict[int, dict[int, float]] = defaultdict(dict)
+    for rung, reached in trial.reached.items():
+        for seed, loss in reached.losses.items():
+            found[seed][ledger.study.rungs[rung].epochs] = loss
     return found
 
 
