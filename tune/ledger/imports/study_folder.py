@@ -102,7 +102,7 @@ def _shared(ledger: LedgerReader) -> dict[str, Any]:
     rungs = [rung.epochs for rung in study.rungs]
     told = study.model_dump(mode="json", by_alias=True, include=set(_TRAINS))
     own = study.model_dump(mode="json", by_alias=True, include=set(_SETTINGS), exclude_defaults=True)
-    kept = {key: value for key, value in {**told, **own}.items() if value}
+    kept = {key: value for key, value in told.items() if value is not None} | {k: v for k, v in own.items() if v}
     return {
         "metric": study.score.metric,
         "maximize": study.score.maximize,
