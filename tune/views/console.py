@@ -19,6 +19,10 @@ class Terminal(Console):
     def __init__(self, **given: Any) -> None:
         super().__init__(markup=False, emoji=False, **given)
 
+    def on_broken_pipe(self) -> None:
+        """Has the command end as it does wherever its reader has left; rich would end the process with an error."""
+        raise BrokenPipeError
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yields what is to be printed; rich's own controls pass, those in a text do not."""
         for segment in super().render(renderable, options):

@@ -62,7 +62,8 @@ def read_optuna(file: Path, name: str | None, source: str) -> StoredStudy:
         said = " ".join(str(error).split())
         raise UserMistake(
             f"{source}: cannot be read as Optuna's SQLite file: {said:.200}; one of an earlier version is brought up "
-            "to date by `optuna storage upgrade --storage sqlite:///FILE`"
+            "to date by `optuna storage upgrade --storage sqlite:///FILE`; of MLflow give mlruns/, or what "
+            "`mlflow experiments csv` writes"
         ) from None
     if name is None and len(names) != 1:
         there = ", ".join(names) or "none"

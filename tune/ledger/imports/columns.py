@@ -3,21 +3,21 @@
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any
 
 from tune.errors import UserMistake
-from tune.ledger.imports.names import EPOCH, RUN, looks_like_a_metric, role
+from tune.ledger.imports.names import EPOCH, RUN, is_derived, looks_like_a_metric, role
 from tune.ledger.imports.run import (
     MOST_RUNS,
     Axis,
     ImportedRun,
     from_one,
-    is_derived,
     is_epochs,
     is_seed,
     number_of,
     seconds_in,
+    whole,
 )
 from tune.study.values import frozen
 
@@ -38,7 +38,9 @@ _PARAMETER_HEADS = (
 _METRIC_HEADS = ("metrics.", "metrics/", "metric/", "summary.", "summary/", "values_")
 _OF_THE_LOGGER = re.compile(
     "state|status|tags|notes|user|created|updated|host|hostname|sweep|evaluated|epochs_redone|gpu_seconds|rung|failed|"
-    "reason|datetime_start|datetime_complete|duration|date|time|timestamp|wandb"
+    "reason|datetime_start|datetime_complete|duration|date|time|timestamp|wandb|tags_.*|artifact_uri|start_time|end_time|"
+    "experiment_id|experiment_tag|run_uuid|user_id|source_.*|pid|node_ip|done|iterations_since_restore|"
+    "time_since_restore|should_checkpoint|checkpoint_dir_name"
 )
 """What loggers, and our own tables, write beside parameters and metrics."""
 
@@ -102,7 +104,7 @@ def runs_in(columns: Columns, source: str, metrics: Sequence[str] = ()) -> list[
 def _sorted(columns: Columns, rows: int, source: str, metrics: Sequence[str]) -> _Sorted:
     epoch = next((name for wanted in EPOCH for name in columns if role(name) == wanted and name not in metrics), None)
     seed = next((name for name in columns if is_seed(_bare(name, _PARAMETER_HEADS))), None)
-    run = next((name for wanted in RUN for name in columns if name != epoch and role(name) == wanted), None)
+    run = _run_column([name for wanted in RUN for name in columns if name != epoch and role(name) == wanted], columns)
     groups = _groups(columns, rows, epoch, [name for name in (run, seed) if name is not None])
     if len(groups) > MOST_RUNS:
         raise UserMistake(f"{source}: holds {len(groups):,} runs; at most {MOST_RUNS:,} are read")
@@ -118,6 +120,11 @@ def _sorted(columns: Columns, rows: int, source: str, metrics: Sequence[str]) ->
     return _Sorted(epoch, seed, groups, keys, parameters, measured)
 
 
+def _run_column(candidates: Sequence[str], columns: Columns) -> str | None:
+    """Returns the column that says of which run a row is: that which tells most apart, else that for people."""
+    return max(candidates, key=lambda name: len({repr(cell) for cell in columns[name]}), default=None)
+
+
 def _groups(columns: Columns, rows: int, epoch: str | None, by: Sequence[str]) -> list[list[int]]:
     """Returns the rows of each run."""
     if epoch is None:
@@ -126,7 +133,7 @@ def _groups(columns: Columns, rows: int, epoch: str | None, by: Sequence[str]) -
     begun, before = 0, float("-inf")
     for row in range(rows):
         number = number_of(columns[epoch][row])
-        if number is None or isnan(number):
+        if number is None or not isfinite(number):
             continue
         if not by:
             begun += number < before
@@ -149,7 +156,8 @@ def _kind(name: str, cells: Sequence[Any], groups: Sequence[Sequence[int]]) -> s
         return "parameter" if constant else None
     if not any(there):
         return None
-    if is_derived(name) or not constant:
+    told = role(name) == "learning_rate" and not re.fullmatch(r"(lr|learning_rate)", name)  # as a monitor: lr-Adam
+    if is_derived(name) or not constant or told:
         return "metric"
     if is_epochs(name):
         return "parameter"
@@ -173,7 +181,7 @@ def _run(columns: Columns, found: _Sorted, place: int, source: str) -> ImportedR
             if found.epoch is None:
                 finals[name] = value
             else:
-                curves.setdefault(name, {})[_whole(columns[found.epoch][row])] = value
+                curves.setdefault(name, {})[whole(columns[found.epoch][row])] = value
     counted = from_one(curves)
     seed = number_of(columns[found.seed][group[0]]) if found.seed is not None else None
     return ImportedRun(
@@ -191,11 +199,6 @@ def _run(columns: Columns, found: _Sorted, place: int, source: str) -> ImportedR
 def axis_of(column: str | None) -> Axis:
     """Returns what a column of that name counts."""
     return "epoch" if column is None or role(column) in EPOCH[:3] else "step"
-
-
-def _whole(epoch: float) -> int:
-    """Returns the epoch in which something was told: one told as 2.4 is part of the third."""
-    return -int(-epoch // 1)
 
 
 def _bare(name: str, heads: Sequence[str]) -> str:

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from tune.errors import UserMistake
 from tune.ledger.imports.names import role
@@ -19,13 +18,14 @@ from tune.ledger.imports.run import (
     from_one,
     refuse_large,
     seed_in,
+    whole,
     without_seed,
 )
-from tune.study.scalars import Loader
+from tune.study import document
 
 _SEED = re.compile(r"(?:^|[/_.,-])seed[-_=]?(\d{1,9})(?=$|[/_.,-])")
 _HPARAMS = "_hparams_/session_start_info"
-_MOST_YAML = 1_000_000
+_OWN = ".latent-tune-"
 
 
 @dataclass
@@ -62,7 +62,8 @@ def read_event_files(place: Path, source: str) -> list[ImportedRun]:
     for key, told in list(folders.items()):
         told.configuration = {**_hparams_file(home / key), **told.configuration}
         above = folders.get(Path(key).parent.as_posix())
-        if key != "." and above is not None and told.configuration and not above.configuration:
+        single = all(len(values) == 1 for values in told.steps.values())
+        if key != "." and above is not None and single and told.configuration and not above.configuration:
             above.configuration = told.configuration
             for tag, values in told.steps.items():
                 above.steps.setdefault(tag, values)
@@ -76,7 +77,10 @@ def read_event_files(place: Path, source: str) -> list[ImportedRun]:
 def _event_files(folder: Path) -> Iterator[Path]:
     for here, below, names in os.walk(folder):
         below.sort()
-        yield from (Path(here, name) for name in sorted(names) if "tfevents" in name)
+        for name in sorted(names):
+            # Our own have what sums up the seeds of a trial in the folders above these.
+            if "tfevents" in name and (_OWN not in name or Path(here).name.startswith("seed")):
+                yield Path(here, name)
 
 
 def _read(path: Path, told: _Told) -> None:
@@ -119,19 +123,16 @@ def _hparams_file(folder: Path) -> dict[str, Any]:
     """Returns what Lightning's `hparams.yaml` beside event files says; nothing of more than plain values."""
     path = folder / "hparams.yaml"
     try:
-        if not path.is_file() or path.stat().st_size > _MOST_YAML:
-            return {}
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 - a safe one
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return dict(flat(document.read(path).value)) if path.is_file() else {}
+    except UserMistake:
         return {}
-    return dict(flat(found)) if isinstance(found, Mapping) else {}
 
 
 def _run(key: str, told: _Told, source: str) -> ImportedRun:
     epoch = next((values for tag, values in told.steps.items() if role(tag) == "epoch"), None)
     curves = {tag: values for tag, values in told.steps.items() if values is not epoch}
     if epoch is not None:  # the last value of each epoch
-        known = sorted(epoch.items())
+        known = sorted((step, value) for step, value in epoch.items() if isfinite(value)) or [(0, 0.0)]
         curves = {tag: _by_epoch(values, known) for tag, values in curves.items()}
     single = len({step for values in curves.values() for step in values}) == 1
     counted = from_one({tag: values for tag, values in curves.items() if values})
@@ -160,5 +161,5 @@ def _by_epoch(values: Mapping[int, float], known: list[tuple[int, float]]) -> di
     for step, value in sorted(values.items()):
         while at + 1 < len(known) and known[at][0] < step:
             at += 1
-        found[int(-(-known[at][1] // 1))] = value
+        found[whole(known[at][1])] = value
     return found

@@ -1,10 +1,9 @@
 """Runs that MLflow keeps in files: `mlruns/EXPERIMENT/RUN/` with `params/`, `metrics/` and `tags/`."""
 
 from collections.abc import Iterator
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from tune.errors import UserMistake
 from tune.ledger.imports.names import role
@@ -15,11 +14,13 @@ from tune.ledger.imports.run import (
     refuse_large,
     seconds_in,
     seed_in,
+    whole,
     without_seed,
 )
-from tune.study.scalars import Loader
+from tune.study import document
+from tune.study.settings.starting_points import value_of_cell
 
-_MOST_FILES = 10_000
+_MOST_FILES, _MOST_VALUE = 10_000, 100_000
 
 
 def holds_mlflow(folder: Path) -> bool:
@@ -33,7 +34,7 @@ def read_mlflow(folder: Path, source: str) -> list[ImportedRun]:
     Raises:
         UserMistake: If a file cannot be read, or there are too many.
     """
-    found = []
+    found: list[ImportedRun] = []
     for run in _runs_below(folder):
         if len(found) == MOST_RUNS:
             raise UserMistake(f"{source}: holds more than {MOST_RUNS:,} runs; give an experiment or a run in it")
@@ -48,7 +49,7 @@ def _runs_below(folder: Path) -> Iterator[Path]:
 
 
 def _run(folder: Path, source: str) -> ImportedRun:
-    meta = _yaml(folder / "meta.yaml")
+    meta = document.read(folder / "meta.yaml").value
     told = {name: _value(path) for name, path in _files(folder / "params", source)}
     steps: dict[str, list[tuple[int, int, float]]] = {}
     for name, path in _files(folder / "metrics", source):
@@ -59,9 +60,9 @@ def _run(folder: Path, source: str) -> ImportedRun:
     counted = from_one(_by_epoch(curves))
     began, ended = meta.get("start_time"), meta.get("end_time")
     lasted = (ended - began) / 1000 if isinstance(began, int) and isinstance(ended, int) else None
-    name = folder / "tags" / "mlflow.runName"
+    named = folder / "tags" / "mlflow.runName"
     return ImportedRun(
-        _text(name).strip() if name.is_file() else str(meta.get("run_name") or folder.name),
+        _text(named).strip() if named.is_file() else str(meta.get("run_name") or folder.name),
         source,
         without_seed(told),
         seed=seed_in(told),
@@ -78,7 +79,7 @@ def _by_epoch(curves: dict[str, dict[int, float]]) -> dict[str, dict[int, float]
     if epochs is None:
         return curves
     return {
-        name: {int(epochs[step]): value for step, value in curve.items() if step in epochs}
+        name: {whole(epochs[step]): value for step, value in curve.items() if isfinite(epochs.get(step, nan))}
         for name, curve in curves.items()
         if curve is not epochs
     }
@@ -110,20 +111,11 @@ def _lines(path: Path) -> Iterator[tuple[int, int, float]]:
 
 
 def _value(path: Path) -> Any:
+    if path.stat().st_size > _MOST_VALUE:
+        raise UserMistake(f"{path}: {path.stat().st_size:,} bytes is no value of a parameter; at most {_MOST_VALUE:,}")
     text = _text(path).strip()
-    try:
-        value = yaml.load(text, Loader)  # noqa: S506 - a safe one
-    except yaml.YAMLError:
-        return text
+    value = value_of_cell(text)
     return value if isinstance(value, bool | int | float) else text
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        found = yaml.load(_text(path), Loader)  # noqa: S506 - a safe one
-    except yaml.YAMLError as error:
-        raise UserMistake(f"{path}: cannot be read as YAML: {' '.join(str(error).split()):.200}") from None
-    return found if isinstance(found, dict) else {}
 
 
 def _text(path: Path) -> str:

@@ -11,8 +11,8 @@ EPOCHS = ("epochs", "n_epochs", "num_epochs", "max_epochs", "nb_epochs", "num_tr
 EPOCH = ("epoch", "epochs_done", "training_iteration", "step", "global_step", "iteration", "iter")
 """Columns that number the rows of a curve; only the first three count epochs."""
 SEED = ("seed", "random_seed", "rng_seed", "random_state")
-RUN = ("run", "run_id", "run_name", "trial", "trial_id", "name", "number", "id", "experiment", "experiment_name", "arm")
-"""Columns that say of which run a row is."""
+RUN = ("run", "run_name", "name", "arm", "trial", "number", "run_id", "trial_id", "id", "experiment", "experiment_name")
+"""Columns that say of which run a row is; those that people read first."""
 
 _PARTS = (
     (
@@ -53,7 +53,7 @@ _BEST_KNOWN = ("validation_loss", "test_loss", "loss", "validation_accuracy", "t
 def role(name: str) -> str:
     """Returns what a name means: `val/loss`, `valid_loss` and `Validation-Loss` are all `validation_loss`."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
-    for part, said in _PARTS:
+    for part, said in () if plain in EPOCH else _PARTS:
         if match := part.fullmatch(plain):
             plain = f"{said}_{match['of'] or match['before']}"
             break

@@ -1,7 +1,7 @@
 """Which runs are meant by what a user names, and what reads them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tune.errors import UserMistake, did_you_mean
@@ -107,7 +107,7 @@ def _chosen(one: Asked, metrics: Sequence[str], *, connect: bool) -> list[Import
     with readable(one.path):
         if one.path.is_dir() and holds_study(one.path):
             return _of_study(one, connect=connect)
-        runs = list(_read(one, metrics))
+        runs = _alike(_read(one, metrics))
     if not one.keys:
         return runs
     keys = list(dict.fromkeys(run.key for run in runs))
@@ -115,6 +115,12 @@ def _chosen(one: Asked, metrics: Sequence[str], *, connect: bool) -> list[Import
         if key not in keys:
             raise UserMistake(f"{one.source}: no run {key!r} in it{did_you_mean(key, keys[:20])}")
     return [run for key in dict.fromkeys(one.keys) for run in runs if run.key == key]
+
+
+def _alike(runs: list[ImportedRun]) -> list[ImportedRun]:
+    """Returns the runs of a source, all by step where some are: one that told a single step looks like an epoch."""
+    steps = any(run.axis == "step" for run in runs)
+    return [replace(run, axis="step") for run in runs] if steps else runs
 
 
 def _of_study(one: Asked, *, connect: bool) -> list[ImportedRun]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,6 +107,11 @@ def seed_in(configuration: Mapping[str, Any]) -> int | None:
         if is_seed(name) and isinstance(value, int | float) and float(value).is_integer():
             return int(value)
     return None
+
+
+def whole(epoch: float) -> int:
+    """Returns the epoch in which something was told: one told as 2.4 is part of the third."""
+    return ceil(epoch)
 
 
 def is_seed(name: str) -> bool:

@@ -63,6 +63,9 @@ def runs_of_trials(ledger: LedgerReader, source: str, numbers: Sequence[int]) ->
     found = []
     for number in numbers:
         trial = ledger.trials[number]
+        for seed, decided in _decided(ledger, trial).items():
+            if (number, seed) not in told:  # its curves are lost
+                told[number, seed][ledger.study.score.metric] = decided
         seeds = [seed for seed in ledger.study.seeds if (number, seed) in told]
         if not seeds:
             raise UserMistake(f"{source}: trial {number} has trained nothing so far, so there is nothing to compare")
@@ -84,13 +87,22 @@ def runs_of_trials(ledger: LedgerReader, source: str, numbers: Sequence[int]) ->
     return found
 
 
+def _decided(ledger: LedgerReader, trial: Trial) -> dict[int, dict[int, float]]:
+    """Returns the scored metric that decisions have kept, by seed and then by the epochs of the rungs."""
+    found: dict[int, dict[int, float]] = defaultdict(dict)
+    for rung, reached in trial.reached.items():
+        for seed, loss in reached.losses.items():
+            found[seed][ledger.study.rungs[rung].epochs] = loss
+    return found
+
+
 def _shared(ledger: LedgerReader) -> dict[str, Any]:
     """Returns what is the same for all runs of a study."""
     study = ledger.study
     rungs = [rung.epochs for rung in study.rungs]
     told = study.model_dump(mode="json", by_alias=True, include=set(_TRAINS))
     own = study.model_dump(mode="json", by_alias=True, include=set(_SETTINGS), exclude_defaults=True)
-    kept = {key: value for key, value in {**told, **own}.items() if value}
+    kept = {key: value for key, value in told.items() if value is not None} | {k: v for k, v in own.items() if v}
     return {
         "metric": study.score.metric,
         "maximize": study.score.maximize,

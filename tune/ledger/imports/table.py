@@ -10,7 +10,7 @@ from tune.errors import UserMistake
 from tune.ledger.imports.columns import Columns, runs_in
 from tune.ledger.imports.run import ImportedRun, flat, number_of, refuse_large, seconds_in, seed_in, without_seed
 
-_MOST_ROWS = 5_000_000
+_MOST_ROWS, _MOST_HEAD = 5_000_000, 1_000_000
 _OWN_TRIALS = ("trial", "state", "rung", "epochs", "seeds", "failed", "score", "mean")
 """How the header of our own trials.csv begins; parameters stand after `reason`."""
 _CHART = re.compile(r"(?P<run>.+) - (?P<metric>.+?)(?P<end>__(MIN|MAX))?")
@@ -28,7 +28,7 @@ def read_table(path: Path, source: str, metrics: Sequence[str] = ()) -> list[Imp
     Raises:
         UserMistake: If it cannot be read, or holds no runs.
     """
-    columns = _columns(path, source)
+    columns: Columns = _columns(path, source)
     if not columns:
         raise UserMistake(f"{source}: is empty; a header and a row per run or epoch are wanted")
     if {"config", "summary"} <= columns.keys():
@@ -62,18 +62,27 @@ def _columns(path: Path, source: str) -> dict[str, Sequence[Any]]:
             table = pa.csv.read_csv(
                 path,
                 read_options=pa.csv.ReadOptions(use_threads=False),
-                parse_options=pa.csv.ParseOptions(delimiter="\t" if path.suffix.lower() == ".tsv" else ","),
+                parse_options=pa.csv.ParseOptions(delimiter=_delimiter(path)),
                 convert_options=pa.csv.ConvertOptions(
                     null_values=["", "NA", "null", "None", "N/A"], strings_can_be_null=True, timestamp_parsers=["%"]
                 ),
             )
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, ValueError) as error:
+        names = table.column_names
+        cells = [column.to_pylist() for column in table.columns]
+    except (pa.ArrowException, OSError, ValueError) as error:
         said = " ".join(str(error).split())
         raise UserMistake(f"{source}: cannot be read as {kind}: {said:.200}") from None
-    twice = [name for at, name in enumerate(table.column_names) if name in table.column_names[:at]]
+    twice = [name for at, name in enumerate(names) if name in names[:at]]
     if twice:
         raise UserMistake(f"{source}: column {twice[0]!r} stands twice; keep one")
-    return {name: table[name].to_pylist() for name in table.column_names}
+    return dict(zip(names, cells, strict=True))
+
+
+def _delimiter(path: Path) -> str:
+    """Returns what stands between the names of the header most often."""
+    with path.open("rb") as file:
+        head = file.readline(_MOST_HEAD).decode(errors="replace")
+    return max((",", ";", "\t"), key=head.count)
 
 
 def _chart(columns: Columns) -> list[Columns]:
@@ -114,7 +123,8 @@ def _listed(columns: Columns, source: str) -> list[ImportedRun]:
 def _mapping(cell: Any, source: str, row: int) -> Mapping[str, Any]:
     """Returns the mapping that a cell shows, as Python writes it; numbers that are not finite are not known."""
     try:
-        found = ast.literal_eval(re.sub(r"(?<=[\s:\[,])-?(nan|inf)(?=[,}\]])", "None", str(cell)))
+        text = str(cell)[:_MOST_HEAD]  # a mapping that is cut off is none
+        found = ast.literal_eval(re.sub(r"(?<=[\s:\[,])-?(nan|inf)(?=[,}\]])", "None", text))
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         found = None
     if not isinstance(found, dict):

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from google.protobuf.message import DecodeError
 
 from tune.errors import UserMistake
@@ -22,7 +22,7 @@ from tune.ledger.imports.run import (
 )
 from tune.ledger.imports.table import read_table
 from tune.ledger.imports.wandb_file import records
-from tune.study.scalars import Loader
+from tune.study import document
 
 _HISTORIES = ("history.csv", "history.parquet", "history.json", "history.jsonl", "wandb-history.jsonl")
 _OWN = ("config.yaml", "wandb-summary.json")
@@ -43,7 +43,7 @@ def read_wandb(folder: Path, source: str, metrics: Sequence[str] = ()) -> list[I
     Raises:
         UserMistake: If a file cannot be read, or there are too many.
     """
-    found = []
+    found: list[ImportedRun] = []
     for run in _runs_below(folder):
         if len(found) == MOST_RUNS:
             raise UserMistake(f"{source}: holds more than {MOST_RUNS:,} runs; give a run in it")
@@ -60,6 +60,8 @@ def read_json(path: Path, source: str, metrics: Sequence[str] = ()) -> list[Impo
         UserMistake: If it cannot be read, or is something else.
     """
     content = _json(path, source)
+    if isinstance(content, Mapping) and isinstance(content.get("log_history"), list):  # the Trainer of transformers
+        content = content["log_history"]
     if isinstance(content, Mapping) and ({"config", "history"} & content.keys()):
         content = [content]
     if isinstance(content, list) and content and all(isinstance(one, Mapping) and "config" in one for one in content):
@@ -92,14 +94,14 @@ def _run(folder: Path, source: str, metrics: Sequence[str]) -> ImportedRun:
     name = folder.parent.name if folder.name == "files" else folder.name
     if history is not None:
         tables = history.suffix in (".csv", ".parquet")
-        rows = read_table(history, source, metrics) if tables else _history(_json(history, source), source, metrics)
-        return _made(name, source, config, summary, rows)
+        told = read_table(history, source, metrics) if tables else _history(_json(history, source), source, metrics)
+        return _made(name, source, config, summary, told)
     stored = next(iter(sorted(folder.glob("run-*.wandb"))), None)
     if stored is None:
         return _made(name, source, config, summary, None)
-    told = _stored(stored)
-    rows = _history(told["history"], source, metrics) if told["history"] else None
-    return _made(told["name"] or name, source, config or told["config"], summary or told["summary"], rows)
+    kept = _stored(stored)
+    rows = _history(kept["history"], source, metrics) if kept["history"] else None
+    return _made(kept["name"] or name, source, config or kept["config"], summary or kept["summary"], rows)
 
 
 def _made(
@@ -157,13 +159,7 @@ def _mapping(given: Any) -> dict[str, Any]:
 
 
 def _yaml(path: Path) -> Any:
-    if not path.is_file():
-        return {}
-    refuse_large(path)
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 - a safe one
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise UserMistake(f"{path}: cannot be read as YAML: {' '.join(str(error).split()):.200}") from None
+    return document.read(path).value if path.is_file() else {}
 
 
 def _json(path: Path, source: str) -> Any:
@@ -181,7 +177,7 @@ def _stored(path: Path) -> dict[str, Any]:
     """Returns what W&B's own file of a run holds: its name, configuration, summary and history."""
     refuse_large(path)
     try:
-        from wandb.proto.wandb_internal_pb2 import Record
+        record_type = import_module("wandb.proto.wandb_internal_pb2").Record
     except ImportError:
         raise UserMistake(
             f"{path}: what it holds is described by the wandb package; install it (pip install 'latent-tune[wandb]'), "
@@ -190,13 +186,13 @@ def _stored(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"name": "", "config": {}, "summary": {}, "history": []}
     try:
         for data in records(path.read_bytes()):
-            record = Record.FromString(data)
+            record = record_type.FromString(data)
             found["name"] = record.run.display_name or found["name"]
             found["config"] |= _items([*record.run.config.update, *record.config.update])
             found["summary"] |= _items([*record.run.summary.update, *record.summary.update])
             if record.history.item:
                 found["history"].append(_items(record.history.item))
-    except (ValueError, DecodeError) as error:
+    except (ValueError, RecursionError, DecodeError) as error:
         raise UserMistake(f"{path}: cannot be read as a run of W&B's: {error!s:.200}") from None
     return found
 

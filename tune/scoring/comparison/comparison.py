@@ -65,8 +65,8 @@ class Comparison:
 
     @property
     def axis(self) -> str:
-        """What the curves are by: epoch, step, or `epoch or step` where the sides differ."""
-        return " or ".join(sorted({run.axis for column in self.columns for run in column.side.runs}))
+        """What the curves are by: epoch, or step where some source counts steps."""
+        return "step" if any(column.side.axis == "step" for column in self.columns) else "epoch"
 
 
 def compare_runs(runs: Sequence[ImportedRun], question: Question) -> Comparison:

@@ -83,7 +83,7 @@ def _name(study: str) -> str:
 
 def _arm(factor: str, value: Any, taken: Mapping[str, object]) -> str:
     """Returns a name for an arm: what is set, as far as a name may hold it."""
-    shown = f"{value:.4g}" if isinstance(value, float) else value
+    shown = f"{value:.4g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else value
     said = re.sub(r"[^A-Za-z0-9_.+]+", "-", f"{factor}-{shown}").strip("-_.+")[:60] or "arm"
     count = sum(name == said or name.startswith(f"{said}-") for name in taken)
     return said if not count else f"{said}-{count + 1}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from tune.ledger.imports.run import ImportedRun, is_epochs
+from tune.ledger.imports.run import Axis, ImportedRun, is_epochs
 from tune.study.values import frozen
 
 MOST_SIDES = 200
@@ -41,6 +41,11 @@ class Side:
             lasted = {run.epochs for run in self.runs if run.epochs is not None and run.axis == "epoch"}
             told |= {"epochs": max(lasted)} if lasted else {}
         return told
+
+    @property
+    def axis(self) -> Axis:
+        """What its curves are by."""
+        return "step" if any(run.axis == "step" for run in self.runs) else "epoch"
 
     @property
     def seeded(self) -> bool:

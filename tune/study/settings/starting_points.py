@@ -143,12 +143,12 @@ def _rows(reader: "csv.DictReader[str]") -> list[EarlierTrial]:
     for count, row in enumerate(reader, start=1):
         if None in row:
             raise UserMistake(f"row {count} has more cells than the header; put text with commas in quotes")
-        values = {column: _read(cell) for column, cell in row.items() if cell is not None and cell.strip()}
+        values = {column: value_of_cell(cell) for column, cell in row.items() if cell is not None and cell.strip()}
         found.append(EarlierTrial(f"row {count}", values))
     return found
 
 
-def _read(cell: str) -> Any:
+def value_of_cell(cell: str) -> Any:
     """Returns what a cell says: a number, a truth value, null, a list or mapping as JSON, else text."""
     text = cell.strip()
     words = {"true": True, "false": False, "none": None}

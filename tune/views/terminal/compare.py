@@ -5,6 +5,7 @@ from math import isfinite, isnan, nan
 from statistics import fmean, stdev
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -15,17 +16,18 @@ from tune.views.terminal.compare_json import ratio
 from tune.views.terminal.compare_words import confounding_sentences, difference_sentence, length_sentences
 from tune.views.terminal.summary import plain_table
 
-_LABEL, _CELL = 34, 11
-"""Widths with which sides are columns; where a terminal is narrower they are rows."""
+_ALWAYS_BESIDE = 3
+"""So many sides are columns in any case; more of them are rows where a terminal is too narrow for columns."""
 _MOST_SEEDS = 10
 _DIGITS = (3, 6, 17)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Prints sides beside each other, how each differs from the first, and what cannot be told apart."""
-    needed = _LABEL + sum(max(_CELL, min(len(column.side.name), 2 * _CELL)) for column in comparison.columns)
-    fits = needed <= console.width or len(comparison.columns) < 4
-    for table in [_beside(comparison)] if fits else _below_each_other(comparison):
+    beside = _beside(comparison)
+    needed = Measurement.get(console, console.options.update(width=1000), beside).maximum
+    fits = needed <= console.width or len(comparison.columns) <= _ALWAYS_BESIDE
+    for table in [beside] if fits else _below_each_other(comparison):
         console.print(table)
     first, *others = comparison.columns
     _say(console, [difference_sentence(first, column, comparison) for column in others])
@@ -56,7 +58,7 @@ def _beside(comparison: Comparison) -> Table:
         table.add_column(Text(column.side.name), justify="right", overflow="fold")
     for name in comparison.differing:
         table.add_row(Text(name), *map(Text, _settings(comparison, name)))
-    table.add_row("epochs trained" if "step" not in comparison.axis else "steps trained", *map(_trained, columns))
+    table.add_row(f"{comparison.axis}s trained", *map(_trained, columns))
     _add_values(table, comparison)
     _add_course(table, comparison)
     _add_ends(table, comparison)

@@ -15,7 +15,6 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     told: dict[str, Any] = {
         "metric": comparison.metric,
         "direction": "maximize" if comparison.maximize else "minimize",
-        "counted_by": comparison.axis,
         "below": comparison.question.below,
         "last": comparison.last,
         "differing": {name: list(values) for name, values in comparison.differing.items()},
@@ -37,6 +36,7 @@ def _side(column: Column, first: Column) -> dict[str, Any]:
         "source": side.runs[0].source,
         "runs": [run.key for run in side.runs],
         "seeds": [run.seed for run in side.runs],
+        "counted_by": side.axis,
         "configuration": dict(side.configuration),
         "epochs": None if side.epochs is None else {"shortest": side.epochs[0], "longest": side.epochs[1]},
         "values": column.values,

@@ -2,6 +2,7 @@
 
 from math import isfinite
 
+from tune.ledger.printable import printable_line
 from tune.scoring.comparison.column import Column
 from tune.scoring.comparison.comparison import Comparison
 from tune.scoring.confounding import Aliased
@@ -35,7 +36,8 @@ def difference_sentence(first: Column, second: Column, comparison: Comparison) -
 
 def _why_unpaired(first: Column, second: Column) -> str:
     untold = [column.side.name for column in (first, second) if not column.side.seeded]
-    return f"{wording.listed(untold)} tells no seeds" if untold else "they have no seed in common"
+    tell = "tells" if len(untold) == 1 else "tell"
+    return f"{wording.listed(untold)} {tell} no seeds" if untold else "they have no seed in common"
 
 
 def length_sentences(comparison: Comparison) -> list[str]:
@@ -52,7 +54,7 @@ def length_sentences(comparison: Comparison) -> list[str]:
             f"{column.side.name} trained {theirs[1]:,} {comparison.axis}s, {first.side.name} {mine[1]:,}: {how}their "
             f"final values are not ranked.{_rates(first, column, when)}"
         )
-    if " or " in comparison.axis:
+    if len({column.side.axis for column in comparison.columns}) > 1:
         found.append("Some curves are by epoch and others by step, so nothing holds between them but their ends.")
     return found
 
@@ -84,14 +86,16 @@ def confounding_sentences(comparison: Comparison) -> list[str]:
             "--plan-out FILE writes a plan of them."
         )
     if untold := comparison.confounding.untold:
-        said = [wording.printable_line(name) for name in untold[:_MOST_NAMED]]
+        said = [printable_line(name) for name in untold[:_MOST_NAMED]]
         more = [] if len(untold) <= _MOST_NAMED else [f"{len(untold) - _MOST_NAMED} more"]
         found.append(f"Not every side tells {wording.listed([*said, *more])}: whether that differs is not known.")
+    if not any(column.learning_rates for column in comparison.columns) and comparison.columns[0].values:
+        found.append("Nobody tells the learning rate by epoch, so it is not known.")
     return found
 
 
 def _aliased(one: Aliased) -> str:
-    names = wording.listed([wording.printable_line(name) for name in one.factors])
+    names = wording.listed([printable_line(name) for name in one.factors])
     if one.together:
         return f"{names} change together: nothing can be said of one."
     return f"{names} cannot be told apart: in these runs the effect of one may be that of others."

@@ -62,3 +62,13 @@ def test_a_damaged_event_file_tells_what_is_before_the_damage(tmp_path: Path) ->
     file.write_bytes(file.read_bytes()[:-5])
     (run,) = read_event_files(tmp_path, "tb")
     assert run.curves == {"loss": curve(3, 2)}
+
+
+def test_our_own_folders_are_runs_by_seed(tmp_path: Path) -> None:
+    """What sums up a trial's seeds stands above them and is no run; each seed has its hyperparameters."""
+    for folder in (".", "trial-0003"):
+        write_events(tmp_path / folder, {"mean": curve(9, 9)}, ours=True)
+    for seed in (1, 12):
+        write_events(tmp_path / f"trial-0003/seed-{seed}", {"loss/validation": curve(3, 2)}, {"x": 0.5}, ours=True)
+    runs = read_event_files(tmp_path, "tb")
+    assert [(run.seed, run.configuration) for run in runs] == [(1, {"x": 0.5}), (12, {"x": 0.5})]

@@ -1,5 +1,8 @@
 """Trials of our own studies as runs."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests.fakes.ledgers import BASELINE, played
@@ -34,3 +37,18 @@ def test_trials_that_are_not_there_or_trained_nothing(ledger: LedgerReader) -> N
             read_study(ledger.folder, "a", [key], connect=False)
     with pytest.raises(UserMistake, match="a: trial 5 has trained nothing so far"):
         runs_of_trials(ledger, "a", [3, 5])
+
+
+def test_what_was_decided_is_known_although_the_curves_are_lost(ledger: LedgerReader, tmp_path: Path) -> None:
+    """The losses at the rungs, by seed."""
+    folder = Path(shutil.copytree(ledger.folder, tmp_path / "lost"))
+    for path in (folder / "curves").rglob("*.parquet"):
+        path.unlink()
+    first = gather(ledger).ranked[0].number
+    runs = read_study(folder, "a", [str(first)], connect=False)
+    reached = ledger.trials[first].reached
+    for run in runs:
+        want = {ledger.study.rungs[rung].epochs: one.losses for rung, one in sorted(reached.items())}
+        assert run.curves == {
+            "validation_loss": {epoch: losses[run.seed] for epoch, losses in want.items() if run.seed in losses}
+        }

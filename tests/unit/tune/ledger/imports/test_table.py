@@ -111,3 +111,35 @@ def test_a_table_that_holds_no_runs(text: str, said: str, tmp_path: Path) -> Non
     """One message that says what is wanted."""
     with pytest.raises(UserMistake, match=said):
         read(tmp_path, text)
+
+
+def test_tables_as_other_tools_write_them(tmp_path: Path) -> None:
+    """Semicolons; Ray Tune's progress, MLflow's list of runs, Lightning's rows of which each tells a part."""
+    (run,) = read(tmp_path, "epoch;loss\n1;3\n2;2\n")
+    assert run.curves == {"loss": curve(3, 2)}
+    ray = "training_iteration,trial_id,config/lr,loss,pid,done,time_total_s\n1,a,0.1,3,9,False,1\n2,a,0.1,2,9,True,2\n"
+    (run,) = read(tmp_path, ray)
+    assert (run.key, run.configuration, run.seconds, run.curves["loss"]) == ("a", {"lr": 0.1}, 2, curve(3, 2))
+    listed = (
+        "run_id,params.lr,metrics.loss,tags.user,artifact_uri,run_name\nx1,0.1,3,me,u,first\nx2,0.2,2,me,v,second\n"
+    )
+    first, _ = read(tmp_path, listed)
+    assert (first.key, first.configuration, first.finals) == ("first", {"lr": 0.1}, {"loss": 3})
+    parts = "epoch,step,train_loss,val_loss,lr-Adam\n0,9,1.0,,\n0,9,,0.9,\n0,,,,0.1\n1,19,0.8,,\n1,19,,0.7,\n"
+    (run,) = read(tmp_path, parts)
+    assert run.curves == {"train_loss": curve(1.0, 0.8), "val_loss": curve(0.9, 0.7), "lr-Adam": curve(0.1)}
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """In the header or below, and a Parquet file that is none."""
+    for name, content in (
+        ("a.csv", b"\xff\xfeepoch,loss\n1,2\n"),
+        ("b.csv", b"x,loss\n\xff,2\n"),
+        ("c.parquet", b"PAR1"),
+    ):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserMistake, match=r"a\.csv: cannot be read as CSV"):
+        read_table(tmp_path / "a.csv", "a.csv")
+    assert read_table(tmp_path / "b.csv", "b.csv")[0].finals == {"loss": 2}
+    with pytest.raises(UserMistake, match=r"c\.parquet: cannot be read as Parquet"):
+        read_table(tmp_path / "c.parquet", "c.parquet")

@@ -1,6 +1,9 @@
 """Runs of W&B."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,30 @@ def test_json_of_something_else(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(UserMistake, match=r"^x\.json: "):
         read_json(tmp_path / "x.json", "x.json")
+
+
+def test_the_log_of_the_trainer_of_transformers(tmp_path: Path) -> None:
+    """`trainer_state.json`: an epoch that is told as 0.5 is part of the first."""
+    log = [{"epoch": 0.5, "loss": 3.0, "step": 1}, {"epoch": 1.0, "eval_loss": 2.5}, {"epoch": 2.0, "eval_loss": 2.0}]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": log, "best_metric": 2.0}))
+    (run,) = read_json(tmp_path / "trainer_state.json", "x")
+    assert run.curve("validation_loss") == curve(2.5, 2.0)
+    assert run.curve("loss") == curve(3.0)
+
+
+PROGRAM = """
+import wandb
+run = wandb.init(mode="offline", project="p", name="fast", config={"lr": 0.1, "seed": 3})
+for epoch in range(3):
+    run.log({"epoch": epoch, "val/loss": 3 - epoch})
+run.finish()
+"""
+
+
+def test_what_the_wandb_package_writes_offline(tmp_path: Path) -> None:
+    """A run of the package that is installed, as its folder lies there when its process has ended."""
+    environment = {**os.environ, "WANDB_SILENT": "true", "WANDB_CONSOLE": "off"}
+    subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    (found,) = read_wandb(tmp_path / "wandb", "wandb")
+    assert (found.key, found.seed, found.configuration) == ("fast", 3, {"lr": 0.1})
+    assert found.curves["val/loss"] == curve(3, 2, 1)
