@@ -188,3 +188,25 @@ def test_tables_of_what_is_not_there(tmp_path: Path, arguments: tuple[str, ...],
     refused = here("table", tmp_path / "results" / "planned", *arguments)
     assert refused.code == 2
     assert said in refused.err
+
+
+def test_the_plan_that_separates_confounded_runs_is_run(tmp_path: Path) -> None:
+    """What `compare` proposes is a study: two runs in which x and width changed together, then the arm between them."""
+    first = {**PLAN, "plan": {"a": {"arms": {"both": {"x": 0.3, "width": 8}}}}}
+    write(tmp_path, first)
+    assert here("run", "plan.yaml", "--driver", "inline", cwd=tmp_path).code == 0
+    compared = here("compare", "results/planned", "0", "1", "--plan-out", "separate.yaml", cwd=tmp_path)
+    assert compared.code == 0, compared.err
+    assert "change together" in " ".join(compared.out.split())
+    ran = here("run", "separate.yaml", "--driver", "inline", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    name = yaml.safe_load((tmp_path / "separate.yaml").read_text())["name"]
+    ledger = ledger_of(tmp_path / "results" / name)
+    assert len(ledger.trials) == 2  # the base, and the arm between
+    settings = [trial.parameters for trial in ledger.trials]
+    assert sum(settings[0][key] != settings[1][key] for key in ("x", "width")) == 1
+    again = here(
+        "compare", "results/planned/0", "results/planned/1", f"results/{name}/0", f"results/{name}/1", cwd=tmp_path
+    )
+    assert again.code == 0, again.err
+    assert "change together" not in " ".join(again.out.split())
