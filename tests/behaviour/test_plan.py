@@ -195,7 +195,8 @@ def test_the_plan_that_separates_confounded_runs_is_run(tmp_path: Path) -> None:
     first = {**PLAN, "plan": {"a": {"arms": {"both": {"x": 0.3, "width": 8}}}}}
     write(tmp_path, first)
     assert here("run", "plan.yaml", "--driver", "inline", cwd=tmp_path).code == 0
-    compared = here("compare", "results/planned", "0", "1", "--plan-out", "separate.yaml", cwd=tmp_path)
+    both = ("results/planned/a/base", "results/planned/a/both")
+    compared = here("compare", *both, "--plan-out", "separate.yaml", cwd=tmp_path)
     assert compared.code == 0, compared.err
     assert "change together" in " ".join(compared.out.split())
     ran = here("run", "separate.yaml", "--driver", "inline", cwd=tmp_path)
@@ -210,3 +211,6 @@ def test_the_plan_that_separates_confounded_runs_is_run(tmp_path: Path) -> None:
     )
     assert again.code == 0, again.err
     assert "change together" not in " ".join(again.out.split())
+    nobody = here("compare", "results/planned/a/base", "results/planned/a/none", cwd=tmp_path)
+    assert nobody.code == 2
+    assert "no trial a/none in this study; its trials are 0 to 1, its arms a/base, a/both" in nobody.err

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from tune.errors import UserMistake
+from tune.ledger.arms import placed_arms
 from tune.ledger.imports.run import ImportedRun, flat, is_epochs
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
@@ -36,9 +37,19 @@ def read_study(folder: Path, source: str, keys: Sequence[str], *, connect: bool)
 
 
 def number_in(ledger: LedgerReader, source: str, key: str) -> int:
-    """Returns the number of a trial of a study; raises UserMistake where it has none such."""
+    """Returns the number of a trial of a study, of a plan also by round and arm, as `optimizer/fast`.
+
+    Raises:
+        UserMistake: If it has none such.
+    """
     most = len(ledger.trials) - 1
+    arms = {one.arm.full_name: one.trial for one in placed_arms(ledger)}
+    if (trial := arms.get(key)) is not None:
+        return trial.number
+    if key in arms:
+        raise UserMistake(f"{source}: arm {key} is not trained yet; latent-tune status {source} says what is missing")
     allowed = f"its trials are 0 to {most}" if most >= 0 else "it has no trials yet"
+    allowed += f", its arms {', '.join([*arms][:8])}{' ...' if len(arms) > 8 else ''}" if arms else ""
     if not (key.isascii() and key.isdecimal() and len(key) < 10 and int(key) <= most):
         raise UserMistake(f"{source}: no trial {key} in this study; {allowed}")
     return int(key)
