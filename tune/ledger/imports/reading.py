@@ -15,7 +15,8 @@ from tune.ledger.storage.files import readable
 
 _TABLES, _JSON, _DATABASES = (".csv", ".tsv", ".parquet"), (".json", ".jsonl"), (".db", ".sqlite", ".sqlite3")
 WHAT = (
-    "a run is STUDY_FOLDER/NUMBER, of a plan STUDY_FOLDER/ROUND/ARM, a CSV or Parquet file, a folder of TensorBoard's event files, a run of W&B (its "
+    "a run is STUDY_FOLDER/NUMBER, of a plan STUDY_FOLDER/ROUND/ARM, a CSV or Parquet file, a folder of TensorBoard's "
+    "event files, a run of W&B (its "
     "folder, CSV or JSON) or MLflow (mlruns/...), Optuna's FILE.db or FILE.db:STUDY; one of several in it: SOURCE/NAME"
 )
 
