@@ -44,9 +44,9 @@ def answer(results: Results) -> list[str]:
 def luck_sentence(results: Results, luck: Lucky) -> str:
     """Returns what a sweep with one seed would have made of a trial."""
     standing = luck.standing
-    chosen = wording.setting_of(results.study, standing.trial)
+    chosen = wording.setting_and_arm(results.study, standing.trial)
     return (
-        f"Trial {standing.number} ({wording.setting(chosen)}): a sweep with seed {luck.seed} alone would have "
+        f"Trial {standing.number} ({chosen}): a sweep with seed {luck.seed} alone would have "
         f"preferred it ({wording.number(luck.loss)} against {wording.number(luck.incumbent_loss)} after "
         f"{wording.count(standing.epochs, 'epoch')}), but it fails on {wording.seeds(luck.failed)}."
     )
@@ -166,7 +166,7 @@ def failure_phrase(best: Standing) -> str:
 
 
 def _which(results: Results, best: Standing) -> str:
-    chosen = wording.setting(wording.setting_of(results.study, best.trial))
+    chosen = wording.setting_and_arm(results.study, best.trial)
     if best.state == "confirmed":
         confirmed = len(results.confirmed)
         place = f"the best of {confirmed} confirmed trials" if confirmed > 1 else "the only confirmed trial"

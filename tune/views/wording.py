@@ -1,5 +1,6 @@
 """How numbers, times and parameters are written, the same in the terminal, in TensorBoard and in the report."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import floor, isfinite, isnan, log10
@@ -147,6 +148,23 @@ def columns(study: Study) -> tuple[str, ...]:
 def setting_of(study: Study, trial: Trial) -> dict[str, Any]:
     """Returns what tells a trial from others: the parameters that vary, of a plan its arm before them."""
     return {**({"arm": trial.full_name} if trial.arm else {}), **chosen(study.varying, trial.parameters)}
+
+
+def setting_and_arm(study: Study, trial: Trial) -> str:
+    """Returns what tells a trial from others in one line, of a plan its arm after it."""
+    said = setting(chosen(study.varying, trial.parameters))
+    return f"{said} (arm {printable_line(trial.full_name)})" if trial.arm else said
+
+
+def folded(name: str, width: int) -> str:
+    """Returns the name of an arm on lines of so many characters where it can be broken: after commas and slashes."""
+    lines = [""]
+    for part in re.findall(r"[^,/]+[,/]?|[,/]", name):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append(part)
+        else:
+            lines[-1] += part
+    return "\n".join(lines)
 
 
 def setting(parameters: Mapping[str, Any]) -> str:

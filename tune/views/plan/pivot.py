@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import pyarrow as pa
@@ -94,8 +94,8 @@ def pivot(
         results: Of the study.
         rows: Name of a parameter, fixed values included; of a plan also `round`, `arm`, `epochs`.
         columns: Another one; empty for a single column.
-        value: One of `OWN_VALUES`, or a column of the curves: its last known value, mean over seeds; speeds and times,
-            such as samples_per_second and seconds, mean over epochs as well.
+        value: One of `OWN_VALUES`, or a column of the curves: its last known value, mean over seeds; of speeds and
+            times, as samples_per_second and seconds, the median over epochs: the first may have compiling in it.
         of: Of which arms of a plan, by round and name; None: of all, each trial once.
 
     Raises:
@@ -159,7 +159,7 @@ def _place(values: Sequence[Any], value: Any) -> int | None:
     return next((place for place, one in enumerate(values) if same(one, value)), None)
 
 
-_MEAN_OVER_EPOCHS = ("samples_per_second", "seconds", "gpu_utilisation")
+_OVER_EPOCHS = ("samples_per_second", "seconds", "gpu_utilisation")
 
 
 def _told(curves: pa.Table, value: str) -> Mapping[int, float]:
@@ -175,9 +175,9 @@ def _told(curves: pa.Table, value: str) -> Mapping[int, float]:
     found: dict[int, dict[int, list[float]]] = {}
     for row in known.sort_by("epoch").to_pylist():
         found.setdefault(row["trial"], {}).setdefault(row["seed"], []).append(row[value])
-    mean = value in _MEAN_OVER_EPOCHS
+    usual = value in _OVER_EPOCHS
     return {
-        trial: fmean(fmean(values) if mean else values[-1] for values in seeds.values())
+        trial: fmean(median(values) if usual else values[-1] for values in seeds.values())
         for trial, seeds in found.items()
     }
 

@@ -170,13 +170,17 @@ def _why_not(placed: Sequence[PlacedArm], ends: Sequence[Mapping[int, float]], p
 def _factors(
     ledger: LedgerReader, name: str, placed: Sequence[PlacedArm], ends: Sequence[Mapping[int, float]]
 ) -> Factorial | None:
-    """Returns what the factors of a round's grid do; arms that are no point of it are left out."""
+    """Returns what the factors of a round's grid do; arms that are no point of it are left out.
+
+    Where epochs are a factor, each of the others is told over the same lengths, so none is confounded with them.
+    """
     grid = {key: values for key, values in (ledger.study.plan[name].grid or {}).items() if len(values) > 1}
-    if len(grid) < 2 or "epochs" in grid:
+    if len(grid) < 2:
         return None
     cells, base = [], {}
     for one, losses in zip(placed, ends, strict=True):
-        settings = {key: one.arm.configuration[key] for key in grid}
+        whole = {**one.arm.configuration, "epochs": one.arm.epochs}
+        settings = {key: whole[key] for key in grid}
         in_grid = set(one.arm.changes) <= set(grid) and all(settings[key] in values for key, values in grid.items())
         if one.of_base:
             base = settings

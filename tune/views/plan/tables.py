@@ -57,6 +57,17 @@ def levels_table(of: RoundResult) -> Cells:
     return Cells(["level", "against", "better by", "95% interval", "pairs"], rows, ("level", "against"))
 
 
+def factors_caveats(of: RoundResult) -> list[str]:
+    """Returns what must be said with what the factors of a round do."""
+    assert of.factors is not None
+    lengths = sorted(int(str(one)) for one in of.factors.levels.get("epochs", ()))
+    said = [f"{line[:1].upper()}{line[1:]}." for line in of.factors.caveats]
+    if lengths:
+        shown = wording.listed([str(one) for one in lengths])
+        said.append(f"Epochs are a factor: what the others do is told over arms of {shown} epochs alike.")
+    return said
+
+
 def begun_sentence(of: RoundResult) -> str:
     """Returns from what a round began, and what was decided about arms that were tied."""
     if of.begun is None:
@@ -130,17 +141,21 @@ def interval(bounds: tuple[float, float]) -> str:
     return f"{wording.signed(low)} to {wording.signed(high)}" if isfinite(low) and isfinite(high) else wording.UNKNOWN
 
 
+def arm_name(row: ArmRow) -> str:
+    """Returns what an arm is called in tables of its round, which one is the base included."""
+    name = row.arm.name.replace(",", ", ")  # as wide as its longest part, where there is little room
+    return f"{name} (base)" if row.placed.of_base and row.arm.name != BASE else name
+
+
 def _arm(row: ArmRow) -> list[str]:
     summary = row.standing.summary if row.standing is not None else None
     effect = row.effect
-    name = row.arm.name.replace(",", ", ")  # as wide as its longest part, where there is little room
-    name = f"{name} (base)" if row.placed.of_base and row.arm.name != BASE else name
     changed = wording.UNKNOWN if effect is None else wording.signed(effect.mean)
     if effect is not None and effect.holds_up:
         changed += " *"
     sure = row.why_not or (wording.UNKNOWN if effect is None else effect.caveat or interval(effect.interval))
     return [
-        name,
+        arm_name(row),
         wording.UNKNOWN if row.placed.trial is None else str(row.placed.trial.number),
         row.state,
         str(row.arm.epochs),

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import isfinite
 
 from tune.scoring.effects.stability import StabilityRegion, stability_region
 from tune.views import wording
 from tune.views.plan.pivot import COVERAGE, FAILED, pivot, pivot_cells
 from tune.views.plan.rounds import RoundResult, rounds_of
+from tune.views.plan.speed import faster_sentence, speed_table, speeds_of
 from tune.views.plan.tables import (
     Cells,
     arms_table,
     begun_sentence,
+    factors_caveats,
     factors_table,
     levels_table,
     missing_sentence,
@@ -48,8 +51,9 @@ def _round(results: Results, of: RoundResult) -> Section:
             "squared; without noise's part: omega squared); p with Holm's correction over all terms."
         )
         blocks += [Paragraph(text), _table(factors_table(of), f"Factors of {of.name}")]
-        blocks += [Bullets(list(of.factors.caveats))] if of.factors.caveats else []
+        blocks += [Bullets(said)] if (said := factors_caveats(of)) else []
         blocks.append(_table(levels_table(of), f"Levels of the factors of {of.name}"))
+    blocks += _speed(results, of)
     return Section(f"Round {of.name}", blocks)
 
 
@@ -62,6 +66,19 @@ def _coverage(results: Results, of: RoundResult) -> list[Block]:
         table = pivot(results, rows, columns, COVERAGE, of=mine)
         found.append(_table(pivot_cells(table), f"{rows} against {columns}: mean, and what is done or missing"))
     return found
+
+
+def _speed(results: Results, of: RoundResult) -> list[Block]:
+    speeds = speeds_of(results, of)
+    if not speeds:
+        return []
+    text = (
+        "Seconds of an epoch: the median after the first, which stands beside it and has warming up and compiling in "
+        "it; seeds of an arm that train side by side share them. As fast as the base: its median over that of the arm, "
+        "in brackets over the quartiles of the arm's epochs. A dash: not measured."
+    )
+    said = [Paragraph(line) for line in [faster_sentence(of, speeds)] if line]
+    return [Paragraph(text), _table(speed_table(speeds), f"Speed of the arms of {of.name}"), *said]
 
 
 def _only(results: Results, of: RoundResult) -> Sequence[str]:
@@ -92,11 +109,19 @@ def _stability(results: Results) -> list[Section]:
 
 def _stable(name: str, region: StabilityRegion) -> str:
     ends = [
-        f"they fail {end.side} {wording.number(end.estimate)} (95% interval {wording.number(end.interval[0])} to "
-        f"{wording.number(end.interval[1])})"
+        f"they fail {end.side} {wording.number(end.estimate)} (95% interval {_range(*end.interval)})"
         for end in region.thresholds
+        if isfinite(end.estimate)
     ]
     return f"{name}: {'; '.join(part for part in (*ends, region.caveat) if part)}."
+
+
+def _range(low: float, high: float) -> str:
+    if isfinite(low) and isfinite(high):
+        return f"{wording.number(low)} to {wording.number(high)}"
+    if isfinite(low):
+        return f"at least {wording.number(low)}"
+    return f"at most {wording.number(high)}" if isfinite(high) else "without bound"
 
 
 def _failed_tables(results: Results) -> list[Block]:

@@ -9,6 +9,9 @@ from tune.study.study import Study
 from tune.views import wording
 from tune.views.terminal.summary import plain_table
 
+_NAME_WIDTH = 31
+"""Of 80 columns, what the figures leave."""
+
 
 def print_arms(study: Study, slots: int, seed_epoch_s: float, console: Console) -> None:
     """Prints every arm in the order in which it is trained, what it costs, and whether the budget has room for it.
@@ -24,7 +27,7 @@ def print_arms(study: Study, slots: int, seed_epoch_s: float, console: Console) 
     searched = [name for name, of in study.plan.items() if of.search is not None]
     title = f"{study.name}: {wording.count(len(arms), 'arm')} in {wording.count(len(study.plan), 'round')}"
     table = plain_table(title)
-    for heading in ("", "arm", "epochs", "seeds", "seed-epochs", "done after", "fits"):
+    for heading in ("", "arm", "epochs", "seeds", "seed-\nepochs", "done after", "fits"):
         table.add_column(heading, justify="left" if heading in ("arm", "fits") else "right", overflow="fold")
     spent, left_out = 0, 0
     for place, arm in enumerate(arms, start=1):
@@ -32,7 +35,7 @@ def print_arms(study: Study, slots: int, seed_epoch_s: float, console: Console) 
         fits = room is None or spent <= room
         left_out += not fits
         done = wording.duration(spent * seed_epoch_s / slots)
-        name = arm.full_name.replace(",", ", ")
+        name = wording.folded(arm.full_name, _NAME_WIDTH)
         table.add_row(
             str(place), name, str(arm.epochs), str(arm.seeds), f"{arm.seed_epochs:,}", done, "yes" if fits else "no"
         )

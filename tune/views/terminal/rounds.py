@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +13,7 @@ from tune.views.plan.tables import (
     Cells,
     arms_table,
     begun_sentence,
+    factors_caveats,
     factors_table,
     missing_sentence,
     missing_table,
@@ -19,28 +21,55 @@ from tune.views.plan.tables import (
 )
 from tune.views.terminal.summary import plain_table
 
-_DROPPED = {"seconds": 100, "epochs": 90, "trial": 80}
-"""Columns that are left out of terminals narrower than this."""
+_DROPPED_FIRST = ("seconds", "epochs", "trial")
+"""Columns that say little, where there is little room: the report has them all."""
 
 
 def print_rounds(rounds: Sequence[RoundResult], study: Study, console: Console) -> None:
     """Prints the rounds of a plan one after the other, and the arms that are missing."""
     for of in rounds:
         title = f"Round {of.name}: {of.done} of {len(of.rows)} arms done"
-        _print(console, table_of(title, _fitting(arms_table(of), console.width)), Text(begun_sentence(of)))
+        _print(console, fitting_table(title, arms_table(of), console), Text(begun_sentence(of)))
         if of.factors is not None:
-            caveats = [Text(line) for line in of.factors.caveats]
+            caveats = [Text(line) for line in factors_caveats(of)]
             _print(console, table_of(f"What the factors of {of.name} do", factors_table(of)), *caveats)
     _print(console, Text(f"{reading_sentence(study.score, len(study.seeds))}"))
     if said := missing_sentence(rounds):
         _print(console, table_of("Missing", missing_table(rounds)), Text(said))
 
 
-def _fitting(cells: Cells, width: int) -> Cells:
-    """Returns a table without columns that say little, where there is little room: the report has them all."""
-    dropped = {heading for heading, least in _DROPPED.items() if width < least}
-    kept = [place for place, heading in enumerate(cells.headings) if heading not in dropped]
+def fitting_table(title: str, cells: Cells, console: Console) -> RenderableType:
+    """Returns a table that fits the console: without some columns, or with names on lines of their own."""
+    kept = cells
+    for dropped in ("", *_DROPPED_FIRST):
+        kept = _without(kept, dropped)
+        table = table_of(title, kept)
+        if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
+            return table
+    return _named_above(title, kept)
+
+
+def _without(cells: Cells, dropped: str) -> Cells:
+    kept = [place for place, heading in enumerate(cells.headings) if heading != dropped]
     return Cells([cells.headings[at] for at in kept], [[row[at] for at in kept] for row in cells.rows], cells.words)
+
+
+def _named_above(title: str, cells: Cells) -> RenderableType:
+    """Returns a table in which the first column of each row is a line above the others."""
+    _, *headings = cells.headings
+    figures = [row[1:] for row in cells.rows]
+    widths = [max(map(len, column)) for column in zip(headings, *figures, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        cased = zip(headings, row, widths, strict=True)
+        aligned = (one.ljust(width) if head in cells.words else one.rjust(width) for head, one, width in cased)
+        return f"  {'  '.join(aligned)}".rstrip()
+
+    lines = [Text(title, style="bold"), Text(line(headings), style="bold")]
+    lines.append(Text("\N{BOX DRAWINGS LIGHT HORIZONTAL}" * (2 + sum(widths) + 2 * (len(widths) - 1))))
+    for name, *row in cells.rows:
+        lines += [Text(name), Text(line(row), no_wrap=True, overflow="ellipsis")]
+    return Group(*lines)
 
 
 def table_of(title: str, cells: Cells) -> Table:

@@ -172,12 +172,11 @@ def _best(ledger: LedgerReader, ranked: list[Standing]) -> list[tuple[str, str]]
         why = "none: every seed of the best trial failed" if reached else "none yet: no trial has reached a rung"
         return [("best", why)]
     sure = "confirmed" if best.state == "confirmed" else "provisional"
-    parameters = wording.setting_of(ledger.study, best.trial)
     summary = best.summary
     failed = f"{summary.failed} of {wording.count(summary.seeds, 'seed')} failed"
     loss = f"score {wording.number(best.score)}, mean {wording.spread(summary.mean, summary.sd)}"
     return [
-        ("best", f"trial {best.number}, {sure}: {wording.setting(parameters)}"),
+        ("best", f"trial {best.number}, {sure}: {wording.setting_and_arm(ledger.study, best.trial)}"),
         ("", f"{loss}, {failed}, after {wording.count(best.epochs, 'epoch')}"),
     ]
 

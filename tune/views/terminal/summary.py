@@ -15,6 +15,7 @@ from tune.views.results import Failure, Results, Row, cost_of, failures, leaderb
 from tune.views.sentences import answer, cost_sentences, kept_sentences, lost_sentence, luck_sentence
 
 _MOST_ROWS = 40
+_SETTING_WIDTH = 24
 _DROPPED_FIRST = ("state", "epochs", "seconds", "CV")
 """When the terminal is narrow; the caption and the other columns still say it."""
 
@@ -54,9 +55,10 @@ def fitting_leaderboard(results: Results, rows: list[Row], console: Console) -> 
     """Returns the leaderboard with as many columns as the console has room for."""
     needless = {"state"} if all(row.state in ("confirmed", "stopped") for row in rows) else set()
     needless |= set() if results.seconds else {"seconds"}
+    dropped = tuple(name for name in _DROPPED_FIRST if name != "epochs" or not _unequal(results, rows))
     for together in (False, True):
         left_out = set(needless)
-        for name in ("", *_DROPPED_FIRST):
+        for name in ("", *dropped):
             left_out.add(name)
             for tight in (False, True):
                 fit = _Fit(frozenset(left_out), tight, together)
@@ -114,11 +116,15 @@ def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
             justify="left" if name in ("state", "setting") else "right",
             no_wrap=name != "setting",
             overflow="fold",
-            max_width=24 if name == "setting" else None,
+            max_width=_SETTING_WIDTH if name == "setting" else None,
             vertical="bottom",
         )
+    unequal = _unequal(results, rows)
     for index, row in enumerate(rows):
-        if index and (row.rung, row.state == "failed") != (rows[index - 1].rung, rows[index - 1].state == "failed"):
+        group, before = [
+            (one.rung, one.state == "failed", one.epochs if unequal else 0) for one in (row, rows[max(0, index - 1)])
+        ]
+        if group != before:
             table.add_section()
         cells = _cells(results, row, fit)
         table.add_row(*(cells[name] for name in shown), style=_style(results, row))
@@ -129,7 +135,7 @@ def _cells(results: Results, row: Row, fit: _Fit) -> dict[str, RenderableType]:
     values = {name: Text(wording.parameter(row.parameters, name)) for name in results.columns}
     top = len(results.study.rungs) - 1
     return {
-        **({"setting": Text(wording.setting(row.parameters))} if fit.together else values),
+        **({"setting": _setting(results, row)} if fit.together else values),
         **_seen(row.score, row.summary, "±" if fit.tight else " ± "),
         "trial": str(row.number),
         "rung": wording.UNKNOWN if row.rung is None else "top" if row.rung == top else str(row.rung),
@@ -137,6 +143,19 @@ def _cells(results: Results, row: Row, fit: _Fit) -> dict[str, RenderableType]:
         "seconds": wording.seconds(row.seconds),
         "state": row.state,
     }
+
+
+def _unequal(results: Results, rows: list[Row]) -> bool:
+    """Says whether arms of a plan have trained for unequal epochs, so that not all can be ranked against each other."""
+    ends = {row.epochs for row in rows if row.rung == len(results.study.rungs) - 1}
+    return bool(results.study.plan) and len(ends) > 1
+
+
+def _setting(results: Results, row: Row) -> Text:
+    """Returns what a trial trains, in a narrow column: of a plan the name of its arm."""
+    if results.study.plan:
+        return Text(wording.folded(wording.parameter(row.parameters, "arm"), _SETTING_WIDTH))
+    return Text(wording.setting(row.parameters))
 
 
 def _seen(score: float, summary: SeedSummary | None, join: str) -> dict[str, RenderableType]:
@@ -165,10 +184,12 @@ def _captions(results: Results, rows: list[Row]) -> list[str]:
     )
     more = len(rows) - _MOST_ROWS
     read = f"{metric}, {wording.better(results.study.score)}; mean, sd and CV over the seeds that did not fail"
+    apart = ["Arms of unequal epochs are not comparable; those of the plan's own come first."]
     return [
         *([f"... and {wording.count(more, 'more trial')}, all in report.md"] if more > 0 else []),
         f"{read}; R: reproducibility.",
         f"Trials of different rungs are not comparable. Rungs: {ladder}.",
+        *(apart if _unequal(results, rows) else []),
     ]
 
 
