@@ -19,9 +19,9 @@ _STUDY_HEAD = """\
 # The study file
 
 Every key, what it means and its default; an example with comments is in [README](../README.md#how-to-write-a-study).
-`name`, `space`, `seeds` and `epochs` (or `rungs`) are required. All mistakes of a file are reported at once, each with
-its line, and an editor that knows `search_spaces/study.schema.json` shows them while one types. `--set path=value`
-overrides any key (`--set search.trials=48`). The parameters under `fixed` and `space` are the trainer's: those of the
+`name`, `space`, `seeds` and `epochs` (or `rungs`) are required; of a plan `base` and `plan` in place of `space`. All
+mistakes of a file are reported at once, each with its line, and an editor that knows `search_spaces/study.schema.json`
+shows them while one types. `--set path=value` overrides any key (`--set search.trials=48`). The parameters under `fixed` and `space` are the trainer's: those of the
 built-in one are the fields of `model/config.py`.
 
 This page is made from `tune/study/study.py` and `tune/study/sections.py` with `make reference`.
@@ -52,6 +52,12 @@ def study_page() -> str:
     rung = definitions["Rung"]
     lines += ["## A rung of `rungs`", "", rung["description"], ""]
     lines += _keys("rungs.N.", rung["properties"], rung["required"])
+    a_round = definitions["Round"]
+    lines += ["## A round of `plan`", "", f"{a_round['description']} [plans.md](plans.md) says how to use one.", ""]
+    lines += _keys("plan.NAME.", a_round["properties"], a_round.get("required", ()))
+    searched = {key: definitions["RoundSearch"]["properties"][key] for key in ("space", "rungs")}
+    lines += ["`search` of a round has the keys of `search` below, and:", ""]
+    lines += _keys("plan.NAME.search.", searched, ("space",))
     for key, one in schema["properties"].items():
         if "$ref" in one:
             section = definitions[one["$ref"].rpartition("/")[2]]
