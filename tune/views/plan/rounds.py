@@ -10,7 +10,7 @@ from tune.ledger.arms import PlacedArm, arms_in
 from tune.ledger.begun_round import BegunRound
 from tune.ledger.reader import LedgerReader
 from tune.scoring.effects.factorial import Cell, Factorial, factorial
-from tune.scoring.effects.paired_family import ArmEffect, effects_against
+from tune.scoring.effects.paired_family import ArmEffect, Pair, effects_of
 from tune.scoring.standings import Standing
 from tune.study.plan.arms import Arm
 
@@ -30,7 +30,8 @@ class ArmRow:
         standing: Of its trial; None while there is none.
         state: See `ArmState`.
         losses: The scored metric by seed at its end; empty before.
-        effect: Against the base of its round; None for the base itself, and where the two cannot be compared.
+        effect: Against the base of its round, of other epochs against the arm with the base's settings and as many
+            epochs; None for the base itself, and where there is nothing to compare with.
         why_not: Why they cannot be compared; empty otherwise.
         seconds: Of training, so far; nan where it is not told.
         expected_s: How long an arm that is missing is expected to take; nan where none is trained yet.
@@ -146,25 +147,34 @@ def _state(placed: PlacedArm, standing: Standing | None) -> ArmState:
 def _effects(
     ledger: LedgerReader, placed: Sequence[PlacedArm], ends: Sequence[Mapping[int, float]]
 ) -> Mapping[str, ArmEffect]:
-    """Returns the effect of each arm that can be set against the base, by name; together they are one family."""
-    base = next((place for place, one in enumerate(placed) if one.of_base), None)
-    if base is None or not ends[base]:
-        return {}
-    family = {
-        one.arm.name: losses
-        for place, (one, losses) in enumerate(zip(placed, ends, strict=True))
-        if place != base and losses and one.arm.epochs == placed[base].arm.epochs
-    }
-    return effects_against(ends[base], family, ledger.loss_scale).effects if family else {}
+    """Returns the effect of each arm that can be set against a base, by name; together they are one family."""
+    family = {}
+    for place, losses in enumerate(ends):
+        base = _base_of(placed, place)
+        if base not in (None, place) and losses and ends[base]:
+            family[placed[place].arm.name] = Pair(losses, ends[base], base)
+    return effects_of(family, ledger.loss_scale).effects if family else {}
+
+
+def _base_of(placed: Sequence[PlacedArm], place: int) -> int | None:
+    """Returns the place of what an arm is set against; None where no arm has the base's settings and as many epochs."""
+    arm = placed[place].arm
+    alike = (
+        at
+        for at, one in enumerate(placed)
+        if one.arm.epochs == arm.epochs and (one.of_base or set(one.arm.changes) == {"epochs"})
+    )
+    return next(alike, None)
 
 
 def _why_not(placed: Sequence[PlacedArm], ends: Sequence[Mapping[int, float]], place: int) -> str:
-    base = next((at for at, one in enumerate(placed) if one.of_base), None)
-    if base is None or place == base or not ends[place]:
+    if placed[place].of_base or not ends[place]:
         return ""
-    if placed[place].arm.epochs != placed[base].arm.epochs:
-        return f"{placed[place].arm.epochs} epochs, the base {placed[base].arm.epochs}"
-    return "" if ends[base] else "the base has no result"
+    base = _base_of(placed, place)
+    if base not in (None, place):
+        return "" if ends[base] else "the base has no result"
+    of_round = next((one.arm.epochs for one in placed if one.of_base), None)
+    return "" if of_round is None else f"{placed[place].arm.epochs} epochs, the base {of_round}"
 
 
 def _factors(

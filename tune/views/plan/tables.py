@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any
 
 from tune.scoring.effects.factorial import Share
+from tune.scoring.effects.paired_family import ArmEffect
 from tune.study.plan.arms import BASE
 from tune.study.sections import ScoreRule
 from tune.views import wording
@@ -97,7 +98,8 @@ def reading_sentence(rule: ScoreRule, seeds: int) -> str:
     return (
         f"Better by: by how much an arm's {rule.metric} is better than that of its round's base (negative: worse), "
         "paired over seeds; *: its interval leaves out zero. The intervals of a round hold together: in 95 of 100 "
-        "plans all of them hold what they are of."
+        "plans all of them hold what they are of. An arm of other epochs than the base is set against the arm with the "
+        "base's settings and as many epochs, if there is one."
     )
 
 
@@ -153,7 +155,7 @@ def _arm(row: ArmRow) -> list[str]:
     changed = wording.UNKNOWN if effect is None else wording.signed(effect.mean)
     if effect is not None and effect.holds_up:
         changed += " *"
-    sure = row.why_not or (wording.UNKNOWN if effect is None else effect.caveat or interval(effect.interval))
+    sure = row.why_not or (wording.UNKNOWN if effect is None else _caveat(effect) or interval(effect.interval))
     return [
         arm_name(row),
         wording.UNKNOWN if row.placed.trial is None else str(row.placed.trial.number),
@@ -165,6 +167,11 @@ def _arm(row: ArmRow) -> list[str]:
         sure,
         wording.seconds(row.seconds),
     ]
+
+
+def _caveat(effect: ArmEffect) -> str:
+    """Returns why an effect has no interval, short enough to stand in its place."""
+    return effect.caveat if effect.seeds else "no pair without a failure"
 
 
 def _share(name: str, share: Share) -> list[str]:
