@@ -135,14 +135,24 @@ def parameter(parameters: Mapping[str, Any], name: str) -> str:
     return value(parameters[name]) if name in parameters else UNKNOWN
 
 
+def in_table(parameters: Mapping[str, Any], name: str) -> str:
+    """Returns the same for a cell of a wide table, in which long names of arms may be broken after their commas."""
+    return parameter(parameters, name).replace(",", ", ") if name == "arm" else parameter(parameters, name)
+
+
 def chosen(names: Iterable[str], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Returns those of some parameters that a trial has."""
     return {name: parameters[name] for name in names if name in parameters}
 
 
 def columns(study: Study) -> tuple[str, ...]:
-    """Returns the columns that tell trials apart: the parameters that vary, of a plan the arm before them."""
-    return (*(("arm",) if study.plan else ()), *study.varying)
+    """Returns the columns that tell trials apart: the parameters that vary, of a plan the arm before them.
+
+    Epochs that a plan's arms are planned for are those that they train, which every table has in a column of its own.
+    """
+    if not study.plan:
+        return tuple(study.varying)
+    return ("arm", *(name for name in study.varying if name != "epochs"))
 
 
 def setting_of(study: Study, trial: Trial) -> dict[str, Any]:

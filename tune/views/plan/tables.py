@@ -74,7 +74,7 @@ def begun_sentence(of: RoundResult) -> str:
     if of.begun is None:
         return "Not begun yet; its arms are shown as if it began from what is known so far."
     said = of.begun.reason.partition(": ")[2]
-    return f"It began {said}." if said else "It began from `base`."
+    return f"It began {said}." if said else "It began from the base of the plan."
 
 
 def missing_sentence(rounds: Sequence[RoundResult]) -> str:

@@ -32,18 +32,20 @@ def plan_sections(results: Results) -> list[Section]:
     rounds = rounds_of(results.ledger, results.ranked, results.seconds)
     if not rounds:
         return []
-    sections = [_round(results, of) for of in rounds]
+    sections = [_round(results, of, explained=place > 0) for place, of in enumerate(rounds)]
     if said := missing_sentence(rounds):
         cells = missing_table(rounds)
         sections.append(Section("What is missing of the plan", [Paragraph(said), _table(cells, "Missing arms")]))
     return [*sections, *_stability(results)]
 
 
-def _round(results: Results, of: RoundResult) -> Section:
+def _round(results: Results, of: RoundResult, *, explained: bool) -> Section:
+    """Returns what a round says; how to read it is told with the first, the others are `explained` by that."""
     rule, seeds = results.study.score, len(results.study.seeds)
     blocks: list[Block] = [Paragraph(begun_sentence(of))]
     if of.rows:
-        blocks += [_table(arms_table(of), f"Arms of {of.name}"), Paragraph(reading_sentence(rule, seeds))]
+        blocks.append(_table(arms_table(of), f"Arms of {of.name}"))
+        blocks += [] if explained else [Paragraph(reading_sentence(rule, seeds))]
     blocks += _coverage(results, of)
     if of.factors is not None:
         text = (
@@ -53,7 +55,7 @@ def _round(results: Results, of: RoundResult) -> Section:
         blocks += [Paragraph(text), _table(factors_table(of), f"Factors of {of.name}")]
         blocks += [Bullets(said)] if (said := factors_caveats(of)) else []
         blocks.append(_table(levels_table(of), f"Levels of the factors of {of.name}"))
-    blocks += _speed(results, of)
+    blocks += _speed(results, of, explained=explained)
     return Section(f"Round {of.name}", blocks)
 
 
@@ -68,7 +70,7 @@ def _coverage(results: Results, of: RoundResult) -> list[Block]:
     return found
 
 
-def _speed(results: Results, of: RoundResult) -> list[Block]:
+def _speed(results: Results, of: RoundResult, *, explained: bool) -> list[Block]:
     speeds = speeds_of(results, of)
     if not speeds:
         return []
@@ -78,7 +80,8 @@ def _speed(results: Results, of: RoundResult) -> list[Block]:
         "in brackets over the quartiles of the arm's epochs. A dash: not measured."
     )
     said = [Paragraph(line) for line in [faster_sentence(of, speeds)] if line]
-    return [Paragraph(text), _table(speed_table(speeds), f"Speed of the arms of {of.name}"), *said]
+    how: list[Block] = [] if explained else [Paragraph(text)]
+    return [*how, _table(speed_table(speeds), f"Speed of the arms of {of.name}"), *said]
 
 
 def _only(results: Results, of: RoundResult) -> Sequence[str]:

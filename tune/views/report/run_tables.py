@@ -32,7 +32,7 @@ def overview(results: Results) -> list[Section]:
     rows = [
         [
             str(run.trial),
-            *(wording.parameter(parameters[run.trial], name) for name in results.columns),
+            *(wording.in_table(parameters[run.trial], name) for name in results.columns),
             str(run.seed),
             str(run.epochs),
             *(wording.number(loss) for loss in (run.train_loss, run.loss, run.test_loss)),
@@ -50,7 +50,7 @@ def overview(results: Results) -> list[Section]:
     table = Table(
         [*headings, "failed"],
         rows,
-        left=("failed",),
+        left=("arm", "failed"),
         caption=f"Runs, the {first} loss first",
     )
     return [Section("Run overview", [Paragraph(text), table])]

@@ -86,7 +86,7 @@ def _leaderboard(results: Results) -> list[Section]:
             failed = f"{summary.failed}/{summary.seeds}"
             mean, steady = wording.spread(summary.mean, summary.sd), wording.fixed(summary.reproducibility)
             seen = [wording.number(row.score), mean, wording.percent(summary.cv), failed, steady, rung]
-        parameters = [wording.parameter(row.parameters, name) for name in results.columns]
+        parameters = [wording.in_table(row.parameters, name) for name in results.columns]
         time = wording.seconds(row.seconds)
         cells.append([str(row.number), *parameters, *seen, str(row.epochs), time, row.state])
     more = len(rows) - _MOST_ROWS
@@ -95,7 +95,9 @@ def _leaderboard(results: Results) -> list[Section]:
         f"Best first by score; {rule.metric}, {wording.better(rule)}. Mean, standard deviation and CV are over "
         'the seeds that did not fail. Trials of different rungs are not comparable; "top" is confirmed.'
     )
-    blocks: list[Block] = [Paragraph(text), Table(headings, cells, left=("state",), caption="Leaderboard")]
+    if results.study.plan and len({row.epochs for row in rows if row.rung == top}) > 1:
+        text += " Arms of unequal epochs are not comparable either; those of the plan's own come first."
+    blocks: list[Block] = [Paragraph(text), Table(headings, cells, left=("arm", "state"), caption="Leaderboard")]
     blocks += [Paragraph(f"And {wording.count(more, 'more trial')}.")] if more > 0 else []
     return [Section("Leaderboard", blocks)]
 
