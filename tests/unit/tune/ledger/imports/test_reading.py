@@ -50,7 +50,7 @@ def test_every_kind_of_source_is_known_by_what_lies_there() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nothing"], "nothing: no such file, folder or run, looked for from .*; a run is STUDY_FOLDER/NUMBER, of a plan"),
+        (["nothing"], "nothing: no such file, folder or run, looked for from .*; a run is STUDY_FOLDER/NUMBER"),
         (["3"], "3: no such file, folder or run"),
         ([" "], "an empty name is no run"),
         (["earlier.csv/w"], "earlier.csv: no run 'w' in it; allowed: x/y, z"),
