@@ -21,8 +21,8 @@ _STUDY_HEAD = """\
 Every key, what it means and its default; an example with comments is in [README](../README.md#how-to-write-a-study).
 `name`, `space`, `seeds` and `epochs` (or `rungs`) are required; of a plan `base` and `plan` in place of `space`. All
 mistakes of a file are reported at once, each with its line, and an editor that knows `search_spaces/study.schema.json`
-shows them while one types. `--set path=value` overrides any key (`--set search.trials=48`). The parameters under `fixed`,
-`base` and `space` are the trainer's: those of the built-in one are the fields of `model/config.py`.
+shows them while one types. `--set path=value` overrides any key (`--set search.trials=48`). The parameters under
+`fixed`, `base` and `space` are the trainer's: those of the built-in one are the fields of `model/config.py`.
 
 This page is made from `tune/study/study.py` and `tune/study/sections.py` with `make reference`.
 """
