@@ -65,7 +65,7 @@ def test_a_plan_from_the_command_line(tmp_path: Path) -> None:
     assert "9 arms in 3 rounds" in plan.out
     ran = here("run", "plan.yaml", "--driver", "inline", cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert "Use arm " in ran.out
+    assert "(arm " in next(line for line in ran.out.splitlines() if line.startswith("Use "))
     assert "Round second: 2 of 2 arms done" in ran.out
     folder = tmp_path / "results" / "planned"
     rounds = status(folder)["rounds"]

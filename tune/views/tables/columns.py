@@ -19,7 +19,6 @@ class Column:
 
 TRIALS: Mapping[str, Column] = {
     "trial": Column("int64", "its number, which it keeps for ever"),
-    "arm": Column("str", "of a plan, the round that began it and its name there, as `optimizer/fast`; empty otherwise"),
     "state": Column("str", "running, waiting, paused, confirmed, stopped or failed"),
     "rung": Column("Int64", "the highest rung that it reached, from 0; missing before the first"),
     "epochs": Column("int64", "epochs of each seed at that rung; 0 before the first"),
@@ -38,6 +37,7 @@ TRIALS: Mapping[str, Column] = {
     "effective_rank_share": Column("float64", "the same as a share of the dimensions; below 0.1 is a collapse"),
     "feature_variance": Column("float64", "variance of a dimension of its features, mean over dimensions and seeds"),
     "feature_cosine": Column("float64", "cosine similarity of two samples' features, mean over pairs and seeds"),
+    "arm": Column("str", "of a plan, the round that began it and its name there, as `optimizer/fast`; empty otherwise"),
     "reason": Column("str", "why it stands where it does: the reason of the latest decision about it"),
 }
 """Before the parameters, one column each; one whose name is taken is called `parameter_NAME`."""

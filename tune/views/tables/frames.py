@@ -24,7 +24,6 @@ def trials_frame(results: Results) -> "pd.DataFrame":
     ranked = results.ranked
     columns: dict[str, Sequence[Any]] = {
         "trial": [one.number for one in ranked],
-        "arm": [one.trial.full_name for one in ranked],
         "state": [one.state for one in ranked],
         "rung": [one.rung for one in ranked],
         "epochs": [one.epochs for one in ranked],
@@ -38,6 +37,7 @@ def trials_frame(results: Results) -> "pd.DataFrame":
         "seed_epochs": [one.seed_epochs for one in ranked],
         "seconds": [results.seconds.get(one.number, nan) for one in ranked],
         **_features(results),
+        "arm": [one.trial.full_name for one in ranked],
         "reason": [one.trial.reason for one in ranked],
     }
     frame = pd.DataFrame({name: pd.Series(values, dtype=TRIALS[name].dtype) for name, values in columns.items()})
