@@ -29,6 +29,10 @@ def _listed(value: Any) -> Any:
 
 Values = Annotated[list[Value], Field(min_length=1), AfterValidator(_each_once)]
 Factors = Annotated[dict[str, Values], Field(min_length=1)]
+ArmLike = str | dict[str, Value]
+"""What means arms: a name, or values that they have."""
+
+Meant = Annotated[list[ArmLike], BeforeValidator(_listed, json_schema_input_type=ArmLike | list[ArmLike])]
 Positive = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -47,7 +51,7 @@ class RoundSearch(Search):
 class Round(StudySection):
     """A part of a plan."""
 
-    from_: Annotated[list[Named], BeforeValidator(_listed)] = Field(
+    from_: Annotated[list[Named], BeforeValidator(_listed, json_schema_input_type=Named | list[Named])] = Field(
         alias="from",
         default_factory=list,
         description="earlier rounds: what their winners have found becomes the base of this one, the later named last",
@@ -62,12 +66,8 @@ class Round(StudySection):
     search: RoundSearch | None = Field(default=None, description="a search in place of arms")
     epochs: Positive | None = Field(default=None, description="of each arm; left out: the plan's")
     seeds: Positive | None = Field(default=None, description="how many of the plan's seeds; left out: all")
-    first: Annotated[list[str | dict[str, Value]], BeforeValidator(_listed)] = Field(
-        default_factory=list, description="arms that come first: a name, or values that they have"
-    )
-    last: Annotated[list[str | dict[str, Value]], BeforeValidator(_listed)] = Field(
-        default_factory=list, description="arms that come last, and are the first to be dropped"
-    )
+    first: Meant = Field(default_factory=list, description="arms that come first: a name, or values that they have")
+    last: Meant = Field(default_factory=list, description="arms that come last, and are the first to be dropped")
     weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict, description="by arm: between `first` and `last` the heavier come first; left out: 1"
     )
