@@ -73,7 +73,7 @@ def faster_sentence(of: RoundResult, speeds: Sequence[Speed]) -> str:
     parts = [  # whose loss cannot be set against the base's is no bargain, and is left out
         f"{wording.listed([row.arm.name for row in rows])} {what}"
         for rows, what in (
-            (equal, "with no loss worse than the noise of its seeds"),
+            (equal, "with a loss that its seeds do not tell from the base's"),
             (worse, "with a worse loss"),
         )
         if rows

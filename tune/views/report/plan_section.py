@@ -77,7 +77,8 @@ def _speed(results: Results, of: RoundResult, *, explained: bool) -> list[Block]
     text = (
         "Seconds of an epoch: the median after the first, which stands beside it and has warming up and compiling in "
         "it; seeds of an arm that train side by side share them. As fast as the base: its median over that of the arm, "
-        "in brackets over the quartiles of the arm's epochs. A dash: not measured."
+        "in brackets over the quartiles of the arm's epochs. Arms train one after the other, so one that had to share "
+        "the machine looks slow. A dash: not measured."
     )
     said = [Paragraph(line) for line in [faster_sentence(of, speeds)] if line]
     how: list[Block] = [] if explained else [Paragraph(text)]
@@ -92,7 +93,7 @@ def _only(results: Results, of: RoundResult) -> Sequence[str]:
 
 def _stability(results: Results) -> list[Section]:
     """Returns where along each numeric parameter seeds begin to fail; nothing where no seed did."""
-    bullets = []
+    said: dict[str, list[str]] = {}
     for name in results.study.varying:
         runs = [
             (float(value), results.scale.failed(loss))
@@ -101,22 +102,23 @@ def _stability(results: Results) -> list[Section]:
             for loss in one.losses.values()
         ]
         if len({value for value, _ in runs}) > 1 and any(failed for _, failed in runs):
-            bullets.append(_stable(name, stability_region(runs)))
-    if not bullets:
+            said.setdefault(_stable(stability_region(runs)), []).append(name)
+    if not said:
         return []
+    bullets = [f"{wording.listed(names)}: {sentence}." for sentence, names in said.items()]
     text = (
         "Over all arms, whatever else they change: where the failure rate of seeds crosses a half, with a 95% interval."
     )
     return [Section("Where seeds begin to fail", [Paragraph(text), Bullets(bullets), *_failed_tables(results)])]
 
 
-def _stable(name: str, region: StabilityRegion) -> str:
+def _stable(region: StabilityRegion) -> str:
     ends = [
         f"they fail {end.side} {wording.number(end.estimate)} (95% interval {_range(*end.interval)})"
         for end in region.thresholds
         if isfinite(end.estimate)
     ]
-    return f"{name}: {'; '.join(part for part in (*ends, region.caveat) if part)}."
+    return "; ".join(part for part in (*ends, "" if ends else region.caveat) if part)
 
 
 def _range(low: float, high: float) -> str:
