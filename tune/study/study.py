@@ -205,7 +205,8 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
         return [_NO_LADDER]
     if study.plan or study.base:
         found = trained_by_mistakes(study, [*study.fixed, *study.base])
-        return [*found, *plan_mistakes(study), *study.budget.mistakes(study.resources.gpus_per_trial)]
+        found += [*plan_mistakes(study), *study.budget.mistakes(study.resources.gpus_per_trial)]
+        return found or _small_budget(study)
     if not study.space:
         return [(("space",), "is missing; give the parameters to search, or `base` and `plan`")]
     found = trained_by_mistakes(study, [*study.fixed, *study.space])
@@ -238,6 +239,15 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
             )
         )
     return found + study.budget.mistakes(study.resources.gpus_per_trial)
+
+
+def _small_budget(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
+    """Returns that a plan's budget has no room for its first arm, where it is so."""
+    first, budget = next(iter(study.arms), None), study.budget.seed_epochs
+    if first is None or budget is None or budget >= first.seed_epochs:
+        return []
+    said = f"{budget} has no room for the first arm, {first.full_name}: it costs {first.seed_epochs} seed-epochs"
+    return [(("budget", "seed_epochs"), said)]
 
 
 def build_study(file: Document) -> Study:

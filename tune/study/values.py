@@ -48,8 +48,11 @@ def text_of(value: object) -> str:
 
 
 def frozen(value: Any) -> Hashable:
-    """Returns what stands for a value in a set: a scalar for itself."""
-    stands: Hashable = ("json", text_of(value)) if isinstance(value, list | dict) else value
+    """Returns what stands for a value in a set: numbers and text for themselves, so that 2 and 2.0 are one.
+
+    Not true and false, which would be one with 1 and 0.
+    """
+    stands: Hashable = ("json", text_of(value)) if isinstance(value, list | dict | bool) else value
     return stands
 
 

@@ -125,7 +125,8 @@ class Result:
             rows: A parameter; of a plan also `round`, `arm` or `epochs`.
             columns: Another one; empty for a single column.
             value: `coverage` (text: mean, and what is done, running, missing or failed), `loss`, `failed`, or a metric
-                of the trainer; numbers are means over the trials of a cell, missing where there are none.
+                of the trainer; numbers are means over the trials of a cell that trained longest, missing where there
+                are none.
 
         Raises:
             UserMistake: If there is no such factor or value.

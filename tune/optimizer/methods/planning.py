@@ -1,5 +1,6 @@
 """How a plan goes on: the next arm of the first round that may begin; of a round that searches, its next trial."""
 
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -85,8 +86,9 @@ class Planning:
     def _begin(self, name: str, of: Round, winners: Mapping[str, Winner]) -> None:
         """Has a round begin, from `base` and what earlier rounds found."""
         configurations = {earlier: self.ledger.trials[one.trial].parameters for earlier, one in winners.items()}
-        earlier = {one: self.ledger.rounds[one].carried for one in winners}
-        taken = carried(of, configurations, earlier, self.study.plan)
+        begun = {one: self.ledger.rounds[one] for one in winners}
+        bases, earlier = ({one: getattr(of_it, key) for one, of_it in begun.items()} for key in ("base", "carried"))
+        taken = carried(of, configurations, bases, earlier)
         detail = {
             "round": name,
             "base": {**self.study.base, **taken},
@@ -100,8 +102,13 @@ class Planning:
     def _next_arm(self, name: str) -> Trial | None:
         for placed in arms_in(self.ledger, name):
             trial, arm = placed.trial, placed.arm
+            if trial is None and not self._budget.has_room(arm.seed_epochs):
+                return None
             if trial is None:
-                return self._start(arm) if self._budget.has_room(arm.seed_epochs) else None
+                trial = self._start(arm)
+                if trial.ended is None:
+                    return trial
+                continue  # refused
             if trial.confirmed and not trial.open and not is_over(self.ledger, placed):
                 more = arm.seeds - len(self.ledger.seeds(trial.number, trial.rung))
                 if not self._budget.has_room(arm.epochs * more):
@@ -111,17 +118,16 @@ class Planning:
                 return trial
         return None
 
-    def _start(self, arm: Arm) -> Trial | None:
-        """Begins an arm; one that the trainer refuses is dead at once, and the next one is asked for."""
+    def _start(self, arm: Arm) -> Trial:
+        """Begins an arm; one that the trainer refuses is dead at once."""
         ladder = trial_ladder([Rung(epochs=arm.epochs, seeds=arm.seeds)], len(self.study.rungs))
         trial = self._begin_trial(arm.configuration, ladder, 1, arm.round, arm.name)
         against = self._check({**self.study.fixed, **arm.configuration})
-        if not against:
-            return trial
-        why = "; ".join(f"{key}: {message}" for key, message in against.items())
-        self.ledger.decide("fail", trial.number, trial.rung, f"the trainer refuses this arm: {why}")
-        self._index.follow()
-        return self._new()
+        if against:
+            why = "; ".join(f"{key}: {message}" for key, message in against.items())
+            self.ledger.decide("fail", trial.number, trial.rung, f"the trainer refuses this arm: {why}")
+            self._index.follow()
+        return trial
 
     def _next_searched(self, name: str, search: RoundSearch) -> Trial | None:
         """Begins a trial of a round that searches; sends its best one up where none else would be confirmed."""
@@ -200,11 +206,13 @@ class Planning:
         return not all(is_over(self.ledger, one) for one in waits)
 
     def _from_failed(self, name: str, earlier: str) -> str:
-        folder = self.ledger.folder
+        folder = shlex.quote(str(self.ledger.folder))
+        mend = f"give it others: latent-tune resume {folder} --set 'plan.{earlier}.arms.NAME={{...}}'"
+        if any(trial.ended == "failed" for trial in trials_of(self.ledger, earlier)):
+            mend = f"mend what they died of, then: latent-tune resume {folder} --retry-failed; or {mend}"
         return (
-            f"round '{name}' begins from '{earlier}', of which no arm came to a result that could be carried on; "
-            f"latent-tune status {folder} says why; mend it, then: latent-tune resume {folder} --retry-failed, or run "
-            f"the study with another `from`"
+            f"round '{name}' begins from '{earlier}', of which no arm came to a result that could be carried on "
+            f"(latent-tune status {folder}); {mend}"
         )
 
 

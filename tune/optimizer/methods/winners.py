@@ -27,12 +27,13 @@ def winner_of(ledger: LedgerReader, name: str) -> Winner | None:
     """Returns the winner of a round; None where no arm of it has a seed that did not fail.
 
     It is the first by the order in which every view shows trials (`tune.scoring.standings`), among the arms that
-    train for as many epochs as the round says: longer ones are not ranked with shorter ones. Where others are tied
-    with it, one is carried on nevertheless, and the reason names them all.
+    train for as many epochs, and on as many seeds, as the round says: longer ones are not ranked with shorter ones, nor
+    many seeds with few. Where others are tied with it, one is carried on nevertheless, and the reason names them all.
     """
     of, study = ledger.study.plan[name], ledger.study
-    epochs = of.epochs or study.top.epochs
-    there = {one.trial.number: one.arm for one in arms_in(ledger, name) if one.trial and one.arm.epochs == epochs}
+    full = of.epochs or study.top.epochs, of.seeds or len(study.seeds)
+    placed = (one for one in arms_in(ledger, name) if (one.arm.epochs, one.arm.seeds) == full)
+    there = {one.trial.number: one.arm for one in placed if one.trial is not None}
     ranked = rank(ledger, [ledger.trials[number] for number in there if ledger.trials[number].confirmed])
     best = next((one for one in ranked if one.summary and one.summary.failed < one.summary.seeds), None)
     if best is None:

@@ -1,6 +1,7 @@
 """The arms of a round: what each changes, what each is called, which comes first. Pure functions."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -10,6 +11,8 @@ from tune.study.values import frozen, same, text_of
 
 BASE = "base"
 """The arm that changes nothing: all others of its round are set against it."""
+
+_PLAIN = re.compile(r"[^\W\d][\w.+/-]*")
 
 OF_TRAINING = ("epochs", "seeds")
 """What an arm may change beside parameters: how long it trains, and on how many of the plan's seeds."""
@@ -108,7 +111,14 @@ def named_changes(of: Round) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def setting_name(changes: Mapping[str, Any]) -> str:
     """Returns what an arm is called that nobody named: `learning_rate=0.0003,warmup_fraction=0.05`."""
-    return ",".join(f"{name}={value if isinstance(value, str) else text_of(value)}" for name, value in changes.items())
+    return ",".join(f"{name}={_written(value)}" for name, value in changes.items())
+
+
+def _written(value: Any) -> str:
+    """Returns a value as it is in a name: text without quotes where it cannot be taken for anything else."""
+    if not isinstance(value, str) or not _PLAIN.fullmatch(value) or value in ("true", "false", "null"):
+        return text_of(value)
+    return value
 
 
 def _changes(of: Round) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -142,19 +152,22 @@ def _place(arm: Arm, of: Round) -> tuple[int, int]:
 def carried(
     of: Round,
     winners: Mapping[str, Mapping[str, Any]],
+    bases: Mapping[str, Mapping[str, Any]],
     earlier: Mapping[str, Mapping[str, Any]],
-    plan: Mapping[str, Round],
 ) -> dict[str, Any]:
     """Returns what a round takes over from earlier ones, by parameter; where two have found one, the last named.
+
+    A round has found what its winner has changed of the base that it began with. So one that found nothing better than
+    its base takes nothing away from what another has found.
 
     Args:
         of: The round.
         winners: The configuration of the winner of each round that it is from.
+        bases: What each of these began with.
         earlier: What each of these has taken over itself.
-        plan: The rounds.
     """
     taken: dict[str, Any] = {}
     for name in of.from_:
-        keys: Sequence[str] = (*earlier[name], *plan[name].varied)
-        taken |= {key: winners[name][key] for key in keys if key in winners[name]}
+        base, winner = bases[name], winners[name]
+        taken |= {**earlier[name], **{key: winner[key] for key in base if not same(winner[key], base[key])}}
     return taken

@@ -13,6 +13,11 @@ Path = tuple[str | int, ...]
 Found = Iterator[tuple[Path, str]]
 
 _MOST_ARMS = 10_000
+_NO_PARAMETERS = {
+    "seeds": "the plan, a round or an arm has `seeds`",
+    "arm": "tables have the arm's name under it; call it otherwise",
+    "round": "tables have the round's name under it; call it otherwise",
+}
 _INSTEAD = {
     "space": "`search` of a round has a space",
     "rungs": "give `epochs`; `search` of a round may have a ladder",
@@ -77,8 +82,9 @@ def _of_plan(study: PlannedStudy, start: Start) -> Found:
             yield ("base", key), "is also under `fixed`; keep one of the two"
     if "epochs" in base and not same(base["epochs"], epochs):
         yield ("base", "epochs"), f"{base['epochs']!r} planned, but `epochs` trains {epochs}; give one of the two"
-    if "seeds" in base:
-        yield ("base", "seeds"), "is no parameter; the plan, a round or an arm has `seeds`"
+    for key, why in _NO_PARAMETERS.items():
+        if key in base:
+            yield ("base", key), f"is no parameter: {why}"
     found = [*_circles(study.plan)]
     for name, of in study.plan.items():
         found += _of_round(name, of, start)

@@ -33,12 +33,14 @@ class Entry:
         state: As a coverage table says it.
         summary: Of its losses; None before it reached a rung.
         trial: Its number; None while there is none.
+        epochs: Of each seed: as far as it came, or is to train; 0 where it has not reached a rung.
     """
 
     settings: Mapping[str, Any]
     state: str
     summary: SeedSummary | None
     trial: int | None
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,12 @@ def pivot_cells(table: Pivot) -> Cells:
 def _entry(ledger: LedgerReader, settings: Mapping[str, Any], standing: Standing | None) -> Entry:
     whole = {**ledger.study.fixed, **settings}
     if standing is None:
-        return Entry(whole, "missing", None, None)
+        return Entry(whole, "missing", None, None, int(settings["epochs"]))
     summary, trial = standing.summary, standing.trial
     lost = summary is not None and summary.failed == summary.seeds
     dead = standing.state == "failed" or (trial.confirmed and lost)
     state = "failed" if dead else "done" if standing.state == "confirmed" else standing.state
-    return Entry(whole, state, summary, trial.number)
+    return Entry(whole, state, summary, trial.number, standing.epochs)
 
 
 def _values(entries: Sequence[Entry], name: str) -> list[Any]:
@@ -192,17 +194,38 @@ def _number(one: Entry, value: str, told: Mapping[int, float]) -> float:
     return told.get(one.trial, nan)
 
 
+def comparable(entries: Sequence[Entry], numbers: Sequence[float]) -> Mapping[int, list[tuple[Entry, float]]]:
+    """Returns what stands in a cell by how long it trained: what trained for unequal epochs is never averaged."""
+    found: dict[int, list[tuple[Entry, float]]] = {}
+    for one, number in zip(entries, numbers, strict=True):
+        found.setdefault(one.epochs, []).append((one, number))
+    return dict(sorted(found.items()))
+
+
 def _text(table: Pivot, at: tuple[int, int]) -> str:
-    entries, numbers = table.cells.get(at, ()), table.numbers.get(at, ())
+    entries = table.cells.get(at, ())
     if not entries:
         return wording.UNKNOWN
+    groups = comparable(entries, table.numbers[at])
+    everywhere = {one.epochs for here in table.cells.values() for one in here if one.epochs}
+    told = len(everywhere) > 1 and "epochs" not in (table.rows, table.columns)
+    parts = []
+    for epochs, group in groups.items():
+        words = _of_equal(table.value, [one for one, _ in group], [number for _, number in group])
+        after = f" after {wording.count(epochs, 'epoch')}" if told and epochs else ""
+        parts.append(words if words == wording.UNKNOWN else f"{words}{after}")
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _of_equal(value: str, entries: Sequence[Entry], numbers: Sequence[float]) -> str:
+    """Returns the text of what trained for equally long."""
     known = [number for number in numbers if isfinite(number)]
     several = f" ({len(entries)})" if len(entries) > 1 else ""
-    if table.value == FAILED:
+    if value == FAILED:
         seeds = sum(one.summary.seeds for one in entries if one.summary is not None)
         return f"{sum(known):.0f}/{seeds}{several}" if seeds else wording.UNKNOWN
     mean = wording.number(fmean(known)) if known else ""
-    if table.value != COVERAGE:
+    if value != COVERAGE:
         return f"{mean}{several}" if known else wording.UNKNOWN
     states = list(dict.fromkeys(one.state for one in entries))
     return " ".join(part for part in (mean, "/".join(states), several.strip()) if part)
@@ -220,6 +243,7 @@ def plain_pivot(table: Pivot) -> dict[str, Any]:
                 **({table.columns: table.column_values[column]} if table.columns else {}),
                 "trials": [one.trial for one in here],
                 "states": [one.state for one in here],
+                "epochs": [one.epochs for one in here],
                 "values": [wording.plain(number) for number in table.numbers[row, column]],
             }
             for (row, column), here in sorted(table.cells.items())

@@ -163,6 +163,8 @@ def _training(results: Results) -> list[Section]:
 def _space(results: Results) -> list[Section]:
     if not results.ranked:
         return []
+    if results.study.plan:  # what factors do is measured there, and no model has to guess it
+        return [Section("Parameters", _figures([against_parameters(results)]))]
     found = importance_of(results)
     order = importance_order(results, found)
     drawn = [against_parameters(results), interactions(results, order), importance(results, found)]

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from tune.views import wording
-from tune.views.plan.pivot import COVERAGE, Pivot, pivot_cells
+from tune.views.plan.pivot import COVERAGE, Pivot, comparable, pivot_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,5 +31,8 @@ def pivot_frame(table: Pivot) -> "pd.DataFrame":
 
 
 def _mean(table: Pivot, at: tuple[int, int]) -> float:
-    known = [number for number in table.numbers.get(at, ()) if isfinite(number)]
-    return fmean(known) if known else nan
+    """Returns the mean over those of a cell that trained longest; nan where nothing is known of them."""
+    groups = comparable(table.cells.get(at, ()), table.numbers.get(at, ()))
+    known = [[number for _, number in group if isfinite(number)] for group in groups.values()]
+    longest = next((values for values in reversed(known) if values), [])
+    return fmean(longest) if longest else nan

@@ -132,6 +132,16 @@ def test_an_arm_that_is_refused_is_dead_and_the_next_goes_on(tmp_path: Path) -> 
     assert names(study)[-1] == "third/near"
 
 
+def test_many_arms_that_are_refused(tmp_path: Path) -> None:
+    """One after the other, however many there are."""
+    plan = {"a": {"one_at_a_time": {"x": [0.5]}}, "b": {"from": "a", "one_at_a_time": {"width": list(range(5, 405))}}}
+    study = planned(tmp_path / "p", plan=plan)
+    study.optimizer = Optimizer(study.ledger, lambda: 0.0, lambda one: {"width": "no"} if one["width"] > 4 else {})
+    study.job._optimizer = study.optimizer
+    study.run()
+    assert sum(trial.ended == "failed" for trial in study.ledger.trials) == 400
+
+
 def test_a_round_that_searches_climbs_a_ladder_of_its_own(tmp_path: Path) -> None:
     """Its trials are drawn around its base, stop early, and the next round begins from its winner."""
     rungs = [{"epochs": 1, "seeds": 1}, {"epochs": 3, "seeds": 3}]
@@ -157,7 +167,7 @@ def test_a_round_from_one_that_failed_stops_the_plan(tmp_path: Path) -> None:
     with pytest.raises(StudyStopped, match="round 'b' begins from 'a', of which no arm came to a result"):
         study.run()
     study.reopen()
-    with pytest.raises(StudyStopped, match=r"resume .* --retry-failed"):
+    with pytest.raises(StudyStopped, match=r"resume .* --set 'plan.a.arms.NAME"):
         study.optimizer.next_work()
 
 

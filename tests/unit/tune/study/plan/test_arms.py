@@ -69,13 +69,30 @@ def test_a_number_is_the_same_however_it_is_written() -> None:
     assert len(found) == 2
 
 
+def test_values_that_look_alike_have_names_of_their_own() -> None:
+    """1 and "1", true and "true", and text with what names are made of: each is an arm, and each has a name."""
+    values = [2, "2", True, "true", "a,b=1", None, "null", [1, 2], "[1, 2]", "plain"]
+    found = arms({"v": "base"}, one_at_a_time={"v": values})
+    assert len(found) == len(values) + 1
+    assert len({one.name for one in found}) == len(found)
+    assert {one.name for one in found} >= {"v=2", 'v="2"', "v=true", 'v="true"', "v=plain"}
+
+
+def test_true_is_not_one() -> None:
+    """Nor false zero: Python takes them for equal, a trainer does not."""
+    assert len(arms({"v": False}, one_at_a_time={"v": [False, True, 0, 1]})) == 4
+
+
 def test_what_rounds_found_is_carried_on() -> None:
-    """Only what a round varied, and what it took over itself; where two rounds found one, the later named."""
-    plan = {
-        "a": Round.model_validate({"grid": {"rate": [0.1, 0.2]}}),
-        "b": Round.model_validate({"from": "a", "one_at_a_time": {"width": [4, 8]}}),
-    }
+    """What a winner changed of its own base, and what its round took over itself; where two did, the later named."""
     last = Round.model_validate({"from": ["a", "b"], "arms": {"x": {"flag": False}}})
-    winners = {"a": {**BASE, "rate": 0.2}, "b": {"rate": 0.2, "width": 8, "flag": False}}
-    taken = carried(last, winners, {"a": {}, "b": {"rate": 0.2}}, plan)
-    assert taken == {"rate": 0.2, "width": 8}
+    winners = {"a": {**BASE, "rate": 0.2}, "b": {"rate": 0.2, "width": 8, "flag": True}}
+    bases = {"a": BASE, "b": {**BASE, "rate": 0.2}}
+    assert carried(last, winners, bases, {"a": {}, "b": {"rate": 0.2}}) == {"rate": 0.2, "width": 8}
+
+
+def test_a_round_that_found_nothing_takes_nothing_away() -> None:
+    """Its winner is its own base, also in what another round has found a better value of."""
+    last = Round.model_validate({"from": ["a", "b"], "arms": {"x": {"flag": False}}})
+    winners = {"a": {**BASE, "rate": 0.2}, "b": BASE}
+    assert carried(last, winners, {"a": BASE, "b": BASE}, {"a": {}, "b": {}}) == {"rate": 0.2}

@@ -74,6 +74,9 @@ def test_each_mistake_has_a_message(what: str, plan: dict[str, Any], said: str) 
         ({"base": {"x": 0.9, "width": 4, "epochs": 9}}, "base.epochs: 9 planned, but `epochs` trains 3"),
         ({"base": {"x": 0.9, "width": 4, "seeds": 3}}, "base.seeds: is no parameter"),
         ({"fixed": {"epochs": 3}}, "fixed.epochs: arms differ in it"),
+        ({"base": {"x": 0.9, "width": 4, "arm": 3}}, "base.arm: is no parameter"),
+        ({"base": {"x": 0.9, "width": 4, "round": 3}}, "base.round: is no parameter"),
+        ({"budget": {"seed_epochs": 8}}, "8 has no room for the first arm, first/x=0.9,width=4: it costs 9"),
     ],
 )
 def test_keys_that_do_not_go_together(change: dict[str, Any], said: str) -> None:
