@@ -80,7 +80,7 @@ def standings(ledger: LedgerReader, in_flight: frozenset[int]) -> list[Standing]
     of each lower rung by score, then those that reached none; at each rung those that died on their way to a higher
     one come last. Among the confirmed trials that the first cannot be told apart from (`tied`), those of the lowest
     failure bound, give or take 10 percentage points, lead; among these, one that trains in half of the time or less
-    with a score at most 2 % worse, else the one with the best score.
+    with a score at most 2 % worse, else the one with the best score; of a plan always that one.
 
     Args:
         ledger: The study.
@@ -183,6 +183,8 @@ def _preferred(alike: Sequence[Standing], pace: Mapping[int, float], scale: Loss
     bound = min(one.failure_bound for one in alike) + AS_SAFE
     safest = [one for one in alike if one.failure_bound <= bound]
     first = safest[0]
+    if first.trial.ladder:  # later rounds begin from it, and must not hang on what else the machine had to do
+        return first
     enough = scale.loss_of_score(first.score) * _AS_GOOD
     quicker = [
         one

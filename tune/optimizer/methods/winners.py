@@ -7,6 +7,8 @@ from tune.ledger.arms import arms_in
 from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import rank, tied
 
+_MOST_NAMED = 3
+
 
 @dataclass(frozen=True)
 class Winner:
@@ -41,6 +43,7 @@ def winner_of(ledger: LedgerReader, name: str) -> Winner | None:
     alike = [one.number for one in tied(best, ranked, ledger.loss_scale)]
     said = f"from {name} the setting of {there[best.number].name} (trial {best.number})"
     if alike:
-        names = ", ".join(f"{there[number].name} (trial {number})" for number in alike)
+        names = ", ".join(f"{there[number].name} (trial {number})" for number in alike[:_MOST_NAMED])
+        names += f" and {len(alike) - _MOST_NAMED} more" if len(alike) > _MOST_NAMED else ""
         said += f", tied over its seeds with {names}; the first by score and safety is carried on"
     return Winner(best.number, alike, said)

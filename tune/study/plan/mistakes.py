@@ -117,7 +117,9 @@ def _circles(plan: Plan) -> Found:
             elif earlier not in plan:
                 yield at, f"there is no round '{earlier}'{did_you_mean(earlier, names)}; rounds are {', '.join(names)}"
             elif name in _begins_from(plan, earlier):
-                yield at, f"'{name}' begins from '{earlier}', which begins from '{name}': rounds go in a circle"
+                circle = [one for one in names if one in plan and name in _begins_from(plan, one)]
+                if name == next(one for one in circle if one in _begins_from(plan, name)):  # one message for all of it
+                    yield at, f"'{name}' begins from '{earlier}', which begins from '{name}': rounds go in a circle"
             elif names.index(earlier) > place:
                 yield at, f"'{earlier}' comes after '{name}'; put it before, rounds go in the order of the file"
         if twice := [one for index, one in enumerate(of.from_) if one in of.from_[:index]]:

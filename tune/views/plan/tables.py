@@ -87,7 +87,7 @@ def missing_sentence(rounds: Sequence[RoundResult]) -> str:
     about = f", about {wording.duration(takes)} of training" if isfinite(takes) else ""
     return (
         f"{wording.count(len(rows), 'arm')} of the plan {'is' if len(rows) == 1 else 'are'} missing: "
-        f"{wording.count(costs, 'seed-epoch')}{about}. They are listed in the order in which they would be trained."
+        f"{wording.count(costs, 'seed-epoch')}{about}."
     )
 
 

@@ -7,7 +7,7 @@ from math import isfinite
 from tune.scoring.effects.stability import StabilityRegion, stability_region
 from tune.views import wording
 from tune.views.plan.pivot import COVERAGE, FAILED, pivot, pivot_cells
-from tune.views.plan.rounds import RoundResult, rounds_of
+from tune.views.plan.rounds import ArmRow, RoundResult, rounds_of
 from tune.views.plan.speed import faster_sentence, speed_table, speeds_of
 from tune.views.plan.tables import (
     Cells,
@@ -36,7 +36,7 @@ def plan_sections(results: Results) -> list[Section]:
     if said := missing_sentence(rounds):
         cells = missing_table(rounds)
         sections.append(Section("What is missing of the plan", [Paragraph(said), _table(cells, "Missing arms")]))
-    return [*sections, *_stability(results)]
+    return [*sections, *_stability(results, rounds)]
 
 
 def _round(results: Results, of: RoundResult, *, explained: bool) -> Section:
@@ -91,15 +91,17 @@ def _only(results: Results, of: RoundResult) -> Sequence[str]:
     return [row.arm.full_name for row in of.rows if set(row.arm.changes) <= grid]
 
 
-def _stability(results: Results) -> list[Section]:
+def _stability(results: Results, rounds: Sequence[RoundResult]) -> list[Section]:
     """Returns where along each numeric parameter seeds begin to fail; nothing where no seed did."""
     said: dict[str, list[str]] = {}
     for name in results.study.varying:
+        every = [row for of in rounds for row in _alike(results, of, name)]
+        alike = {row.placed.trial.number: row for row in every if row.placed.trial is not None}
         runs = [
             (float(value), results.scale.failed(loss))
-            for one in results.ranked
-            if isinstance(value := one.trial.parameters.get(name), int | float) and not isinstance(value, bool)
-            for loss in one.losses.values()
+            for row in alike.values()
+            if isinstance(value := row.arm.configuration.get(name), int | float) and not isinstance(value, bool)
+            for loss in row.losses.values()
         ]
         if len({value for value, _ in runs}) > 1 and any(failed for _, failed in runs):
             said.setdefault(_stable(stability_region(runs)), []).append(name)
@@ -107,9 +109,17 @@ def _stability(results: Results) -> list[Section]:
         return []
     bullets = [f"{wording.listed(names)}: {sentence}." for sentence, names in said.items()]
     text = (
-        "Over all arms, whatever else they change: where the failure rate of seeds crosses a half, with a 95% interval."
+        "In arms that change nothing else, or over a whole grid: where the failure rate of seeds crosses a half, with a "
+        "95% interval."
     )
     return [Section("Where seeds begin to fail", [Paragraph(text), Bullets(bullets), *_failed_tables(results)])]
+
+
+def _alike(results: Results, of: RoundResult, name: str) -> list[ArmRow]:
+    """Returns the arms of a round that differ in nothing but a parameter; of a grid that has it, all of the grid."""
+    grid = results.study.plan[of.name].grid or {}
+    may = {*grid} if name in grid else {name}
+    return [row for row in of.rows if row.arm.changes.keys() <= may]
 
 
 def _stable(region: StabilityRegion) -> str:
