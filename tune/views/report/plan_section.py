@@ -109,8 +109,8 @@ def _stability(results: Results, rounds: Sequence[RoundResult]) -> list[Section]
         return []
     bullets = [f"{wording.listed(names)}: {sentence}." for sentence, names in said.items()]
     text = (
-        "In arms that change nothing else, or over a whole grid: where the failure rate of seeds crosses a half, with a "
-        "95% interval."
+        "In arms that change nothing else, or over a whole grid: where the failure rate of seeds crosses a half, with "
+        "a 95% interval."
     )
     return [Section("Where seeds begin to fail", [Paragraph(text), Bullets(bullets), *_failed_tables(results)])]
 
