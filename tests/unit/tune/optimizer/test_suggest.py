@@ -205,3 +205,13 @@ def test_the_nearest_untried_point_of_millions() -> None:
     found = _nearest_untried(study, wanted, tried)
     assert setting_key(found) not in tried
     assert max(abs(found[name] - wanted[name]) for name in wanted) <= 4
+
+
+def test_true_and_one_are_two_choices(tmp_path: Path) -> None:
+    """A grid tries both, and so does a search of a space that is used up."""
+    for method in ("grid", "random"):
+        search = {"method": method, "trials": 4}
+        study = bench(tmp_path / method, space={"x": {"choice": [True, 1, False, 0]}}, search=search)
+        study.run()
+        tried = sorted(repr(trial.parameters["x"]) for trial in study.ledger.trials)
+        assert tried == ["0", "1", "False", "True"]

@@ -56,3 +56,8 @@ def test_a_value_in_a_set_stands_for_itself() -> None:
     assert same(2, 2.0)
     assert not same(1, True)
     assert not same("1", 1)
+
+
+def test_true_is_not_one_in_a_set() -> None:
+    """Python takes them for equal, and 2 and 2.0 as well; a trainer tells the first two apart."""
+    assert len({frozen(value) for value in (True, 1, False, 0, 1.0, "true")}) == 5
