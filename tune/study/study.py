@@ -198,6 +198,11 @@ _NO_LADDER: tuple[tuple[str | int, ...], str] = (
     "is missing; give the ladder, or `epochs` of a full training to have it planned",
 )
 
+_NO_SPACE: tuple[tuple[str | int, ...], str] = (
+    ("space",),
+    "is missing; give the parameters to search, or `base` and `plan`",
+)
+
 
 def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     """Returns what pydantic's types cannot say: path and message of each mistake between fields."""
@@ -208,7 +213,7 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
         found += [*plan_mistakes(study), *study.budget.mistakes(study.resources.gpus_per_trial)]
         return found or _small_budget(study)
     if not study.space:
-        return [(("space",), "is missing; give the parameters to search, or `base` and `plan`")]
+        return [_NO_SPACE]
     found = trained_by_mistakes(study, [*study.fixed, *study.space])
     if study.epochs is not None and study.epochs != study.top.epochs:
         said = f"{study.epochs}, but the last of `rungs` has {study.top.epochs}; give one of the two"
@@ -257,7 +262,9 @@ def build_study(file: Document) -> Study:
         FileMistakes: With every mistake found.
     """
     study, mistakes = document.validate(Study, file)
-    if study is None and isinstance(file.value, dict) and not {"rungs", "epochs"} & file.value.keys():
+    if study is None and not {"space", "plan"} & file.value.keys():
+        mistakes.append(file.mistake(*_NO_SPACE))
+    if study is None and not {"rungs", "epochs"} & file.value.keys():
         mistakes.append(file.mistake(*_NO_LADDER))
     if study is not None:
         mistakes += [file.mistake(path, message) for path, message in mistakes_of(study)]

@@ -21,8 +21,8 @@ class Moves:
         """Returns how a trial stands at its rung, among those it is compared with."""
         names, kind = self._ledger.study.protected if trial.rung == 0 else (), ""
         if names:
-            named = zip(names, self._index.kind(trial), strict=True)
-            kind = " with " + ", ".join(f"{name} {str(value).lower()}" for name, value in named)
+            values = ((name, trial.parameters.get(name)) for name in names)
+            kind = " with " + ", ".join(f"{name} {str(value).lower()}" for name, value in values)
         place, count = self._index.contest(trial.rung).place(trial.number)
         return f"{ordinal(place)} of {count} at rung {trial.rung}{kind}"
 
