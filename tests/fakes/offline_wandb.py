@@ -1,14 +1,11 @@
-"""What an offline W&B wrote, read from its files: records of protobuf in LevelDB's log format."""
+"""What an offline W&B wrote, read from its files, by the records in them."""
 
 import json
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_HEAD, _BLOCK, _RECORD = 7, 32768, struct.Struct("<IHB")  # of the file; of a record: checksum, length, kind
-_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+from tune.ledger.imports.wandb_file import records
 
 
 @dataclass
@@ -43,7 +40,7 @@ def _run(file: Path) -> OfflineRun:
     from wandb.proto import wandb_internal_pb2
 
     run = OfflineRun()
-    for data in _records(file.read_bytes()):
+    for data in records(file.read_bytes()):
         record = wandb_internal_pb2.Record.FromString(data)
         kind = record.WhichOneof("record_type")
         if kind == "run":
@@ -60,21 +57,3 @@ def _run(file: Path) -> OfflineRun:
         elif kind == "exit":
             run.exit_code = record.exit.exit_code
     return run
-
-
-def _records(data: bytes) -> Iterator[bytes]:
-    at, whole = _HEAD, b""
-    while at + _RECORD.size <= len(data):
-        left = _BLOCK - at % _BLOCK
-        if left < _RECORD.size:
-            at += left
-            continue
-        _, length, kind = _RECORD.unpack_from(data, at)
-        at += _RECORD.size
-        whole += data[at : at + length]
-        at += length
-        if kind in (_FULL, _LAST):
-            yield whole
-            whole = b""
-        elif kind not in (_FIRST, _MIDDLE):
-            return

@@ -39,14 +39,9 @@ def arms_in(ledger: LedgerReader, name: str) -> list[PlacedArm]:
     if of.search is not None:
         return [PlacedArm(_searched(study, one), one, begun=True, of_base=False) for one in trials_of(ledger, name)]
     base = expected_base(ledger, name) if begun is None else begun.base
-    there = _by_key(ledger)
+    there = _by_key(ledger) if begun is not None else {}
     arms = arms_of(name, of, Start(base, study.top.epochs, len(study.seeds)))
-    return [
-        PlacedArm(
-            arm, next(iter(there.get(arm.key, ())), None) if begun else None, begun is not None, of_base=not place
-        )
-        for place, arm in enumerate(arms)
-    ]
+    return [PlacedArm(arm, there.get(arm.key), begun is not None, of_base=not place) for place, arm in enumerate(arms)]
 
 
 def is_over(ledger: LedgerReader, placed: PlacedArm) -> bool:
@@ -72,12 +67,13 @@ def expected_base(ledger: LedgerReader, name: str) -> Mapping[str, Any]:
     return base
 
 
-def _by_key(ledger: LedgerReader) -> Mapping[Hashable, list[Trial]]:
-    found: dict[Hashable, list[Trial]] = {}
+def _by_key(ledger: LedgerReader) -> Mapping[Hashable, Trial]:
+    """Returns what is trained as a whole; of trials that train the same, the first."""
+    found: dict[Hashable, Trial] = {}
     for trial in ledger.trials:
         whole = trial.confirmed or ledger.study.plan[trial.round].search is None
         if whole:
-            found.setdefault(arm_key(trial.parameters, ledger.ladder(trial.number)[-1].epochs), []).append(trial)
+            found.setdefault(arm_key(trial.parameters, ledger.ladder(trial.number)[-1].epochs), trial)
     return found
 
 

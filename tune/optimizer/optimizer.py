@@ -7,7 +7,6 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.abort import stop_if_first_trials_die
 from tune.optimizer.budget import BudgetUse
-from tune.optimizer.methods.moves import Moves
 from tune.optimizer.methods.planning import Planning
 from tune.optimizer.methods.searching import Searching
 from tune.optimizer.rescaling import Rescaling
@@ -38,7 +37,6 @@ class Optimizer:
         self._index = TrialIndex(ledger)
         self._budget = BudgetUse(ledger, self._index, elapsed_s)
         self._in_flight: set[int] = set()
-        self._moves = Moves(ledger, self._index)
         method = Planning if self.study.plan else Searching
         self._method = method(ledger, self._index, self._budget, self._in_flight, check)
         self._rescaling = Rescaling(ledger)
@@ -132,7 +130,7 @@ class Optimizer:
         """Closes the trials that are not promoted any more."""
         self._index.follow()
         for number in sorted(self._index.paused):
-            self._moves.stop(self.ledger.trials[number])
+            self._method.stop(self.ledger.trials[number])
         self._retention.collect()
 
     def _work(self, trial: Trial) -> Work | None:

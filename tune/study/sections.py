@@ -65,6 +65,11 @@ class Search(StudySection):
         "null: those that are only true or false",
     )
 
+    @property
+    def wanted(self) -> int:
+        """How many trials, where neither a budget nor the space says it."""
+        return 24 if self.trials is None else self.trials
+
 
 class ScoreRule(StudySection):
     """How the losses of a trial's seeds become one number."""

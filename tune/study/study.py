@@ -132,12 +132,12 @@ class Study(StudySection):
         """How many trials the study asks for; of a plan, at most."""
         if self.plan:
             searches = [of.search for of in self.plan.values() if of.search is not None]
-            return len({arm.key for arm in self.arms}) + sum(search.trials or 24 for search in searches)
+            return len({arm.key for arm in self.arms}) + sum(search.wanted for search in searches)
         count = size(self.space)
         if self.search.method == "grid" and count is not None:
             return min(self.search.trials or count, count)
         if self.search.trials is not None or self.paid_trials is None:
-            return self.search.trials or 24
+            return self.search.wanted
         return self.paid_trials if count is None else min(self.paid_trials, count)
 
     @property

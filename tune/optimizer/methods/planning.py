@@ -11,41 +11,29 @@ from tune.ledger.ledger import Ledger
 from tune.ledger.records import Trial
 from tune.optimizer.abort import first_trials_may_all_die
 from tune.optimizer.budget import BudgetUse
-from tune.optimizer.feasible import suggest_feasible
-from tune.optimizer.methods.moves import Moves
+from tune.optimizer.feasible import Suggestion, suggest_feasible
+from tune.optimizer.methods.method import Method
 from tune.optimizer.methods.winners import Winner, winner_of
 from tune.optimizer.trial_index import TrialIndex
 from tune.study.ladder import Rung, cost
 from tune.study.plan.arms import Arm, carried
 from tune.study.plan.derived import trial_ladder
 from tune.study.plan.section import Round, RoundSearch
-from tune.study.study import Study
 from tune.trainer import ConfigCheck
 
-_DEFAULT_TRIALS = 24
 
-
-class Planning:
+class Planning(Method):
     """Says what a plan does next; it keeps nothing that the ledger does not have.
 
     Rounds go in the order of the file. One that is from earlier ones waits until these are over; meanwhile those that
     are not may begin. An arm trains all its seeds before a later arm trains any, so a plan that is cut short has
     finished comparisons, and has dropped the arms that stand last.
-
-    Args:
-        ledger: The study's memory.
-        index: Its trials; whoever asks has had it follow.
-        budget: What is left.
-        in_flight: The trials that a driver is training, as of now.
-        check: Says what the trainer has against a configuration, before it becomes a trial.
     """
 
     def __init__(
         self, ledger: Ledger, index: TrialIndex, budget: BudgetUse, in_flight: Collection[int], check: ConfigCheck
     ) -> None:
-        self.study, self.ledger, self._check = ledger.study, ledger, check
-        self._index, self._budget, self._in_flight = index, budget, in_flight
-        self._moves = Moves(ledger, index)
+        super().__init__(ledger, index, budget, in_flight, check)
         self._used_up: set[str] = set()  # rounds that search, and find nothing else to try
 
     @property
@@ -59,7 +47,7 @@ class Planning:
             for number in self._index.earned(rung):
                 trial = self.ledger.trials[number]
                 if trial.paused and self._budget.affords_climb(trial, rung + 1):
-                    return self._moves.promote(number, rung + 1, self._moves.standing(trial))
+                    return self.promote(number, rung + 1, self.standing(trial))
         return None
 
     def _new(self) -> Trial | None:
@@ -120,8 +108,8 @@ class Planning:
 
     def _start(self, arm: Arm) -> Trial:
         """Begins an arm; one that the trainer refuses is dead at once."""
-        ladder = trial_ladder([Rung(epochs=arm.epochs, seeds=arm.seeds)], len(self.study.rungs))
-        trial = self._begin_trial(arm.configuration, ladder, 1, arm.round, arm.name)
+        rungs, why = [Rung(epochs=arm.epochs, seeds=arm.seeds)], f"arm {arm.full_name} of the plan"
+        trial = self._begin_trial(arm.round, arm.name, rungs, why, {"parameters": dict(arm.configuration)})
         against = self._check({**self.study.fixed, **arm.configuration})
         if against:
             why = "; ".join(f"{key}: {message}" for key, message in against.items())
@@ -131,61 +119,47 @@ class Planning:
 
     def _next_searched(self, name: str, search: RoundSearch) -> Trial | None:
         """Begins a trial of a round that searches; sends its best one up where none else would be confirmed."""
-        ladder = self._padded(name)
+        rungs = self.study.plan[name].ladder(self.study.top.epochs, len(self.study.seeds))
         own = trials_of(self.ledger, name)
-        if len(own) < (search.trials or _DEFAULT_TRIALS) and self._budget.has_room(cost(ladder[0])):
-            alone = _as_search(self.study, self.ledger.rounds[name].base, search, ladder)
-            names = alone.space.keys()
-            seen = [
-                replace(
-                    one, number=place, parameters={key: one.parameters[key] for key in names & one.parameters.keys()}
-                )
-                for place, one in enumerate(own)
-            ]
-            found = suggest_feasible(alone, seen, self.ledger.loss_scale, check=self._check)
-            if found is None:
-                self._used_up.add(name)
-            else:
-                base = self.ledger.rounds[name].base
-                whole = {**base, **found.parameters}
-                refused = [{**base, **one} for one in found.refused]
-                climbs = len(self.study.plan[name].ladder(self.study.top.epochs, len(self.study.seeds)))
-                number = f"search-{len(own)}"
-                return self._begin_trial(whole, ladder, climbs, name, number, reason=found.reason, refused=refused)
+        if len(own) < search.wanted and self._budget.has_room(cost(rungs[0])):
+            base = self.ledger.rounds[name].base
+            found = self._suggested(base, search, rungs, own)
+            if found is not None:
+                detail: dict[str, Any] = {"parameters": {**base, **found.parameters}}
+                if found.refused:
+                    detail["refused"] = [{**base, **one} for one in found.refused]
+                return self._begin_trial(name, f"search-{len(own)}", rungs, found.reason, detail)
+            self._used_up.add(name)
         waiting = [one for one in own if one.paused]
         if waiting and not any(one.open or one.confirmed for one in own):
             best = min(waiting, key=lambda one: (-one.rung, one.reached[one.rung].score, one.number))
             if self._budget.affords_climb(best, best.rung + 1, reserve=False):
-                return self._moves.promote(
-                    best.number, best.rung + 1, "the best of its round, of which none is confirmed"
-                )
+                return self.promote(best.number, best.rung + 1, "the best of its round, of which none is confirmed")
         return None
 
-    def _begin_trial(
-        self,
-        parameters: Mapping[str, Any],
-        ladder: Sequence[Rung],
-        climbs: int,
-        of: str,
-        arm: str,
-        *,
-        reason: str = "",
-        refused: Sequence[Mapping[str, Any]] = (),
-    ) -> Trial:
-        detail = {
-            "parameters": dict(parameters),
-            "round": of,
-            "arm": arm,
-            "ladder": [[rung.epochs, rung.seeds] for rung in ladder],
-            **({"refused": [dict(one) for one in refused]} if refused else {}),
-        }
-        first = len(self.study.rungs) - climbs
-        self.ledger.decide("start", len(self.ledger.trials), first, reason or f"arm {of}/{arm} of the plan", detail)
-        return self.ledger.trials[-1]
+    def _suggested(
+        self, base: Mapping[str, Any], search: RoundSearch, rungs: Sequence[Rung], own: Sequence[Trial]
+    ) -> Suggestion | None:
+        """Returns what a round would try next if it were a study of its own; None when there is nothing else."""
+        others = {name: value for name, value in base.items() if name not in search.space}
+        update = {
+            "plan": {}, "base": {}, "space": search.space, "fixed": {**self.study.fixed, **others}, "search": search,
+            "rungs": trial_ladder(rungs, len(self.study.rungs)),
+        }  # fmt: skip
+        names = search.space.keys()
+        settings = ({key: one.parameters[key] for key in names & one.parameters.keys()} for one in own)
+        pairs = enumerate(zip(own, settings, strict=True))
+        seen = [replace(one, number=place, parameters=setting) for place, (one, setting) in pairs]
+        alone = self.study.model_copy(update=update)
+        return suggest_feasible(alone, seen, self.ledger.loss_scale, check=self._check)
 
-    def _padded(self, name: str) -> list[Rung]:
-        own = self.study.plan[name].ladder(self.study.top.epochs, len(self.study.seeds))
-        return trial_ladder(own, len(self.study.rungs))
+    def _begin_trial(self, name: str, arm: str, rungs: Sequence[Rung], reason: str, detail: Mapping[str, Any]) -> Trial:
+        """Begins a trial that climbs some rungs, of which the last is the study's last."""
+        ladder = [[rung.epochs, rung.seeds] for rung in trial_ladder(rungs, len(self.study.rungs))]
+        first = len(self.study.rungs) - len(rungs)
+        told = {**detail, "round": name, "arm": arm, "ladder": ladder}
+        self.ledger.decide("start", len(self.ledger.trials), first, reason, told)
+        return self.ledger.trials[-1]
 
     def _over(self, name: str) -> bool:
         """Says whether a round has come to its end: all its arms are trained, or dead."""
@@ -195,7 +169,7 @@ class Planning:
         if search is None:
             return all(is_over(self.ledger, one) for one in arms_in(self.ledger, name))
         own = trials_of(self.ledger, name)
-        begun = name in self._used_up or len(own) >= (search.trials or _DEFAULT_TRIALS)
+        begun = name in self._used_up or len(own) >= search.wanted
         return begun and not any(one.open for one in own) and any(map(_at_its_end, own))
 
     def _stopped_short(self, name: str) -> bool:
@@ -218,13 +192,3 @@ class Planning:
 
 def _at_its_end(trial: Trial) -> bool:
     return trial.confirmed or trial.ended == "failed"
-
-
-def _as_search(study: Study, base: Mapping[str, Any], search: RoundSearch, ladder: Sequence[Rung]) -> Study:
-    """Returns a round as if it were a study of its own."""
-    others = {name: value for name, value in base.items() if name not in search.space}
-    update = {
-        "plan": {}, "base": {}, "space": search.space, "fixed": {**study.fixed, **others}, "search": search,
-        "rungs": list(ladder),
-    }  # fmt: skip
-    return study.model_copy(update=update)

@@ -8,7 +8,7 @@ from tune.optimizer.abort import first_trials_may_all_die
 from tune.optimizer.budget import BudgetUse
 from tune.optimizer.feasible import suggest_feasible
 from tune.optimizer.final_race import FinalRace
-from tune.optimizer.methods.moves import Moves
+from tune.optimizer.methods.method import Method
 from tune.optimizer.pending import most_pending
 from tune.optimizer.promotion import ordinal
 from tune.optimizer.trial_index import TrialIndex
@@ -18,24 +18,14 @@ from tune.trainer import ConfigCheck
 _EXPLORED = 0.5  # of the time there is
 
 
-class Searching:
-    """Says what a search does next; it keeps nothing that the ledger does not have.
-
-    Args:
-        ledger: The study's memory.
-        index: Its trials; whoever asks has had it follow.
-        budget: What is left.
-        in_flight: The trials that a driver is training, as of now.
-        check: Says what the trainer has against a configuration, before it becomes a trial.
-    """
+class Searching(Method):
+    """Says what a search does next; it keeps nothing that the ledger does not have."""
 
     def __init__(
         self, ledger: Ledger, index: TrialIndex, budget: BudgetUse, in_flight: Collection[int], check: ConfigCheck
     ) -> None:
-        self.study, self.ledger, self._check = ledger.study, ledger, check
-        self._index, self._budget, self._in_flight = index, budget, in_flight
+        super().__init__(ledger, index, budget, in_flight, check)
         self._final_race = FinalRace(ledger, index, budget)
-        self._moves = Moves(ledger, index)
 
     @property
     def choices(self) -> Sequence[Callable[[], Trial | None]]:
@@ -72,7 +62,7 @@ class Searching:
         for number in sorted(self._index.paused) if self.study.search.halving == "stop" else ():
             trial = self.ledger.trials[number]
             if number not in self._index.earned(trial.rung):
-                self._moves.stop(trial)
+                self.stop(trial)
                 self._index.follow()
         rungs = range(len(self.study.rungs) - 1)
         for rung in rungs if self._unhurried else reversed(rungs):
@@ -81,7 +71,7 @@ class Searching:
             for number in self._index.earned(rung):
                 trial = self.ledger.trials[number]
                 if trial.paused and self._budget.affords_climb(trial, rung + 1):
-                    return self._moves.promote(number, rung + 1, self._moves.standing(trial))
+                    return self.promote(number, rung + 1, self.standing(trial))
         return None
 
     def _new(self) -> Trial | None:
@@ -112,7 +102,7 @@ class Searching:
             for number in self._index.contest(rung).waiting():
                 trial = self.ledger.trials[number]
                 if trial.paused and self._budget.affords_climb(trial, rung + 1, reserve=False):
-                    return self._moves.promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
+                    return self.promote(number, rung + 1, f"best at rung {rung}, and no trial was confirmed yet")
         return None
 
     def _challenge(self) -> Trial | None:
@@ -120,7 +110,7 @@ class Searching:
         if self._in_flight or self.study.budget.seed_epochs is None or self.study.search.halving == "stop":
             return None
         chosen = self._final_race.challenger()
-        return self._moves.promote(*chosen) if chosen else None
+        return self.promote(*chosen) if chosen else None
 
     def _race(self) -> Trial | None:
         """Gives one more seed to the confirmed trial that could still be best; see `tune.optimizer.final_race`.
@@ -147,5 +137,5 @@ class Searching:
             for number in self._index.contest(rung).waiting():
                 trial = self.ledger.trials[number]
                 if trial.paused and self._budget.affords_climb(trial, rung + 1):
-                    return self._moves.promote(number, rung + 1, f"{self._moves.standing(trial)}, and budget is left")
+                    return self.promote(number, rung + 1, f"{self.standing(trial)}, and budget is left")
         return None

@@ -30,7 +30,7 @@ def winner_of(ledger: LedgerReader, name: str) -> Winner | None:
 
     It is the first by the order in which every view shows trials (`tune.scoring.standings`), among the arms that
     train for as many epochs, and on as many seeds, as the round says: longer ones are not ranked with shorter ones, nor
-    many seeds with few. Where others are tied with it, one is carried on nevertheless, and the reason names them all.
+    many seeds with few. Where others are tied with it, one is carried on nevertheless, and the reason says so.
     """
     of, study = ledger.study.plan[name], ledger.study
     full = of.epochs or study.top.epochs, of.seeds or len(study.seeds)
