@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from tune.ledger.arm_pace import arm_pace
 from tune.ledger.arms import PlacedArm, arms_in
@@ -199,8 +199,3 @@ def _factors(
     varied = {key for key in grid if len({repr(cell.settings[key]) for cell in cells}) > 1}
     alive = any(not ledger.loss_scale.failed(value) for cell in cells for value in cell.values.values())
     return factorial(cells, base, ledger.loss_scale) if varied == set(grid) and alive else None
-
-
-def settings_of(row: ArmRow) -> dict[str, Any]:
-    """Returns what an arm is in every respect that a table may be made of: parameters, and how long it trains."""
-    return {**row.arm.configuration, "epochs": row.arm.epochs}

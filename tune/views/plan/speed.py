@@ -68,12 +68,15 @@ def faster_sentence(of: RoundResult, speeds: Sequence[Speed]) -> str:
     faster = [one.row for one in speeds if one.ratio_quartiles[0] > 1]
     if not faster:
         return ""
-    worse = [row for row in faster if row.effect is not None and row.effect.holds_up and row.effect.mean < 0]
-    equal = [row for row in faster if row.effect is not None and row not in worse and isfinite(row.effect.interval[0])]
+    told = [(row, row.effect) for row in faster if row.effect is not None and isfinite(row.effect.interval[0])]
+    better = [row for row, effect in told if effect.holds_up and effect.mean > 0]
+    worse = [row for row, effect in told if effect.holds_up and effect.mean < 0]
+    equal = [row for row, effect in told if not effect.holds_up]
     parts = [  # whose loss cannot be set against the base's is no bargain, and is left out
         f"{wording.listed([row.arm.name for row in rows])} {what}"
         for rows, what in (
             (equal, "with a loss that its seeds do not tell from the base's"),
+            (better, "with a better loss"),
             (worse, "with a worse loss"),
         )
         if rows
