@@ -213,7 +213,10 @@ def refuse_damage(engine: Engine, tables: sqlalchemy.MetaData, *, lite: bool) ->
 
 
 def _connect_to_write(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(file, timeout=_LOCK_WAIT_S, check_same_thread=False)
+    """Opens a file of SQLite's to write; its log goes into the file when `Database` says so, and is empty then."""
+    connection = sqlite3.connect(file, timeout=_LOCK_WAIT_S, check_same_thread=False)
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    return connection
 
 
 def _connect_to_read(file: Path) -> sqlite3.Connection:

@@ -249,13 +249,14 @@ class Database:
             connection.execute(_DROP_LEASE, self._ours)
 
     def _settle(self) -> None:
-        """Moves what was committed from SQLite's write-ahead log into its file: a damaged log then loses little.
+        """Moves what was committed from SQLite's write-ahead log into its file, and empties the log.
 
-        It costs 0.7 ms (ext4 on an NVMe disk), a decision 0.9 ms.
+        Of a damaged log SQLite takes what stands before the damage. Where all of it is in the file already, that is old
+        pages over new ones: a file that was whole reads as malformed. An empty log cannot be damaged.
         """
         if self._lite:
             with self.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Closes the connections."""

@@ -3,16 +3,19 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.clock import Clock
 from tests.fakes.damage import cut, garble
-from tests.fakes.ledgers import killed, opened, start, train
+from tests.fakes.ledgers import opened, start
 from tune.errors import UserMistake
+from tune.ledger.database.database import Database
 from tune.ledger.identity import stored_study
 from tune.ledger.reader import LedgerReader
+from tune.ledger.records import Decision
 
 
 @pytest.mark.parametrize("harm", [cut, garble, Path.unlink, lambda path: cut(path, 0)])
@@ -60,20 +63,45 @@ def test_a_damaged_database_is_named(tmp_path: Path, harm: Callable[[Path], None
             look()
 
 
-def test_a_damaged_write_ahead_log_loses_no_decision(tmp_path: Path) -> None:
-    """Each decision is in the database's file as soon as it is taken."""
-    ledger = opened(tmp_path / "q")
-    train(ledger, start(ledger), range(1, 3))
-    killed(ledger)
-    decisions = list(ledger.decisions)
-    for suffix in ("", "-wal"):
-        content = (tmp_path / "q" / f"study.db{suffix}").read_bytes()
-        (tmp_path / f"study.db{suffix}").write_bytes(content)
-    garble(tmp_path / "study.db-wal")
-    with sqlite3.connect(tmp_path / "study.db") as connection:
-        (count,) = connection.execute("SELECT count(*) FROM latent_tune_decisions").fetchone()
-    connection.close()
-    assert count == len(decisions)
+@pytest.mark.parametrize("last", ["a decision", "notes"])
+def test_a_damaged_write_ahead_log_loses_no_decision(tmp_path: Path, last: str) -> None:
+    """Each decision is in the file as soon as it is taken, and no page of the log is older than the file's."""
+    database = Database(None, tmp_path, "q", create=True)
+    for number in range(40):
+        database.append(number, Decision("start", number, reason="long enough for pages to split" * 9))
+    for number in range(20):
+        database.set_note(f"before {number}", "x" * 1500)
+    database.append(40, Decision("start", 40))
+    if last == "notes":
+        for number in range(20):
+            database.set_note(f"after {number}", "x" * 1500)
+    whole, log = ((tmp_path / name).read_bytes() for name in ("study.db", "study.db-wal"))  # as a kill leaves them
+    assert bool(log) == (last == "notes")
+    database.close()
+    header, frame = 32, 24 + 4096
+    for place in range(header + 100, len(log), 3 * frame) or [0]:
+        folder = tmp_path / f"flipped at {place}"
+        folder.mkdir()
+        (folder / "study.db").write_bytes(whole)
+        (folder / "study.db-wal").write_bytes(log[:place] + bytes([log[place] ^ 4]) + log[place + 1 :] if log else b"")
+        again = Database(None, folder, "q", create=True)
+        assert [decision.trial for decision in again.decisions()] == list(range(41))
+        again.close()
+
+
+def test_a_reader_that_stands_still_delays_a_decision_and_loses_none(tmp_path: Path) -> None:
+    """The log cannot be emptied under a reader; it is with the next decision after it has gone."""
+    database = Database(None, tmp_path, "q", create=True)
+    database.append(0, Decision("start", 0))
+    with closing(sqlite3.connect(tmp_path / "study.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM latent_tune_decisions").fetchone()
+        database.append(1, Decision("start", 1))
+        assert (tmp_path / "study.db-wal").stat().st_size > 0
+        assert len(list(database.decisions())) == 2
+    database.append(2, Decision("start", 2))
+    assert (tmp_path / "study.db-wal").stat().st_size == 0
+    database.close()
 
 
 STRANGE = [
