@@ -23,7 +23,7 @@ from tune.drivers.calibration import gpus_of_one
 from tune.drivers.config_checks import judged_as_known, refuse_configurations
 from tune.drivers.gpu_packing import slots_here
 from tune.drivers.probing.course import Course
-from tune.drivers.probing.processes import FreshProcess, Runner, ThisProcess
+from tune.drivers.probing.processes import FreshProcesses, Runner, ThisProcess
 from tune.errors import NoGo
 from tune.gpus import visible_gpus
 from tune.ledger.origin.made_from import MadeFrom
@@ -204,7 +204,8 @@ def _workplace(subject: Subject, request: CheckRequest, should_stop: Callable[[]
     if sent is not None:  # other processes cannot import it
         yield _Workplace(ThisProcess(study, sent, subject.recording, should_stop), slots)
     else:
-        yield _Workplace(FreshProcess(study, should_stop), slots)
+        with FreshProcesses(study, should_stop) as processes:
+            yield _Workplace(processes, slots)
 
 
 def refuse_no_go(found: Checked) -> None:

@@ -11,7 +11,7 @@ import psutil
 from tune.adapters.loading import load
 from tune.drivers.exits import leave_process
 from tune.drivers.probing.asked import Sent
-from tune.drivers.probing.training import Event, short_training
+from tune.drivers.probing.training import Event, Start, short_training
 from tune.drivers.reports import Death
 from tune.errors import UserMistake
 from tune.study.study import Study
@@ -19,32 +19,34 @@ from tune.study.user_code import run_in
 from tune.trainer import TrainerClass
 
 
-def main(request: str, events: str) -> None:
+def main(request: str, events: str, start: Start | None = None) -> None:
     """Does one short training, and writes what it has to tell.
 
     Args:
         request: The file that holds what is asked for, see `Sent`.
         events: The file of JSON lines to be written.
+        start: Of this process; None: it started from nothing.
     """
     _end_with_parent()
     sent = Sent.loaded(Path(request).read_text(encoding="utf-8"))
     with Path(events).open("w", encoding="utf-8", buffering=1) as out:
-        out.writelines(json.dumps(event) + "\n" for event in told(sent, psutil.Process().create_time()))
+        start = start or Start(psutil.Process().create_time())
+        out.writelines(json.dumps(event) + "\n" for event in told(sent, start))
         out.write(json.dumps({"ended": True}) + "\n")
 
 
-def told(sent: Sent, began: float, trainer: TrainerClass | None = None) -> Iterator[Event]:
+def told(sent: Sent, start: Start, trainer: TrainerClass | None = None) -> Iterator[Event]:
     """Does one short training in this process, which is its own, and yields what it has to tell, its death included.
 
     Args:
         sent: What is asked for.
-        began: Since when this process has been there, as `time.time`.
+        start: Of this process.
         trainer: The class; None: what the study names is imported.
     """
     try:
         study = Study.model_validate_json(sent.study)
         run_in(sent.paths)
-        yield from short_training(sent.asked, study, lambda: load(study) if trainer is None else trainer, began)
+        yield from short_training(sent.asked, study, lambda: load(study) if trainer is None else trainer, start)
     except UserMistake as error:
         yield {"died": str(error), "kind": "mistake"}
     except BaseException as error:  # noqa: BLE001 - of the user's code, told to whoever asked

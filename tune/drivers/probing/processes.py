@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from tune.drivers.probing.asked import Asked, Sent
-from tune.drivers.probing.training import Event, short_training
+from tune.drivers.probing.preloaded import Place, Preloaded, preloading
+from tune.drivers.probing.training import Event, Start, short_training
 from tune.drivers.reports import Death
 from tune.errors import Interrupted, UserMistake
 from tune.scoring.check.measured import Epoch, Probed, Seeding
@@ -23,7 +25,11 @@ from tune.study.user_code import user_path
 from tune.trainer import TrainerClass
 
 _ROOT = Path(__file__).resolve().parents[3]
-_START = "import sys; sys.path.append(sys.argv[1]); from tune.drivers.probing.child import main; main(*sys.argv[2:])"
+_PYTHON = (sys.executable, "-P", "-c")
+_START, _FORK = (
+    f"import sys; sys.path.append(sys.argv[1]); from tune.drivers.probing.{module} import main; main(*sys.argv[2:])"
+    for module in ("child", "preloaded")
+)
 """Not `-m`, for which the working directory comes first, where a `tune.py` of the user's may lie."""
 
 _LOOK_S = 0.05
@@ -39,17 +45,31 @@ class Runner(Protocol):
         """Does one and returns what it came to; whatever becomes of it is told in there."""
 
 
-@dataclass(frozen=True)
-class FreshProcess:
+class _Training(Protocol):
+    """A process that does a short training."""
+
+    def poll(self) -> int | None:
+        """Returns its exit code, negative for a signal; None: it has not ended."""
+
+    def kill(self) -> None:
+        """Ends it, and whatever it started."""
+
+
+class FreshProcesses(AbstractContextManager["FreshProcesses"]):
     """Does each short training in a process of its own.
 
-    Attributes:
+    That of the whole starts from nothing, as those of a study do. The others are forked from a process that has the
+    libraries, and nothing of the user's.
+
+    Args:
         study: Of which they are.
         should_stop: Asked meanwhile.
     """
 
-    study: Study
-    should_stop: Callable[[], bool] = field(default=lambda: False)
+    def __init__(self, study: Study, should_stop: Callable[[], bool] = lambda: False) -> None:
+        self._study, self._should_stop = study, should_stop
+        self._lock = threading.Lock()
+        self._preloaded: Preloaded | None = None
 
     def __call__(self, asked: Asked) -> Probed:
         """Starts the process, waits for its end, and ends it where nothing comes.
@@ -58,39 +78,66 @@ class FreshProcess:
             Interrupted: If it was asked to stop.
         """
         with tempfile.TemporaryDirectory(prefix="latent-tune-check-") as scratch:
-            request, events, output = (Path(scratch) / name for name in ("request.json", "events.jsonl", "output.txt"))
-            sent = Sent(asked, self.study.model_dump_json(by_alias=True), user_path())
-            request.write_text(sent.dumped(), encoding="utf-8")
-            command = [sys.executable, "-P", "-c", _START, str(_ROOT), str(request), str(events)]
-            with output.open("wb") as out:
-                # It ends when the pipe does, which is when this process ends, however it does.
-                process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True
-                )
-                late = self._wait(process, asked)
-            told = _read(events)
+            place = Place(Path(scratch))
+            sent = Sent(asked, self._study.model_dump_json(by_alias=True), user_path())
+            place.request.write_text(sent.dumped(), encoding="utf-8")
+            training = self._begun(asked, place)
+            try:
+                code = self._wait(training, asked)
+            finally:
+                training.kill()  # what it started as well
+            told = _read(place.events)
             if not any("ended" in event for event in told):
-                told.append({**_lost(process.returncode, asked, late=late), "text": _last_lines(output)})
+                told.append({**_lost(code, asked), "text": _last_lines(place.output)})
             return collected(asked, told)
 
-    def _wait(self, process: "subprocess.Popen[bytes]", asked: Asked) -> bool:
-        """Waits for the end of a process; says whether it had to be ended because nothing came."""
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._preloaded is not None:
+                self._preloaded.close()
+
+    def _begun(self, asked: Asked, place: Place) -> _Training:
+        libraries = preloading() if asked.purpose != "whole" and self._study.program is None else []
+        if not libraries:
+            return _Alone(place)
+        with self._lock:
+            if self._preloaded is None or self._preloaded.poll() is not None:
+                self._preloaded = Preloaded([*_PYTHON, _FORK, str(_ROOT)], libraries)
+            return self._preloaded.begin(place)
+
+    def _wait(self, training: _Training, asked: Asked) -> int | None:
+        """Waits for the end of a process and returns its exit code; None: nothing came for too long."""
         until = time.monotonic() + 3 * asked.seconds + PATIENCE_S
-        try:
-            while process.poll() is None:
-                if self.should_stop():
-                    raise Interrupted("interrupted; a check keeps nothing")
-                if time.monotonic() > until:
-                    return True
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_LOOK_S)
-        finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it started as well
-            process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
-        return False
+        while (code := training.poll()) is None:
+            if self._should_stop():
+                raise Interrupted("interrupted; a check keeps nothing")
+            if time.monotonic() > until:
+                return None
+            time.sleep(_LOOK_S)
+        return code
+
+
+class _Alone:
+    """A short training in a process that starts from nothing. It ends when this process ends, however that does."""
+
+    def __init__(self, place: Place) -> None:
+        command = [*_PYTHON, _START, str(_ROOT), str(place.request), str(place.events)]
+        with place.output.open("wb") as out:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True
+            )
+
+    def poll(self) -> int | None:
+        """Returns its exit code, negative for a signal; None: it has not ended."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """Ends it, and whatever it started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 @dataclass(frozen=True)
@@ -117,7 +164,7 @@ class ThisProcess:
         """
         told: list[Event] = []
         try:
-            for event in short_training(asked, self.study, lambda: self.trainer, time.time(), self.recording):
+            for event in short_training(asked, self.study, lambda: self.trainer, Start(time.time()), self.recording):
                 told.append(event)
                 if self.should_stop():
                     raise Interrupted("interrupted; a check keeps nothing")
@@ -152,9 +199,9 @@ def _read(events: Path) -> list[Event]:
     return found
 
 
-def _lost(code: int, asked: Asked, *, late: bool) -> Event:
-    """Returns what the end of a process means that has not told it."""
-    if late:
+def _lost(code: int | None, asked: Asked) -> Event:
+    """Returns what the end of a process means that has not told it; None: it was ended, because nothing came."""
+    if code is None:
         return {"died": f"no end within {3 * asked.seconds + PATIENCE_S:.0f} s", "kind": "stalled"}
     if code == -signal.SIGKILL:
         return {"died": "killed by SIGKILL, as the system does where memory runs out", "kind": "out_of_memory"}
@@ -163,6 +210,8 @@ def _lost(code: int, asked: Asked, *, late: bool) -> Event:
 
 
 def _last_lines(output: Path) -> str:
+    if not output.exists():
+        return ""
     with output.open("rb") as file:  # a training may print more than fits into memory
         file.seek(max(0, output.stat().st_size - _LAST_BYTES))
         lines = file.read().decode("utf-8", errors="replace").splitlines()

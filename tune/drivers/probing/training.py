@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -28,11 +29,24 @@ _AT_LEAST = 2  # epochs: the first one loads and compiles
 _WORTH_ASKING_S = 0.02
 
 
+@dataclass(frozen=True)
+class Start:
+    """How the process of a short training came to be.
+
+    Attributes:
+        since: When it started, as `time.time`; of one that was forked, when it would have had to start from nothing.
+        preloaded_bytes: Memory that it has from the process that it was forked from.
+    """
+
+    since: float
+    preloaded_bytes: int = 0
+
+
 def short_training(
     asked: Asked,
     study: Study,
     load: Callable[[], TrainerClass],
-    began: float,
+    start: Start,
     recording: Mapping[str, Any] | None = None,
 ) -> Iterator[Event]:
     """Trains what is asked for, as a unit of the study would be, and yields what is to be told of it.
@@ -41,7 +55,7 @@ def short_training(
         asked: What to train.
         study: Of which it is.
         load: Returns the trainer's class, importing it where that is still to be done.
-        began: Since when its process has been there, as `time.time`.
+        start: Of its process.
         recording: As prepared; None: it is prepared here.
 
     Raises:
@@ -55,13 +69,13 @@ def short_training(
         if asked.purpose == "whole" and (splits := hook(trainer, "splits")) is not None:
             yield {"overlaps": overlaps(splits(recording))}
         first_s = 0.0
-        for event in _trained(asked, study, trainer, recording, began):
+        for event in _trained(asked, study, trainer, recording, start):
             first_s = event.get("construction_s", first_s)
             yield event
         yield {"state_bytes": _state_bytes(asked)}
         if seedings is not None:
             yield {"seedings": [vars(one) for one in seedings]}
-        if first_s > _WORTH_ASKING_S and time.time() + first_s - began < asked.seconds:
+        if first_s > _WORTH_ASKING_S and time.time() + first_s - start.since < asked.seconds:
             yield from _constructed_again(asked, trainer, recording)
 
 
@@ -76,9 +90,9 @@ def _constructed_again(asked: Asked, trainer: TrainerClass, recording: Mapping[s
 
 
 def _trained(
-    asked: Asked, study: Study, trainer: TrainerClass, recording: Mapping[str, Any], began: float
+    asked: Asked, study: Study, trainer: TrainerClass, recording: Mapping[str, Any], start: Start
 ) -> Iterator[Event]:
-    meter = _Meter()
+    meter = _Meter(start.preloaded_bytes)
     if (for_trial := hook(trainer, "for_trial")) is not None:
         trainer = for_trial(0, Path(asked.folder))
     constructed: list[Event] = []
@@ -86,7 +100,7 @@ def _trained(
     def construct(*given: Any) -> Any:
         begun = time.time()
         made = trainer(*given)
-        constructed.append({"start_s": time.time() - began, "construction_s": time.time() - begun})
+        constructed.append({"start_s": time.time() - start.since, "construction_s": time.time() - begun})
         return _Metered(made, meter)
 
     construct.__module__ = getattr(trainer, "__module__", "?")
@@ -107,7 +121,7 @@ def _trained(
                 yield constructed.pop()
             if isinstance(item, EpochReport):
                 yield {"epoch": meter.epoch(item), "baseline": dict(item.baseline), "peak_bytes": meter.peak_bytes}
-                if time.time() - began > asked.seconds and item.epoch >= asked.from_epoch + _AT_LEAST:
+                if time.time() - start.since > asked.seconds and item.epoch >= asked.from_epoch + _AT_LEAST:
                     return
             elif isinstance(item, Evaluation):
                 yield {"evaluation": dict(item.metrics), "evaluation_s": item.held_s}
@@ -143,9 +157,14 @@ class _Metered:
 
 
 class _Meter:
-    """Says what each epoch took of the machine, by this process and those that it started."""
+    """Says what each epoch took of the machine, by this process and those that it started.
 
-    def __init__(self) -> None:
+    Args:
+        preloaded_bytes: See `Start`.
+    """
+
+    def __init__(self, preloaded_bytes: int) -> None:
+        self._preloaded_bytes = preloaded_bytes
         self._process = psutil.Process()
         self._gpu = next(iter(visible_gpus()), None)
         self._used: list[float] = []
@@ -172,9 +191,8 @@ class _Meter:
 
     def epoch(self, report: EpochReport) -> Event:
         """Returns what the epoch that was ended last took."""
-        host, gpu = self._host_bytes(), 0
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else _KIB)
-        self.peak_bytes = max(self.peak_bytes, host, own)
+        host, peak, gpu = *self._host_bytes(), 0
+        self.peak_bytes = max(self.peak_bytes, host, peak)
         if self._gpu is not None and (sample := self._gpu.sample()) is not None:
             gpu = sample.own_bytes if sample.own_bytes is not None else sample.used_bytes
             self._used += [sample.utilisation] if sample.utilisation is not None else []
@@ -191,13 +209,19 @@ class _Meter:
             return [self._process, *self._process.children(recursive=True)]
         return [self._process]
 
-    def _host_bytes(self) -> int:
-        total = 0
+    def _host_bytes(self) -> tuple[int, int]:
+        """Returns the memory of all of them now, and the most that this process alone has had."""
+        total, peak = 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else _KIB)
         for one in self._processes():
             with suppress(psutil.Error):
-                full = one.memory_full_info()  # what processes share is counted once, where the system tells it
-                total += int(getattr(full, "pss", full.rss))
-        return total
+                full = one.memory_full_info()
+                if self._preloaded_bytes and one.pid == self._process.pid:
+                    # What it shares with where it was forked from counts as if it had loaded that itself.
+                    total += full.uss + self._preloaded_bytes
+                    peak += self._preloaded_bytes - (full.rss - full.uss)
+                else:
+                    total += int(getattr(full, "pss", full.rss))  # what processes share is counted once
+        return total, peak
 
     def _cpu(self) -> float:
         """Returns the processor time of all of them; of those that have ended, what was waited for."""

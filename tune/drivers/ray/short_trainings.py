@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tune.drivers.probing.asked import Asked, Sent
 from tune.drivers.probing.child import told
 from tune.drivers.probing.processes import PATIENCE_S, collected
-from tune.drivers.probing.training import Event
+from tune.drivers.probing.training import Event, Start
 from tune.drivers.ray.connection import cluster
 from tune.drivers.ray.environment import set_environment
 from tune.drivers.ray.node_checks import refuse_blind_nodes
@@ -122,7 +122,7 @@ def _kind(node: Node) -> str:
 
 def _short_training(sent: str, trainer: TrainerClass | None) -> list[Event]:
     """Does one on a node, and returns what it has to tell."""
-    return list(told(Sent.loaded(sent), psutil.Process().create_time(), trainer))
+    return list(told(Sent.loaded(sent), Start(psutil.Process().create_time()), trainer))
 
 
 def _first_line(error: BaseException) -> str:
