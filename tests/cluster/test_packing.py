@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.behaviour.command import ROOT, Running, latent_tune, ledger_of, poll, write_study
 from tests.cluster.processes import SEVERAL, end_all, environment, free_ports, start_node
@@ -144,6 +145,54 @@ def test_cores_that_no_machine_with_a_gpu_has_are_refused(cluster: Cluster, tmp_
     said = latent_tune(tmp_path, "run", "study.yaml", "--address", cluster.address, **cluster.client)
     assert said.code == 2
     assert "one trial asks for 5 CPU, and no single node of the cluster has that: " in said.err
+
+
+def write_plan(cwd: Path, *kinds: str) -> None:
+    """Writes a plan of two settings on each of several accelerators, two epochs of two seeds each."""
+    study = {
+        "name": "tiny",
+        "trainer": "tests.fakes.trainers:OnGpu",
+        "recording": {"busy": -1, "marks": ""},
+        "fixed": {"sleep_s": 0.3},
+        "base": {"x": 0.6, "node.accelerator": kinds[0]},
+        "plan": {"matrix": {"node": {"accelerator": [*kinds]}, "grid": {"x": [0.6, 0.8]}}},
+        "epochs": 3,
+        "seeds": [1, 2],
+        "resources": {"gpus_per_trial": 1, "cpus_per_trial": 0.5},
+        "storage": {"checkpoints": "every_epoch"},
+    }
+    (cwd / "study.yaml").write_text(yaml.safe_dump(study))
+
+
+def test_arms_of_a_plan_train_on_the_accelerators_that_they_name(cluster: Cluster, tmp_path: Path) -> None:
+    """Each where it belongs, with a GPU to itself or with none, and after a kill as well; losses are the same."""
+    write_plan(tmp_path, "L4", "A100", "cpu")
+    with Running(tmp_path, "run", "study.yaml", "--address", cluster.address, **cluster.client) as process:
+        process.until(lambda: any((tmp_path / "results" / "tiny" / "curves").glob("*")), "a first epoch")
+        process.kill()
+    ledger = cluster.tune(tmp_path, "resume", "results/tiny")
+    assert len(ledger.trials) == 6
+    assert all(trial.confirmed for trial in ledger.trials)
+    rows = ledger.curves().to_pylist()
+    on = {trial.number: str(trial.parameters["node.accelerator"]) for trial in ledger.trials}
+    busy = {kind: {row["busy"] for row in rows if on[row["trial"]] == kind} for kind in ("A100", "L4", "cpu")}
+    assert (busy["A100"], busy["L4"]) == ({30.0}, {75.0})
+    assert all(((row["gpu_seconds"] or 0) > 0) == (on[row["trial"]] != "cpu") for row in rows)
+    for x in (0.6, 0.8):
+        of = [trial.number for trial in ledger.trials if trial.parameters["x"] == x]
+        losses = [[row["validation_loss"] for row in rows if row["trial"] == one] for one in of]
+        assert losses[0] == losses[1] == losses[2]
+    table = latent_tune(tmp_path, "table", "results/tiny", "--rows", "x", "--columns", "node.accelerator")
+    assert all(kind in table.out for kind in on.values())
+
+
+def test_an_accelerator_that_the_cluster_lacks_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    """At once, with what there is."""
+    write_plan(tmp_path, "H100", "A100")
+    said = latent_tune(tmp_path, "run", "study.yaml", "--address", cluster.address, **cluster.client)
+    assert said.code == 2
+    assert "node.accelerator: H100: no node of the cluster has that and room for a trial" in said.err
+    assert "(A100)" in said.err
 
 
 @pytest.mark.usefixtures("ray_local")

@@ -15,6 +15,7 @@ from tune.drivers.config_checks import middle
 from tune.drivers.unit import limit_threads
 from tune.errors import UserMistake
 from tune.gpus import Gpu, Sample, gpu_called, visible_gpus
+from tune.study.node import for_trainer
 from tune.study.sections import OTHER_BUDGETS
 from tune.study.study import Study
 from tune.trainer import Trainer, TrainerClass
@@ -59,7 +60,7 @@ def short_run(
         Exception: Whatever the trainer raises.
     """
     limit_threads(study.resources.threads)
-    configuration = {**study.fixed, **middle(study, trainer, recording)}
+    configuration = for_trainer({**study.fixed, **middle(study, trainer, recording)})
     before, cold = gpu.sample() if gpu else None, [0]
     if gpu is None or before is None:
         return Measured(_timed(trainer(configuration, recording, list(seeds)), min(2, study.top.epochs)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from tune.errors import FileMistakes, Mistake
 from tune.study.direction import with_direction
+from tune.study.node import for_trainer
 from tune.study.settings.center import centers
 from tune.study.settings.conditions import existing, with_conditions
 from tune.study.settings.constraints import violated
@@ -32,7 +33,7 @@ def config_check(trainer: TrainerClass, recording: Mapping[str, Any] | None = No
 
     def asked(config: Mapping[str, Any]) -> Mapping[str, str]:
         try:
-            found = None if check is None else check(dict(config), *beside)
+            found = None if check is None else check(for_trainer(config), *beside)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - of a user's method, asked about one configuration
             return {"check_config": f"must return messages by key, it raised {type(error).__name__}: {error}"}
         if found is None:

@@ -10,8 +10,10 @@ from tune.drivers.calibration import refuse_unused_gpu_hours
 from tune.drivers.job import Job
 from tune.drivers.ray.own_processes import watch_vital
 from tune.drivers.stop_request import StopRequest
+from tune.errors import UserMistake
 from tune.gpus import visible_gpus
 from tune.ledger.identity import holds_study
+from tune.study.node import ACCELERATOR, CPU, accelerators
 from tune.study.study import Study
 
 
@@ -75,6 +77,8 @@ def prepared(study: Study, folder: Path, recording: Any, driver: str, address: s
     """
     if driver != "ray":
         refuse_unused_gpu_hours(study, len(visible_gpus()))
+        if driver == "inline":
+            refuse_other_machines(study)
         yield None
         return
     from tune.drivers.ray.environment import set_environment
@@ -115,3 +119,14 @@ def drive(job: Job, driver: str, address: str | None, shared: Any, stop: StopReq
     vital_live = watch_vital()
     with stop.needing(lambda: vital_live() and (not stop() or head_lives())):
         drive_ray(job, address, shared)
+
+
+def refuse_other_machines(study: Study) -> None:
+    """Raises UserMistake if trials of a study are to train on machines between which one process cannot choose."""
+    kinds = accelerators(study)
+    if not kinds or (kinds == [CPU] and not visible_gpus()):
+        return
+    raise UserMistake(
+        f"{ACCELERATOR}: {', '.join(kinds)}: --driver inline trains everything in this process, on whatever it has; "
+        "give --driver ray, which places each trial"
+    )

@@ -23,6 +23,7 @@ from tune.ledger.storage.disk_space import caused_by_disk, is_full
 from tune.ledger.storage.folders import folder_at, retry_with
 from tune.optimizer.work import Work
 from tune.scoring.collapse import as_columns, spectrum
+from tune.study.node import for_trainer
 from tune.trainer import Trainer, TrainerClass, hook
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Unit:
             trainer = for_trial(work.trial, Path(self._settings.folder))
         self._name = _name_of(trainer)
         limit_threads(self._settings.threads)
-        self._trainer = trainer(work.configuration, self._recording, list(work.seeds), state)
+        self._trainer = trainer(for_trainer(work.configuration), self._recording, list(work.seeds), state)
         limit_threads(self._settings.threads)  # it may have loaded PyTorch only now, which knows the machine's cores
         said = self._trainer.baseline()
         with self._handed_over("baseline()"):

@@ -90,30 +90,41 @@ def parse(text: str, source: str) -> Document:
 def assign(document: Document, path: str, value: Any) -> None:
     """Sets the value at a dotted path, as `--set path=value` does; lists are entered by index.
 
-    Intermediate mappings that are missing are made. A path that leads through a plain value is recorded as a mistake.
+    Intermediate mappings that are missing are made. A path that leads through a plain value is recorded as a mistake. A
+    key with dots in it, such as a parameter `training.batch_size`, is meant where it is there.
     """
-    keys: list[YamlKey] = [int(key) if key.isdecimal() else key for key in path.split(".")]
-    target: Any = document.value
-    for depth, key in enumerate(keys[:-1]):
-        if isinstance(target, dict):
+    parts, target = path.split("."), document.value
+    keys: list[YamlKey] = []
+    while (key := _next_key(target, parts)) is not None:
+        last = not parts
+        if isinstance(target, dict) and last:
+            target[str(key)] = value
+        elif isinstance(target, dict):
             target = target.setdefault(str(key), {})
         elif isinstance(target, list) and isinstance(key, int) and key < len(target):
+            if last:
+                target[key] = value
             target = target[key]
         else:
-            where = ".".join(map(str, keys[:depth])) or "the file"
+            where = ".".join(map(str, keys)) or "the file"
             document.mistakes.append(Mistake(path, f"cannot be set: {where} has no entry '{key}'"))
             return
-    last = keys[-1]
-    if isinstance(target, dict):
-        target[str(last)] = value
-    elif isinstance(target, list) and isinstance(last, int) and last < len(target):
-        target[last] = value
-    else:
-        where = ".".join(map(str, keys[:-1])) or "the file"
-        document.mistakes.append(Mistake(path, f"cannot be set: {where} has no entry '{last}'"))
-        return
+        keys.append(key)
     gone = tuple(keys)
     document.lines = {at: line for at, line in document.lines.items() if at[: len(gone)] != gone}
+
+
+def _next_key(target: Any, parts: list[str]) -> YamlKey | None:
+    """Takes the next key off the parts of a dotted path; one that has dots itself is known by being there."""
+    if not parts:
+        return None
+    whole = [
+        count for count in range(len(parts), 1, -1) if isinstance(target, dict) and ".".join(parts[:count]) in target
+    ]
+    count = whole[0] if whole else 1
+    key = ".".join(parts[:count])
+    del parts[:count]
+    return int(key) if key.isdecimal() else key
 
 
 def assign_text(document: Document, assignment: str) -> None:

@@ -11,6 +11,7 @@ from tune.study.checking import Check
 from tune.study.document import Document
 from tune.study.ladder import Rung, cost, expected_cost, planned, race_share
 from tune.study.loggers import Loggers
+from tune.study.node import for_trainer, node_mistakes
 from tune.study.plan.arms import Arm, Start, arms_of
 from tune.study.plan.derived import planned_space, top_ladder
 from tune.study.plan.mistakes import plan_mistakes
@@ -209,12 +210,12 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
     if not study.rungs:
         return [_NO_LADDER]
     if study.plan or study.base:
-        found = trained_by_mistakes(study, [*study.fixed, *study.base])
-        found += [*plan_mistakes(study), *study.budget.mistakes(study.resources.gpus_per_trial)]
+        found = trained_by_mistakes(study, for_trainer({**study.fixed, **study.base}))
+        found += [*plan_mistakes(study), *node_mistakes(study), *study.budget.mistakes(study.resources.gpus_per_trial)]
         return found or _small_budget(study)
     if not study.space:
         return [_NO_SPACE]
-    found = trained_by_mistakes(study, [*study.fixed, *study.space])
+    found = trained_by_mistakes(study, for_trainer({**study.fixed, **study.space}))
     if study.epochs is not None and study.epochs != study.top.epochs:
         said = f"{study.epochs}, but the last of `rungs` has {study.top.epochs}; give one of the two"
         found.append((("epochs",), said))
@@ -235,6 +236,7 @@ def mistakes_of(study: Study) -> list[tuple[tuple[str | int, ...], str]]:
         *constraint_mistakes(study.where, study.fixed, study.space),
         *search_mistakes(study.search, study.where, study.fixed, study.space),
     ]
+    found += node_mistakes(study)
     full = cost(study.top)
     if study.budget.seed_epochs is not None and study.budget.seed_epochs < full:
         found.append(

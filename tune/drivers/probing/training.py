@@ -18,6 +18,7 @@ from tune.drivers.unit import TrainingSettings, Unit
 from tune.gpus import visible_gpus
 from tune.optimizer.work import Work
 from tune.scoring.overlaps import overlaps
+from tune.study.node import for_trainer
 from tune.study.study import Study
 from tune.trainer import TrainerClass, hook, prepare_recording
 
@@ -83,7 +84,7 @@ def _constructed_again(asked: Asked, trainer: TrainerClass, recording: Mapping[s
     """Yields how long a further construction takes in the same process: the first one imports what it needs."""
     begun = time.time()
     try:
-        trainer(dict(asked.configuration), recording, list(asked.seeds), None).close()
+        trainer(for_trainer(asked.configuration), recording, list(asked.seeds), None).close()
     except Exception:  # noqa: BLE001 - of the user's code: it trained once, and what this would tell stays unknown
         return
     yield {"construction_s": time.time() - begun}

@@ -16,6 +16,7 @@ from tune.drivers.ray.nodes import Nodes
 from tune.drivers.ray.own_processes import groups_of_their_own, killed_after
 from tune.drivers.ray.session_folder import session_folder
 from tune.errors import UserMistake
+from tune.study.node import accelerators
 from tune.study.study import Study
 from tune.study.trained_by import modules_of
 
@@ -46,7 +47,7 @@ def cluster(study: Study, address: str | None = None) -> Iterator[Nodes]:
             sessions = at_the_end.enter_context(session_folder()) if address is None else None
             _connect(address, modules_of(study), sessions)
             at_the_end.callback(_shut_down)
-        nodes = Nodes(study.resources)
+        nodes = Nodes(study.resources, accelerators=accelerators(study))
         nodes.refuse_none()
         yield nodes
 

@@ -25,6 +25,7 @@ from ray.tune.search import Searcher
 from tune.drivers.gpu_packing import GpuSlots, asked, detail_of, in_words
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.ray.actor import UnitTrainable
+from tune.drivers.ray.bound_units import BoundUnits
 from tune.drivers.ray.cluster_state import ClusterStateWriter
 from tune.drivers.ray.connection import cluster
 from tune.drivers.ray.moves import Moves
@@ -40,6 +41,7 @@ from tune.ledger.cluster_state import forget
 from tune.ledger.ledger import Ledger
 from tune.ledger.log import log
 from tune.optimizer.work import Work
+from tune.study.node import accelerators
 from tune.study.user_code import user_path
 
 
@@ -65,10 +67,11 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         moves: Moves,
         *,
         gpus: GpuSlots | None,
+        bound: BoundUnits | None,
     ) -> None:
         super().__init__(metric="training_iteration", mode="max")
         self._job, self._settings, self._nodes, self._watch = job, settings, nodes, watch
-        self._moves, self._gpus = moves, gpus
+        self._moves, self._gpus, self._bound = moves, gpus, bound
         self.works: dict[str, Work] = {}
         self.failure: Exception | None = None
 
@@ -80,25 +83,40 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         if place is None:
             self._moves.wanted()
             return None
-        slots = self._nodes.slots if self._gpus is None else self._gpus.total
         try:
-            work = self._job.next_work(max(slots, self._job.busy + 1))  # nodes may have left meanwhile
+            work = self._more() if self._bound is None else self._bound.next(self._more)
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
             self.failure = error
             return str(Searcher.FINISHED)
         if work is None:
             self.ended(trial_id)
-            if self._gpus is None:  # a packed unit is bound to its type of GPU, and stays where it is
+            if self._movable:
                 self._moves.unwanted()
             return None if self._job.optimizer.in_flight else str(Searcher.FINISHED)
         self._moves.wanted()
+        if self._bound is not None:
+            place = self._bound.begun(trial_id, work, self._settings["settings"])
         self.works[trial_id] = work
         self._watch.handed_out(trial_id, work)
-        avoid = self._moves.avoided(work) if self._gpus is None else []
+        avoid = self._moves.avoided(work) if self._movable else []
         return {**self._settings, **place, "avoid": avoid, "work": {**asdict(work), "seeds": list(work.seeds)}}
 
+    @property
+    def _movable(self) -> bool:
+        """Whether a unit may train on any node: one that is packed, or bound to a type of GPU, stays where it is."""
+        return self._gpus is None and self._bound is None
+
+    def _more(self) -> Work | None:
+        slots = self._nodes.slots if self._gpus is None else self._gpus.total
+        return self._job.next_work(max(slots, self._job.busy + 1))  # nodes may have left meanwhile
+
     def _place(self, trial_id: str) -> Mapping[str, Any] | None:
-        """Returns what a unit asks Ray for, as settings of its own; None when no slot is free."""
+        """Returns what a unit asks Ray for, as settings of its own; None when no slot is free.
+
+        What a bound one asks for is known once there is work.
+        """
+        if self._bound is not None:
+            return {} if self._bound.free else None
         if self._gpus is None:
             return {"asked": self._nodes.asked} if self._job.busy < self._nodes.slots else None
         taken = self._gpus.take(trial_id)
@@ -115,6 +133,8 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
             self._job.optimizer.ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
         if self._gpus is not None:
             self._gpus.give_back(trial_id)
+        if self._bound is not None:
+            self._bound.ended(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
         """Nothing to do: the scheduler has put the result into the ledger."""
@@ -230,12 +250,13 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
         _send_to_log(logging.getLogger("ray"))
         shared = recording or share_recording(job.recording, study.recording, joinable=address is not None)
         gpus = gpu_slots(job, nodes, shared)
+        bound = BoundUnits(nodes) if accelerators(study) else None
         slots = nodes.slots if gpus is None else gpus.total
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once
         stragglers = Stragglers()
         watch = Watch(job, nodes, stragglers)
         moves = Moves(nodes, stragglers, lambda: watch.resting)
-        searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus)
+        searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus, bound=bound)
         sent = None if job.by_name else job.trainer
         trainable = ray_tune.with_parameters(UnitTrainable, recording=shared, trainer=sent)
         tuner = ray_tune.Tuner(
@@ -261,6 +282,8 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             if searcher.failure is None:  # else it is of what came before, such as a full disk
                 raise
         finally:
+            for work in bound.hand_back() if bound is not None else ():
+                job.released(work)
             forget(folder)
     if searcher.failure is not None:
         raise searcher.failure

@@ -9,7 +9,9 @@ import ray
 from ray import tune as ray_tune
 from ray._private.state import available_resources_per_node
 
+from tune.drivers.gpu_packing import asked as asked_of
 from tune.errors import UserMistake
+from tune.study.node import ACCELERATOR, CPU
 from tune.study.sections import Resources
 
 _LOOK_S = 2.0
@@ -87,6 +89,10 @@ class Nodes:
         resources: What the study says that one trial occupies.
         look: Returns the nodes that live.
         clock: Seconds, never backwards.
+        accelerators: Those on which trials of the study train; empty: wherever there is room.
+
+    Attributes:
+        asked: What one trial asks of a node; where some train on processors alone, what these ask.
     """
 
     def __init__(
@@ -94,8 +100,11 @@ class Nodes:
         resources: Resources,
         look: Callable[[], list[Node]] = alive,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        accelerators: Sequence[str] = (),
     ) -> None:
-        self.asked = asked_by(resources)
+        self._resources, self._accelerators = resources, accelerators
+        self.asked = self.asked_on(CPU) if CPU in accelerators else asked_by(resources)
         self._look, self._clock = look, clock
         self._seen, self._looked = look(), clock()
 
@@ -109,17 +118,37 @@ class Nodes:
     @property
     def slots(self) -> int:
         """How many trials fit at once; one trial lies on one node."""
+        if self._accelerators:
+            return sum(max(self._room_on(node, kind) for kind in self._accelerators) for node in self.now)
         return sum(node.room(self.asked) for node in self.now)
+
+    def room_on(self, kind: str) -> int:
+        """Returns how many trials fit at once on accelerators of a type."""
+        return sum(self._room_on(node, kind) for node in self.now)
+
+    def asked_on(self, kind: str) -> dict[str, float]:
+        """Returns what a trial asks Ray for that is to train on an accelerator of a type."""
+        return asked_of(self._resources.cpus_per_trial, kind, 0.0 if kind == CPU else self._resources.gpus)
+
+    def _room_on(self, node: Node, kind: str) -> int:
+        return node.room(_unmarked(self.asked_on(kind))) if kind in (CPU, node.accelerator) else 0
 
     def lives(self, node: str) -> bool:
         """Says whether the node of this id is there."""
         return any(each.id == node for each in self.now)
 
     def refuse_none(self) -> None:
-        """Raises UserMistake if one trial fits on no node, empty or not."""
+        """Raises UserMistake if one trial fits on no node, empty or not; or on none that has its accelerator."""
+        each = "; ".join(str(node) for node in self.now) or "no node at all"
+        if lacking := [kind for kind in self._accelerators if not self.room_on(kind)]:
+            wanted = in_words(_unmarked(self.asked_on(lacking[0])))
+            raise UserMistake(
+                f"{ACCELERATOR}: {', '.join(lacking)}: no node of the cluster has that and room for a trial "
+                f"({wanted}): {each}; name what there is, give --address of another cluster, or wait until such nodes "
+                "have joined (ray status)"
+            )
         if self.slots:
             return
-        each = "; ".join(str(node) for node in self.now) or "no node at all"
         raise UserMistake(
             f"resources: one trial asks for {in_words(self.asked)}, and no single node of the cluster has that: "
             f"{each}; lower resources.cpus_per_trial or resources.gpus_per_trial, give --address of a cluster with "
@@ -136,6 +165,11 @@ def request(config: Mapping[str, Any]) -> ray_tune.PlacementGroupFactory:
 
 def _fit(have: Mapping[str, float], asked: Mapping[str, float]) -> int:
     return min(int(have.get(name, 0.0) / amount + _ROUNDING) for name, amount in asked.items())
+
+
+def _unmarked(asked: Mapping[str, float]) -> dict[str, float]:
+    """Returns what is asked of a node without the mark of its type of accelerator."""
+    return {name: amount for name, amount in asked.items() if not name.startswith(_TYPE)}
 
 
 def _counted(resources: Mapping[str, float]) -> dict[str, float]:

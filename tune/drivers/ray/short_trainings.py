@@ -21,6 +21,7 @@ from tune.drivers.ray.node_checks import refuse_blind_nodes
 from tune.drivers.ray.nodes import Node, Nodes
 from tune.errors import Interrupted
 from tune.scoring.check.measured import Probed
+from tune.study.node import accelerators
 from tune.study.study import Study
 from tune.study.user_code import user_path
 from tune.trainer import TrainerClass
@@ -105,7 +106,7 @@ def on_nodes(
     set_environment(address)
     with cluster(study, address):
         refuse_blind_nodes(study, folder)
-        nodes = Nodes(study.resources)
+        nodes = Nodes(study.resources, accelerators=accelerators(study))
         nodes.refuse_none()
         fit = [node for node in nodes.now if node.room(nodes.asked)]
         by_type: dict[str, Node] = {}

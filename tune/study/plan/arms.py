@@ -101,8 +101,9 @@ def arms_of(name: str, of: Round, start: Start) -> list[Arm]:
 
 def named_changes(of: Round) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yields name and changes of the arms that a grid, or lists one at a time, make."""
-    for point in product(*of.grid.values()) if of.grid else ():
-        changes = dict(zip(of.grid or {}, point, strict=True))
+    crossed = of.crossed
+    for point in product(*crossed.values()) if crossed else ():
+        changes = dict(zip(crossed, point, strict=True))
         yield setting_name(changes), changes
     for name, values in (of.one_at_a_time or {}).items():
         for value in values:

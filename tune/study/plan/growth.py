@@ -41,9 +41,10 @@ def _why_not_round(old: Round, new: Round) -> str | None:
 
 
 def _why_not_arms(old: Round, new: Round) -> str | None:
-    if (old.grid or {}).keys() != (new.grid or {}).keys():
+    if old.crossed.keys() != new.crossed.keys():
         return "the factors of its grid are others; give them to a round of their own"
-    for kind, before, asked in (("grid", old.grid, new.grid), ("one_at_a_time", old.one_at_a_time, new.one_at_a_time)):
+    alone = ("one_at_a_time", old.one_at_a_time, new.one_at_a_time)
+    for kind, before, asked in (("grid", old.crossed, new.crossed), alone):
         for name, values in (before or {}).items():
             there = (asked or {}).get(name, [])
             if lost := [one for one in values if not any(same(one, other) for other in there)]:

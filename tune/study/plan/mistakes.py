@@ -5,6 +5,7 @@ from math import prod
 from typing import Any, Protocol
 
 from tune.errors import did_you_mean
+from tune.study.node import ACCELERATOR
 from tune.study.plan.arms import BASE, OF_TRAINING, Arm, Start, arms_of, named_changes
 from tune.study.plan.section import Plan, Round
 from tune.study.values import same
@@ -98,8 +99,8 @@ def _of_plan(study: PlannedStudy, start: Start) -> Found:
 def _of_round(name: str, of: Round, start: Start) -> Found:
     at = ("plan", name)
     found = [*_unknown(of, at, start.base), *_training(of, at, start.seeds)]
-    if of.grid is None and of.one_at_a_time is None and of.arms is None and of.search is None:
-        found.append((at, "has nothing to train; give grid, one_at_a_time, arms or search"))
+    if not of.crossed and of.one_at_a_time is None and of.arms is None and of.search is None:
+        found.append((at, "has nothing to train; give grid, node, one_at_a_time, arms or search"))
     if of.search is not None:
         found += _of_search(of, at, start)
     elif not found:
@@ -146,6 +147,11 @@ def _unknown(of: Round, at: Path, base: Mapping[str, Any]) -> Found:
     ]
     lists += [(("grid",), of.grid or {}), (("one_at_a_time",), of.one_at_a_time or {})]
     lists += [(("search", "space"), of.search.space)] if of.search is not None else []
+    if of.node is not None and ACCELERATOR not in base:
+        said = f"has no value in `base`; give it one there, such as {ACCELERATOR}: {of.node.accelerator[0]}"
+        yield (*at, "node", "accelerator"), said
+    if ACCELERATOR in (of.grid or {}):
+        yield (*at, "grid", ACCELERATOR), "is crossed with a grid as `node: {accelerator: [...]}` beside it"
     for where, names in lists:
         known = list(base) if where[0] == "search" else allowed if where[0] == "arms" else [*base, "epochs"]
         for name in names:
@@ -176,7 +182,7 @@ def _of_search(of: Round, at: Path, start: Start) -> Found:
     """Yields what is wrong with a round that searches."""
     search, base = of.search, start.base
     assert search is not None
-    for kind in ("grid", "one_at_a_time", "arms", "first", "last", "weights"):
+    for kind in ("grid", "node", "one_at_a_time", "arms", "first", "last", "weights"):
         if getattr(of, kind):
             yield (*at, kind), "stands beside `search`; make it a round of its own"
     if "epochs" in search.space:
@@ -205,7 +211,7 @@ def _one_kind(one: Any, other: Any) -> bool:
 
 def _of_arms(name: str, of: Round, start: Start) -> Found:
     """Yields arms that are another's double, and priorities that mean no arm; all else about them is sound."""
-    at, count = ("plan", name), prod(len(values) for values in (of.grid or {}).values())
+    at, count = ("plan", name), prod(map(len, of.crossed.values()))
     if count > _MOST_ARMS:
         yield (*at, "grid"), f"makes {count:,} arms; at most {_MOST_ARMS:,} are worked through, so make it a search"
         return

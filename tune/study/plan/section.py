@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from tune.study.ladder import Rung, planned
+from tune.study.node import ACCELERATOR, CPU, TYPE
 from tune.study.sections import Search, StudySection
 from tune.study.space import Parameter
 from tune.study.values import Value, same, text_of
@@ -33,6 +34,7 @@ ArmLike = str | dict[str, Value]
 """What means arms: a name, or values that they have."""
 
 Meant = Annotated[list[ArmLike], BeforeValidator(_listed, json_schema_input_type=ArmLike | list[ArmLike])]
+Types = Annotated[list[Annotated[str, Field(pattern=f"^{TYPE}$")]], Field(min_length=1), AfterValidator(_each_once)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -48,6 +50,12 @@ class RoundSearch(Search):
     )
 
 
+class RoundNode(StudySection):
+    """Where the arms of a round train: a factor of its grid, `node.accelerator`."""
+
+    accelerator: Types = Field(description=f"types of GPU, as the nodes of the cluster name them, and {CPU} for none")
+
+
 class Round(StudySection):
     """A part of a plan."""
 
@@ -57,6 +65,7 @@ class Round(StudySection):
         description="earlier rounds: what their winners have found becomes the base of this one, the later named last",
     )
     grid: Factors | None = Field(default=None, description="values by parameter: an arm for each combination")
+    node: RoundNode | None = Field(default=None, description="machines by what they have, each crossed with the grid")
     one_at_a_time: Factors | None = Field(
         default=None, description="values by parameter: an arm for each value, all else as in the base"
     )
@@ -78,9 +87,15 @@ class Round(StudySection):
         return {key: value for key, value in dump(self).items() if value not in (None, [], {})}
 
     @property
+    def crossed(self) -> dict[str, list[Any]]:
+        """The values that are crossed, by parameter: those of its grid, and the accelerators."""
+        named = self.node.accelerator if self.node is not None else None
+        return {**(self.grid or {}), **({ACCELERATOR: list(named)} if named is not None else {})}
+
+    @property
     def varied(self) -> tuple[str, ...]:
         """The parameters that it changes, in the order of the file, and `epochs` where it changes these."""
-        lists = (self.grid or {}, self.one_at_a_time or {}, *(self.arms or {}).values())
+        lists = (self.crossed, self.one_at_a_time or {}, *(self.arms or {}).values())
         searched = self.search.space if self.search is not None else {}
         return tuple(dict.fromkeys(name for names in (*lists, searched) for name in names if name != "seeds"))
 
@@ -101,7 +116,7 @@ class Round(StudySection):
 
     def listed_values(self, name: str) -> Iterator[Any]:
         """Yields the values that its grid, its lists and its arms give a parameter; one may come twice."""
-        for values in ((self.grid or {}).get(name, ()), (self.one_at_a_time or {}).get(name, ())):
+        for values in (self.crossed.get(name, ()), (self.one_at_a_time or {}).get(name, ())):
             yield from values
         yield from (changes[name] for changes in (self.arms or {}).values() if name in changes)
 

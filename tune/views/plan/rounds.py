@@ -184,7 +184,7 @@ def _factors(
 
     Where epochs are a factor, each of the others is told over the same lengths, so none is confounded with them.
     """
-    grid = {key: values for key, values in (ledger.study.plan[name].grid or {}).items() if len(values) > 1}
+    grid = {key: values for key, values in ledger.study.plan[name].crossed.items() if len(values) > 1}
     if len(grid) < 2:
         return None
     cells, base = [], {}

@@ -61,7 +61,7 @@ def _round(results: Results, of: RoundResult, *, explained: bool) -> Section:
 
 def _coverage(results: Results, of: RoundResult) -> list[Block]:
     """Returns the tables of each two factors that a round crosses."""
-    grid = [name for name, values in (results.study.plan[of.name].grid or {}).items() if len(values) > 1]
+    grid = [name for name, values in results.study.plan[of.name].crossed.items() if len(values) > 1]
     mine = _only(results, of)
     found: list[Block] = []
     for rows, columns in list(combinations(grid, 2))[:_MOST_TABLES]:
@@ -87,7 +87,7 @@ def _speed(results: Results, of: RoundResult, *, explained: bool) -> list[Block]
 
 def _only(results: Results, of: RoundResult) -> Sequence[str]:
     """Returns the arms of a round that differ from its base in nothing but its grid."""
-    grid = set(results.study.plan[of.name].grid or {})
+    grid = set(results.study.plan[of.name].crossed)
     return [row.arm.full_name for row in of.rows if set(row.arm.changes) <= grid]
 
 
@@ -117,7 +117,7 @@ def _stability(results: Results, rounds: Sequence[RoundResult]) -> list[Section]
 
 def _alike(results: Results, of: RoundResult, name: str) -> list[ArmRow]:
     """Returns the arms of a round that differ in nothing but a parameter; of a grid that has it, all of the grid."""
-    grid = results.study.plan[of.name].grid or {}
+    grid = results.study.plan[of.name].crossed
     may = {*grid} if name in grid else {name}
     return [row for row in of.rows if row.arm.changes.keys() <= may]
 

@@ -11,6 +11,7 @@ import yaml
 
 from tune.errors import FileMistakes, UserMistake
 from tune.study import document
+from tune.study.document import Document, assign
 from tune.study.reading import BUNDLED, find, read_study
 from tune.study.sections import Budget
 from tune.study.study import Study, build_study, dump_study, json_schema
@@ -245,6 +246,23 @@ def test_mistaken_overrides(tmp_path: Path, override: str, message: str) -> None
         read_study(file, [override])
     assert message in str(caught.value)
     assert "line" not in str(caught.value).partition("mistake")[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("fixed.training.batch_size", {"training.batch_size": 7, "training": {"batch": {"size": 1}}}),
+        ("fixed.training.batch.size", {"training.batch_size": 64, "training": {"batch": {"size": 7}}}),
+        ("fixed.other.size", {"training.batch_size": 64, "training": {"batch": {"size": 1}}, "other": {"size": 7}}),
+    ],
+)
+def test_a_name_with_dots_is_meant_where_it_is_there(path: str, values: dict[str, object]) -> None:
+    """Programs have parameters such as `training.batch_size`; elsewhere a dot leads into a mapping."""
+    fixed = {"training.batch_size": 64, "training": {"batch": {"size": 1}}}
+    file = Document("study.yaml", {"fixed": fixed})
+    assign(file, path, 7)
+    assert file.value["fixed"] == values
+    assert not file.mistakes
 
 
 def test_the_name_of_a_bundled_study_is_enough() -> None:

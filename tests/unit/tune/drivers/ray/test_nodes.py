@@ -59,3 +59,32 @@ def test_what_fits_on_no_node_is_refused_with_what_each_has() -> None:
         "resources.gpus_per_trial, give --address of a cluster with larger nodes, or wait until they have joined "
         "(ray status)"
     )
+
+
+def test_room_by_type_of_accelerator() -> None:
+    """A trial is placed on nodes that have its type; on processors alone it fits anywhere."""
+    from tune.drivers.ray.nodes import Nodes
+
+    there = [node("a", 8, 2, accelerator="A100"), node("b", 4, 1, accelerator="L4"), node("c", 3)]
+    asked = Resources(cpus_per_trial=1, gpus_per_trial=1)
+    nodes = Nodes(asked, lambda: there, accelerators=("A100", "L4", "cpu"))  # type: ignore[arg-type, return-value]
+    assert [nodes.room_on(kind) for kind in ("A100", "L4", "cpu", "H100")] == [2, 1, 15, 0]
+    assert nodes.slots == 15
+    nodes.refuse_none()
+    gpus = Nodes(asked, lambda: there, accelerators=("A100", "L4"))  # type: ignore[arg-type, return-value]
+    assert gpus.slots == 3
+
+
+def test_an_accelerator_that_no_node_has_is_refused_with_what_each_has() -> None:
+    """Before anything trains, where Ray would wait for ever."""
+    from tune.drivers.ray.nodes import Nodes
+
+    there = [node("10.0.0.1", 8, 1, accelerator="A100"), node("10.0.0.2", 4)]
+    nodes = Nodes(Resources(gpus_per_trial=1), lambda: there, accelerators=("A100", "H100"))  # type: ignore[arg-type, return-value]
+    with pytest.raises(UserMistake) as refused:
+        nodes.refuse_none()
+    assert str(refused.value) == (
+        "node.accelerator: H100: no node of the cluster has that and room for a trial (1 CPU and 1 GPU): "
+        "10.0.0.1 8 CPU, 1 GPU (A100); 10.0.0.2 4 CPU, 0 GPU; name what there is, give --address of another cluster, "
+        "or wait until such nodes have joined (ray status)"
+    )
