@@ -160,6 +160,17 @@ def setting_of(study: Study, trial: Trial) -> dict[str, Any]:
     return {**({"arm": trial.full_name} if trial.arm else {}), **chosen(study.varying, trial.parameters)}
 
 
+def called(trial: Trial, width: int | None = None) -> str:
+    """Returns what a trial is called: of a plan by its arm, cut where it is wider than asked, and then with its number."""
+    if not trial.arm:
+        return f"trial {trial.number}"
+    name = printable_line(trial.full_name)
+    if width is None or len(name) <= width:
+        return name
+    number = f"… (trial {trial.number})"
+    return f"{name[: width - len(number)]}{number}"
+
+
 def setting_and_arm(study: Study, trial: Trial) -> str:
     """Returns what tells a trial from others in one line, of a plan its arm after it."""
     said = setting(chosen(study.varying, trial.parameters))

@@ -95,7 +95,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         return []
     summary = best.summary
     return [
-        ("winner" if best.state == "confirmed" else "best so far", f"trial {best.number}"),
+        ("winner" if best.state == "confirmed" else "best so far", wording.called(best.trial)),
         (results.study.score.metric, wording.spread(summary.mean, summary.sd)),
         ("failed seeds", f"{summary.failed} of {summary.seeds}"),
         ("reproducibility", wording.fixed(summary.reproducibility)),

@@ -4,6 +4,7 @@ from math import nan
 
 import pytest
 
+from tune.ledger.records import Trial
 from tune.views import wording
 
 
@@ -23,3 +24,19 @@ def test_spread_is_written_to_the_second_digit_of_the_deviation(mean: float, sd:
 def test_durations_are_written_in_their_two_leading_units(length_s: float, shown: str) -> None:
     """Short ones in seconds, long ones in days and hours."""
     assert wording.duration(length_s) == shown
+
+
+@pytest.mark.parametrize(
+    ("arm", "width", "shown"),
+    [
+        ("", 20, "trial 7"),
+        ("fast", None, "hybrid/fast"),
+        ("fast", 11, "hybrid/fast"),
+        ("learning_rate=0.003,warmup=0.05", 24, "hybrid/learni… (trial 7)"),
+    ],
+)
+def test_a_trial_of_a_plan_is_called_by_its_arm(arm: str, width: int | None, shown: str) -> None:
+    """Where there is no room for its name, its number tells it from others that begin alike."""
+    trial = Trial(7, {}, arm=arm, round="hybrid" if arm else "")
+    assert wording.called(trial, width) == shown
+    assert width is None or len(shown) <= width

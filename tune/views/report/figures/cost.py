@@ -44,7 +44,7 @@ def time_against_loss(results: Results) -> Figure | Omitted:
             colour,
             marker,
             [
-                f"trial {one.number}: {wording.duration(seconds)}, score {wording.number(one.score)}"
+                f"{wording.called(one.trial)}: {wording.duration(seconds)}, score {wording.number(one.score)}"
                 for one, seconds in found
             ],
         )
@@ -119,7 +119,9 @@ def throughput(results: Results) -> Figure | Omitted:
     for name, colour, winner in groups:
         mine = [each for each in found if (each[0].number == best) == winner]
         if mine:
-            texts = [f"trial {one.number}: batch {batch:g}, {rate:,.0f} samples/s" for one, batch, rate in mine]
+            names = [wording.called(one.trial) for one, *_ in mine]
+            speeds = [f"batch {batch:g}, {rate:,.0f} samples/s" for _, batch, rate in mine]
+            texts = [f"{name}: {speed}" for name, speed in zip(names, speeds, strict=True)]
             marks.append(
                 Points(name, [batch for _, batch, _ in mine], [rate for *_, rate in mine], colour, "circle", texts)
             )

@@ -83,10 +83,11 @@ def _curve_panel(results: Results, one: Standing, curves: Mapping[int, np.ndarra
         known = [(float(end), float(np.nanmax(part))) for end, part in parts if np.isfinite(part).any()]
         if known:
             marks.append(Line("failed seed", [x for x, _ in known], [y for _, y in known], "vermillion", 1.2))
-            end_text = f"trial {one.number}, seed {seed}: ends at {wording.number(known[-1][1])}"
+            end_text = f"{wording.called(one.trial)}, seed {seed}: ends at {wording.number(known[-1][1])}"
             marks.append(Points("", [known[-1][0]], [known[-1][1]], "vermillion", "cross", [end_text]))
     marks += baseline_rule(results, "y")
-    title = f"Trial {one.number}: {len(failed)} of {wording.count(len(curves), 'seed')} failed"
+    name = wording.called(one.trial, 40) if one.trial.arm else f"Trial {one.number}"
+    title = f"{name}: {len(failed)} of {wording.count(len(curves), 'seed')} failed"
     return Panel(title, epoch_axis(max((len(curve) for curve in curves.values()), default=1)), axis, marks)
 
 

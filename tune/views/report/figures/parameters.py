@@ -208,7 +208,7 @@ def _parameter_panel(results: Results, trials: Sequence[Standing], name: str, ax
             if group == "confirmed trials" and one.state != "confirmed":
                 group = "trials below the top rung"
             shift = 0.3 * (place / count - 0.5) if isinstance(parameter, Choice) else 0.0
-            text = f"trial {one.number}, seed {seed}: {wording.number(loss)} at {name} {wording.value(value)}"
+            text = f"{wording.called(one.trial)}, seed {seed}: {wording.number(loss)} at {name} {wording.value(value)}"
             groups[group].append((place_on(parameter, value) + shift, loss if isfinite(loss) else end, text))
     marks: list[Mark] = [
         Points(

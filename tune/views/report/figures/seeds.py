@@ -46,7 +46,7 @@ def loss_by_seed(results: Results) -> Figure | Omitted:
             [y for y, *_ in middles],
             "ink",
             "diamond",
-            [f"trial {one.number}: mean {wording.number(mean)}" for _, one, mean, _, _ in middles],
+            [f"{wording.called(one.trial)}: mean {wording.number(mean)}" for _, one, mean, _, _ in middles],
             4.5,
             low=[low for *_, low, _ in middles],
             high=[high for *_, high in middles],
@@ -95,8 +95,8 @@ def gap(results: Results) -> Figure | Omitted:
         if members:
             colour, marker = _LOOKS[name]
             texts = [
-                f"trial {run.trial}, seed {run.seed}: train {wording.number(run.train_loss)}, "
-                f"{metric} {wording.number(run.loss)}"
+                f"{wording.called(results.ledger.trials[run.trial])}, seed {run.seed}: "
+                f"train {wording.number(run.train_loss)}, {metric} {wording.number(run.loss)}"
                 for run in members
             ]
             heights = [run.loss if isfinite(run.loss) else top for run in members]
@@ -150,7 +150,7 @@ def unrest(results: Results) -> Figure | Omitted:
         ),
         alt=(
             f"Strip plot of the standard deviation over the last epochs for {wording.count(len(trials), 'trial')}; "
-            f"the best, trial {trials[0].number}, lies between {_range(found[trials[0].number].values())}."
+            f"the best, {wording.called(trials[0].trial)}, lies between {_range(found[trials[0].number].values())}."
         ),
         panels=[
             Panel("", axis_of(f"sd of {metric}, last epochs", values), _trial_axis(results, trials), marks),
@@ -176,7 +176,7 @@ def _by_seed(
         for seed, value in values_of(one).items():
             failed = results.scale.failed(one.losses[seed])
             name = _FAILED if failed else _WINNER if place == 0 else _OTHERS
-            text = f"trial {one.number}, seed {seed}: {wording.number(value)}{', failed' if failed else ''}"
+            text = f"{wording.called(one.trial)}, seed {seed}: {wording.number(value)}{', failed' if failed else ''}"
             groups[name].append((value if isfinite(value) else end, float(place), text))
     return [
         Points(name, [x for x, _, _ in found], [y for _, y, _ in found], *_LOOKS[name], [text for *_, text in found])
@@ -193,7 +193,7 @@ _LOOKS: dict[str, tuple[Colour, Marker]] = {
 
 
 def _trial_axis(results: Results, trials: Sequence[Standing]) -> Axis:
-    names = [f"trial {one.number} · {rung_name(results, one.rung)}" for one in trials]
+    names = [f"{wording.called(one.trial, 36)} · {rung_name(results, one.rung)}" for one in trials]
     return Axis("", ticks=names, reverse=True)
 
 
