@@ -1,5 +1,6 @@
 """YAML files whose every mistake is reported at once, with its path and line."""
 
+import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -234,7 +235,20 @@ def _translate(model: type[BaseModel], document: Document, detail: ErrorDetails)
     message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if kind == "value_error":
         return document.mistake(path, message)
+    if kind == "too_short" and detail["ctx"]["actual_length"] == 0:
+        return document.mistake(path, "is empty; give at least one")
+    if kind == "string_pattern_mismatch" and (allowed := _name_in_words(detail["ctx"]["pattern"])):
+        return document.mistake(path[:-1] if path[-1] == "[key]" else path, f"{got!r} is no name; {allowed}")
     return document.mistake(path, f"{message}, got {_shown(got)}")
+
+
+def _name_in_words(pattern: str) -> str:
+    """Returns what the pattern of a name allows, such as `^[a-z][a-z0-9-]{0,62}$`; "" where it is another's."""
+    found = re.fullmatch(r"\^\[(.+)\]\[(.+)\]\{0,(\d+)\}\$", pattern)
+    if found is None:
+        return ""
+    first, others = (", ".join(re.findall(r".-.|.", one)) for one in found.groups()[:2])
+    return f"allowed: {others}, at most {int(found[3]) + 1}, the first of {first}"
 
 
 def _shown(value: Any) -> str:

@@ -161,7 +161,7 @@ def setting_of(study: Study, trial: Trial) -> dict[str, Any]:
 
 
 def called(trial: Trial, width: int | None = None) -> str:
-    """Returns what a trial is called: of a plan by its arm, cut where it is wider than asked, and then with its number."""
+    """Returns what a trial is called: of a plan by its arm; one that is wider than asked is cut, and numbered."""
     if not trial.arm:
         return f"trial {trial.number}"
     name = printable_line(trial.full_name)
