@@ -159,7 +159,10 @@ def test_every_mistake_is_reported_at_once_with_path_and_line() -> None:
         ),
         ({"search": {"enqueue": [{"x": 2.0}]}}, "search.enqueue.0.x: 2.0 is outside of what is searched"),
         ({"search": {"enqueue": [{"y": 0.5}]}}, "search.enqueue.0.y: is not under `space`; allowed: b, n, x"),
-        ({"name": "../escape"}, "name: '../escape' is no name; allowed: a-z, 0-9, -, at most 63,"),
+        (
+            {"name": "../escape"},
+            "name: '../escape' is no name; allowed: a-z, 0-9, -, at most 63, the first of a-z, 0-9",
+        ),
         (
             {"trainer": "os.system"},
             r"trainer: String should match pattern '^[A-Za-z_][\w.]*:[A-Za-z_]\w*$', got str 'os.system'",
