@@ -14,6 +14,8 @@ from tune.ledger.database.distributions import category, distribution
 from tune.study.settings.walk import drawn_value
 from tune.study.space import Parameter
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 EVALUATORS = ("PED-ANOVA", "fANOVA")
 FEWEST = 8
 """Trials; of fewer an importance says nothing."""

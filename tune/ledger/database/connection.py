@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy
-from optuna.exceptions import StorageInternalError
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.pool import NullPool, QueuePool
@@ -175,16 +174,15 @@ def network_filesystem(folder: Path, mounts: Path = Path("/proc/mounts")) -> str
 
 def is_outage(error: BaseException) -> bool:
     """Says whether a database may do later what it refuses now: it is locked, or cannot be reached."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if isinstance(cause, PendingRollbackError):
+    if isinstance(error, PendingRollbackError):
         return True  # Optuna went on in a transaction whose connection was gone; the next one is another
-    if not isinstance(cause, DBAPIError):
+    if not isinstance(error, DBAPIError):
         return False
-    if isinstance(cause.orig, sqlite3.Error):
+    if isinstance(error.orig, sqlite3.Error):
         # Everything else that SQLite refuses, a full disk for example, it goes on refusing.
-        code = getattr(cause.orig, "sqlite_errorcode", 0)
+        code = getattr(error.orig, "sqlite_errorcode", 0)
         return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return cause.connection_invalidated or isinstance(cause, OperationalError | InterfaceError)
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
 
 
 @contextmanager

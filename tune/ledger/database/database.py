@@ -3,14 +3,12 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import optuna
 import sqlalchemy
-from optuna.storages import RDBStorage
 from sqlalchemy import (
     Column,
     Connection,
@@ -46,9 +44,10 @@ from tune.ledger.records import Decision
 from tune.ledger.storage.files import sync_folder
 from tune.ledger.storage.outages import OutageRetry, retried
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
 TAKEN_OVER = "another process has taken this study over and decides now; this one stops"
+
+_STUDIES = Table("studies", MetaData(), Column("study_id", Integer), Column("study_name", String))
+"""Of Optuna's tables, which it makes, what says where a study is; Optuna itself takes a second to be imported."""
 
 # Beside Optuna's tables: its own attributes can be written to no trial that is closed, and not compared and swapped.
 _TABLES = MetaData()
@@ -140,31 +139,33 @@ class Database:
             raise UserMistake(f"{self._shown}: holds no study called {name}") from None
         except ImportError as error:
             raise UserMistake(without_driver(parsed, error)) from error
-        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
+        except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
             first = str(error.__cause__ or error).splitlines()[0]
             again = "; put a copy of it back, or run the study in another folder (--results DIR)" if self._lite else ""
             raise UserMistake(f"{self._shown}: the study's database cannot be opened: {first}{again}") from error
-        # Optuna offers no public way from a study to its id in the storage.
-        self.study_id = self._study._study_id  # noqa: SLF001
 
     def _open(self, url: URL, name: str, *, readonly: bool, make: bool, maximize: bool) -> None:
-        with making_alone(url) if make else nullcontext():
-            self._storage = RDBStorage(
-                engine_url(url),
-                engine_kwargs=engine_settings(url, readonly=readonly),
-                skip_table_creation=not make,
-                skip_compatibility_check=not make,
-            )
-            self.engine = self._storage.engine
+        settings = engine_settings(url, readonly=readonly)
+        self.engine = sqlalchemy.create_engine(engine_url(url), **settings)
+        try:
             if make:
-                _TABLES.create_all(self.engine)
-            direction = optuna.study.StudyDirection.MAXIMIZE if maximize else optuna.study.StudyDirection.MINIMIZE
-            self._study = (
-                optuna.create_study(storage=self._storage, study_name=name, direction=direction, load_if_exists=True)
-                if make
-                else optuna.load_study(storage=self._storage, study_name=name)
-            )
+                from tune.ledger.database.making import make_study
+
+                with making_alone(url):
+                    make_study(engine_url(url), settings, name, maximize=maximize)
+                    _TABLES.create_all(self.engine)
+            self.study_id = self._id_of(name)
             refuse_damage(self.engine, _TABLES, lite=self._lite)
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    def _id_of(self, name: str) -> int:
+        with self.engine.connect() as connection:
+            found = connection.scalar(select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == name))
+        if found is None:
+            raise KeyError(name)
+        return int(found)
 
     @retried
     def decisions(self) -> Iterator[Decision]:
@@ -260,7 +261,6 @@ class Database:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._storage.remove_session()
         self.engine.dispose()
 
     def _at(self, key: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tune.optimizer.observations import ParameterAxis
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 
 def ask(axes: Mapping[str, ParameterAxis], shown: Sequence[FrozenTrial], sampler: BaseSampler) -> dict[str, Any]:
     """Returns a value of each parameter as a sampler suggests them.

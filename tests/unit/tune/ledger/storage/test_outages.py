@@ -18,6 +18,7 @@ from tests.fakes.studies import quadratic_study
 from tune.errors import Interrupted, StudyBusy, StudyStopped
 from tune.ledger.database.connection import is_outage
 from tune.ledger.database.database import Database
+from tune.ledger.database.making import make_study
 from tune.ledger.database.optuna_mirror import Mirror
 from tune.ledger.lease.lease import Lease
 from tune.ledger.ledger import Ledger
@@ -194,9 +195,18 @@ def test_a_trial_that_was_added_unheard_is_there_once(database: Database, proxy:
 
 
 def test_a_transaction_without_its_connection_is_an_outage() -> None:
-    """Optuna goes on in a transaction whose connection broke; that it cannot be committed is for the next try."""
-    error = StorageInternalError("An exception is raised during the commit.")
-    error.__cause__ = PendingRollbackError("Can't reconnect until invalid transaction is rolled back.")
-    assert is_outage(error)
-    error.__cause__ = ValueError("exceeding max length")
-    assert not is_outage(error)
+    """What is left of one whose connection broke cannot be committed, which is for the next try."""
+    assert is_outage(PendingRollbackError("Can't reconnect until invalid transaction is rolled back."))
+    assert not is_outage(ValueError("exceeding max length"))
+
+
+def test_what_optuna_says_of_a_database_is_told_as_the_database_said_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a study is made, its errors are around those of SQLAlchemy, by which an outage is known."""
+    broken = PendingRollbackError("Can't reconnect until invalid transaction is rolled back.")
+
+    def fails(*_: object, **__: object) -> None:
+        raise StorageInternalError("An exception is raised during the commit.") from broken
+
+    monkeypatch.setattr("optuna.create_study", fails)
+    with pytest.raises(PendingRollbackError):
+        make_study("sqlite://", {}, "q", maximize=False)
