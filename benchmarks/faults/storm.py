@@ -21,7 +21,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 600.0
-"""No fault is slower than that: what is expected of a first epoch is counted in minutes where a loaded machine was slow."""
+"""Longer than any fault takes: a first epoch is waited for in minutes where a loaded machine was slow before."""
 
 
 class Hung(Exception):  # noqa: N818 - says what happened

@@ -1,6 +1,5 @@
 """The course of a check: which short trainings are done, in which order, as the time that is given allows."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from socket import gethostname
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from tune.drivers.config_checks import config_check, middle
 from tune.drivers.probing.asked import Asked
 from tune.drivers.probing.processes import Runner
 from tune.drivers.probing.settings import Setting, ends, feasible, rates
+from tune.private_folders import private_folder
 from tune.scoring.check.measured import Probed, Purpose
 from tune.study.study import Study
 from tune.trainer import TrainerClass
@@ -67,10 +69,10 @@ class Course:
         # Two at least, where the study has them: what seeds side by side do to each other is asked.
         self._seeds = tuple(study.seeds[: max(study.rungs[0].seeds, min(2, study.top.seeds))])
         with (
-            tempfile.TemporaryDirectory(prefix=".latent-tune-check-", dir=self.scratch) as scratch,
+            private_folder(f".latent-tune-check-{gethostname()}-", self.scratch or Path(gettempdir())) as scratch,
             self._workers() as do,
         ):
-            self._scratch = Path(scratch)
+            self._scratch = scratch
             wanted = min(max(study.rungs[0].epochs, _FEW_EPOCHS), _MOST_EPOCHS, study.top.epochs)
             asked = wanted if wanted == 1 else wanted // 2 * 2
             whole = self._asked("whole", self._base, self._seeds, (0, asked), seconds=self.seconds * _FIRST_SHARE)
@@ -105,7 +107,7 @@ class Course:
         for asked in chain:
             if found and found[-1].died:
                 break
-            with tempfile.TemporaryDirectory(dir=self._scratch) as own:
+            with TemporaryDirectory(dir=self._scratch) as own:
                 found.append(self.runner(asked if asked.folder else replace(asked, folder=own)))
             self.done(found[-1])
         return found

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Protocol
 
 from tune.drivers.probing.asked import Asked, Sent
@@ -19,6 +19,7 @@ from tune.drivers.probing.preloaded import Place, Preloaded, preloading
 from tune.drivers.probing.training import Event, Start, short_training
 from tune.drivers.reports import Death
 from tune.errors import Interrupted, UserMistake
+from tune.private_folders import private_folder
 from tune.scoring.check.measured import Epoch, Probed, Seeding
 from tune.study.study import Study
 from tune.study.user_code import user_path
@@ -77,8 +78,8 @@ class FreshProcesses(AbstractContextManager["FreshProcesses"]):
         Raises:
             Interrupted: If it was asked to stop.
         """
-        with tempfile.TemporaryDirectory(prefix="latent-tune-check-") as scratch:
-            place = Place(Path(scratch))
+        with private_folder("latent-tune-check-", Path(gettempdir())) as folder:
+            place = Place(folder)
             sent = Sent(asked, self._study.model_dump_json(by_alias=True), user_path())
             place.request.write_text(sent.dumped(), encoding="utf-8")
             training = self._begun(asked, place)

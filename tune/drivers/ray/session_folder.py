@@ -5,15 +5,13 @@ make it, the paths of its sockets are longer than the system takes.
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from tune.errors import UserMistake
+from tune.private_folders import SUFFIX, own_name, private_folder
 
 LONGEST = 40
 """Characters of a path to which Ray can add `/session_<date>_<time>_<microseconds>_<pid>/sockets/plasma_store`: a
@@ -35,31 +33,15 @@ def session_folder(places: Sequence[str] | None = None) -> Iterator[Path]:
         UserMistake: If none of them can be written and is short enough.
     """
     given = [tempfile.gettempdir(), *_PLACES] if places is None else places
-    name = f"{_PREFIX}{os.getpid()}-"
+    name = own_name(_PREFIX)
     for place in given:
-        # mkdtemp adds eight characters, and makes it for its owner alone.
-        if len(place) + len(f"/{name}") + 8 > LONGEST or not os.access(place, os.W_OK | os.X_OK):
+        if len(place) + len(f"/{name}") + SUFFIX > LONGEST or not os.access(place, os.W_OK | os.X_OK):
             continue
-        _remove_abandoned(Path(place))
-        folder = Path(tempfile.mkdtemp(prefix=name, dir=place))
-        try:
+        with private_folder(_PREFIX, Path(place)) as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         return
     raise UserMistake(
         f"Ray has no place for its sockets: it needs a folder that can be written and whose path has at most "
-        f"{LONGEST - len(name) - 9} characters, and none of {', '.join(given)} is one; set TMPDIR to such a folder, or "
-        "train in this process with --driver inline"
+        f"{LONGEST - len(name) - SUFFIX - 1} characters, and none of {', '.join(given)} is one; set TMPDIR to such a "
+        "folder, or train in this process with --driver inline"
     )
-
-
-def _remove_abandoned(place: Path) -> None:
-    """Removes the folders of this user's processes that are gone: they were killed before they could."""
-    for folder in place.glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if not pid.isdecimal() or psutil.pid_exists(int(pid)):
-            continue
-        about = folder.lstat()
-        if about.st_uid == os.getuid() and not folder.is_symlink():
-            shutil.rmtree(folder, ignore_errors=True)
