@@ -6,6 +6,8 @@ from typing import Self
 
 import torch
 
+from benchmarks.rehearsal import on_gpu
+
 
 class PeakMemory:
     """The most memory taken while inside, above what was taken at entry; `mib` is None where nobody counts it."""
@@ -15,7 +17,7 @@ class PeakMemory:
         self.mib: float | None = None
 
     def __enter__(self) -> Self:
-        if self._device.type == "cuda":
+        if on_gpu(self._device):
             torch.cuda.reset_peak_memory_stats(self._device)
             self._before: float | None = torch.cuda.memory_allocated(self._device) / 2**20
         else:
@@ -30,7 +32,7 @@ class PeakMemory:
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
-            cuda = self._device.type == "cuda"
+            cuda = on_gpu(self._device)
             peak = torch.cuda.max_memory_allocated(self._device) / 2**20 if cuda else _status_mib("VmHWM")
             self.mib = peak - self._before
 

@@ -18,6 +18,7 @@ training steps, without validation. "alone" is the time of S trainings of one se
 import argparse
 import json
 import platform
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from published import PublishedTraining
 from torch import Tensor
 
 from benchmarks.memory import PeakMemory
+from benchmarks.rehearsal import RESULTS, on_gpu, stage
 from model.config import TrainingConfig
 from model.device.cost import Rates, count_bytes, count_flops, floor_s, measure_rates
 from model.device.precision import numerics
@@ -42,8 +44,8 @@ from model.training.step import StepInputs
 NEURONS, BATCHES, SEEDS = (443, 1203, 13741), (32, 128, 256, 512, 2048), (1, 5, 10)
 QUICK = [(443, 32), (1203, 128), (13741, 512)]
 ROWS = 4096  # of the random recording: 225 MB at N = 13,741, so that a batch comes from memory
+DEFAULT_DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 TRAINING_ROWS = 30_000  # of the published recording: what an epoch is counted over
-RESULTS = Path(__file__).parent / "results"
 
 
 class OurTraining:
@@ -104,7 +106,7 @@ def measure(neurons: int, batch_size: int, options: argparse.Namespace, rates: R
             else:
                 sides[name, seeds] = OurTraining(voltages, batch_size, seeds, **sizes, **settings)
             started = time.perf_counter()
-            run_timed(sides[name, seeds], 5 if device.type == "cuda" else 2, device)
+            run_timed(sides[name, seeds], 5 if on_gpu(device) else 2, device)
             first_s[name, seeds] = time.perf_counter() - started
         memory[name, seeds] = peak.mib
 
@@ -137,7 +139,7 @@ def take_turns(
     once = {key: run_timed(side, 2, device) / 2 for key, side in sides.items()}
     steps = {}
     for name, seeds in sides:
-        seconds = once[name, seeds] / (seeds if device.type == "cpu" else 1)
+        seconds = once[name, seeds] / (1 if on_gpu(device) else seeds)
         steps[name, seeds] = max(1 if seconds > 1 else 3, min(20, int(options.turn_s / seconds)))
     while len(rounds["published", 1]) < options.rounds or (
         time.perf_counter() - started < options.budget_s and len(rounds["published", 1]) < 10 * options.rounds
@@ -152,10 +154,10 @@ def run_timed(side: PublishedTraining | OurTraining, steps: int, device: torch.d
 
     On one core they are the processor's, not the clock's: a neighbour then costs caches, but no time.
     """
-    clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    clock = time.perf_counter if on_gpu(device) or torch.get_num_threads() > 1 else time.process_time
     started = clock()
     side.run(steps)
-    if device.type == "cuda":
+    if on_gpu(device):
         torch.cuda.synchronize(device)
     return clock() - started
 
@@ -209,7 +211,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
         name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(device) if on_gpu(device) else "cpu",
         "processor": name,
         "cores": torch.get_num_threads(),
         "amx": torch.cpu._is_amx_tile_supported(),
@@ -245,22 +247,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="fewest rounds per size")
     parser.add_argument("--turn-s", type=float, default=0.15, help="seconds of a side's turn, at least two steps")
     parser.add_argument("--threads", type=int, default=1, help="cores; one is what a trial of a study gets")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available())
+    parser.add_argument("--device", choices=("cpu", "cuda"), default=DEFAULT_DEVICE.type)
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=on_gpu(DEFAULT_DEVICE))
     parser.add_argument("--together", type=int, nargs="*", default=[], help="also with so many seeds in a lane")
     parser.add_argument("--rounded-recording", action="store_true", help="also with the recording in bfloat16")
     parser.add_argument("--append", action="store_true", help="keep the other sizes of the result file")
     parser.add_argument("--name", default=None, help="of the result files (default: by device)")
     options = parser.parse_args()
     if options.precisions is None:
-        options.precisions = ["tf32", "bfloat16"] if options.device == "cuda" else ["float32", "bfloat16"]
+        options.precisions = ["tf32" if on_gpu(torch.device(options.device)) else "float32", "bfloat16"]
     if options.quick:
         options.seeds, options.budget_s = [1, 5], 3.0
     return options
 
 
-def main() -> None:
-    """Measure, print, write the result files."""
+def main() -> int:
+    """Measure, print, write the result files; 1 where a size failed."""
     options = parse()
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
@@ -270,15 +272,22 @@ def main() -> None:
     print(f"{machine(device)}\ncopy {rates.copy_bytes_per_s / 1e9:.1f} GB/s, {speeds}\n")
     print("     N     B   S  side                    ms/step  s/epoch samples/s  x seeds/s     MiB  floor"
           "  published/ours     alone/together")  # fmt: skip
-    rows = []
+    rows: list[dict[str, Any]] = []
+    failed: list[str] = []
     for neurons, batch_size in sizes:
-        for row in measure(neurons, batch_size, options, rates):
+        try:
+            measured = measure(neurons, batch_size, options, rates)
+        except RuntimeError as error:  # such as too little memory on the device: the other sizes are still of use
+            failed.append(f"{neurons} x {batch_size}: {next(iter(str(error).splitlines()), '')}")
+            print(f"FAILED {failed[-1]}", flush=True)
+            continue
+        for row in measured:
             rows.append(row)
             show(row)
     name = options.name or f"train_step-{options.device}{'-quick' if options.quick else ''}"
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    result = {"machine": machine(device), "rates": vars(rates), "rows": rows}
+    result = {"machine": machine(device), "rates": vars(rates), "failed": failed, "rows": rows}
     if options.append:
         measured = {(row["neurons"], row["batch_size"]) for row in rows}
         before = json.loads(path.read_text(encoding="utf-8"))["rows"]
@@ -288,7 +297,9 @@ def main() -> None:
     print(f"\nwritten: {RESULTS.name}/{name}.json")
     if len({row["batch_size"] for row in rows}) > 1 and not (options.together or options.compile):
         draw(result, RESULTS / f"{name}.svg")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    with stage():
+        sys.exit(main())

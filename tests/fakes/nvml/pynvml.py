@@ -1,7 +1,8 @@
 """Stands in for NVIDIA's `pynvml` where its folder comes first on PYTHONPATH: one machine, GPUs all alike.
 
 `FAKE_NVML` holds what the machine has: `gpus`, `total`, `own` (bytes of the process that asks), `others` (bytes of
-strangers), `busy` (percent; null: not told), `lost` (true: it answers no more). Their UUIDs are GPU-0, GPU-1 and so on.
+strangers), `busy` (percent; null: not told), `milliwatts` (left out: not told), `lost` (true: it answers no more).
+Their UUIDs are GPU-0, GPU-1 and so on.
 Without it there is no driver, as on a machine without GPUs.
 """
 
@@ -22,6 +23,10 @@ def _machine() -> dict[str, Any]:
 
 
 def nvmlInit() -> None:  # noqa: N802 - NVML's name
+    _machine()
+
+
+def nvmlShutdown() -> None:  # noqa: N802 - NVML's name
     _machine()
 
 
@@ -61,3 +66,9 @@ def nvmlDeviceGetUtilizationRates(handle: int) -> Any:  # noqa: N802 - NVML's na
     if busy is None:
         raise NVMLError("Not Supported")
     return SimpleNamespace(gpu=busy)
+
+
+def nvmlDeviceGetPowerUsage(handle: int) -> int:  # noqa: N802 - NVML's name
+    if "milliwatts" not in _machine():
+        raise NVMLError("Not Supported")
+    return int(_machine()["milliwatts"])
