@@ -5,7 +5,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -62,7 +62,8 @@ class TrainingSettings:
         setting = study.storage.checkpoints
         every = setting if isinstance(setting, int) else {"every_epoch": 1, "every_rung": None}[setting]
         patience_s = min(_PATIENCE_S, (study.resources.stall_after or inf) / 2)
-        folder, place = str(ledger.folder.resolve()), store.folder.place
+        folder, disk = str(ledger.folder.resolve()), store.folder.disk
+        place = store.folder.place if disk is None else str(disk.resolve())
         return cls(folder, place, every, study.resources.threads, study.resources.gpus, store.mark(), patience_s)
 
 
@@ -88,6 +89,7 @@ class Unit:
         self._epoch = work.from_epoch
         self._told: list[UnreportedEpoch] = []  # since the latest checkpoint
         self._unsaved = False
+        self._directory: str | None = None  # where the trainer has gone
 
     def news(self) -> Iterator[UnitReport]:
         """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
@@ -102,7 +104,7 @@ class Unit:
     def _next(self, training: Iterator[UnitReport]) -> UnitReport | None:
         """Returns what there is to tell next, None at the end; whatever a trainer raises is a dead trial, and data."""
         try:
-            with holding_exits():
+            with holding_exits(), self._own_directory():
                 return next(training, None)
         except _NotSaved as error:
             return Unsaved.of(error.__cause__ or error)
@@ -124,7 +126,7 @@ class Unit:
             OSError, StudyStopped: If the disk or object store takes nothing.
         """
         try:
-            with holding_exits():
+            with holding_exits(), self._own_directory():
                 self._save()
         except _NotSaved as error:
             raise (error.__cause__ or error) from None
@@ -140,12 +142,27 @@ class Unit:
         if self._trainer is None:
             return
         try:
-            with holding_exits():
+            with holding_exits(), self._own_directory():
                 self._trainer.close()
         except BaseException as error:
             if not is_trainers(error):
                 raise
             log.warning("trial %d: close() of %s: %s", self.work.trial, self._name, Death.of(error).cause)
+
+    @contextmanager
+    def _own_directory(self) -> Iterator[None]:
+        """Lets a trainer change the working directory, and none but the trainer be in it."""
+        before = _directory()
+        if self._directory is not None:
+            with suppress(OSError):  # it has removed it
+                os.chdir(self._directory)
+        try:
+            yield
+        finally:
+            now = _directory()
+            if now != before and before is not None:
+                self._directory = now
+                os.chdir(before)
 
     def _save(self) -> None:
         if self._trainer is not None and self._unsaved:
@@ -298,3 +315,11 @@ def limit_threads(threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def _directory() -> str | None:
+    """Returns the working directory; None where it was removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - a text, whatever it is
+    except OSError:
+        return None

@@ -88,15 +88,20 @@ def parse(text: str, source: str) -> Document:
     return document
 
 
+_BY_PARAMETER = ("fixed", "base", "grid", "one_at_a_time")
+"""Sections whose keys are names of parameters; under `space` these have keys of their own."""
+
+
 def assign(document: Document, path: str, value: Any) -> None:
     """Sets the value at a dotted path, as `--set path=value` does; lists are entered by index.
 
     Intermediate mappings that are missing are made. A path that leads through a plain value is recorded as a mistake. A
-    key with dots in it, such as a parameter `training.batch_size`, is meant where it is there.
+    parameter may have dots in its name, such as `training.batch_size`.
     """
     parts, target = path.split("."), document.value
     keys: list[YamlKey] = []
-    while (key := _next_key(target, parts)) is not None:
+    while parts:
+        key = _next_key(target, parts, str(keys[-1]) if keys else "", value)
         last = not parts
         if isinstance(target, dict) and last:
             target[str(key)] = value
@@ -115,14 +120,22 @@ def assign(document: Document, path: str, value: Any) -> None:
     document.lines = {at: line for at, line in document.lines.items() if at[: len(gone)] != gone}
 
 
-def _next_key(target: Any, parts: list[str]) -> YamlKey | None:
-    """Takes the next key off the parts of a dotted path; one that has dots itself is known by being there."""
-    if not parts:
-        return None
-    whole = [
-        count for count in range(len(parts), 1, -1) if isinstance(target, dict) and ".".join(parts[:count]) in target
-    ]
-    count = whole[0] if whole else 1
+def _next_key(target: Any, parts: list[str], section: str, value: Any) -> YamlKey:
+    """Takes the next key off the parts of a dotted path.
+
+    One that has dots itself is known by being there. Where parameters stand by name, a name that is not there is a new
+    one with all that follows: `fixed.training.batch_size`. A parameter's range has a key after it, or is
+    given as a whole.
+    """
+    count = 1
+    if isinstance(target, dict):
+        there = [some for some in range(len(parts), 0, -1) if ".".join(parts[:some]) in target]
+        if there:
+            count = there[0]
+        elif section in _BY_PARAMETER:
+            count = len(parts)
+        elif section == "space":
+            count = len(parts) if isinstance(value, dict) else max(1, len(parts) - 1)
     key = ".".join(parts[:count])
     del parts[:count]
     return int(key) if key.isdecimal() else key

@@ -160,6 +160,13 @@ def setting_of(study: Study, trial: Trial) -> dict[str, Any]:
     return {**({"arm": trial.full_name} if trial.arm else {}), **chosen(study.varying, trial.parameters)}
 
 
+def about_cv(scale: LossScale) -> str:
+    """Returns what a CV is a share of, where that is not the mean itself; "" where it is."""
+    if scale.is_ratio:
+        return ""
+    return "CV: sd as a share of the mean's distance from a zero that the study's own values place (docs/search.md)."
+
+
 def called(trial: Trial, width: int | None = None) -> str:
     """Returns what a trial is called: of a plan by its arm; one that is wider than asked is cut, and numbered."""
     if not trial.arm:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,7 +22,7 @@ from tune.trainer import TrainerClass
 
 
 def main(request: str, events: str, start: Start | None = None) -> None:
-    """Does one short training, and writes what it has to tell.
+    """Does one short training, writes what it has to tell, and leaves: threads that go on are not waited for.
 
     Args:
         request: The file that holds what is asked for, see `Sent`.
@@ -33,6 +35,10 @@ def main(request: str, events: str, start: Start | None = None) -> None:
         start = start or Start(psutil.Process().create_time())
         out.writelines(json.dumps(event) + "\n" for event in told(sent, start))
         out.write(json.dumps({"ended": True}) + "\n")
+    for printed in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a training may have closed it
+            printed.flush()
+    leave_process(0)
 
 
 def told(sent: Sent, start: Start, trainer: TrainerClass | None = None) -> Iterator[Event]:

@@ -221,6 +221,13 @@ def program_mistakes(program: Program, names: Collection[str]) -> list[tuple[Pat
         for name in names
         if name in (*OF_RUNS, *SPREAD)
     ]
+    if program.config is not None:
+        found += [
+            (("config",), f"'{name}' is set as a whole, and '{part}' in it by itself; keep one of the two")
+            for name in names
+            for part in (*names, *program.config.set)
+            if part.startswith(f"{name}.")
+        ]
     if program.config is None and not told & set(SPREAD):
         found += [
             (("command",), f"parameter '{name}' never reaches the program; write {{{name}}}, or {{args}} for all")

@@ -116,7 +116,7 @@ def reproducibility(results: Results) -> list[Section]:
         "interval over fresh seeds (t, with the prior spread of the score); sd of the last epochs: the median over the "
         "seeds, in which failed ones count; reproducibility: (1 - failure rate) x "
         "(1 - CV); improvement: of the mean, over the "
-        f"{wording.baseline_owner(results.study.score)}."
+        f"{wording.baseline_owner(results.study.score)}. {wording.about_cv(results.scale)}".rstrip()
     )
     if results.features:
         headings.append("effective rank")

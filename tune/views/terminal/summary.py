@@ -188,6 +188,7 @@ def _captions(results: Results, rows: list[Row]) -> list[str]:
     return [
         *([f"... and {wording.count(more, 'more trial')}, all in report.md"] if more > 0 else []),
         f"{read}; R: reproducibility.",
+        *([about] if (about := wording.about_cv(results.scale)) else []),
         f"Trials of different rungs are not comparable. Rungs: {ladder}.",
         *(apart if _unequal(results, rows) else []),
     ]

@@ -1,8 +1,9 @@
 """One unit of work, where it trains: what it saves, and what it does not."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,33 @@ limit_threads(3)
 assert torch.get_num_threads() == 3
 """
     subprocess.run([sys.executable, "-c", source], check=True)
+
+
+class Wandering(Quadratic):
+    """Goes into another folder in each epoch, and says where it was; the folder is gone in the end."""
+
+    def train(self, epochs: int) -> Iterator[dict[str, list[float]]]:
+        for row in super().train(epochs):
+            folder = Path(self.recording["folders"]) / str(len(self.recording["been"]))
+            folder.mkdir()
+            self.recording["been"].append(Path.cwd().name)
+            os.chdir(folder)
+            yield row
+        folder.rmdir()
+
+
+def test_a_trainer_may_go_elsewhere_and_nobody_else_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is relative of the study's is found where it was, checkpoints too; the trainer stays where it went."""
+    home = tmp_path / "home"
+    (tmp_path / "folders").mkdir()
+    home.mkdir()
+    monkeypatch.chdir(home)
+    been: list[str] = []
+    unit = unit_of(Path("results"), Wandering, {"folders": str(tmp_path / "folders"), "been": been})
+    for item in unit.news():
+        assert isinstance(item, EpochReport)
+        assert Path.cwd() == home
+    unit.close()
+    assert been == ["home", "0", "1", "2"]
+    assert Path.cwd() == home
+    assert len(saved(home)) == 3

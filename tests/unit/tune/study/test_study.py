@@ -256,7 +256,7 @@ def test_mistaken_overrides(tmp_path: Path, override: str, message: str) -> None
     [
         ("fixed.training.batch_size", {"training.batch_size": 7, "training": {"batch": {"size": 1}}}),
         ("fixed.training.batch.size", {"training.batch_size": 64, "training": {"batch": {"size": 7}}}),
-        ("fixed.other.size", {"training.batch_size": 64, "training": {"batch": {"size": 1}}, "other": {"size": 7}}),
+        ("fixed.other.size", {"training.batch_size": 64, "training": {"batch": {"size": 1}}, "other.size": 7}),
     ],
 )
 def test_a_name_with_dots_is_meant_where_it_is_there(path: str, values: dict[str, object]) -> None:
@@ -266,6 +266,22 @@ def test_a_name_with_dots_is_meant_where_it_is_there(path: str, values: dict[str
     assign(file, path, 7)
     assert file.value["fixed"] == values
     assert not file.mistakes
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "space"),
+    [
+        ("space.training.lr.choice", [1, 2], {"training.lr": {"choice": [1, 2]}}),
+        ("space.training.lr", {"choice": [1, 2]}, {"training.lr": {"choice": [1, 2]}}),
+        ("space.lr.choice", [1, 2], {"lr": {"choice": [1, 2]}}),
+        ("space.x.int", [1, 2], {"x": {"int": [1, 2]}}),
+    ],
+)
+def test_a_new_parameter_may_have_dots(path: str, value: object, space: dict[str, object]) -> None:
+    """What stands last is the key of its range, where not all of it is given."""
+    file = Document("study.yaml", {"space": {"x": {"int": [3, 4]}}})
+    assign(file, path, value)
+    assert file.value["space"] == {"x": {"int": [3, 4]}, **space}
 
 
 def test_the_name_of_a_bundled_study_is_enough() -> None:

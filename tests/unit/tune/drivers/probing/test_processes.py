@@ -24,7 +24,7 @@ from tune.study.study import Study
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
 TRAINING = """
-    import os, signal, time
+    import os, signal, threading, time
     import numpy
     drawn = numpy.random.random()  # before anything seeds the global state
 
@@ -36,6 +36,8 @@ TRAINING = """
             os._exit(7)
         if what == "input":
             input()
+        if what == "thread":  # one that nobody ends, and that is waited for at the end of Python
+            threading.Thread(target=threading.Event().wait).start()
         for epoch in range(3):
             if what == "hang":
                 open(config["mark"], "w").write(str(os.getpid()))
@@ -50,7 +52,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study of a function in a file, in the folder of that file."""
     (tmp_path / "mine.py").write_text(textwrap.dedent(TRAINING))
     monkeypatch.chdir(tmp_path)
-    choices = ["plain", "killed", "exit", "input", "hang"]
+    choices = ["plain", "killed", "exit", "input", "hang", "thread"]
     return Study.model_validate(
         {
             "name": "forked",
@@ -115,6 +117,14 @@ def test_how_one_ends_is_told(processes: FreshProcesses, tmp_path: Path, purpose
     assert "os._exit(7)" in left.died or "exit code 7" in left.died
     asked = trained(processes, tmp_path, "input", purpose)
     assert "EOF" in asked.died
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("purpose", ["whole", "again"])
+def test_threads_that_go_on_are_not_waited_for(processes: FreshProcesses, tmp_path: Path, purpose: Purpose) -> None:
+    """A logger or a prefetcher that is no daemon would keep its process for ever."""
+    probed = trained(processes, tmp_path, "thread", purpose)
+    assert (probed.died, len(probed.epochs)) == ("", 3)
 
 
 def test_whoever_stops_leaves_nothing_behind(study: Study, tmp_path: Path) -> None:

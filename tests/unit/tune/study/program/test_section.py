@@ -82,6 +82,8 @@ def test_the_copy_of_the_file_must_be_given_and_made() -> None:
     assert (
         "write {config} where the command names the file" in mistakes({"command": "x", "config": {"file": "a.json"}})[0]
     )
+    twice = mistakes({"command": "x {config}", "config": {"file": "a.json"}}, "training", "training.lr")
+    assert "'training' is set as a whole, and 'training.lr' in it by itself" in twice[0]
     assert "name that file under program.config.file" in mistakes("x {config}")[0]
 
 
