@@ -115,8 +115,10 @@ def _waiting(evidence: Evidence) -> Item:
         advice = "the GPU waits for input: more workers of the data loader, larger batches, several trials on one GPU"
         return Item(name, "warning", told, wanted, advice)
     told = f"processors are busy for {cpu:.0%} of one core{_others(one)}"
-    if cpu >= asked or seconds < 10 * _SHORT_S:
+    if cpu >= asked:
         return Item(name, "go", told, wanted)
+    if seconds < 10 * _SHORT_S:
+        return Item(name, "unknown", f"{seconds:.2g} s of training are too short to tell")
     advice = "it waits for its input, a disk, a network or a clock, and not for the processor"
     return Item(name, "warning", told, wanted, advice)
 

@@ -222,3 +222,10 @@ def test_a_metric_that_is_maximised_is_judged_the_other_way_round() -> None:
     assert items(up, asked)["baseline"].verdict == "go"
     down = [replace(one, epochs=epochs({s: v[::-1] for s, v in rising.items()})) for one in healthy()[:1]]
     assert items(down, asked)["loss drop"].verdict == "no-go"
+
+
+def test_a_training_that_is_too_short_is_not_said_to_be_busy() -> None:
+    """Milliseconds show nothing of what a training waits for; it is not passed, and not warned about."""
+    probed = changed("whole", epochs=epochs({s: falling(s) for s in SEEDS}, seconds=0.001, cpu_seconds=0.0))
+    item = items(probed)["waiting"]
+    assert (item.verdict, item.measured) == ("unknown", "0.006 s of training are too short to tell")
