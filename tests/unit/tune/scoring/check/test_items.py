@@ -228,4 +228,4 @@ def test_a_training_that_is_too_short_is_not_said_to_be_busy() -> None:
     """Milliseconds show nothing of what a training waits for; it is not passed, and not warned about."""
     probed = changed("whole", epochs=epochs({s: falling(s) for s in SEEDS}, seconds=0.001, cpu_seconds=0.0))
     item = items(probed)["waiting"]
-    assert (item.verdict, item.measured) == ("unknown", "0.006 s of training are too short to tell")
+    assert (item.verdict, item.measured) == ("unknown", "0.007 s of training are too short to tell")
