@@ -90,7 +90,7 @@ def told(probed: Probed, metric: str) -> Any:
 
 
 def test_the_first_starts_from_nothing_and_others_are_forked(processes: FreshProcesses, tmp_path: Path) -> None:
-    """All import the user's code for themselves, train the same, and are told to have started as late and as large."""
+    """All import the user's code for themselves, train the same, and are told to be as large."""
     assert preloading()
     whole = trained(processes, tmp_path, "plain", "whole")
     again, more = (trained(processes, tmp_path, "plain") for _ in range(2))
@@ -99,7 +99,7 @@ def test_the_first_starts_from_nothing_and_others_are_forked(processes: FreshPro
     assert losses == [[[1.0], [1 / 2], [1 / 3]]] * 3
     assert told(whole, "parent") == os.getpid()
     assert len({told(one, "parent") for one in (whole, again, more)} | {told(one, "pid") for one in (again, more)}) == 5
-    assert all(0.5 * whole.start_s < one.start_s < 60 for one in (again, more))
+    assert all(one.start_s > one.construction_s > 0 for one in (again, more))
     assert all(0.5 < one.peak_bytes / whole.peak_bytes < 2 for one in (again, more))
 
 
@@ -142,8 +142,9 @@ def test_whoever_stops_leaves_nothing_behind(study: Study, tmp_path: Path) -> No
 
 def test_one_more_is_forked_after_the_process_that_forks_was_killed(processes: FreshProcesses, tmp_path: Path) -> None:
     """The libraries are imported again, and nobody waits for what will not come."""
+    others = psutil.Process().children()
     first = trained(processes, tmp_path, "plain")
-    (forks,) = psutil.Process().children()
+    (forks,) = set(psutil.Process().children()) - set(others)
     forks.kill()
     forks.wait(10)
     second = trained(processes, tmp_path, "plain")
