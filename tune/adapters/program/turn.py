@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Turn:
-    """The right to be the only program that writes to a place, and the only one that began in its second.
+    """The right to be the only program that writes to a place, and the only one in every second of its run.
 
     So what is new there is this run's, and a folder named by the time is no other run's.
 
@@ -33,17 +33,20 @@ class Turn:
         except BlockingIOError:
             os.close(descriptor)
             return False
-        began = os.pread(descriptor, 32, 0)
-        now = int(time.time())
-        if began == str(now).encode():
+        if os.pread(descriptor, 32, 0) == _second():
             os.close(descriptor)
             return False
-        os.pwrite(descriptor, str(now).encode(), 0)
+        os.pwrite(descriptor, _second(), 0)
         self._descriptor = descriptor
         return True
 
     def leave(self) -> None:
         """Gives the turn to whoever waits."""
         if self._descriptor is not None:
+            os.pwrite(self._descriptor, _second(), 0)  # it may have named its folder just now: it was slow to start
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _second() -> bytes:
+    return str(int(time.time())).encode()
