@@ -1,6 +1,6 @@
 """Does a check name what is wrong, and nothing else? Planted faults, their healthy twins, and the built-in trainer.
 
-    python -m benchmarks.check_faults [--healthy 50] [--seed 0] [--only NAME ...] [--minutes 2]
+    python -m benchmarks.check_faults [--healthy 50] [--seed 0] [--only NAME ...] [--minutes 2] [--append]
 
 Each study is checked as `latent-tune check` does it, in fresh processes. A planted fault counts as named where the item
 that is about it says so at least as severely as it should, in words that lead to the cause; a study without a fault
@@ -12,14 +12,15 @@ benchmarks/results/check_faults.json.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import record
+from benchmarks.record import RESULTS, record
 from tests.fakes.planted.catalogue import PLANTED, Planted
 from tests.fakes.planted.healthy import healthy_studies
 from tune.cli.session.checking import CheckRequest, check
@@ -35,9 +36,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of their settings")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="planted faults whose names hold this")
     parser.add_argument("--minutes", type=float, default=2.0, help="of each check")
+    parser.add_argument("--append", action="store_true", help="keep what the result file has, and do the rest")
     options = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    for row in _rows(options):
+    file = RESULTS / "check_faults.json"
+    rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["rows"] if options.append else []
+    there = {(row["kind"], row["study"]) for row in rows}
+    for row in _rows(options, there):
         rows.append(row)
         print(*row.values(), sep="  ", flush=True)
         planted = [row for row in rows if row["kind"] == "planted"]
@@ -52,14 +56,18 @@ def main() -> int:
     return 0 if named == len(planted) and refused <= 1 else 1
 
 
-def _rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _rows(options: argparse.Namespace, there: Container[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     chosen = [one for one in PLANTED if not options.only or any(part in one.name for part in options.only)]
     for one in chosen:
+        if ("twin", one.name) in there:
+            continue
         found, seconds = _checked(one.name, one.study, options.minutes)
         yield {"kind": "planted", "study": one.name, "right": named(one, found), "seconds": seconds, "said": found.said}
         found, seconds = _checked(one.name, one.healthy, options.minutes)
         yield _healthy("twin", one.name, found, seconds)
     for study in healthy_studies(0 if options.only else options.healthy, options.seed):
+        if ("built-in", study["name"]) in there:
+            continue
         found, seconds = _checked(study["name"], study, options.minutes)
         yield _healthy("built-in", study["name"], found, seconds)
 
