@@ -6,6 +6,7 @@ from typing import Self
 
 import torch
 
+from benchmarks.process_memory import status_mib
 from benchmarks.rehearsal import on_gpu
 
 
@@ -27,16 +28,11 @@ class PeakMemory:
             except OSError:
                 self._before = None
             else:
-                self._before = _status_mib("VmRSS")
+                self._before = status_mib("VmRSS")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
             cuda = on_gpu(self._device)
-            peak = torch.cuda.max_memory_allocated(self._device) / 2**20 if cuda else _status_mib("VmHWM")
+            peak = torch.cuda.max_memory_allocated(self._device) / 2**20 if cuda else status_mib("VmHWM")
             self.mib = peak - self._before
-
-
-def _status_mib(field: str) -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith(f"{field}:"))

@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.process_memory import status_mib
 from benchmarks.scale import DoNothing, study_of
 from tune.drivers.job import Job
 from tune.ledger.ledger import Ledger
@@ -91,7 +91,7 @@ def decisions(trials: int, slots: int, folder: Path) -> dict[str, Any]:
         "cpu_ms_per_decision_at": {
             str(size): ms for size in (100, 1000, 10_000) if (ms := around(size, trials, job.spent)) is not None
         },
-        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_memory_mib": round(status_mib("VmHWM")),
     }
 
 
@@ -130,7 +130,7 @@ def looked_at(folder: Path) -> dict[str, Any]:
     rows = ledger.curves().num_rows
     sizes = {"ledger_mib": folder / "study.db", "curves_mib": folder / "curves"}
     found |= {name: round(size_of(path) / MIB, 2) for name, path in sizes.items()}
-    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    peak = round(status_mib("VmHWM"))
     return {**found, "curve_rows": rows, "peak_memory_of_report_mib": peak}
 
 

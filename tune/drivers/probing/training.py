@@ -212,7 +212,7 @@ class _Meter:
 
     def _host_bytes(self) -> tuple[int, int]:
         """Returns the memory of all of them now, and the most that this process alone has had."""
-        total, peak = 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else _KIB)
+        total, peak = 0, _peak_bytes()
         for one in self._processes():
             with suppress(psutil.Error):
                 full = one.memory_full_info()
@@ -239,6 +239,17 @@ class _Meter:
             with suppress(OSError, ValueError, IndexError):
                 total += int(Path(f"/proc/{one.pid}/schedstat").read_text(encoding="ascii").split()[1]) / _NANO
         return total
+
+
+def _peak_bytes() -> int:
+    """Returns the most memory that this process has had.
+
+    On Linux not `ru_maxrss`, which counts in what the process that started this one had at that time.
+    """
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else _KIB)
+    status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+    return next(int(line.split()[1]) * _KIB for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def _state_bytes(asked: Asked) -> int:

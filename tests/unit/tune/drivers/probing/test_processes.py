@@ -100,7 +100,15 @@ def test_the_first_starts_from_nothing_and_others_are_forked(processes: FreshPro
     assert told(whole, "parent") == os.getpid()
     assert len({told(one, "parent") for one in (whole, again, more)} | {told(one, "pid") for one in (again, more)}) == 5
     assert all(one.start_s > one.construction_s > 0 for one in (again, more))
-    assert all(0.5 < one.peak_bytes / whole.peak_bytes < 2 for one in (again, more))
+
+
+def test_the_most_memory_is_that_of_the_training_alone(processes: FreshProcesses, tmp_path: Path) -> None:
+    """What the process of the check has is counted in no training, and a forked one is told as large as a whole one."""
+    held = np.ones(2**26)  # 512 MiB
+    whole, again, more = (trained(processes, tmp_path, "plain", one) for one in ("whole", "again", "again"))
+    libraries = 2**29  # more than all of `LIBRARIES` take, which this process may have and the training does not need
+    assert 0 < whole.peak_bytes < held.nbytes
+    assert all(0 < one.peak_bytes < whole.peak_bytes + libraries for one in (again, more))
 
 
 def test_forked_processes_do_not_share_a_random_state(processes: FreshProcesses, tmp_path: Path) -> None:
