@@ -139,6 +139,10 @@ class GpuSlots:
         self._taken[key] = best, self._packed(best)
         return self._taken[key]
 
+    def taken(self, key: str) -> tuple[str, Packed]:
+        """Returns the type of GPU that a trial has taken, and how it was packed then."""
+        return self._taken[key]
+
     def give_back(self, key: str) -> None:
         """Takes note that a trial has ended."""
         self._taken.pop(key, None)

@@ -1,9 +1,7 @@
 """Units of work that are bound to a type of accelerator by their configuration (`tune.study.node`)."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from tune.drivers.ray.nodes import Nodes
+from tune.drivers.ray.placement import More, Placed, Placement
 from tune.ledger.log import log
 from tune.optimizer.work import Work
 from tune.study.node import CPU, accelerator_of
@@ -11,15 +9,14 @@ from tune.study.node import CPU, accelerator_of
 _MOST_WAITING = 64
 
 
-class BoundUnits:
-    """Hands out units of work, each when an accelerator of its type is free; meanwhile others overtake it.
-
-    How its state evolves: `next(...)` returns work and keeps what cannot begin yet → `begun(...)` → `ended(...)`;
-    in the end `hand_back()` returns what never began.
+class BoundUnits(Placement):
+    """Each begins when an accelerator of its type is free; meanwhile others overtake it.
 
     Args:
         nodes: The nodes that live.
     """
+
+    movable = False
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
@@ -28,16 +25,33 @@ class BoundUnits:
         self._missed: set[str] = set()
 
     @property
-    def free(self) -> bool:
-        """Says whether a slot may be free."""
-        return len(self._training) < self._nodes.slots
+    def slots(self) -> int:
+        """As many as fit on the nodes, whatever the type."""
+        return self._nodes.slots
 
-    def next(self, more: Callable[[], Work | None]) -> Work | None:
-        """Returns work that can begin; None where there is none.
+    def reserve(self, unit: str) -> bool:  # noqa: ARG002 - of which type it is to be, its work will say
+        """Says whether fewer train than fit."""
+        return len(self._training) < self.slots
 
-        Args:
-            more: Returns further work of the study; None when there is none now.
-        """
+    def place(self, unit: str, more: More) -> Placed | None:
+        """Returns the first work whose accelerator is free, of what waits and of what there is more."""
+        work = self._next(more)
+        if work is None:
+            return None
+        kind = _kind(work)
+        self._training[unit] = kind
+        return Placed(work, self._nodes.asked_on(kind), 0.0 if kind == CPU else None)
+
+    def ended(self, unit: str, *, out_of_memory: bool = False) -> None:  # noqa: ARG002 - nobody shares its slot
+        """Takes note that a unit holds its slot no more."""
+        self._training.pop(unit, None)
+
+    def hand_back(self) -> list[Work]:
+        """Returns what waits for an accelerator of its type."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _next(self, more: More) -> Work | None:
         for work in self._waiting:
             if self._has_room(work):
                 self._waiting.remove(work)
@@ -47,27 +61,6 @@ class BoundUnits:
                 return further
             self._waiting.append(further)
         return None
-
-    def begun(self, unit: str, work: Work, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Takes note that a unit begins; returns what it asks Ray for, and its training settings.
-
-        Args:
-            unit: Its name.
-            work: What it trains.
-            settings: Of units of the study, see `tune.drivers.unit.TrainingSettings`.
-        """
-        kind = _kind(work)
-        self._training[unit] = kind
-        return {"asked": self._nodes.asked_on(kind), "settings": {**settings, **({"gpus": 0.0} if kind == CPU else {})}}
-
-    def ended(self, unit: str) -> None:
-        """Takes note that a unit holds its slot no more."""
-        self._training.pop(unit, None)
-
-    def hand_back(self) -> list[Work]:
-        """Returns what waits, for others to take up."""
-        waiting, self._waiting = self._waiting, []
-        return waiting
 
     def _has_room(self, work: Work) -> bool:
         kind, training = _kind(work), list(self._training.values())

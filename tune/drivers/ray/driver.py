@@ -22,7 +22,6 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from tune.drivers.gpu_packing import GpuSlots, asked, detail_of, in_words
 from tune.drivers.job import SCRATCH, Job
 from tune.drivers.ray.actor import UnitTrainable
 from tune.drivers.ray.bound_units import BoundUnits
@@ -32,6 +31,7 @@ from tune.drivers.ray.moves import Moves
 from tune.drivers.ray.nodes import Nodes, request
 from tune.drivers.ray.packing import gpu_slots
 from tune.drivers.ray.patches import patched
+from tune.drivers.ray.placement import AnySlot, PackedOnGpus, Placement
 from tune.drivers.ray.recording import SharedRecording, share_recording
 from tune.drivers.ray.stragglers import Stragglers
 from tune.drivers.ray.watch import Watch
@@ -59,19 +59,11 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
     """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
 
     def __init__(
-        self,
-        job: Job,
-        settings: Mapping[str, Any],
-        nodes: Nodes,
-        watch: Watch,
-        moves: Moves,
-        *,
-        gpus: GpuSlots | None,
-        bound: BoundUnits | None,
+        self, job: Job, settings: Mapping[str, Any], placement: Placement, watch: Watch, moves: Moves
     ) -> None:
         super().__init__(metric="training_iteration", mode="max")
-        self._job, self._settings, self._nodes, self._watch = job, settings, nodes, watch
-        self._moves, self._gpus, self._bound = moves, gpus, bound
+        self._job, self._settings, self._placement = job, settings, placement
+        self._watch, self._moves = watch, moves
         self.works: dict[str, Work] = {}
         self.failure: Exception | None = None
 
@@ -79,62 +71,38 @@ class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no 
         """Returns the configuration of the next unit, None for not now, FINISHED when the study is over."""
         if self.failure is not None or self._job.should_stop():
             return str(Searcher.FINISHED)
-        place = self._place(trial_id)
-        if place is None:
+        if not self._placement.reserve(trial_id):
             self._moves.wanted()
             return None
         try:
-            work = self._more() if self._bound is None else self._bound.next(self._more)
+            placed = self._placement.place(trial_id, self._more)
         except Exception as error:  # noqa: BLE001 - Tune would wrap it; it is raised again when trials have ended
             self.failure = error
             return str(Searcher.FINISHED)
-        if work is None:
+        if placed is None:
             self.ended(trial_id)
-            if self._movable:
+            if self._placement.movable:
                 self._moves.unwanted()
             return None if self._job.optimizer.in_flight else str(Searcher.FINISHED)
         self._moves.wanted()
-        if self._bound is not None:
-            place = self._bound.begun(trial_id, work, self._settings["settings"])
+        work = placed.work
         self.works[trial_id] = work
         self._watch.handed_out(trial_id, work)
-        avoid = self._moves.avoided(work) if self._movable else []
-        return {**self._settings, **place, "avoid": avoid, "work": {**asdict(work), "seeds": list(work.seeds)}}
-
-    @property
-    def _movable(self) -> bool:
-        """Whether a unit may train on any node: one that is packed, or bound to a type of GPU, stays where it is."""
-        return self._gpus is None and self._bound is None
+        settings = self._settings["settings"]
+        return {
+            **self._settings,
+            "settings": settings if placed.gpus is None else {**settings, "gpus": placed.gpus},
+            "asked": placed.asked,
+            "avoid": self._moves.avoided(work) if self._placement.movable else [],
+            "work": {**asdict(work), "seeds": list(work.seeds)},
+        }
 
     def _more(self) -> Work | None:
-        slots = self._nodes.slots if self._gpus is None else self._gpus.total
-        return self._job.next_work(max(slots, self._job.busy + 1))  # nodes may have left meanwhile
-
-    def _place(self, trial_id: str) -> Mapping[str, Any] | None:
-        """Returns what a unit asks Ray for, as settings of its own; None when no slot is free.
-
-        What a bound one asks for is known once there is work.
-        """
-        if self._bound is not None:
-            return {} if self._bound.free else None
-        if self._gpus is None:
-            return {"asked": self._nodes.asked} if self._job.busy < self._nodes.slots else None
-        taken = self._gpus.take(trial_id)
-        if taken is None:
-            return None
-        kind, packed = taken
-        settings = {**self._settings["settings"], "gpus": packed.gpus}
-        return {"asked": asked(self._gpus.cpus, kind, packed.gpus), "settings": settings}
+        return self._job.next_work(max(self._placement.slots, self._job.busy + 1))  # nodes may have left meanwhile
 
     def ended(self, trial_id: str, *, out_of_memory: bool = False) -> None:
-        """Takes note that a unit holds its slot no more; one that ran out of memory had too many neighbours."""
-        if self._gpus is not None and out_of_memory and self._gpus.out_of_memory(trial_id):
-            packing = self._gpus.packing
-            self._job.optimizer.ledger.decide("pack", reason=in_words(packing), detail=detail_of(packing))
-        if self._gpus is not None:
-            self._gpus.give_back(trial_id)
-        if self._bound is not None:
-            self._bound.ended(trial_id)
+        """Takes note that a unit holds its slot no more."""
+        self._placement.ended(trial_id, out_of_memory=out_of_memory)
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
         """Nothing to do: the scheduler has put the result into the ledger."""
@@ -249,14 +217,13 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
     with cluster(study, address) as nodes:
         _send_to_log(logging.getLogger("ray"))
         shared = recording or share_recording(job.recording, study.recording, joinable=address is not None)
-        gpus = gpu_slots(job, nodes, shared)
-        bound = BoundUnits(nodes) if accelerators(study) else None
-        slots = nodes.slots if gpus is None else gpus.total
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)  # of those that join later so many start at once
+        placement = _placement(job, nodes, shared)
+        # Of slots that join later so many start at once.
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.slots)
         stragglers = Stragglers()
         watch = Watch(job, nodes, stragglers)
         moves = Moves(nodes, stragglers, lambda: watch.resting)
-        searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), nodes, watch, moves, gpus=gpus, bound=bound)
+        searcher = LedgerSearcher(job, _settings(job.optimizer.ledger), placement, watch, moves)
         sent = None if job.by_name else job.trainer
         trainable = ray_tune.with_parameters(UnitTrainable, recording=shared, trainer=sent)
         tuner = ray_tune.Tuner(
@@ -282,11 +249,19 @@ def drive(job: Job, address: str | None = None, recording: SharedRecording | Non
             if searcher.failure is None:  # else it is of what came before, such as a full disk
                 raise
         finally:
-            for work in bound.hand_back() if bound is not None else ():
+            for work in placement.hand_back():
                 job.released(work)
             forget(folder)
     if searcher.failure is not None:
         raise searcher.failure
+
+
+def _placement(job: Job, nodes: Nodes, recording: SharedRecording) -> Placement:
+    """Returns how units are placed on the nodes, as the study says."""
+    if accelerators(job.optimizer.study):
+        return BoundUnits(nodes)
+    gpus = gpu_slots(job, nodes, recording)
+    return AnySlot(nodes, lambda: job.busy) if gpus is None else PackedOnGpus(gpus, job.optimizer.ledger)
 
 
 def _send_to_log(theirs: logging.Logger) -> None:
