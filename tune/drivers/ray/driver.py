@@ -58,9 +58,7 @@ class _Unstored:
 class LedgerSearcher(_Unstored, Searcher):  # type: ignore[misc] # Ray ships no types
     """Asks the optimizer for work when a slot is free, never earlier: a decision is to know all results there are."""
 
-    def __init__(
-        self, job: Job, settings: Mapping[str, Any], placement: Placement, watch: Watch, moves: Moves
-    ) -> None:
+    def __init__(self, job: Job, settings: Mapping[str, Any], placement: Placement, watch: Watch, moves: Moves) -> None:
         super().__init__(metric="training_iteration", mode="max")
         self._job, self._settings, self._placement = job, settings, placement
         self._watch, self._moves = watch, moves
