@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.behaviour.command import latent_tune
+from tests.fakes.ledgers import played
 
 COMMANDS = (
     "init",
@@ -43,6 +44,20 @@ def test_help_imports_nothing_heavy() -> None:
     assert shown.startswith("usage: latent-tune")
     assert "'tune.cli'" in modules
     assert [name for name in HEAVY if f"'{name}'" in modules] == []
+
+
+@pytest.mark.parametrize("arguments", ["list", "status results/one", "compare results/one 0 1"])
+def test_what_shows_a_study_imports_little(arguments: str, tmp_path: Path) -> None:
+    """A second of pandas or five of PyTorch are not paid where the ledger is read alone."""
+    played(tmp_path / "results" / "one")
+    code = (
+        "import sys\nfrom tune.cli import main\ncode = main(sys.argv[1:])\nprint(sorted(sys.modules))\nsys.exit(code)\n"
+    )
+    command = [sys.executable, "-c", code, *arguments.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    modules = done.stdout.rpartition("\n[")[2]
+    assert "'sqlalchemy'" in modules
+    assert [name for name in ("torch", "ray", "optuna", "pandas", "matplotlib") if f"'{name}'" in modules] == []
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tune.ledger.cursor import DecisionCursor
+from tune.ledger.curves.arrays import array_of, values_of
 from tune.ledger.curves.files import known_rows
 from tune.ledger.curves.follow import CurveTail
 from tune.ledger.reader import LedgerReader
@@ -77,9 +78,9 @@ def _by_trial(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     """Yields the rows of each trial, in their order."""
     if not table.num_rows:
         return
-    numbers = table["trial"].to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    ordered, numbers = table.take(order).combine_chunks(), numbers[order]
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-    for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
-        yield int(numbers[start]), ordered.slice(start, end - start)
+    trials = values_of(table["trial"])
+    order = np.argsort(trials, kind="stable")
+    ordered, trials = table.take(array_of(order)).combine_chunks(), trials[order]
+    starts = np.flatnonzero(np.diff(trials, prepend=trials[0] - 1))
+    for start, end in zip(starts, [*starts[1:], len(trials)], strict=True):
+        yield int(trials[start]), ordered.slice(start, end - start)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from tune.ledger.attempts import CLASSES
+from tune.ledger.curves.arrays import floats_of, values_of
 from tune.ledger.curves.history import EVALUATED, GPU_SECONDS, REDONE
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Reached, Trial
@@ -142,7 +143,7 @@ class _Rows:
 
     @classmethod
     def of(cls, table: pa.Table) -> "_Rows":
-        trial, seed, epoch = (table[name].to_numpy() for name in ("trial", "seed", "epoch"))
+        trial, seed, epoch = (values_of(table[name]) for name in ("trial", "seed", "epoch"))
         trains = _column(table, EVALUATED) != 1
         again = _column(table, REDONE)
         after, first = _repeats(trial, seed, epoch, trains)
@@ -160,7 +161,7 @@ def _column(table: pa.Table, name: str) -> np.ndarray:
     """Returns a column as float64, 0 where it is not known or there is none of that name."""
     if name not in table.column_names:
         return np.zeros(table.num_rows)
-    values: np.ndarray = table[name].cast(pa.float64()).to_numpy()
+    values = floats_of(table[name])
     return np.where(np.isfinite(values), values, 0.0)
 
 

@@ -7,9 +7,9 @@ from math import inf, nan
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tune.ledger.attempts import CLASSES, DIVERGED, Attempt
+from tune.ledger.curves.arrays import mask_of, values_of
 from tune.ledger.loss_scale import UNSCALED, LossScale
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import State
@@ -285,7 +285,7 @@ def failed_seeds(losses: Mapping[int, float], scale: LossScale = UNSCALED) -> tu
 def _test_losses(curves: pa.Table, best: Standing) -> dict[int, float]:
     if "test_loss" not in curves.column_names:
         return {}
-    here = (pc.field("trial") == best.number) & (pc.field("epoch") == best.epochs)
-    rows = curves.filter(here).select(["seed", "test_loss"]).to_pylist()
+    here = (values_of(curves["trial"]) == best.number) & (values_of(curves["epoch"]) == best.epochs)
+    rows = curves.filter(mask_of(here)).select(["seed", "test_loss"]).to_pylist()
     found = {row["seed"]: row["test_loss"] for row in rows if row["test_loss"] is not None}
     return {seed: found.get(seed, nan) for seed in best.losses} if found else {}

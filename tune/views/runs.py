@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 import pyarrow as pa
 
+from tune.ledger.curves.arrays import floats_of, mask_of, values_of
 from tune.ledger.reader import LedgerReader
 from tune.scoring.collapse import COLLAPSED_SHARE, COLUMNS
 
@@ -53,7 +54,7 @@ def runs_of(ledger: LedgerReader, curves: pa.Table) -> list[Run]:
     """
     if not curves.num_rows:
         return []
-    trial, seed = (curves[name].to_numpy() for name in ("trial", "seed"))
+    trial, seed = (values_of(curves[name]) for name in ("trial", "seed"))
     first = np.flatnonzero(np.insert((trial[1:] != trial[:-1]) | (seed[1:] != seed[:-1]), 0, True))
     columns = {name: _column(curves, name) for name in _COLUMNS}
     scored, scale = _column(curves, ledger.study.score.metric), ledger.loss_scale
@@ -110,7 +111,7 @@ def features_of(curves: pa.Table) -> dict[int, Features]:
         return {}
     figures = np.stack([_column(curves, name) for name in COLUMNS])
     known = np.isfinite(figures[0])
-    trial, seed, figures = curves["trial"].to_numpy()[known], curves["seed"].to_numpy()[known], figures[:, known]
+    trial, seed, figures = values_of(curves["trial"])[known], values_of(curves["seed"])[known], figures[:, known]
     last = np.flatnonzero(np.append((trial[1:] != trial[:-1]) | (seed[1:] != seed[:-1]), True)[: len(trial)])
     found = {}
     for number in np.unique(trial):
@@ -136,10 +137,8 @@ def energy_kwh(curves: pa.Table) -> float | None:
 
 def curve_of(curves: pa.Table, trial: int) -> Mapping[int, Mapping[str, np.ndarray]]:
     """Returns by seed the columns of a trial's curves, nan where a value is not known; in the order of the epochs."""
-    import pyarrow.compute as pc
-
-    here = curves.filter(pc.field("trial") == trial)
-    seeds: np.ndarray = here["seed"].to_numpy()
+    here = curves.filter(mask_of(values_of(curves["trial"]) == trial))
+    seeds = values_of(here["seed"])
     columns = {name: _column(here, name) for name in here.column_names if name not in ("trial", "seed")}
     return {
         int(seed): {name: values[seeds == seed] for name, values in columns.items()} for seed in dict.fromkeys(seeds)
@@ -150,8 +149,7 @@ def _column(table: pa.Table, name: str) -> np.ndarray:
     """Returns a column as float64, nan where it is null or the table has none of that name."""
     if name not in table.column_names:
         return np.full(table.num_rows, nan)
-    values: np.ndarray = table[name].cast(pa.float64()).to_numpy()
-    return values
+    return floats_of(table[name])
 
 
 def _known(values: np.ndarray) -> np.ndarray:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet
+
+from tune.ledger.curves.arrays import array_of, mask_of, nulls_of, values_of
 
 KEY = (("trial", pa.int32()), ("seed", pa.int64()), ("epoch", pa.int32()))
 _CHECKSUM = b"crc32"
@@ -61,10 +62,11 @@ class Stream:
     @property
     def table(self) -> pa.Table:
         """The rows."""
-        return _plain(pa.Table.from_batches(self.batches)) if self.batches else _EMPTY
+        return _plain(pa.Table.from_batches(self.batches)) if self.batches else EMPTY
 
 
-_EMPTY = schema_of(()).empty_table()
+EMPTY = pa.Table.from_batches([], schema_of(()))
+"""No rows."""
 
 
 def read_stream(data: bytes, head: bytes = b"") -> Stream:
@@ -157,7 +159,7 @@ def read_parquet(path: Path) -> tuple[pa.Table, int]:
     try:
         with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             if not _is_ours(file.schema_arrow):
-                return _EMPTY, 1
+                return EMPTY, 1
             count = file.num_row_groups
             told = (file.schema_arrow.metadata or {}).get(_CHECKSUM)
             wanted = [None] * count if told is None else json.loads(told)
@@ -165,9 +167,9 @@ def read_parquet(path: Path) -> tuple[pa.Table, int]:
     except (FileNotFoundError, PermissionError):
         raise
     except _UNREADABLE:
-        return _EMPTY, 1
+        return EMPTY, 1
     whole = [group for group in groups if group is not None]
-    table = _plain(pa.concat_tables(whole)) if whole else _EMPTY
+    table = _plain(pa.concat_tables(whole)) if whole else EMPTY
     return table, max(count, len(wanted)) - len(whole)
 
 
@@ -195,9 +197,8 @@ def known_rows(table: pa.Table, trials: int | None) -> pa.Table:
     """Leaves out the rows of trials that there are not, when told how many there are, and of epochs that cannot be."""
     if trials is None or not table.num_rows:
         return table
-    number = table["trial"]
-    ours = pc.and_(pc.greater_equal(number, 0), pc.less(number, trials))
-    return table.filter(pc.and_(ours, pc.greater_equal(table["epoch"], 1)))
+    number, epoch = values_of(table["trial"]), values_of(table["epoch"])
+    return table.filter(mask_of((number >= 0) & (number < trials) & (epoch >= 1)))
 
 
 def _plain(table: pa.Table) -> pa.Table:
@@ -207,15 +208,16 @@ def _plain(table: pa.Table) -> pa.Table:
 
 def _groups(table: pa.Table) -> list[pa.RecordBatch]:
     """Cuts rows into groups; zero is put under each null, where Parquet keeps nothing."""
-    columns = [
-        pa.array(column.fill_null(0).to_numpy(), column.type, mask=column.is_null().to_numpy())
-        if column.null_count
-        else column
-        for column in table.columns
-    ]
+    columns = [_zero_under_nulls(column) if column.null_count else column for column in table.columns]
     whole = pa.table(columns, schema=table.schema).combine_chunks()
-    empty = pa.record_batch([pa.array([], kind) for kind in table.schema.types], schema=table.schema)
+    empty = pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in table.schema.types], schema=table.schema)
     return whole.to_batches(max_chunksize=_ROWS_PER_GROUP) or [empty]
+
+
+def _zero_under_nulls(column: pa.ChunkedArray) -> pa.Array:
+    values, null = values_of(column), nulls_of(column)
+    values[null] = 0
+    return array_of(values, null)
 
 
 def _is_ours(schema: pa.Schema) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from tune.ledger.curves.arrays import array_of, nulls_of, values_of
 from tune.ledger.curves.files import KEY, schema_of
 from tune.ledger.curves.history import EVALUATED, GPU_SECONDS
 
@@ -23,7 +24,7 @@ def once_each(table: pa.Table) -> tuple[pa.Table, np.ndarray]:
     if not table.num_rows:
         return table, np.arange(0)
     order, starts = _grouped(table)
-    rows = table.take(order)
+    rows = table.take(array_of(order))
     if len(starts) < table.num_rows:
         found = {name: _latest(rows[name], starts) for name in rows.column_names}
         if {GPU_SECONDS, EVALUATED} <= found.keys():
@@ -50,26 +51,30 @@ def shown_in_files(tables: Sequence[pa.Table]) -> list[pa.Table]:
     order = np.argsort(last)
     ends = np.searchsorted(last[order], np.cumsum([table.num_rows for table in tables])).tolist()
     # Taken, not sliced: after the last value of a slice lie bytes of the next row, which would get into its checksum.
-    return [rows.take(order[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    return [rows.take(array_of(order[start:end])) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def with_same_columns(tables: Sequence[pa.Table]) -> list[pa.Table]:
     """Returns tables of rows with the metrics of all, by name."""
-    columns = schema_of(sorted({name for table in tables for name in table.column_names[len(KEY) :]})).empty_table()
-    return [with_columns_of(columns, table) for table in tables]
+    schema = schema_of(sorted({name for table in tables for name in table.column_names[len(KEY) :]}))
+    return [_in(schema, table) for table in tables]
 
 
 def with_columns_of(other: pa.Table, table: pa.Table) -> pa.Table:
     """Returns rows with the columns of another table, empty where they had none."""
-    if table.column_names == other.column_names:
+    return _in(other.schema, table)
+
+
+def _in(schema: pa.Schema, table: pa.Table) -> pa.Table:
+    if table.column_names == schema.names:
         return table
     there, empty = set(table.column_names), pa.nulls(table.num_rows, pa.float64())
-    return pa.table([table[name] if name in there else empty for name in other.column_names], schema=other.schema)
+    return pa.table([table[name] if name in there else empty for name in schema.names], schema=schema)
 
 
 def _grouped(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Returns the order in which rows are sorted by trial, seed and epoch, and where in it each of these begins."""
-    trial, seed, epoch = (table[name].to_numpy() for name, _ in KEY)
+    trial, seed, epoch = (values_of(table[name]) for name, _ in KEY)
     order = np.lexsort((np.arange(table.num_rows), epoch, seed, trial))
     keys = np.stack([trial, seed, epoch], axis=1)[order]
     return order, np.flatnonzero(np.insert(np.any(keys[1:] != keys[:-1], axis=1), 0, True))
@@ -77,17 +82,17 @@ def _grouped(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 def _summed(rows: pa.Table, starts: np.ndarray) -> pa.Array:
     """Returns of each group of rows the GPU-seconds of its latest training and of the evaluations after it."""
-    evaluates = np.nan_to_num(rows[EVALUATED].to_numpy()) == 1
+    evaluates = (values_of(rows[EVALUATED]) == 1) & ~nulls_of(rows[EVALUATED])
     places = np.arange(rows.num_rows)
     trained = np.maximum.reduceat(np.where(evaluates, -1, places), starts)
     counted = places >= np.repeat(trained, np.diff(np.append(starts, rows.num_rows)))
-    seconds, known = rows[GPU_SECONDS].to_numpy(), rows[GPU_SECONDS].is_valid().to_numpy()
+    seconds, known = values_of(rows[GPU_SECONDS]), ~nulls_of(rows[GPU_SECONDS])
     sums = np.add.reduceat(np.where(counted & known, np.nan_to_num(seconds), 0.0), starts)
-    return pa.array(sums, mask=~np.logical_or.reduceat(counted & known, starts))
+    return array_of(sums, ~np.logical_or.reduceat(counted & known, starts))
 
 
 def _latest(column: pa.ChunkedArray, starts: np.ndarray) -> pa.ChunkedArray:
     """Returns of each group of rows, given by where it starts, the last value that is not null."""
-    known = np.where(column.is_valid().to_numpy(), np.arange(len(column)), -1)
+    known = np.where(nulls_of(column), -1, np.arange(len(column)))
     last = np.maximum.reduceat(known, starts)
-    return column.take(pa.array(last, mask=last < 0))
+    return column.take(array_of(last, last < 0))

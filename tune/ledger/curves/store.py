@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from tune.ledger.curves.appended import kept_apart, numbers, read_appended
 from tune.ledger.curves.files import (
+    EMPTY,
     known_rows,
     new_stream,
     read_parquet,
@@ -136,7 +137,7 @@ class CurveStore:
         """Returns every row once, sorted by trial, seed, epoch, as `once_each` does."""
         tables = [table for table in self.tables(trials) if table.num_rows]
         if not tables:
-            return schema_of(()).empty_table()
+            return EMPTY
         return once_each(pa.concat_tables(with_same_columns(tables)))[0]
 
     def _take_out(self, path: Path, table: pa.Table, rows: pa.Table, damaged: int) -> None:

@@ -7,10 +7,11 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import numpy as np
 
 from tune.errors import UserMistake
 from tune.ledger.arms import placed_arms
+from tune.ledger.curves.arrays import mask_of, values_of
 from tune.ledger.imports.run import ImportedRun, flat, is_epochs
 from tune.ledger.reader import LedgerReader
 from tune.ledger.records import Trial
@@ -64,7 +65,7 @@ def runs_of_trials(ledger: LedgerReader, source: str, numbers: Sequence[int]) ->
     table = ledger.curves()
     told: dict[tuple[int, int], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     gpu_seconds: dict[tuple[int, int], float] = defaultdict(float)
-    for row in table.filter(pc.field("trial").isin(list(numbers))).to_pylist():
+    for row in table.filter(mask_of(np.isin(values_of(table["trial"]), numbers))).to_pylist():
         place = row["trial"], row["seed"]
         for name, value in row.items():
             if value is not None and name not in _OWN:

@@ -3,14 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
+from operator import itemgetter
 from statistics import fmean, median
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tune.errors import UserMistake, did_you_mean
 from tune.ledger.arms import placed_arms
+from tune.ledger.curves.arrays import mask_of, nulls_of
 from tune.ledger.reader import LedgerReader
 from tune.scoring.score import SeedSummary
 from tune.scoring.standings import Standing
@@ -173,9 +174,9 @@ def _told(curves: pa.Table, value: str) -> Mapping[int, float]:
         allowed = ", ".join((*OWN_VALUES, *names))
         raise UserMistake(f"--value {value}: nothing of the kind is known{did_you_mean(value, [*OWN_VALUES, *names])}; "
                           f"give one of {allowed}")  # fmt: skip
-    known = curves.select(["trial", "seed", "epoch", value]).filter(pc.is_valid(pc.field(value)))
+    known = curves.select(["trial", "seed", "epoch", value]).filter(mask_of(~nulls_of(curves[value])))
     found: dict[int, dict[int, list[float]]] = {}
-    for row in known.sort_by("epoch").to_pylist():
+    for row in sorted(known.to_pylist(), key=itemgetter("epoch")):
         found.setdefault(row["trial"], {}).setdefault(row["seed"], []).append(row[value])
     usual = value in _OVER_EPOCHS
     return {
