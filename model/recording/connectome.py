@@ -7,13 +7,15 @@ doi:10.1038/s41586-024-07939-3; see ``model/data/README.md``.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import as_file, files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 MAX_EXTENT = 15
 """Radius in columns that the reconstruction is meant for: 15 gives 721 columns, about one eye."""
@@ -54,13 +56,13 @@ class Circuit:
     """One network on one grid, ready to simulate.
 
     Attributes:
-        weights: ``[N, N]`` float32 CSR, ``weights[i, j]`` = sign x count x strength from neuron j to neuron i.
+        connections: ``[E]`` float32 sign x count x strength of each connection, ``[E]`` its target, ``[E]`` its source.
         neuron_type: ``[N]`` cell type of each neuron; neurons of a type are adjacent, columns in order.
         neuron_uv: ``[N, 2]`` hexagonal coordinates of each neuron's column.
         photoreceptors: ``[M]`` indices of the neurons that see light; they are 0 .. M-1.
     """
 
-    weights: "csr_matrix[np.float32]"
+    connections: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
     neuron_type: NDArray[np.int64]
     neuron_uv: NDArray[np.int64]
     photoreceptors: NDArray[np.int64]
@@ -69,6 +71,14 @@ class Circuit:
     def neurons(self) -> int:
         """N, the number of neurons."""
         return len(self.neuron_type)
+
+    @cached_property
+    def weights(self) -> "csr_matrix[np.float32]":
+        """``[N, N]`` float32 CSR: ``weights[i, j]`` is of the connection from neuron j to neuron i."""
+        from scipy.sparse import csr_matrix  # takes a while to import, and only a simulation needs it
+
+        weight, target, source = self.connections
+        return csr_matrix((weight, (target, source)), shape=(self.neurons, self.neurons), dtype=np.float32)
 
 
 @cache
@@ -127,8 +137,6 @@ def unroll(extent: int) -> Circuit:
     mean_count = np.bincount(pair, wiring.offset_count) / np.bincount(pair)
     weight = wiring.pair_sign[pair] * wiring.offset_count * _STRENGTH / mean_count[pair]
     entry, column = np.nonzero((source >= 0) & (target >= 0))
-    where = (target[entry, column], source[entry, column])
-    size = (len(neuron_type), len(neuron_type))
-    weights = csr_matrix((weight[entry].astype(np.float32), where), shape=size, dtype=np.float32)
+    connections = (weight[entry].astype(np.float32), target[entry, column], source[entry, column])
     photoreceptors = np.flatnonzero(np.isin(neuron_type, wiring.input_type))
-    return Circuit(weights, neuron_type, uv, photoreceptors)
+    return Circuit(connections, neuron_type, uv, photoreceptors)

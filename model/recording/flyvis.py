@@ -21,17 +21,20 @@ the published sweep; with steady contrast (``contrast_sigma`` 0) the same config
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from scipy.sparse import csr_matrix
 
 from model.recording.arrays import RowWriter
 from model.recording.cache import find_or_build, fsync
 from model.recording.connectome import MAX_EXTENT, unroll
 from model.recording.mistakes import RecordingError, in_lines
 from model.recording.stimulus import FRAME_S, Scene, SceneStatistics
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _TAU_S = 0.05
 """Membrane time constant, s (initial value for every cell type in Lappalainen et al. 2024)."""

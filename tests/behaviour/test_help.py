@@ -60,6 +60,20 @@ def test_what_shows_a_study_imports_little(arguments: str, tmp_path: Path) -> No
     assert [name for name in ("torch", "ray", "optuna", "pandas", "matplotlib") if f"'{name}'" in modules] == []
 
 
+def test_a_plan_needs_neither_ledger_nor_compiler(tmp_path: Path) -> None:
+    """`run --dry-run` trains two epochs and reads no study."""
+    code = (
+        "import sys\n"
+        "from tune.cli import main\n"
+        "main(['run', 'quickstart', '--dry-run', '--set', 'recording.simulate.steps=4000'])\n"
+        "print(sorted(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    modules = done.stdout.rpartition("\n[")[2]
+    assert "'torch'" in modules
+    assert [name for name in ("torch._dynamo", "ray", "sqlalchemy", "pandas") if f"'{name}'" in modules] == []
+
+
 def test_help_names_every_command(tmp_path: Path) -> None:
     """Who asks for help sees every command with what it does."""
     said = latent_tune(tmp_path, "--help")

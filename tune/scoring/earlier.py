@@ -4,8 +4,6 @@ import time
 from pathlib import Path
 
 from tune.errors import UserMistake
-from tune.ledger.reader import LedgerReader
-from tune.scoring.standings import standings
 from tune.study.settings.starting_points import EarlierTrial
 
 
@@ -18,6 +16,10 @@ def confirmed_trials(folder: Path) -> list[EarlierTrial]:
     Raises:
         UserMistake: If it holds no study, or none of its trials is confirmed.
     """
+    # What reads a ledger takes a while to import, and few studies begin with the trials of another.
+    from tune.ledger.reader import LedgerReader
+    from tune.scoring.standings import standings
+
     ledger = LedgerReader.read(folder, clock=time.time)
     found = [
         EarlierTrial(f"trial {one.number}", {**ledger.study.fixed, **one.trial.parameters})

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
 
 from tune.ledger.printable import printable
 
@@ -27,3 +30,9 @@ class Terminal(Console):
         """Yields what is to be printed; rich's own controls pass, those in a text do not."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+def plain_table(title: str, gap: int = 1) -> Table:
+    """Returns an empty table without lines between columns."""
+    heading = Text(title, style="bold")
+    return Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", padding=(0, gap, 0, 0), show_edge=False)

@@ -4,10 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from tune.cli.dry_run import plan
-from tune.cli.session.outcome import refuse_nothing
-from tune.cli.session.show import output_mode, showing
-from tune.cli.session.work import Request, work_on
 from tune.errors import UserMistake
 from tune.ledger.printable import printable
 from tune.scoring.earlier import confirmed_trials
@@ -30,10 +26,17 @@ def main(options: argparse.Namespace) -> None:
     home = Path() if home == BUNDLED else home
     (results,) = working_folder(home, options.results)
     if options.dry_run:
-        if output_mode(options) != "view":
+        if options.quiet or options.json:
             raise UserMistake("--dry-run prints a plan and trains nothing: leave --quiet and --json out")
+        from tune.cli.dry_run import plan
+
         plan(study, driver)
         return
+    # What works on a study and shows it takes long to import, and a plan needs none of it.
+    from tune.cli.session.outcome import refuse_nothing
+    from tune.cli.session.show import output_mode, showing
+    from tune.cli.session.work import Request, work_on
+
     with showing(output_mode(options)) as show:
         request = Request(driver, options.address, accepted=options.accepted)
         refuse_nothing(work_on(study, results / study.name, request, show))

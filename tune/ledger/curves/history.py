@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import inf, isfinite, nan
-from typing import Literal
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Literal
 
 from tune.errors import TrainerMistake
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EVALUATED = "evaluated"
 """The curve column that the tuner adds where a trainer evaluates apart from training: 0 in the row of a unit's last
@@ -62,7 +63,7 @@ class Runs:
         self._unevaluated: dict[tuple[int, int], set[int]] = {}
         self._pace: dict[int, tuple[float, int]] = {}
 
-    def take_table(self, table: pa.Table) -> None:
+    def take_table(self, table: "pa.Table") -> None:
         """Takes rows as they are stored.
 
         A row that follows a gap, where others were lost, is counted and not used: the run is as long as it has no gap,

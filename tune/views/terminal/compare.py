@@ -12,9 +12,9 @@ from rich.text import Text
 from tune.scoring.comparison.column import DROP_SHARE, Column
 from tune.scoring.comparison.comparison import Comparison
 from tune.views import wording
+from tune.views.console import plain_table
 from tune.views.terminal.compare_json import ratio
 from tune.views.terminal.compare_words import confounding_sentences, difference_sentence, length_sentences
-from tune.views.terminal.summary import plain_table
 
 _ALWAYS_BESIDE = 3
 """So many sides are columns in any case; more of them are rows where a terminal is too narrow for columns."""

@@ -9,7 +9,7 @@ from tune.optimizer.pending import most_pending
 from tune.study.ladder import Stage, stages
 from tune.study.study import Study
 from tune.views import wording
-from tune.views.terminal.summary import plain_table
+from tune.views.console import plain_table
 
 _PATIENT = (
     "In it slots wait for results, to spend seed-epochs on what is known by then; with budget.wall_clock or "

@@ -7,7 +7,7 @@ from rich.console import Console
 from tune.study.plan.arms import Arm
 from tune.study.study import Study
 from tune.views import wording
-from tune.views.terminal.summary import plain_table
+from tune.views.console import plain_table
 
 _NAME_WIDTH = 31
 """Of 80 columns, what the figures leave."""

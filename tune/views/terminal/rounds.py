@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tune.study.study import Study
+from tune.views.console import plain_table
 from tune.views.plan.rounds import RoundResult
 from tune.views.plan.tables import (
     Cells,
@@ -19,7 +20,6 @@ from tune.views.plan.tables import (
     missing_table,
     reading_sentence,
 )
-from tune.views.terminal.summary import plain_table
 
 _DROPPED_FIRST = ("seconds", "epochs", "trial")
 """Columns that say little, where there is little room: the report has them all."""

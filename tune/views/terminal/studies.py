@@ -15,8 +15,8 @@ from tune.ledger.identity import holds_study
 from tune.ledger.reader import LedgerReader
 from tune.scoring.standings import Standing, standings
 from tune.views import wording
+from tune.views.console import plain_table
 from tune.views.terminal.status import StudyState, best_of, study_state
-from tune.views.terminal.summary import plain_table
 
 _RECENT_S = 90.0
 

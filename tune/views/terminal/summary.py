@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from tune.scoring.score import SeedSummary
 from tune.views import wording
+from tune.views.console import plain_table
 from tune.views.lost_work import LOST_TOLD, lost_work
 from tune.views.results import Failure, Results, Row, cost_of, failures, leaderboard
 from tune.views.sentences import answer, cost_sentences, kept_sentences, lost_sentence, luck_sentence
@@ -97,12 +97,6 @@ def failure_table(found: list[Failure]) -> Table:
             failure.kind.replace("_", " "), Text(failure.cause), str(failure.deaths), trials, Text(failure.log)
         )
     return table
-
-
-def plain_table(title: str, gap: int = 1) -> Table:
-    """Returns an empty table without lines between columns."""
-    heading = Text(title, style="bold")
-    return Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", padding=(0, gap, 0, 0), show_edge=False)
 
 
 def _leaderboard(results: Results, rows: list[Row], fit: _Fit) -> Table:
