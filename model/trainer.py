@@ -100,8 +100,10 @@ class LatentEvolutionTrainer:
         Yields:
             Metric name to one number per seed:
 
-            - `train_loss`, `reconstruction_loss`: mean squared errors, mean over the epoch's batches;
-            - `validation_loss`: one-step prediction error over the split, with the averaged weights when EMA is on;
+            - `train_loss`, `reconstruction_loss`: what is minimised, the mean squared errors of prediction and
+              reconstruction or what `loss` has in their place, without penalties; mean over the epoch's batches;
+            - `validation_loss`: mean squared one-step prediction error over the split, with the averaged weights when
+              EMA is on;
             - `grad_norm`: before clipping, mean over steps; `learning_rate`: of the last step;
             - `iterations`: optimisation steps of the epoch;
             - `seconds`: wall-clock of training and validation, which all seeds share, so the same for each;

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from math import prod
 from statistics import median
 
@@ -33,14 +32,15 @@ class Rates:
 def count_flops(network: Network, batch_size: int) -> float:
     """Count the floating-point operations of one seed's step.
 
-    Each layer is a product forward and two backward, for its weight and its input; the first needs none for its
-    input. The decoder sees every sample twice.
+    Each layer is a product forward and two backward, for its weight and its input; what reads the recording needs none
+    for its input. The decoder sees every sample twice.
     """
     total = 0.0
-    for part, widths in network.widths.items():
-        rows = batch_size * (2 if part == "decoder" else 1)
-        for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
-            products = 2 if (part, i) == ("encoder", 0) else 3
+    for name, part in network.parts.items():
+        rows = batch_size * (2 if name == "decoder" else 1)
+        outside = {part.layers[0], part.skip} if name in {"encoder", "stimulus"} else set()
+        for layer, (fan_in, fan_out) in part.matrices.items():
+            products = 2 if layer in outside else 3
             total += 2.0 * products * rows * fan_in * fan_out
     return total
 

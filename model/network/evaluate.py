@@ -86,7 +86,7 @@ def constant_loss(voltages: Tensor, span: tuple[int, int]) -> float:
 
 def _rows_at_a_time(network: Network, seeds: int, voltages: Tensor) -> int:
     """Say of how many rows the largest activation of so many seeds fits memory."""
-    widest = seeds * max(max(widths) for widths in network.widths.values())
+    widest = seeds * max(part.widest for part in network.parts.values())
     return max(1, CHUNK_ELEMENTS[voltages.device.type] // widest)
 
 

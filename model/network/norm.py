@@ -9,8 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from model.config import TrainingConfig
-
 BATCH_NORM_EPSILON = 1e-5  # torch.nn.BatchNorm1d's default
 
 Moments = dict[str, tuple[Tensor, ...]]  # `layer.mean` and `layer.variance` to one [S, 1, H] per group
@@ -29,7 +27,6 @@ class BatchNorm:
     """The batch norm after one hidden layer, in training mode.
 
     Args:
-        config: Only its width is read.
         vectors: Scale, shift, and the bias that the layer before has left out; views `[S, 1, H]` of the parameters.
         gradients: Of scale and shift, written by `backward`.
         groups: G.
@@ -37,12 +34,10 @@ class BatchNorm:
     Source: Ioffe & Szegedy 2015, "Batch Normalization", algorithm 1; the variance kept is the unbiased one.
     """
 
-    def __init__(
-        self, config: TrainingConfig, vectors: tuple[Tensor, ...], gradients: tuple[Tensor, Tensor], groups: int
-    ) -> None:
+    def __init__(self, vectors: tuple[Tensor, ...], gradients: tuple[Tensor, Tensor], groups: int) -> None:
         self._scale, self._shift, self._bias = vectors
         self._gradients = gradients
-        self._seeds, self._groups, self._units = len(self._scale), groups, config.hidden_units
+        self._seeds, self._groups, self._units = len(self._scale), groups, self._scale.shape[2]
         channels = groups * self._seeds * self._units
         self._statistics = self._scale.new_zeros(2, channels)
 

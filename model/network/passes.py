@@ -1,7 +1,7 @@
 """Forward and backward of S seeds in training mode: losses and batch moments out, gradients into the flat vector.
 
 With `z = encode(x[t])`, the model predicts `x[t+1]` by `decode(z + evolve(z))` and reconstructs `x[t]` by `decode(z)`;
-the loss of a seed is the sum of the two mean squared errors.
+the loss of a seed is the sum of the two mean squared errors, or of what `loss` has in their place.
 
 Two places differ from a plain loop over the published recipe, by design:
 
@@ -15,6 +15,7 @@ Two places differ from a plain loop over the published recipe, by design:
 import torch
 from torch import Tensor
 
+from model.network.losses import LOSSES
 from model.network.network import Network
 from model.network.norm import Moments
 from model.network.outer import OuterLayers, Workspace
@@ -45,7 +46,7 @@ class Passes:
         product_type: torch.dtype,
         workspace: Workspace,
     ) -> None:
-        config, layout = network.config, network.parameters
+        layout = network.parameters
         self._stimulus = stimulus
         named = layout.views(parameters)
         matrices = [name for name in named if name.endswith(("weight", "bias"))]
@@ -56,14 +57,22 @@ class Passes:
             products = {name: named[name].to(product_type, memory_format=torch.contiguous_format) for name in matrices}
         self._rounded = [] if products is named else [products[name] for name in matrices]
         weights = Weights(products, named, layout.views(gradient))
-        encoder, evolver, decoder = (network.layers(part) for part in ("encoder", "evolver", "decoder"))
-        self._encoder = Part(config, weights, encoder, outside=encoder[0])
-        self._evolver = Part(config, weights, evolver, outside=None)
-        self._decoder = Part(config, weights, decoder, outside=decoder[-1], groups=2)
-        normalised = config.use_batch_norm and len(encoder) > 1
-        ends = (weights.linear(encoder[0]), weights.linear(decoder[-1]))
-        self._outer = OuterLayers(voltages, *ends, first_normalised=normalised, workspace=workspace)
-        self._latent_dims = config.latent_dims
+        encoder, evolver, decoder = (network.parts[part] for part in ("encoder", "evolver", "decoder"))
+        self._encoder = Part(encoder, weights, outside=encoder.layers[0])
+        self._evolver = Part(evolver, weights)
+        self._decoder = Part(decoder, weights, outside=decoder.layers[-1], groups=2)
+        of_stimulus = network.parts.get("stimulus")
+        self._stimulus_encoder = None if of_stimulus is None else Part(of_stimulus, weights, leaf=True)
+        self._outer = OuterLayers(
+            voltages,
+            weights.linear(encoder.layers[0]),
+            weights.linear(decoder.layers[-1]),
+            first_normalised=encoder.normalised and len(encoder.layers) > 1,
+            skips=weights.skips(encoder),
+            loss=LOSSES[network.config.loss],
+            workspace=workspace,
+        )
+        self._latent_dims = network.config.latent_dims
 
     def run(self, rows: Tensor) -> tuple[Tensor, Moments]:
         """Fill the gradient.
@@ -77,21 +86,28 @@ class Passes:
         if self._rounded:
             torch._foreach_copy_(self._rounded, self._live)
         targets, inputs = self._outer.gather(rows)
-        tapes = [Tape(), Tape(), Tape()]
-        z = self._encoder.forward(self._outer.encode(inputs), tapes[0])
-        step = self._evolver.forward(self._with_stimulus(z, rows), tapes[1])
+        tapes = [Tape(), Tape(), Tape(), Tape()]
+        first, projections = self._outer.encode(inputs)
+        z = self._encoder.forward(first, tapes[0], projections)
+        step = self._evolver.forward(self._with_stimulus(z, rows, tapes[3]), tapes[1])
         both = torch.stack(((z + step).transpose(0, 1), z.transpose(0, 1)), dim=1).flatten(0, 1).transpose(0, 1)
         losses, gradient = self._outer.decode(targets, self._decoder.forward(both, tapes[2]))
         gradient = self._decoder.backward(gradient, tapes[2])
         of_evolved, of_plain = gradient[:, 0::2], gradient[:, 1::2]
-        of_seen = self._evolver.backward(of_evolved, tapes[1])[:, :, : self._latent_dims]
-        self._outer.encode_backward(inputs, self._encoder.backward(of_evolved + of_plain + of_seen, tapes[0]))
+        of_seen = self._evolver.backward(of_evolved, tapes[1])
+        if self._stimulus_encoder is not None:
+            self._stimulus_encoder.backward(of_seen[:, :, self._latent_dims :], tapes[3])
+        of_latent = of_evolved + of_plain + of_seen[:, :, : self._latent_dims]
+        of_first = self._encoder.backward(of_latent, tapes[0])
+        self._outer.encode_backward(inputs, of_first, tapes[0].of_projections)
         moments = {**self._encoder.moments(), **self._evolver.moments(), **self._decoder.moments()}
         return losses, moments
 
-    def _with_stimulus(self, z: Tensor, rows: Tensor) -> Tensor:
-        """Append the stimulus at t to the latents: `[S, B, L + M]`."""
+    def _with_stimulus(self, z: Tensor, rows: Tensor, tape: Tape) -> Tensor:
+        """Append the stimulus at t, or what its encoder makes of it, to the latents: `[S, B, L + M]`."""
         if self._stimulus is None:
             return z
-        seen = self._stimulus.index_select(0, rows.flatten()).view(*rows.shape, -1)
-        return torch.cat((z, seen.to(z.dtype)), dim=2)
+        seen = self._stimulus.index_select(0, rows.flatten()).view(*rows.shape, -1).to(z.dtype)
+        if self._stimulus_encoder is not None:
+            seen = self._stimulus_encoder.forward(seen, tape)
+        return torch.cat((z, seen), dim=2)

@@ -100,6 +100,7 @@ class TrainingStep:
         )
         self._forward_backward: Callable[[Tensor], tuple[Tensor, Moments]] = self._passes.run
         self._running = network.statistics.views(tensors.running)
+        self._penalties = _find_penalties(network)
         self._failed_at_hand = None if tensors.failed.is_cuda else tensors.failed.numpy()
         self.totals = torch.zeros(3, len(tensors.failed), dtype=torch.float64, device=voltages.device)
 
@@ -117,8 +118,8 @@ class TrainingStep:
         self._optimizer.learning_rate.copy_(inputs.learning_rate)
         with torch.no_grad():
             losses, moments = self._forward_backward(inputs.rows)
-            if self._config.l1:
-                self._optimizer.gradient.add_(self._tensors.parameters.sign(), alpha=self._config.l1)
+            for span, weight in self._penalties:
+                self._optimizer.gradient[:, span].add_(self._tensors.parameters[:, span].sign(), alpha=weight)
             norms = self._limit_gradient(losses)
             self._optimizer.step()
             _update_running(self._running, moments)
@@ -145,6 +146,20 @@ class TrainingStep:
     def _must_mask(self) -> bool:
         """On a CPU the flags lie at hand, and the pass over the gradient is saved while no seed has failed."""
         return self._failed_at_hand is None or bool(self._failed_at_hand.any())
+
+
+def _find_penalties(network: Network) -> list[tuple[slice, float]]:
+    """Give stretches of the parameters and the weight of each |p| in them.
+
+    `l1` weighs the sum over all parameters, `encoder_l1` and the like the mean over those of a part.
+
+    Source: Tibshirani 1996, "Regression Shrinkage and Selection via the Lasso"; the derivative of |p| is its sign.
+    """
+    config, layout = network.config, network.parameters
+    found = [(slice(None), config.l1)] if config.l1 else []
+    return found + [
+        (layout.span(part), weight / layout.count(part)) for part, weight in config.part_l1.items() if weight
+    ]
 
 
 def _update_running(running: dict[str, Tensor], moments: Moments) -> None:

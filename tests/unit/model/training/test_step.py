@@ -63,9 +63,8 @@ def train_reference(bench: Bench, reference: Reference, batches: list[StepInputs
         rows = inputs.rows[row]
         seen = None if bench.seen is None else bench.seen[rows]
         prediction, reconstruction = reference.losses(bench.voltages[rows], bench.voltages[rows + 1], seen)
-        penalty = bench.config.l1 * sum(p.abs().sum() for p in reference.parameters())
         optimizer.zero_grad()
-        (prediction + reconstruction + penalty).backward()
+        (prediction + reconstruction + reference.penalty()).backward()
         limit = bench.config.gradient_clipping or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(reference.parameters(), limit)
         optimizer.param_groups[0]["lr"] = float(inputs.learning_rate)
@@ -73,6 +72,20 @@ def train_reference(bench: Bench, reference: Reference, batches: list[StepInputs
         history.append((prediction.item(), reconstruction.item(), norm.item()))
     return torch.tensor(history, dtype=torch.float64)
 
+
+STIMULUS_ENCODER = {"use_stimulus": True, "stimulus_dims": 2}
+LAB = {
+    **STIMULUS_ENCODER,
+    "hidden_layers": 1,
+    "use_batch_norm": False,
+    "input_skips": True,
+    "stimulus_layers": 3,
+    "stimulus_units": 6,
+    "evolver_activation": "tanh",
+    "evolver_zero_init": True,
+    "loss": "huber",
+    "evolver_l1": 1e-2,
+}
 
 CASES = {
     "published": {},
@@ -92,6 +105,24 @@ CASES = {
     "sgd": {"optimizer": "sgd", "weight_decay": 0.1, "use_batch_norm": False},
     "sgd without momentum": {"optimizer": "sgd", "momentum": 0.0},
     "smallest batch": {"batch_size": 2},
+    "input skips": {"input_skips": True},
+    "input skips without batch norm": {"input_skips": True, "use_batch_norm": False},
+    "input skips of one layer": {"input_skips": True, "hidden_layers": 1, "use_batch_norm": False},
+    "input skips of some parts": {"input_skips": True, "encoder_layers": 0, "evolver_layers": 3, "decoder_layers": 1},
+    "own units": {"encoder_units": 9, "evolver_units": 5, "decoder_units": 6},
+    "own units with input skips": {"encoder_units": 9, "evolver_units": 5, "decoder_units": 6, "input_skips": True},
+    "stimulus encoder": {**STIMULUS_ENCODER, "stimulus_layers": 3, "stimulus_units": 6},
+    "stimulus encoder without batch norm": {**STIMULUS_ENCODER, "use_batch_norm": False},
+    "linear stimulus encoder": {**STIMULUS_ENCODER, "stimulus_layers": 0},
+    "tanh in the evolver": {"evolver_activation": "tanh"},
+    "evolver from zero": {"evolver_zero_init": True},
+    "evolver from zero without batch norm": {"evolver_zero_init": True, "use_batch_norm": False},
+    "huber": {"loss": "huber"},
+    "huber without batch norm": {"loss": "huber", "use_batch_norm": False},
+    "mean absolute error": {"loss": "l1"},
+    "l1 by part": {"encoder_l1": 0.5, "evolver_l1": 0.25, "decoder_l1": 1.0, "l1": 1e-3},
+    "l1 of one part without batch norm": {"evolver_l1": 0.5, "use_batch_norm": False},
+    "as its lab trains it": LAB,
 }
 
 
@@ -119,15 +150,17 @@ def test_agrees_with_plain_pytorch(settings: dict[str, object]) -> None:
         torch.testing.assert_close(evaluated[row], error.square().mean(), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("use_batch_norm", [True, False])
-def test_alone_and_in_company(use_batch_norm: bool) -> None:
+@pytest.mark.parametrize(
+    "settings", [{}, {"use_batch_norm": False}, LAB, {**LAB, "use_batch_norm": True, "hidden_layers": 2}]
+)
+def test_alone_and_in_company(settings: dict[str, object]) -> None:
     """A seed trained alone ends where it ends among others."""
-    together = Bench(use_batch_norm=use_batch_norm)
+    together = Bench(**settings)
     batches = [together.draw() for _ in range(5)]
-    alone = Bench(use_batch_norm=use_batch_norm)
+    alone = Bench(**settings)
     flat, running = alone.tensors.parameters[1:2].clone(), alone.tensors.running[1:2].clone()
     tensors = SeedTensors(flat, running, torch.zeros(1, dtype=torch.bool), None)
-    step = TrainingStep(alone.network, tensors, SeedOptimizer(alone.config, flat, 0), alone.voltages, None)
+    step = TrainingStep(alone.network, tensors, SeedOptimizer(alone.config, flat, 0), alone.voltages, alone.seen)
     for inputs in batches:
         together.step.run(inputs)
         step.run(inputs._replace(rows=inputs.rows[1:2]))
@@ -196,10 +229,12 @@ class RefuseToWait(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize("loss", ["mse", "huber", "l1"])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_no_step_waits_for_the_device(optimizer: str) -> None:
+def test_no_step_waits_for_the_device(optimizer: str, loss: str) -> None:
     """Nothing in a step reads a value back, with every option on."""
-    bench = Bench(optimizer=optimizer, l1=1e-4, gradient_clipping=1.0, ema=0.9, use_stimulus=True)
+    settings = {**LAB, "hidden_layers": 2, "use_batch_norm": True, "encoder_l1": 1e-3, "loss": loss}
+    bench = Bench(optimizer=optimizer, l1=1e-4, gradient_clipping=1.0, ema=0.9, **settings)
     inputs = bench.draw()
     with RefuseToWait():
         bench.step.run(inputs)
