@@ -61,6 +61,12 @@ class TrainingConfig:
         "a hidden layer of that part and without activation",
     )
     evolver_zero_init: bool = parameter(False, "the evolver's last layer starts at zero: it predicts no change")
+    evolve_steps: int = parameter(
+        1, "time steps k from what is seen to what is predicted: the evolver runs k times, validation is at k too", ge=1
+    )
+    evolve_multiples: int = parameter(
+        1, "the prediction's training loss is the mean of those at k, 2 k, ... and so many times evolve_steps", ge=1
+    )
     loss: Literal["mse", "huber", "l1"] = parameter(
         "mse", "of prediction and reconstruction in training; huber: quadratic up to an error of 1, then linear"
     )
@@ -120,6 +126,11 @@ class TrainingConfig:
         """Hidden layers of the stimulus encoder and the width of each."""
         layers = self.hidden_layers if self.stimulus_layers is None else self.stimulus_layers
         return layers, self.stimulus_units or self.hidden_units
+
+    @property
+    def horizon(self) -> int:
+        """Time steps from a row that is trained on to the last that its loss needs."""
+        return self.evolve_steps * self.evolve_multiples
 
     @property
     def part_l1(self) -> dict[str, float]:

@@ -33,11 +33,18 @@ def count_flops(network: Network, batch_size: int) -> float:
     """Count the floating-point operations of one seed's step.
 
     Each layer is a product forward and two backward, for its weight and its input; what reads the recording needs none
-    for its input. The decoder sees every sample twice.
+    for its input. The decoder sees every sample once for each prediction and once for the reconstruction, the evolver
+    and the stimulus encoder see it at every step.
     """
-    total = 0.0
+    config, total = network.config, 0.0
+    times = {
+        "encoder": 1,
+        "evolver": config.horizon,
+        "decoder": 1 + config.evolve_multiples,
+        "stimulus": config.horizon,
+    }
     for name, part in network.parts.items():
-        rows = batch_size * (2 if name == "decoder" else 1)
+        rows = batch_size * times[name]
         outside = {part.layers[0], part.skip} if name in {"encoder", "stimulus"} else set()
         for layer, (fan_in, fan_out) in part.matrices.items():
             products = 2 if layer in outside else 3
@@ -49,10 +56,10 @@ def count_bytes(network: Network, batch_size: int) -> float:
     """Count the memory traffic of one seed's step if nothing but parameters and batch leaves the caches.
 
     Weights are read forward and backward, gradients written, Adam reads four tensors and writes three; voltages at t
-    and t + 1 are read, those at t again for the first layer's gradient.
+    and at what is predicted are read, those at t again for the first layer's gradient.
     """
     parameters = sum(map(prod, network.parameters.shapes.values()))
-    return BYTES * (10.0 * parameters + 3.0 * batch_size * network.neurons)
+    return BYTES * (10.0 * parameters + (2.0 + network.config.evolve_multiples) * batch_size * network.neurons)
 
 
 def floor_s(network: Network, batch_size: int, rates: Rates, precision: str) -> float:

@@ -5,7 +5,8 @@ P parameters, Q running statistics.
 
 Each part is a multilayer perceptron, see `PartShape`. The model predicts `x[t+1]` by `decode(z + evolve(z))` and
 reconstructs `x[t]` by `decode(z)`, with `z = encode(x[t])`. With the stimulus `u[t]` it is `evolve([z, u[t]])`, and
-with a stimulus encoder `evolve([z, encode_stimulus(u[t])])`.
+with a stimulus encoder `evolve([z, encode_stimulus(u[t])])`. With `evolve_steps` k such a step is done k times, each
+with the stimulus of its time, to predict `x[t+k]`.
 
 Training mode is in `model.network.passes`; here are shapes, initial weights and evaluation mode.
 """
@@ -128,26 +129,32 @@ class Network:
             folded[layer] = (weight.to(product_type), bias.to(product_type))
         return folded
 
-    def predict(self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor, stimulus: Tensor | None) -> Tensor:
-        """Predict `x[t+1]` in evaluation mode.
+    def predict(
+        self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor, stimulus: Sequence[Tensor] | None
+    ) -> Tensor:
+        """Predict `x[t+k]` in evaluation mode, with k `evolve_steps`.
 
         Args:
             folded: What `fold` returned.
             x: `[S, R, N]`, voltages at t; may be expanded over S.
-            stimulus: `[S, R, M]` at t, when the evolver sees it.
+            stimulus: `[S, R, M]` at each of t, ..., t + k - 1, when the evolver sees it.
 
         Returns:
             `[S, R, N]`.
         """
         z = self.encode(folded, x)
-        if stimulus is not None and "stimulus" in self.parts:
-            stimulus = self._apply("stimulus", folded, stimulus)
-        z = z + self._apply("evolver", folded, z if stimulus is None else torch.cat((z, stimulus), dim=2))
+        for step in range(self.config.evolve_steps):
+            given = z if stimulus is None else torch.cat((z, self._see(folded, stimulus[step])), dim=2)
+            z = z + self._apply("evolver", folded, given)
         return self._apply("decoder", folded, z)
 
     def encode(self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
         """Map voltages `[S, R, N]` to latents `[S, R, L]` in evaluation mode."""
         return self._apply("encoder", folded, x)
+
+    def _see(self, folded: Mapping[str, tuple[Tensor, Tensor]], stimulus: Tensor) -> Tensor:
+        """Give what the evolver sees of the stimulus `[S, R, M]`."""
+        return self._apply("stimulus", folded, stimulus) if "stimulus" in self.parts else stimulus
 
     def _apply(self, part: str, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
         """Run one part over `[S, R, in]`."""

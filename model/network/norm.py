@@ -11,7 +11,7 @@ from torch import Tensor
 
 BATCH_NORM_EPSILON = 1e-5  # torch.nn.BatchNorm1d's default
 
-Moments = dict[str, tuple[Tensor, ...]]  # `layer.mean` and `layer.variance` to one [S, 1, H] per group
+Moments = dict[str, tuple[Tensor, ...]]  # `layer.mean` and `layer.variance` to one [S, 1, H] per call and group
 
 
 class NormTape(NamedTuple):
@@ -30,36 +30,39 @@ class BatchNorm:
         vectors: Scale, shift, and the bias that the layer before has left out; views `[S, 1, H]` of the parameters.
         gradients: Of scale and shift, written by `backward`.
         groups: G.
+        calls: Forward passes of a step, each with statistics of its own.
 
     Source: Ioffe & Szegedy 2015, "Batch Normalization", algorithm 1; the variance kept is the unbiased one.
     """
 
-    def __init__(self, vectors: tuple[Tensor, ...], gradients: tuple[Tensor, Tensor], groups: int) -> None:
+    def __init__(
+        self, vectors: tuple[Tensor, ...], gradients: tuple[Tensor, Tensor], groups: int, calls: int = 1
+    ) -> None:
         self._scale, self._shift, self._bias = vectors
         self._gradients = gradients
         self._seeds, self._groups, self._units = len(self._scale), groups, self._scale.shape[2]
         channels = groups * self._seeds * self._units
-        self._statistics = self._scale.new_zeros(2, channels)
+        self._statistics = self._scale.new_zeros(2, calls, channels)
 
-    def forward(self, h: Tensor) -> tuple[Tensor, NormTape]:
+    def forward(self, h: Tensor, call: int = 0) -> tuple[Tensor, NormTape]:
         """Normalise `h [S, R, H]` with the batch's own statistics, which `moments` then gives."""
         samples = self._join(h)
         scale, shift = self._spread(self._scale), self._spread(self._shift)
-        mean, variance = self._statistics[0], self._statistics[1]
+        mean, variance = self._statistics[0, call], self._statistics[1, call]
         # With momentum 1 the "running" statistics handed in become the batch's own.
         y, saved_mean, deviation = torch.native_batch_norm(
             samples, scale, shift, mean, variance, True, 1.0, BATCH_NORM_EPSILON
         )
         return self._split(y), NormTape(samples, scale, saved_mean, deviation)
 
-    def backward(self, gradient: Tensor, tape: NormTape) -> Tensor:
-        """Write the gradients of scale and shift, return that of the input; all `[S, R, H]`."""
+    def backward(self, gradient: Tensor, tape: NormTape, *, add: bool = False) -> Tensor:
+        """Write or add the gradients of scale and shift, return that of the input; all `[S, R, H]`."""
         inward, *own = torch.ops.aten.native_batch_norm_backward(
             self._join(gradient),
             tape.samples,
             tape.scale,
-            self._statistics[0],
-            self._statistics[1],
+            self._statistics[0, 0],  # not read in training mode
+            self._statistics[1, 0],
             tape.mean,
             tape.inverse_deviation,
             True,
@@ -67,12 +70,13 @@ class BatchNorm:
             [True, True, True],
         )
         for out, of_groups in zip(self._gradients, own, strict=True):
-            out.copy_(of_groups.view(self._groups, self._seeds, 1, self._units).sum(0))
+            gathered = of_groups.view(self._groups, self._seeds, 1, self._units).sum(0)
+            out.add_(gathered) if add else out.copy_(gathered)
         return self._split(inward)
 
     def moments(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Mean and unbiased variance of the last batch, one `[S, 1, H]` per group."""
-        mean, variance = self._statistics.view(2, self._groups, self._seeds, 1, self._units).unbind(0)
+        """Mean and unbiased variance of the last batch, one `[S, 1, H]` per call and group."""
+        mean, variance = self._statistics.view(2, -1, self._seeds, 1, self._units).unbind(0)
         return (mean + self._bias).unbind(0), variance.unbind(0)
 
     def _join(self, h: Tensor) -> Tensor:

@@ -48,6 +48,7 @@ class OuterLayers:
         first: The encoder's first layer.
         last: The decoder's last layer.
         first_normalised: Batch norm follows the first layer.
+        ahead: Time steps from a row to those that are predicted from it, A of them.
         skips: The encoder's projections of its input, if there are any.
         loss: Between prediction and recording.
         workspace: May be shared with others that run at another time.
@@ -60,13 +61,14 @@ class OuterLayers:
         last: Linear,
         *,
         first_normalised: bool,
+        ahead: Sequence[int],
         skips: InputSkips | None,
         loss: Loss,
         workspace: Workspace,
     ) -> None:
         self._voltages, self._first, self._last = voltages, first, last
         self._first_normalised = first_normalised
-        self._skips, self._loss = skips, loss
+        self._ahead, self._skips, self._loss = ahead, skips, loss
         self._workspace = workspace
 
     def gather(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,23 +78,23 @@ class OuterLayers:
             rows: int64 `[S, B]`, the time steps t.
 
         Returns:
-            Targets `[S, B, 2, N]`, voltages at t + 1 and t, and inputs `[S, B, N]`, voltages at t; in memory that the
-            next call uses again.
+            Targets `[S, B, A + 1, N]`, voltages at what is predicted and at t, and inputs `[S, B, N]`, voltages at t;
+            in memory that the next call uses again.
         """
-        both = torch.stack((rows + 1, rows), dim=2).flatten()
+        needed = torch.stack((*(rows + ahead for ahead in self._ahead), rows), dim=2).flatten()
         neurons, product_type = self._voltages.shape[1], self._first.weight.dtype
         if torch.compiler.is_compiling():
-            targets = self._voltages.index_select(0, both).to(product_type).view(*rows.shape, 2, neurons)
-            return targets, targets[:, :, 1]
-        flat = self._workspace.take("targets", self._first.weight, len(both), neurons)
+            targets = self._voltages.index_select(0, needed).to(product_type).view(*rows.shape, -1, neurons)
+            return targets, targets[:, :, -1]
+        flat = self._workspace.take("targets", self._first.weight, len(needed), neurons)
         if self._voltages.dtype == product_type:
-            torch.index_select(self._voltages, 0, both, out=flat)
+            torch.index_select(self._voltages, 0, needed, out=flat)
         else:
-            self._gather_rounded(both, flat)
-        targets = flat.view(*rows.shape, 2, neurons)
+            self._gather_rounded(needed, flat)
+        targets = flat.view(*rows.shape, -1, neurons)
         if product_type == self._first.weight_gradient.dtype:
-            return targets, targets[:, :, 1]
-        return targets, self._workspace.take("inputs", flat, *rows.shape, neurons).copy_(targets[:, :, 1])
+            return targets, targets[:, :, -1]
+        return targets, self._workspace.take("inputs", flat, *rows.shape, neurons).copy_(targets[:, :, -1])
 
     def _gather_rounded(self, rows: Tensor, out: Tensor) -> None:
         """Gather and round, in blocks that stay near the core in between."""
@@ -121,19 +123,20 @@ class OuterLayers:
     def decode(self, targets: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Predict, compare with the recording, and fill the last layer's gradients.
 
-        The derivative of the two mean losses after the decoder is, for mean squared errors,
-        `2 (decoded - target) / (B N)`; see `model.network.losses` for the others.
+        The derivative of the mean losses after the decoder is, for mean squared errors, `2 (decoded - target) / (B N)`;
+        see `model.network.losses` for the others. The loss of prediction is the mean over the A rows predicted.
 
         Args:
-            targets: `[S, B, 2, N]`, voltages at t + 1 and t.
-            hidden: `[S, 2 B, H]`, the last layer's input; rows are (b, prediction then reconstruction).
+            targets: `[S, B, A + 1, N]`, voltages at what is predicted and at t.
+            hidden: `[S, (A + 1) B, H]`, the last layer's input; rows are (b, predictions then reconstruction).
 
         Returns:
-            Mean losses `[S, 2]` of prediction and reconstruction, and the gradient `[S, 2 B, H]` of `hidden`.
+            Mean losses `[S, 2]` of prediction and reconstruction, and the gradient `[S, (A + 1) B, H]` of `hidden`.
         """
+        groups = targets.shape[2]
         last, targets = self._last, targets.flatten(1, 2)
         seeds, rows, neurons = targets.shape
-        scale = 2 * self._loss.slope / (rows * neurons)
+        scale = groups * self._loss.slope / (rows * neurons)
         sums = torch.zeros(seeds, rows, dtype=last.weight_gradient.dtype, device=targets.device)
         gradient = torch.zeros_like(hidden, dtype=sums.dtype)
         packed = not writes_in_place(last.weight_gradient, hidden)
@@ -145,8 +148,13 @@ class OuterLayers:
             torch.sub(last.bias[:, :, tile], targets[:, :, tile], out=error)
             add_product(error, hidden, weight)
             sums += self._loss.take(error, sums.dtype)
+            if groups > 2:
+                error.view(seeds, -1, groups, error.shape[2])[:, :, :-1].div_(groups - 1)
             write_product(last.weight_gradient[:, :, tile], hidden.transpose(1, 2), error, scale)
             sum_rows(last.bias_gradient[:, :, tile], error)
             add_product(gradient, error, weight.transpose(1, 2), scale)
         last.bias_gradient.mul_(scale)
-        return sums.view(seeds, -1, 2).sum(dim=1).mul_(2 / (rows * neurons)), gradient.to(hidden.dtype)
+        losses = sums.view(seeds, -1, groups).sum(dim=1).mul_(groups / (rows * neurons))
+        if groups > 2:
+            losses = torch.stack((losses[:, :-1].mean(dim=1), losses[:, -1]), dim=1)
+        return losses, gradient.to(hidden.dtype)

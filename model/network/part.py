@@ -66,11 +66,19 @@ class Part:
         outside: The layer as wide as the recording, whose product is not done here; None if there is none. Where that
             is the first, the projections of the part's input are not made here either.
         groups: G, groups of rows with batch statistics of their own.
+        calls: Forward passes of a step, each with batch statistics of its own too.
         leaf: Nothing trained comes before this part: the gradient of its input is not wanted.
     """
 
     def __init__(
-        self, shape: PartShape, weights: Weights, *, outside: str | None = None, groups: int = 1, leaf: bool = False
+        self,
+        shape: PartShape,
+        weights: Weights,
+        *,
+        outside: str | None = None,
+        groups: int = 1,
+        calls: int = 1,
+        leaf: bool = False,
     ) -> None:
         layers = shape.layers
         self._inside = {i: weights.linear(layer) for i, layer in enumerate(layers) if layer != outside}
@@ -83,16 +91,17 @@ class Part:
         for layer in layers[:-1] if shape.normalised else []:
             vectors = tuple(weights.parameters[f"{layer}.{kind}"] for kind in ("scale", "shift", "bias"))
             gradients = (weights.gradients[f"{layer}.scale"], weights.gradients[f"{layer}.shift"])
-            self._norms[layer] = BatchNorm(vectors, gradients, groups)
+            self._norms[layer] = BatchNorm(vectors, gradients, groups, calls)
         self._norm_of = [self._norms.get(layer) for layer in layers]
 
-    def forward(self, h: Tensor, tape: Tape, projections: Sequence[Tensor] = ()) -> Tensor:
+    def forward(self, h: Tensor, tape: Tape, projections: Sequence[Tensor] = (), call: int = 0) -> Tensor:
         """Run over `[S, R, in]`: from the output of the first layer if that is outside, to the input of the last.
 
         Args:
             h: See above.
             tape: Filled.
             projections: Of the part's input `[S, R, H]`, for each layer but the first, where they are made outside.
+            call: Which of a step's forward passes.
         """
         last = len(self._norm_of) - 1
         if self._skips is not None:
@@ -104,15 +113,16 @@ class Part:
                 tape.inputs[i] = h
                 h = self._inside[i].forward(h, normalised=norm is not None)
             if i < last:
-                y, kept = (h, None) if norm is None else norm.forward(h)
+                y, kept = (h, None) if norm is None else norm.forward(h, call)
                 h = self._activate(y)
                 tape.hidden.append((kept, y, h))
         return h
 
-    def backward(self, gradient: Tensor, tape: Tape) -> Tensor:
+    def backward(self, gradient: Tensor, tape: Tape, *, add: bool = False) -> Tensor:
         """Go the way of `forward` back: fill the gradients inside, return the one that reaches `forward`'s `h`.
 
-        Of a leaf it is that of the first layer's output.
+        Of a leaf it is that of the first layer's output. With `add` the gradients inside are added to what is there:
+        so it is for all forward passes of a step but the first that is gone back.
         """
         last = len(self._norm_of) - 1
         for i in range(last, -1, -1):
@@ -121,10 +131,10 @@ class Part:
                 kept, y, a = tape.hidden[i]
                 gradient = self._activation_gradient(gradient, y, a)
                 if norm is not None and kept is not None:
-                    gradient = norm.backward(gradient, kept)
+                    gradient = norm.backward(gradient, kept, add=add)
             if i in self._inside:
                 linear = self._inside[i]
-                linear.backward(tape.inputs[i], gradient, normalised=norm is not None)
+                linear.backward(tape.inputs[i], gradient, normalised=norm is not None, add=add)
                 if i > 0 or not self._leaf:
                     gradient = linear.backward_input(gradient)
             if self._skip_width and i > 0:
@@ -132,7 +142,7 @@ class Part:
                 gradient, of_projection = torch.split(gradient, sizes, dim=2)
                 tape.of_projections.insert(0, of_projection)
         if self._skips is not None:
-            of_projections = self._skips.backward(tape.inputs[0], tape.of_projections)
+            of_projections = self._skips.backward(tape.inputs[0], tape.of_projections, add=add)
             gradient = gradient + self._skips.backward_input(of_projections)
         return gradient
 

@@ -24,14 +24,14 @@ class InputSkips:
         """Map `[S, R, in]` to n projections `[S, R, H]`."""
         return torch.split(self._linear.forward(x, normalised=False), self._width, dim=2)
 
-    def backward(self, x: Tensor, of_projections: Sequence[Tensor]) -> Tensor:
-        """Fill the gradients from those of the projections `[S, R, H]`; return those side by side `[S, R, n H]`.
+    def backward(self, x: Tensor, of_projections: Sequence[Tensor], *, add: bool = False) -> Tensor:
+        """Fill or add to the gradients from those of the projections; return these side by side `[S, R, n H]`.
 
         The mean that batch norm subtracts cancels the bias of a projection as it cancels that of the layer: its
         gradient is zero, and what rounding makes of it would be a step like any other for Adam.
         """
         gradient = torch.cat(tuple(of_projections), dim=2)
-        self._linear.backward(x, gradient, normalised=False)
+        self._linear.backward(x, gradient, normalised=False, add=add)
         if self._normalised:
             self._linear.bias_gradient[:, :, : -self._width].zero_()
         return gradient

@@ -66,7 +66,7 @@ class Lane:
         return self._step.totals / len(plan)
 
     def loss(self, span: tuple[int, int]) -> Tensor:
-        """Compute the one-step prediction loss `[S]` over a split."""
+        """Compute the prediction loss `[S]` over a split."""
         if span not in self._evaluations:
             # Not of self: a cycle would keep the recording on the device until Python looks for cycles.
             evaluate = partial(_evaluate, self._network, self.tensors, self._data, span)

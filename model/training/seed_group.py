@@ -81,7 +81,7 @@ class SeedGroup:
         return dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
 
     def evaluate(self, split: str) -> Tensor:
-        """Compute the one-step prediction loss `[S]` on a split, on the CPU; NaN for failed seeds."""
+        """Compute the prediction loss `[S]` on a split, on the CPU; NaN for failed seeds."""
         span = self._spans[split]
         with numerics(self._config, self.device):
             losses = [lane.loss(span).masked_fill(lane.tensors.failed, torch.nan) for lane in self._lanes]
@@ -113,7 +113,10 @@ class SeedGroup:
 
     def baseline(self) -> dict[str, float]:
         """Compute the constant model's loss on each split."""
-        return {f"{name}_loss": constant_loss(self._voltages, span) for name, span in self._spans.items()}
+        return {
+            f"{name}_loss": constant_loss(self._voltages, span, self._config.evolve_steps)
+            for name, span in self._spans.items()
+        }
 
     def state(self) -> dict[int, dict[str, Any]]:
         """Copy each seed's state; see `SeedState`."""
@@ -152,8 +155,9 @@ class SeedGroup:
 
     def _plan_lane(self, seeds: Sequence[int], schedule: Tensor) -> list[StepInputs]:
         """Draw all batches of the coming epoch and put them on the device."""
-        steps, batch = self.steps_per_epoch, self._config.batch_size
-        drawn = [draw_rows(seed, self.epoch, self._spans["train"], steps, batch) for seed in seeds]
+        config, train = self._config, self._spans["train"]
+        sizes = (self.steps_per_epoch, config.batch_size)
+        drawn = [draw_rows(seed, self.epoch, train, *sizes, horizon=config.horizon) for seed in seeds]
         rows = torch.stack(drawn, dim=1).to(self.device)
         return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
 
@@ -164,9 +168,22 @@ def find_misfits(config: TrainingConfig, recording: Recording) -> dict[str, str]
     first, last = recording.split.train
     if config.batch_size > last - first:
         misfits["batch_size"] = f"must be at most the {last - first} training rows, got {config.batch_size}"
+    misfits |= _find_short_splits(config, recording)
     if config.use_stimulus and recording.stimulus is None:
         misfits["use_stimulus"] = f"is true, but the recording {recording.source} has no stimulus"
     return misfits
+
+
+def _find_short_splits(config: TrainingConfig, recording: Recording) -> dict[str, str]:
+    """Find a split in which no row has the rows that are predicted from it."""
+    needed = {"train": config.horizon, "validation": config.evolve_steps, "test": config.evolve_steps}
+    for name, steps in needed.items():
+        first, last = getattr(recording.split, name)
+        if steps >= last - first:
+            key = "evolve_steps" if config.evolve_steps >= last - first else "evolve_multiples"
+            reach = f"the prediction is {steps} rows ahead, the {name} split has {last - first}"
+            return {key: f"must be smaller, got {getattr(config, key)}: {reach}"}
+    return {}
 
 
 def _check_fit(config: TrainingConfig, recording: Recording, seeds: Sequence[int]) -> None:

@@ -163,8 +163,8 @@ def _find_penalties(network: Network) -> list[tuple[slice, float]]:
 
 
 def _update_running(running: dict[str, Tensor], moments: Moments) -> None:
-    """Move the running statistics: from the prediction, then, in the decoder, from the reconstruction."""
-    for group in range(2 if moments else 0):
+    """Move the running statistics: of each step or prediction, then, in the decoder, from the reconstruction."""
+    for group in range(max(map(len, moments.values()), default=0)):
         names = [name for name, moment in moments.items() if len(moment) > group]
         old = [running[name] for name in names]
         new = [moments[name][group] for name in names]

@@ -48,6 +48,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "loss": "huber",
         "evolver_l1": 1e-2,
     },
+    "steps": {"evolve_steps": 3, "evolve_multiples": 2, "use_stimulus": True},
     "input skips": {"input_skips": True, "encoder_units": 6, "loss": "l1"},
 }
 

@@ -1,6 +1,6 @@
 """The published model for one seed in plain PyTorch: nn.Linear, BatchNorm1d, torch.optim. What ours must agree with."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -78,18 +78,23 @@ class Reference(nn.Module):
                     tensor.copy_(value)
         return self
 
-    def encode_and_step(self, x: Tensor, stimulus: Tensor | None) -> tuple[Tensor, Tensor]:
-        z = self.parts["encoder"](x)
+    def step(self, z: Tensor, stimulus: Tensor | None) -> Tensor:
         if stimulus is None:
-            return z, z + self.parts["evolver"](z)
+            return z + self.parts["evolver"](z)
         seen = self.parts["stimulus"](stimulus) if "stimulus" in self.parts else stimulus
-        return z, z + self.parts["evolver"](torch.cat((z, seen), dim=1))
+        return z + self.parts["evolver"](torch.cat((z, seen), dim=1))
 
-    def losses(self, x: Tensor, following: Tensor, stimulus: Tensor | None) -> tuple[Tensor, Tensor]:
-        z, evolved = self.encode_and_step(x, stimulus)
+    def losses(self, x: Tensor, following: Sequence[Tensor], stimuli: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+        """Losses of prediction and reconstruction; `following` has a target after every `evolve_steps` of `stimuli`."""
+        z = start = self.parts["encoder"](x)
+        evolved = []
+        for number, stimulus in enumerate(stimuli, start=1):
+            z = self.step(z, stimulus)
+            if number % self.config.evolve_steps == 0:
+                evolved.append(z)
         loss = LOSSES[self.config.loss]
-        prediction = loss(self.parts["decoder"](evolved), following)
-        return prediction, loss(self.parts["decoder"](z), x)
+        predictions = [loss(self.parts["decoder"](one), target) for one, target in zip(evolved, following, strict=True)]
+        return torch.stack(predictions).mean(), loss(self.parts["decoder"](start), x)
 
     def penalty(self) -> Tensor:
         """The L1 terms of the loss."""
@@ -99,10 +104,13 @@ class Reference(nn.Module):
             total += weight * torch.cat([p.flatten() for p in self.parts[part].parameters()]).abs().mean()
         return total
 
-    def predict(self, x: Tensor, stimulus: Tensor | None) -> Tensor:
+    def predict(self, x: Tensor, stimuli: Sequence[Tensor | None]) -> Tensor:
         self.eval()
         with torch.no_grad():
-            prediction = self.parts["decoder"](self.encode_and_step(x, stimulus)[1])
+            z = self.parts["encoder"](x)
+            for stimulus in stimuli:
+                z = self.step(z, stimulus)
+            prediction = self.parts["decoder"](z)
         self.train()
         return prediction
 

@@ -181,3 +181,4 @@ def test_batches_of_an_epoch() -> None:
     assert torch.equal(rows, draw_rows(1, 0, (10, 14), 100, 8))
     assert not torch.equal(rows, draw_rows(1, 1, (10, 14), 100, 8))
     assert not torch.equal(rows, draw_rows(2, 0, (10, 14), 100, 8))
+    assert set(draw_rows(1, 0, (10, 14), 100, 8, horizon=3).flatten().tolist()) == {10}

@@ -93,6 +93,9 @@ def test_work_of_the_options() -> None:
     encoder, evolver = 2 * 2 * 7 * 5 + 3 * 10 * 3, 3 * (2 * 5 * 5 + 10 * 3)
     decoder, stimulus = 2 * 3 * (2 * 3 * 5 + 10 * 7), 2 * 8 * 5 + 3 * 5 * 2
     assert count_flops(network, 1) == 2 * (encoder + evolver + decoder + stimulus)
+    unrolled = Network(TrainingConfig(**sizes, input_skips=True, evolve_steps=4, evolve_multiples=3), 7, 8)
+    assert count_flops(unrolled, 1) == 2 * (encoder + 12 * evolver + 2 * decoder + 12 * stimulus)
+    assert count_bytes(unrolled, 2) - count_bytes(network, 2) == 4 * 2 * 2 * 7
 
 
 def test_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

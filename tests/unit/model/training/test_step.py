@@ -38,10 +38,14 @@ class Bench:
 
     def draw(self, rate: float | None = None, averaging: float = 0.0) -> StepInputs:
         # No row twice: of two equal rows, alone in a batch, batch norm leaves only rounding, and ReLU cuts at 0.
-        orders = [torch.randperm(ROWS - 1, generator=self.source) for _ in SEEDS]
+        orders = [torch.randperm(ROWS - self.config.horizon, generator=self.source) for _ in SEEDS]
         rows = torch.stack(orders)[:, : self.config.batch_size]
         rate = self.config.learning_rate if rate is None else rate
         return StepInputs(rows, torch.tensor(rate), torch.tensor(averaging, dtype=torch.float64))
+
+    def stimuli(self, rows: torch.Tensor, steps: int) -> list[torch.Tensor | None]:
+        """What is seen of the stimulus at each of so many steps from some rows on."""
+        return [None if self.seen is None else self.seen[rows + step] for step in range(steps)]
 
     def named(self, row: int) -> dict[str, torch.Tensor]:
         parameters = self.network.parameters.views(self.tensors.parameters)
@@ -61,8 +65,10 @@ def train_reference(bench: Bench, reference: Reference, batches: list[StepInputs
     optimizer, history = build_optimizer(reference), []
     for inputs in batches:
         rows = inputs.rows[row]
-        seen = None if bench.seen is None else bench.seen[rows]
-        prediction, reconstruction = reference.losses(bench.voltages[rows], bench.voltages[rows + 1], seen)
+        horizon, apart = bench.config.horizon, bench.config.evolve_steps
+        following = [bench.voltages[rows + ahead] for ahead in range(apart, horizon + 1, apart)]
+        stimuli = bench.stimuli(rows, horizon)
+        prediction, reconstruction = reference.losses(bench.voltages[rows], following, stimuli)
         optimizer.zero_grad()
         (prediction + reconstruction + reference.penalty()).backward()
         limit = bench.config.gradient_clipping or float("inf")
@@ -123,6 +129,12 @@ CASES = {
     "l1 by part": {"encoder_l1": 0.5, "evolver_l1": 0.25, "decoder_l1": 1.0, "l1": 1e-3},
     "l1 of one part without batch norm": {"evolver_l1": 0.5, "use_batch_norm": False},
     "as its lab trains it": LAB,
+    "every third step": {"evolve_steps": 3},
+    "every third step with the stimulus": {"evolve_steps": 3, "use_stimulus": True, "use_batch_norm": False},
+    "multiples": {"evolve_steps": 2, "evolve_multiples": 3},
+    "multiples of one step": {"evolve_multiples": 2, "use_batch_norm": False, "loss": "l1"},
+    "multiples with input skips": {"evolve_steps": 2, "evolve_multiples": 2, "input_skips": True, "use_stimulus": True},
+    "as its lab trains it, every second step": {**LAB, "evolve_steps": 2, "evolve_multiples": 2},
 }
 
 
@@ -145,13 +157,16 @@ def test_agrees_with_plain_pytorch(settings: dict[str, object]) -> None:
         assert set(ours) == set(theirs)
         for name in ours:
             torch.testing.assert_close(ours[name].view(theirs[name].shape), theirs[name], rtol=1e-6, atol=1e-8)
-        seen = None if bench.seen is None else bench.seen[5:39]
-        error = reference.predict(bench.voltages[5:39], seen) - bench.voltages[6:40]
+        ahead = bench.config.evolve_steps
+        within = torch.arange(5, 40 - ahead)
+        prediction = reference.predict(bench.voltages[within], bench.stimuli(within, ahead))
+        error = prediction - bench.voltages[within + ahead]
         torch.testing.assert_close(evaluated[row], error.square().mean(), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"use_batch_norm": False}, LAB, {**LAB, "use_batch_norm": True, "hidden_layers": 2}]
+    "settings",
+    [{}, {"use_batch_norm": False}, LAB, {**LAB, "use_batch_norm": True, "hidden_layers": 2, "evolve_steps": 2}],
 )
 def test_alone_and_in_company(settings: dict[str, object]) -> None:
     """A seed trained alone ends where it ends among others."""
@@ -234,6 +249,7 @@ class RefuseToWait(TorchDispatchMode):
 def test_no_step_waits_for_the_device(optimizer: str, loss: str) -> None:
     """Nothing in a step reads a value back, with every option on."""
     settings = {**LAB, "hidden_layers": 2, "use_batch_norm": True, "encoder_l1": 1e-3, "loss": loss}
+    settings |= {"evolve_steps": 2, "evolve_multiples": 2}
     bench = Bench(optimizer=optimizer, l1=1e-4, gradient_clipping=1.0, ema=0.9, **settings)
     inputs = bench.draw()
     with RefuseToWait():
