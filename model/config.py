@@ -67,6 +67,12 @@ class TrainingConfig:
     evolve_multiples: int = parameter(
         1, "the prediction's training loss is the mean of those at k, 2 k, ... and so many times evolve_steps", ge=1
     )
+    reconstruction_warmup_epochs: int = parameter(
+        0,
+        "the first so many epochs train encoder and decoder alone, by the loss of reconstruction; then the optimizer "
+        "starts anew",
+        ge=0,
+    )
     loss: Literal["mse", "huber", "l1"] = parameter(
         "mse", "of prediction and reconstruction in training; huber: quadratic up to an error of 1, then linear"
     )
@@ -180,6 +186,10 @@ def _find_conflicts(config: Mapping[str, Any]) -> dict[str, str]:
     if values["epochs"] is None and (values["schedule"] == "cosine" or values["warmup_fraction"] > 0):
         setting = "schedule: cosine" if values["schedule"] == "cosine" else "warmup_fraction"
         conflicts["epochs"] = f"is needed by {setting}: give the number of epochs planned in total"
+    warmup = values["reconstruction_warmup_epochs"]
+    if values["epochs"] is not None and warmup >= values["epochs"]:
+        planned = f"must be less than epochs, which is {values['epochs']}, got {warmup}"
+        conflicts["reconstruction_warmup_epochs"] = f"{planned}: nothing would be trained to predict"
     return conflicts | _find_stimulus_conflicts(values)
 
 

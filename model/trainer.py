@@ -101,7 +101,8 @@ class LatentEvolutionTrainer:
             Metric name to one number per seed:
 
             - `train_loss`, `reconstruction_loss`: what is minimised, the mean squared errors of prediction and
-              reconstruction or what `loss` has in their place, without penalties; mean over the epoch's batches;
+              reconstruction or what `loss` has in their place, without penalties; mean over the epoch's batches.
+              `train_loss` is None in epochs that only reconstruct;
             - `validation_loss`: mean squared error of the prediction `evolve_steps` ahead over the split, with the
               averaged weights when EMA is on;
             - `grad_norm`: before clipping, mean over steps; `learning_rate`: of the last step;

@@ -76,7 +76,8 @@ class BatchNorm:
 
     def moments(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Mean and unbiased variance of the last batch, one `[S, 1, H]` per call and group."""
-        mean, variance = self._statistics.view(2, -1, self._seeds, 1, self._units).unbind(0)
+        calls_and_groups = self._statistics.shape[1] * self._groups
+        mean, variance = self._statistics.view(2, calls_and_groups, self._seeds, 1, self._units).unbind(0)
         return (mean + self._bias).unbind(0), variance.unbind(0)
 
     def _join(self, h: Tensor) -> Tensor:

@@ -124,7 +124,8 @@ class OuterLayers:
         """Predict, compare with the recording, and fill the last layer's gradients.
 
         The derivative of the mean losses after the decoder is, for mean squared errors, `2 (decoded - target) / (B N)`;
-        see `model.network.losses` for the others. The loss of prediction is the mean over the A rows predicted.
+        see `model.network.losses` for the others. The loss of prediction is the mean over the A rows predicted,
+        and 0 where none is.
 
         Args:
             targets: `[S, B, A + 1, N]`, voltages at what is predicted and at t.
@@ -155,6 +156,8 @@ class OuterLayers:
             add_product(gradient, error, weight.transpose(1, 2), scale)
         last.bias_gradient.mul_(scale)
         losses = sums.view(seeds, -1, groups).sum(dim=1).mul_(groups / (rows * neurons))
-        if groups > 2:
+        if groups == 1:
+            losses = torch.cat((torch.zeros_like(losses), losses), dim=1)
+        elif groups > 2:
             losses = torch.stack((losses[:, :-1].mean(dim=1), losses[:, -1]), dim=1)
         return losses, gradient.to(hidden.dtype)

@@ -37,6 +37,7 @@ class Passes:
         stimulus: `[T, M]` on the device when the evolver sees it, else None.
         product_type: Type of the matrix products.
         workspace: May be shared with passes that run at another time.
+        reconstruction_only: Nothing is predicted; the gradients of evolver and stimulus encoder are left alone.
     """
 
     def __init__(
@@ -49,11 +50,12 @@ class Passes:
         *,
         product_type: torch.dtype,
         workspace: Workspace,
+        reconstruction_only: bool = False,
     ) -> None:
         config, layout = network.config, network.parameters
         self._stimulus = stimulus
-        self._apart, self._horizon = config.evolve_steps, config.horizon
-        ahead = range(config.evolve_steps, config.horizon + 1, config.evolve_steps)
+        self._apart, self._horizon = config.evolve_steps, 0 if reconstruction_only else config.horizon
+        ahead = range(self._apart, self._horizon + 1, self._apart)
         named = layout.views(parameters)
         matrices = [name for name in named if name.endswith(("weight", "bias"))]
         self._live = [named[name] for name in matrices]
@@ -65,7 +67,7 @@ class Passes:
         weights = Weights(products, named, layout.views(gradient))
         encoder, evolver, decoder = (network.parts[part] for part in ("encoder", "evolver", "decoder"))
         self._encoder = Part(encoder, weights, outside=encoder.layers[0])
-        self._evolver = Part(evolver, weights, calls=config.horizon)
+        self._evolver = Part(evolver, weights, calls=self._horizon)
         self._decoder = Part(decoder, weights, outside=decoder.layers[-1], groups=1 + len(ahead))
         of_stimulus = network.parts.get("stimulus")
         self._stimulus_encoder = None if of_stimulus is None else Part(of_stimulus, weights, leaf=True)
@@ -80,7 +82,7 @@ class Passes:
             workspace=workspace,
         )
         self._latent_dims = config.latent_dims
-        self._later = torch.arange(config.horizon, device=voltages.device).view(1, -1, 1)
+        self._later = torch.arange(self._horizon, device=voltages.device).view(1, -1, 1)
 
     def run(self, rows: Tensor) -> tuple[Tensor, Moments]:
         """Fill the gradient.
@@ -104,7 +106,7 @@ class Passes:
         gradient = self._decoder.backward(gradient, of_decoder)
         groups = len(evolved) + 1
         gradient, of_seen = self._evolve_backward([gradient[:, i::groups] for i in range(groups)], of_evolver)
-        if self._stimulus_encoder is not None:
+        if self._stimulus_encoder is not None and of_seen:
             self._stimulus_encoder.backward(torch.cat(of_seen, dim=1), of_stimulus)
         self._outer.encode_backward(inputs, self._encoder.backward(gradient, of_encoder), of_encoder.of_projections)
         moments = {**self._encoder.moments(), **self._evolver.moments(), **self._decoder.moments()}
@@ -132,7 +134,7 @@ class Passes:
             The gradient `[S, B, L]` of the latents at t, and those of what is seen of the stimulus, step by step.
         """
         *of_evolved, of_plain = arriving
-        gradient = of_evolved[-1]
+        gradient = of_evolved[-1] if of_evolved else of_plain
         of_seen: list[Tensor] = []
         for step in range(self._horizon - 1, -1, -1):
             of_given = self._evolver.backward(gradient, tapes[step], add=step < self._horizon - 1)
@@ -146,7 +148,7 @@ class Passes:
 
     def _see(self, rows: Tensor, z: Tensor, tape: Tape) -> Sequence[Tensor]:
         """Fetch the stimulus of each step, or what its encoder makes of it, `[S, B, M]` each in the type of `z`."""
-        if self._stimulus is None:
+        if self._stimulus is None or self._horizon == 0:
             return ()
         needed = rows if self._horizon == 1 else (rows.unsqueeze(1) + self._later).flatten(1)
         seen = self._stimulus.index_select(0, needed.flatten()).view(*needed.shape, -1).to(z.dtype)

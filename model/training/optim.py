@@ -30,6 +30,7 @@ class SeedOptimizer:
         self.gradient = torch.zeros_like(flat)
         self.learning_rate = torch.tensor(config.learning_rate, dtype=flat.dtype, device=flat.device)
         flat.grad = self.gradient
+        self._flat = flat
         names = ("momentum_buffer",) if config.optimizer == "sgd" else ("exp_avg", "exp_avg_sq")
         self.moments = {name: torch.zeros_like(flat) for name in names}
         self._optimizer = _build(config, flat, self.learning_rate)
@@ -40,6 +41,12 @@ class SeedOptimizer:
     def step(self) -> None:
         """Update the parameters from `gradient`; no host synchronisation."""
         self._optimizer.step()
+
+    def restart(self) -> None:
+        """Forget all steps done; the parameters stay."""
+        for name in (*self.moments, "step"):
+            if name in self._optimizer.state[self._flat]:
+                self._optimizer.state[self._flat][name].zero_()
 
 
 def _build(config: TrainingConfig, flat: Tensor, learning_rate: Tensor) -> torch.optim.Optimizer:

@@ -63,22 +63,28 @@ class SeedGroup:
         self._compiled = False
         self.consider_compiling(0.0)
 
-    def train_epoch(self) -> dict[str, list[float]]:
+    def train_epoch(self) -> dict[str, Sequence[float | None]]:
         """Train one epoch and validate; the host waits for the device once, at the end.
 
         Returns:
             `train_loss`, `reconstruction_loss`, `validation_loss`, `grad_norm`, one number per seed; NaN for failed.
+            `train_loss` is None in an epoch that only reconstructs.
         """
         schedule, tables = self._plan_schedule(), []
+        only = self._reconstructs()
+        if self.epoch == self._config.reconstruction_warmup_epochs > 0:
+            for lane in self._lanes:
+                lane.end_reconstruction()
         with numerics(self._config, self.device):
             for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
-                means = lane.train(self._plan_lane(seeds, schedule))
+                means = lane.train(self._plan_lane(seeds, schedule), reconstruction_only=only)
                 table = torch.cat((means, lane.loss(self._spans["validation"]).unsqueeze(0)))
                 tables.append(table.masked_fill(lane.tensors.failed, torch.nan))
         self.epoch += 1
         self._steps_done += self.steps_per_epoch
         names = ("train_loss", "reconstruction_loss", "grad_norm", "validation_loss")
-        return dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
+        metrics = dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
+        return metrics | ({"train_loss": [None] * len(self.seeds)} if only else {})
 
     def evaluate(self, split: str) -> Tensor:
         """Compute the prediction loss `[S]` on a split, on the CPU; NaN for failed seeds."""
@@ -134,15 +140,23 @@ class SeedGroup:
         self.epoch = saved[self.seeds[0]]["epoch"] if saved else 0
         self._steps_done = saved[self.seeds[0]]["step"] if saved else 0
         self._lane_seeds = split_into_lanes(self.seeds, self._network, self.device)
-        workspace = Workspace()
+        workspace, first = Workspace(), self._reconstructs()
+        steps = self._steps_done
+        if self.epoch > self._config.reconstruction_warmup_epochs:  # after which the optimizer started anew
+            steps -= self._config.reconstruction_warmup_epochs * self.steps_per_epoch
+        given = (self._voltages, stimulus)
         self._lanes = [
-            Lane(self._network, seeds, self._steps_done, self._voltages, stimulus, workspace=workspace)
+            Lane(self._network, seeds, steps, *given, workspace=workspace, reconstruct_first=first)
             for seeds in self._lane_seeds
         ]
         for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
             for row, seed in enumerate(seeds if saved else []):
                 lane.state.pack(row, saved[seed])
                 lane.tensors.failed[row] = saved[seed]["failed"]
+
+    def _reconstructs(self) -> bool:
+        """Say whether the coming epoch trains encoder and decoder alone."""
+        return self.epoch < self._config.reconstruction_warmup_epochs
 
     def _plan_schedule(self) -> Tensor:
         """Learning rate and averaging weight of the coming epoch's steps, `[2, steps]` on the device."""

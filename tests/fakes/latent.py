@@ -49,6 +49,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "evolver_l1": 1e-2,
     },
     "steps": {"evolve_steps": 3, "evolve_multiples": 2, "use_stimulus": True},
+    "warm-up that is continued": {"reconstruction_warmup_epochs": 3, "weight_decay": 0.1, "l1": 1e-4, "ema": 0.9},
+    "warm-up that is over": {"reconstruction_warmup_epochs": 2, "optimizer": "sgd", "use_stimulus": True},
     "input skips": {"input_skips": True, "encoder_units": 6, "loss": "l1"},
 }
 

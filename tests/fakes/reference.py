@@ -115,9 +115,9 @@ class Reference(nn.Module):
         return prediction
 
 
-def build_optimizer(reference: Reference) -> torch.optim.Optimizer:
-    """The optimizer that the configuration names, in PyTorch's plain form."""
-    config, parameters = reference.config, reference.parameters()
+def build_optimizer(reference: Reference, parameters: Iterable[nn.Parameter] | None = None) -> torch.optim.Optimizer:
+    """The optimizer that the configuration names, in PyTorch's plain form, of all parameters or some."""
+    config, parameters = reference.config, reference.parameters() if parameters is None else parameters
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=config.momentum, weight_decay=decay)

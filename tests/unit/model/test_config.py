@@ -77,6 +77,13 @@ MESSAGES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
             "stimulus_layers": "is of the stimulus encoder, which there is only with stimulus_dims of at least 1, got 3"
         },
     ),
+    "warm-up of everything": (
+        {"reconstruction_warmup_epochs": 5, "epochs": 5},
+        {
+            "reconstruction_warmup_epochs": "must be less than epochs, which is 5, got 5: nothing would be trained to "
+            "predict"
+        },
+    ),
     "a part without width": ({"encoder_units": 0}, {"encoder_units": "must be at least 1, got 0"}),
     "negative penalty": ({"decoder_l1": -0.1}, {"decoder_l1": "must be at least 0, got -0.1"}),
 }

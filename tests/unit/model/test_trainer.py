@@ -103,6 +103,25 @@ def test_metrics() -> None:
     assert first["gpu_utilisation"] == first["gpu_memory_mib"] == first["gpu_power_w"] == [None] * 3
 
 
+def test_a_warm_up_of_reconstruction() -> None:
+    """Its epochs tell no prediction loss and leave the evolver as it was; the next epoch trains all parts."""
+    trainer = build(reconstruction_warmup_epochs=2, use_stimulus=True, stimulus_dims=3)
+    states, epochs = [trainer.state()], []
+    for metrics in trainer.train(3):
+        epochs.append(metrics)
+        states.append(trainer.state())
+    assert [one["train_loss"] == [None] * len(SEEDS) for one in epochs] == [True, True, False]
+    for name in ("reconstruction_loss", "validation_loss", "grad_norm"):
+        assert all(np.isfinite(value) for one in epochs for value in one[name])
+
+    def changed(before: int, after: int) -> set[str]:
+        first, second = (states[number][1]["parameters"] for number in (before, after))
+        return {name.partition(".")[0] for name in first if not torch.equal(first[name], second[name])}
+
+    assert changed(0, 2) == {"encoder", "decoder"}
+    assert changed(2, 3) == {"encoder", "evolver", "decoder", "stimulus"}
+
+
 def test_learns() -> None:
     """The losses fall, on seen and unseen rows."""
     epochs = list(build(learning_rate=0.01, use_batch_norm=False, hidden_units=32, latent_dims=8).train(25))
