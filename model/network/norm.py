@@ -43,12 +43,13 @@ class BatchNorm:
         self._seeds, self._groups, self._units = len(self._scale), groups, self._scale.shape[2]
         channels = groups * self._seeds * self._units
         self._statistics = self._scale.new_zeros(2, calls, channels)
+        self._of_call = [(self._statistics[0, call], self._statistics[1, call]) for call in range(calls)]
 
     def forward(self, h: Tensor, call: int = 0) -> tuple[Tensor, NormTape]:
         """Normalise `h [S, R, H]` with the batch's own statistics, which `moments` then gives."""
         samples = self._join(h)
         scale, shift = self._spread(self._scale), self._spread(self._shift)
-        mean, variance = self._statistics[0, call], self._statistics[1, call]
+        mean, variance = self._of_call[call]
         # With momentum 1 the "running" statistics handed in become the batch's own.
         y, saved_mean, deviation = torch.native_batch_norm(
             samples, scale, shift, mean, variance, True, 1.0, BATCH_NORM_EPSILON
@@ -61,8 +62,7 @@ class BatchNorm:
             self._join(gradient),
             tape.samples,
             tape.scale,
-            self._statistics[0, 0],  # not read in training mode
-            self._statistics[1, 0],
+            *self._of_call[0],  # not read in training mode
             tape.mean,
             tape.inverse_deviation,
             True,
