@@ -56,7 +56,7 @@ def check_a_graph_is_captured() -> None:
     trainer = build()
     list(trainer.train(WARM_UP_CALLS + 2))
     lane = trainer._group._lanes[0]
-    assert lane._run._graph is not None
+    assert lane._runs[False]._graph is not None
     assert lane._evaluations[tuple(SPLIT["validation"])]._graph is not None
 
 
@@ -99,8 +99,8 @@ def check_compiled_agrees() -> None:
     trainer = build(compile="on")
     compiled, plain = curves(trainer, 2)[0], curves(build(compile="off"), 2)[0]
     lane = trainer._group._lanes[0]
-    assert lane._step._forward_backward._compiled is not None
-    assert lane._run._graph is not None
+    assert lane._steps[False]._forward_backward._compiled is not None
+    assert lane._runs[False]._graph is not None
     assert np.allclose(compiled["train_loss"], plain["train_loss"], rtol=1e-2)
 
 

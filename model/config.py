@@ -44,12 +44,42 @@ class TrainingConfig:
     latent_dims: int = parameter(256, "size L of the latent state", ge=1)
     use_batch_norm: bool = parameter(True, "BatchNorm1d after each hidden linear layer")
     hidden_units: int = parameter(256, "width H of each hidden layer", ge=1)
+    encoder_units: int | None = parameter(None, "overrides hidden_units in the encoder", ge=1)
+    evolver_units: int | None = parameter(None, "overrides hidden_units in the evolver", ge=1)
+    decoder_units: int | None = parameter(None, "overrides hidden_units in the decoder", ge=1)
     hidden_layers: int = parameter(3, "hidden layers of each part; 0 makes it linear", ge=0, le=64)
     encoder_layers: int | None = parameter(None, "overrides hidden_layers in the encoder", ge=0, le=64)
     evolver_layers: int | None = parameter(None, "overrides hidden_layers in the evolver", ge=0, le=64)
     decoder_layers: int | None = parameter(None, "overrides hidden_layers in the decoder", ge=0, le=64)
     activation: Literal["relu", "gelu", "tanh", "silu", "elu"] = parameter("relu", "after each hidden layer")
+    evolver_activation: Literal["relu", "gelu", "tanh", "silu", "elu"] | None = parameter(
+        None, "overrides activation in the evolver"
+    )
+    input_skips: bool = parameter(
+        False,
+        "each layer after a part's first, the last too, also gets a linear projection of the part's input, as wide as "
+        "a hidden layer of that part and without activation",
+    )
+    evolver_zero_init: bool = parameter(False, "the evolver's last layer starts at zero: it predicts no change")
+    evolve_steps: int = parameter(
+        1, "time steps k from what is seen to what is predicted: the evolver runs k times, validation is at k too", ge=1
+    )
+    evolve_multiples: int = parameter(
+        1, "the prediction's training loss is the mean of those at k, 2 k, ... and so many times evolve_steps", ge=1
+    )
+    reconstruction_warmup_epochs: int = parameter(
+        0,
+        "the first so many epochs train encoder and decoder alone, by the loss of reconstruction; then the optimizer "
+        "starts anew",
+        ge=0,
+    )
+    loss: Literal["mse", "huber", "l1"] = parameter(
+        "mse", "of prediction and reconstruction in training; huber: quadratic up to an error of 1, then linear"
+    )
     l1: float = parameter(0.0, "weight of the sum of |p| over all parameters in the loss", ge=0)
+    encoder_l1: float = parameter(0.0, "weight of the mean of |p| over the encoder's parameters in the loss", ge=0)
+    evolver_l1: float = parameter(0.0, "weight of the mean of |p| over the evolver's parameters in the loss", ge=0)
+    decoder_l1: float = parameter(0.0, "weight of the mean of |p| over the decoder's parameters in the loss", ge=0)
     optimizer: Literal["adam", "adamw", "sgd"] = parameter("adam", "adam and sgd decay in the gradient, adamw apart")
     momentum: float = parameter(0.9, "of sgd; the others ignore it", ge=0, lt=1)
     weight_decay: float = parameter(0.0, "L2 penalty, as torch.optim defines it", ge=0)
@@ -60,6 +90,13 @@ class TrainingConfig:
     final_learning_rate_fraction: float = parameter(0.0, "where cosine ends, of learning_rate", ge=0, le=1)
     ema: float | None = parameter(None, "decay of the averaged weights; evaluates those", gt=0, lt=1)
     use_stimulus: bool = parameter(False, "the evolver also sees the stimulus at t")
+    stimulus_dims: int | None = parameter(
+        None,
+        "size of the latent that a stimulus encoder makes of the stimulus for the evolver; none or 0: as it is",
+        ge=0,
+    )
+    stimulus_units: int | None = parameter(None, "overrides hidden_units in the stimulus encoder", ge=1)
+    stimulus_layers: int | None = parameter(None, "overrides hidden_layers in the stimulus encoder", ge=0, le=64)
     precision: Literal["auto", "float32", "tf32", "bfloat16"] = parameter(
         "auto", "of matrix products; auto: tf32 on a GPU, float32 on a CPU"
     )
@@ -81,6 +118,30 @@ class TrainingConfig:
         parts = (self.encoder_layers, self.evolver_layers, self.decoder_layers)
         encoder, evolver, decoder = (self.hidden_layers if part is None else part for part in parts)
         return encoder, evolver, decoder
+
+    @property
+    def units(self) -> tuple[int, int, int]:
+        """Width of a hidden layer of encoder, evolver and decoder."""
+        encoder, evolver, decoder = (
+            part or self.hidden_units for part in (self.encoder_units, self.evolver_units, self.decoder_units)
+        )
+        return encoder, evolver, decoder
+
+    @property
+    def stimulus_shape(self) -> tuple[int, int]:
+        """Hidden layers of the stimulus encoder and the width of each."""
+        layers = self.hidden_layers if self.stimulus_layers is None else self.stimulus_layers
+        return layers, self.stimulus_units or self.hidden_units
+
+    @property
+    def horizon(self) -> int:
+        """Time steps from a row that is trained on to the last that its loss needs."""
+        return self.evolve_steps * self.evolve_multiples
+
+    @property
+    def part_l1(self) -> dict[str, float]:
+        """Part to the weight of the mean of |p| over its parameters."""
+        return {"encoder": self.encoder_l1, "evolver": self.evolver_l1, "decoder": self.decoder_l1}
 
 
 _DECLARED: Mapping[str, Field[Any]] = {declared.name: declared for declared in fields(TrainingConfig)}
@@ -125,7 +186,24 @@ def _find_conflicts(config: Mapping[str, Any]) -> dict[str, str]:
     if values["epochs"] is None and (values["schedule"] == "cosine" or values["warmup_fraction"] > 0):
         setting = "schedule: cosine" if values["schedule"] == "cosine" else "warmup_fraction"
         conflicts["epochs"] = f"is needed by {setting}: give the number of epochs planned in total"
-    return conflicts
+    warmup = values["reconstruction_warmup_epochs"]
+    if values["epochs"] is not None and warmup >= values["epochs"]:
+        planned = f"must be less than epochs, which is {values['epochs']}, got {warmup}"
+        conflicts["reconstruction_warmup_epochs"] = f"{planned}: nothing would be trained to predict"
+    return conflicts | _find_stimulus_conflicts(values)
+
+
+def _find_stimulus_conflicts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Find settings of a stimulus encoder that is not there."""
+    if values["stimulus_dims"]:
+        if values["use_stimulus"]:
+            return {}
+        return {
+            "stimulus_dims": f"must be null or 0 without use_stimulus, got {values['stimulus_dims']}: it encodes that"
+        }
+    own = [name for name in ("stimulus_units", "stimulus_layers") if values[name] is not None]
+    needs = "is of the stimulus encoder, which there is only with stimulus_dims of at least 1"
+    return {name: f"{needs}, got {values[name]}" for name in own}
 
 
 def _find_mistake(key: str, value: object) -> str | None:
@@ -134,11 +212,11 @@ def _find_mistake(key: str, value: object) -> str | None:
     if declared is None:
         near = get_close_matches(str(key), _DECLARED, n=1)
         return "unknown parameter" + (f": did you mean {near[0]!r}?" if near else f"; known are {', '.join(_DECLARED)}")
-    if get_origin(declared.type) is Literal:
-        return _find_other_choice(get_args(declared.type), value)
-    kinds = get_args(declared.type) or (declared.type,)
+    kinds = (declared.type,) if get_origin(declared.type) is Literal else get_args(declared.type) or (declared.type,)
     if value is None and NoneType in kinds:
         return None
+    if get_origin(kinds[0]) is Literal:
+        return _find_other_choice(get_args(kinds[0]), value)
     return _find_other_type(kinds[0], value) or _find_excess(declared.metadata["limits"], value)
 
 

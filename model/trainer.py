@@ -100,8 +100,11 @@ class LatentEvolutionTrainer:
         Yields:
             Metric name to one number per seed:
 
-            - `train_loss`, `reconstruction_loss`: mean squared errors, mean over the epoch's batches;
-            - `validation_loss`: one-step prediction error over the split, with the averaged weights when EMA is on;
+            - `train_loss`, `reconstruction_loss`: what is minimised, the mean squared errors of prediction and
+              reconstruction or what `loss` has in their place, without penalties; mean over the epoch's batches.
+              `train_loss` is None in epochs that only reconstruct;
+            - `validation_loss`: mean squared error of the prediction `evolve_steps` ahead over the split, with the
+              averaged weights when EMA is on;
             - `grad_norm`: before clipping, mean over steps; `learning_rate`: of the last step;
             - `iterations`: optimisation steps of the epoch;
             - `seconds`: wall-clock of training and validation, which all seeds share, so the same for each;
@@ -123,7 +126,7 @@ class LatentEvolutionTrainer:
         """Evaluate what has been trained so far on the test split, with the averaged weights when EMA is on.
 
         Returns:
-            `test_loss`: one-step prediction error, one number per seed; NaN for a seed that met a non-finite loss.
+            `test_loss`: as `validation_loss`, one number per seed; NaN for a seed that met a non-finite loss.
 
         Raises:
             RuntimeError: The trainer is closed.
@@ -152,7 +155,7 @@ class LatentEvolutionTrainer:
         return self._require_group().state()
 
     def baseline(self) -> Mapping[str, float]:
-        """Losses of the constant model `x[t+1] = x[t]` on each split."""
+        """Losses of the constant model `x[t+k] = x[t]` on each split, with k `evolve_steps`."""
         return self._require_group().baseline()
 
     def profile(self, trace: Path) -> Mapping[str, Any]:

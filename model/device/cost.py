@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from math import prod
 from statistics import median
 
@@ -33,14 +32,22 @@ class Rates:
 def count_flops(network: Network, batch_size: int) -> float:
     """Count the floating-point operations of one seed's step.
 
-    Each layer is a product forward and two backward, for its weight and its input; the first needs none for its
-    input. The decoder sees every sample twice.
+    Each layer is a product forward and two backward, for its weight and its input; what reads the recording needs none
+    for its input. The decoder sees every sample once for each prediction and once for the reconstruction, the evolver
+    and the stimulus encoder see it at every step.
     """
-    total = 0.0
-    for part, widths in network.widths.items():
-        rows = batch_size * (2 if part == "decoder" else 1)
-        for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
-            products = 2 if (part, i) == ("encoder", 0) else 3
+    config, total = network.config, 0.0
+    times = {
+        "encoder": 1,
+        "evolver": config.horizon,
+        "decoder": 1 + config.evolve_multiples,
+        "stimulus": config.horizon,
+    }
+    for name, part in network.parts.items():
+        rows = batch_size * times[name]
+        outside = {part.layers[0], part.skip} if name in {"encoder", "stimulus"} else set()
+        for layer, (fan_in, fan_out) in part.matrices.items():
+            products = 2 if layer in outside else 3
             total += 2.0 * products * rows * fan_in * fan_out
     return total
 
@@ -49,10 +56,10 @@ def count_bytes(network: Network, batch_size: int) -> float:
     """Count the memory traffic of one seed's step if nothing but parameters and batch leaves the caches.
 
     Weights are read forward and backward, gradients written, Adam reads four tensors and writes three; voltages at t
-    and t + 1 are read, those at t again for the first layer's gradient.
+    and at what is predicted are read, those at t again for the first layer's gradient.
     """
     parameters = sum(map(prod, network.parameters.shapes.values()))
-    return BYTES * (10.0 * parameters + 3.0 * batch_size * network.neurons)
+    return BYTES * (10.0 * parameters + (2.0 + network.config.evolve_multiples) * batch_size * network.neurons)
 
 
 def floor_s(network: Network, batch_size: int, rates: Rates, precision: str) -> float:

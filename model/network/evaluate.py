@@ -19,7 +19,7 @@ def prediction_loss(
     *,
     product_type: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Compute the one-step prediction error of each seed over all pairs `(t, t+1)` inside a split.
+    """Compute the prediction error of each seed over all pairs `(t, t+k)` inside a split, with k `evolve_steps`.
 
     Args:
         network: The model's shape.
@@ -33,14 +33,18 @@ def prediction_loss(
         Mean squared error, float64 `[S]`, on the device.
     """
     seeds, neurons = len(weights[0]), voltages.shape[1]
+    steps = network.config.evolve_steps
     total = torch.zeros(seeds, dtype=torch.float64, device=voltages.device)
     folded = network.fold(*weights, product_type)
-    for start, stop in _chunks(span, _rows_at_a_time(network, seeds, voltages)):
+    for start, stop in _chunks(span, _rows_at_a_time(network, seeds, voltages), steps):
         x = voltages[start:stop].to(product_type).expand(seeds, -1, -1)
-        seen = None if stimulus is None else stimulus[start:stop].to(product_type).expand(seeds, -1, -1)
-        error = network.predict(folded, x, seen).to(weights[0].dtype).sub_(voltages[start + 1 : stop + 1])
+        seen = None
+        if stimulus is not None:
+            shifted = (stimulus[start + i : stop + i] for i in range(steps))
+            seen = [one.to(product_type).expand(seeds, -1, -1) for one in shifted]
+        error = network.predict(folded, x, seen).to(weights[0].dtype).sub_(voltages[start + steps : stop + steps])
         total += torch.linalg.vector_norm(error, dim=2).double().square_().sum(dim=1)
-    return total / ((span[1] - span[0] - 1) * neurons)
+    return total / ((span[1] - span[0] - steps) * neurons)
 
 
 def latents(
@@ -76,22 +80,22 @@ def latents(
     return torch.cat(found, dim=1)
 
 
-def constant_loss(voltages: Tensor, span: tuple[int, int]) -> float:
-    """Compute the loss of the constant model, which predicts `x[t+1] = x[t]`, over all pairs inside a split."""
+def constant_loss(voltages: Tensor, span: tuple[int, int], steps: int = 1) -> float:
+    """Compute the loss of the constant model, which predicts `x[t+steps] = x[t]`, over all pairs inside a split."""
     total = torch.zeros((), dtype=torch.float64, device=voltages.device)
-    for start, stop in _chunks(span, max(1, CHUNK_ELEMENTS[voltages.device.type] // voltages.shape[1])):
-        total += (voltages[start + 1 : stop + 1].float() - voltages[start:stop]).square_().sum()
-    return float(total / ((span[1] - span[0] - 1) * voltages.shape[1]))
+    for start, stop in _chunks(span, max(1, CHUNK_ELEMENTS[voltages.device.type] // voltages.shape[1]), steps):
+        total += (voltages[start + steps : stop + steps].float() - voltages[start:stop]).square_().sum()
+    return float(total / ((span[1] - span[0] - steps) * voltages.shape[1]))
 
 
 def _rows_at_a_time(network: Network, seeds: int, voltages: Tensor) -> int:
     """Say of how many rows the largest activation of so many seeds fits memory."""
-    widest = seeds * max(max(widths) for widths in network.widths.values())
+    widest = seeds * max(part.widest for part in network.parts.values())
     return max(1, CHUNK_ELEMENTS[voltages.device.type] // widest)
 
 
-def _chunks(span: tuple[int, int], rows: int) -> Iterator[tuple[int, int]]:
-    """Cut the time steps that have a successor inside the split into pieces of at most so many rows."""
-    last = span[1] - 1
+def _chunks(span: tuple[int, int], rows: int, steps: int) -> Iterator[tuple[int, int]]:
+    """Cut the time steps from which so many lead to another inside the split into pieces of at most so many rows."""
+    last = span[1] - steps
     for start in range(span[0], last, rows):
         yield start, min(start + rows, last)

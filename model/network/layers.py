@@ -64,14 +64,19 @@ class Linear:
             return torch.addmm(self.bias[0], a[0], self.weight[0]).unsqueeze(0)
         return torch.baddbmm(self.bias, a, self.weight)
 
-    def backward(self, a: Tensor, gradient: Tensor, *, normalised: bool) -> None:
-        """Fill the gradients from the input `a` and the gradient `[S, R, out]` of the output.
+    def backward(self, a: Tensor, gradient: Tensor, *, normalised: bool, add: bool = False) -> None:
+        """Fill the gradients, or add to them, from the input `a` and the gradient `[S, R, out]` of the output.
 
         Where batch norm follows, the mean that it subtracts cancels the bias: its gradient is zero.
         """
-        write_product(self.weight_gradient, a.transpose(1, 2), gradient)
+        if add:
+            add_product(self.weight_gradient, a.transpose(1, 2), gradient)
+        else:
+            write_product(self.weight_gradient, a.transpose(1, 2), gradient)
         if normalised:
             self.bias_gradient.zero_()
+        elif add:
+            self.bias_gradient.add_(gradient.sum(dim=1, keepdim=True, dtype=self.bias_gradient.dtype))
         else:
             sum_rows(self.bias_gradient, gradient)
 

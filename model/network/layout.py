@@ -55,6 +55,15 @@ class Layout:
             views[name] = flat[:, start : start + prod(shape)].view(-1, *matrix)
         return views
 
+    def span(self, part: str) -> slice:
+        """Where the tensors of one part lie in the vector, the padding between them included."""
+        own = [name for name in self.shapes if name.startswith(f"{part}.")]
+        return slice(self.offsets[own[0]], self.offsets[own[-1]] + prod(self.shapes[own[-1]]))
+
+    def count(self, part: str) -> int:
+        """How many numbers one part has."""
+        return sum(prod(shape) for name, shape in self.shapes.items() if name.startswith(f"{part}."))
+
     def unpack(self, row: Tensor) -> dict[str, Tensor]:
         """Copy one seed's vector `[P]` into named CPU tensors that own their memory."""
         named = self.views(row.unsqueeze(0))

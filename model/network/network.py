@@ -3,9 +3,10 @@
 Axes: S seeds, B batch, R rows of a layer's input, G batch-norm groups, N neurons, M stimulus, L latent, H hidden,
 P parameters, Q running statistics.
 
-Each part is a multilayer perceptron: hidden linear layers, each followed by BatchNorm1d (when on) and the activation,
-then one linear layer. The model predicts `x[t+1]` by `decode(z + evolve(z))` and reconstructs `x[t]` by
-`decode(z)`, with `z = encode(x[t])`.
+Each part is a multilayer perceptron, see `PartShape`. The model predicts `x[t+1]` by `decode(z + evolve(z))` and
+reconstructs `x[t]` by `decode(z)`, with `z = encode(x[t])`. With the stimulus `u[t]` it is `evolve([z, u[t]])`, and
+with a stimulus encoder `evolve([z, encode_stimulus(u[t])])`. With `evolve_steps` k such a step is done k times, each
+with the stimulus of its time, to predict `x[t+k]`.
 
 Training mode is in `model.network.passes`; here are shapes, initial weights and evaluation mode.
 """
@@ -13,7 +14,6 @@ Training mode is in `model.network.passes`; here are shapes, initial weights and
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from math import sqrt
 
 import torch
@@ -24,6 +24,7 @@ from model.network.generators import derive_generator
 from model.network.layers import ACTIVATIONS
 from model.network.layout import Layout
 from model.network.norm import fold
+from model.network.shapes import PartShape, build_parts
 
 
 @dataclass(frozen=True)
@@ -41,35 +42,32 @@ class Network:
     stimuli: int = 0
 
     @cached_property
-    def widths(self) -> dict[str, list[int]]:
-        """Part to the sizes that its layers pass through, input and output included."""
-        latent, hidden = self.config.latent_dims, self.config.hidden_units
-        encoder, evolver, decoder = self.config.layers
-        return {
-            "encoder": [self.neurons, *[hidden] * encoder, latent],
-            "evolver": [latent + self.stimuli, *[hidden] * evolver, latent],
-            "decoder": [latent, *[hidden] * decoder, self.neurons],
-        }
+    def parts(self) -> dict[str, PartShape]:
+        """Shapes of encoder, evolver, decoder and, where there is one, the stimulus encoder."""
+        return build_parts(self.config, self.neurons, self.stimuli)
 
     @cached_property
     def parameters(self) -> Layout:
-        """`part.i.weight [in, out]`, `part.i.bias [out]`, and `part.i.scale`, `part.i.shift [H]` of batch norm."""
+        """`part.i.weight [in, out]`, `part.i.bias [out]`, and `part.i.scale`, `part.i.shift [H]` of batch norm.
+
+        With input skips also `part.skip.weight` and `part.skip.bias`, the projections of the input side by side.
+        """
         shapes: dict[str, tuple[int, ...]] = {}
-        for part, widths in self.widths.items():
-            for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
-                shapes[f"{part}.{i}.weight"] = (fan_in, fan_out)
-                shapes[f"{part}.{i}.bias"] = (fan_out,)
-                if self.config.use_batch_norm and i < len(widths) - 2:
-                    shapes[f"{part}.{i}.scale"] = (fan_out,)
-                    shapes[f"{part}.{i}.shift"] = (fan_out,)
+        for part in self.parts.values():
+            for layer, (fan_in, fan_out) in part.matrices.items():
+                shapes[f"{layer}.weight"] = (fan_in, fan_out)
+                shapes[f"{layer}.bias"] = (fan_out,)
+                if part.normalised and layer in part.layers[:-1]:
+                    shapes[f"{layer}.scale"] = (fan_out,)
+                    shapes[f"{layer}.shift"] = (fan_out,)
         return Layout(shapes)
 
     @cached_property
     def statistics(self) -> Layout:
         """`part.i.mean [H]` and `part.i.variance [H]`: batch norm's running statistics."""
-        normalised = [name.removesuffix(".scale") for name in self.parameters.shapes if name.endswith(".scale")]
-        shape = (self.config.hidden_units,)
-        return Layout({f"{layer}.{kind}": shape for layer in normalised for kind in ("mean", "variance")})
+        scales = {name: shape for name, shape in self.parameters.shapes.items() if name.endswith(".scale")}
+        kinds = ("mean", "variance")
+        return Layout({f"{name.removesuffix('.scale')}.{kind}": scales[name] for name in scales for kind in kinds})
 
     def initialise(self, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Draw the weights of each seed from a generator of its own.
@@ -79,6 +77,9 @@ class Network:
         | weight, bias | uniform in ±1/sqrt(fan_in) | torch.nn.Linear's default, used by the published runs |
         | scale, variance | 1 | torch.nn.BatchNorm1d's default |
         | shift, mean | 0 | the same |
+        | last layer of the evolver with `evolver_zero_init` | 0 | the evolver starts as "nothing changes" |
+
+        It is drawn all the same, so that all other weights are those of the same seed without the option.
 
         Returns:
             Parameters `[S, P]` and running statistics `[S, Q]`, on the CPU in float32.
@@ -97,14 +98,13 @@ class Network:
                     view[row] = torch.empty(view.shape[1:]).uniform_(-bound, bound, generator=generator)
                 elif kind == "scale":
                     view[row] = 1.0
+        if self.config.evolver_zero_init:
+            for kind in ("weight", "bias"):
+                named[f"{self.parts['evolver'].layers[-1]}.{kind}"].zero_()
         for name, view in self.statistics.views(running).items():
             if name.endswith(".variance"):
                 view.fill_(1.0)
         return flat, running
-
-    def layers(self, part: str) -> list[str]:
-        """Names of a part's linear layers, in order."""
-        return [f"{part}.{i}" for i in range(len(self.widths[part]) - 1)]
 
     def fold(self, flat: Tensor, running: Tensor, product_type: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
         """Prepare evaluation: batch norm, which then uses the running statistics, becomes part of the linear layers.
@@ -119,7 +119,7 @@ class Network:
         """
         named, statistics = self.parameters.views(flat), self.statistics.views(running)
         folded = {}
-        for layer in (layer for part in self.widths for layer in self.layers(part)):
+        for layer in (layer for part in self.parts.values() for layer in part.matrices):
             weight, bias = named[f"{layer}.weight"], named[f"{layer}.bias"]
             if f"{layer}.scale" in named:
                 vectors = (named[f"{layer}.scale"], named[f"{layer}.shift"])
@@ -129,29 +129,45 @@ class Network:
             folded[layer] = (weight.to(product_type), bias.to(product_type))
         return folded
 
-    def predict(self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor, stimulus: Tensor | None) -> Tensor:
-        """Predict `x[t+1]` in evaluation mode.
+    def predict(
+        self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor, stimulus: Sequence[Tensor] | None
+    ) -> Tensor:
+        """Predict `x[t+k]` in evaluation mode, with k `evolve_steps`.
 
         Args:
             folded: What `fold` returned.
             x: `[S, R, N]`, voltages at t; may be expanded over S.
-            stimulus: `[S, R, M]` at t, when the evolver sees it.
+            stimulus: `[S, R, M]` at each of t, ..., t + k - 1, when the evolver sees it.
 
         Returns:
             `[S, R, N]`.
         """
         z = self.encode(folded, x)
-        z = z + self._apply("evolver", folded, z if stimulus is None else torch.cat((z, stimulus), dim=2))
+        for step in range(self.config.evolve_steps):
+            given = z if stimulus is None else torch.cat((z, self._see(folded, stimulus[step])), dim=2)
+            z = z + self._apply("evolver", folded, given)
         return self._apply("decoder", folded, z)
 
     def encode(self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
         """Map voltages `[S, R, N]` to latents `[S, R, L]` in evaluation mode."""
         return self._apply("encoder", folded, x)
 
-    def _apply(self, part: str, folded: Mapping[str, tuple[Tensor, Tensor]], h: Tensor) -> Tensor:
+    def _see(self, folded: Mapping[str, tuple[Tensor, Tensor]], stimulus: Tensor) -> Tensor:
+        """Give what the evolver sees of the stimulus `[S, R, M]`."""
+        return self._apply("stimulus", folded, stimulus) if "stimulus" in self.parts else stimulus
+
+    def _apply(self, part: str, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
         """Run one part over `[S, R, in]`."""
-        activate = ACTIVATIONS[self.config.activation]
-        *hidden, last = (folded[layer] for layer in self.layers(part))
-        for weight, bias in hidden:
-            h = activate(torch.baddbmm(bias, h, weight))
-        return torch.baddbmm(last[1], h, last[0])
+        shape, h, projections = self.parts[part], x, None
+        activate = ACTIVATIONS[shape.activation]
+        if shape.skip is not None:
+            weight, bias = folded[shape.skip]
+            projections = torch.split(torch.baddbmm(bias, x, weight), shape.skip_width, dim=2)
+        for i, layer in enumerate(shape.layers):
+            if projections is not None and i > 0:
+                h = torch.cat((h, projections[i - 1]), dim=2)
+            weight, bias = folded[layer]
+            h = torch.baddbmm(bias, h, weight)
+            if layer != shape.layers[-1]:
+                h = activate(h)
+        return h

@@ -4,10 +4,14 @@ At N = 13,741 nearly all time goes here. On a CPU the decoder's output is never 
 near the core, and each tile is turned into error, loss and gradients before the next.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from model.network.layers import Linear, add_product, sum_rows, write_product, writes_in_place
+from model.network.losses import Loss
+from model.network.skips import InputSkips
 
 # Elements of the decoder's output made at once. CPU: 4 MiB stay near the core. GPU: large products are the fast ones,
 # and the limit only bounds memory.
@@ -44,14 +48,27 @@ class OuterLayers:
         first: The encoder's first layer.
         last: The decoder's last layer.
         first_normalised: Batch norm follows the first layer.
+        ahead: Time steps from a row to those that are predicted from it, A of them.
+        skips: The encoder's projections of its input, if there are any.
+        loss: Between prediction and recording.
         workspace: May be shared with others that run at another time.
     """
 
     def __init__(
-        self, voltages: Tensor, first: Linear, last: Linear, *, first_normalised: bool, workspace: Workspace
+        self,
+        voltages: Tensor,
+        first: Linear,
+        last: Linear,
+        *,
+        first_normalised: bool,
+        ahead: Sequence[int],
+        skips: InputSkips | None,
+        loss: Loss,
+        workspace: Workspace,
     ) -> None:
         self._voltages, self._first, self._last = voltages, first, last
         self._first_normalised = first_normalised
+        self._ahead, self._skips, self._loss = ahead, skips, loss
         self._workspace = workspace
 
     def gather(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,23 +78,23 @@ class OuterLayers:
             rows: int64 `[S, B]`, the time steps t.
 
         Returns:
-            Targets `[S, B, 2, N]`, voltages at t + 1 and t, and inputs `[S, B, N]`, voltages at t; in memory that the
-            next call uses again.
+            Targets `[S, B, A + 1, N]`, voltages at what is predicted and at t, and inputs `[S, B, N]`, voltages at t;
+            in memory that the next call uses again.
         """
-        both = torch.stack((rows + 1, rows), dim=2).flatten()
+        needed = torch.stack((*(rows + ahead for ahead in self._ahead), rows), dim=2).flatten()
         neurons, product_type = self._voltages.shape[1], self._first.weight.dtype
         if torch.compiler.is_compiling():
-            targets = self._voltages.index_select(0, both).to(product_type).view(*rows.shape, 2, neurons)
-            return targets, targets[:, :, 1]
-        flat = self._workspace.take("targets", self._first.weight, len(both), neurons)
+            targets = self._voltages.index_select(0, needed).to(product_type).view(*rows.shape, -1, neurons)
+            return targets, targets[:, :, -1]
+        flat = self._workspace.take("targets", self._first.weight, len(needed), neurons)
         if self._voltages.dtype == product_type:
-            torch.index_select(self._voltages, 0, both, out=flat)
+            torch.index_select(self._voltages, 0, needed, out=flat)
         else:
-            self._gather_rounded(both, flat)
-        targets = flat.view(*rows.shape, 2, neurons)
+            self._gather_rounded(needed, flat)
+        targets = flat.view(*rows.shape, -1, neurons)
         if product_type == self._first.weight_gradient.dtype:
-            return targets, targets[:, :, 1]
-        return targets, self._workspace.take("inputs", flat, *rows.shape, neurons).copy_(targets[:, :, 1])
+            return targets, targets[:, :, -1]
+        return targets, self._workspace.take("inputs", flat, *rows.shape, neurons).copy_(targets[:, :, -1])
 
     def _gather_rounded(self, rows: Tensor, out: Tensor) -> None:
         """Gather and round, in blocks that stay near the core in between."""
@@ -88,31 +105,41 @@ class OuterLayers:
             picked = rows[start : start + block]
             out[start : start + block].copy_(torch.index_select(self._voltages, 0, picked, out=wide[: len(picked)]))
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Apply the encoder's first layer to a batch's inputs `[S, B, N]`; return `[S, B, H]`."""
-        return self._first.forward(inputs, normalised=self._first_normalised)
+    def encode(self, inputs: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """Apply the encoder's first layer to a batch's inputs `[S, B, N]`.
 
-    def encode_backward(self, inputs: Tensor, gradient: Tensor) -> None:
-        """Fill the first layer's gradients from the gradient `[S, B, H]` of its output."""
+        Returns:
+            `[S, B, H]`, and the projections of the inputs for the other layers, `[S, B, H]` each.
+        """
+        projections = () if self._skips is None else self._skips.forward(inputs)
+        return self._first.forward(inputs, normalised=self._first_normalised), projections
+
+    def encode_backward(self, inputs: Tensor, gradient: Tensor, of_projections: Sequence[Tensor]) -> None:
+        """Fill the gradients from those of what `encode` returned."""
         self._first.backward(inputs, gradient, normalised=self._first_normalised)
+        if self._skips is not None:
+            self._skips.backward(inputs, of_projections)
 
     def decode(self, targets: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Predict, compare with the recording, and fill the last layer's gradients.
 
-        The derivative of the two mean squared errors after the decoder is `2 (decoded - target) / (B N)`.
+        The derivative of the mean losses after the decoder is, for mean squared errors, `2 (decoded - target) / (B N)`;
+        see `model.network.losses` for the others. The loss of prediction is the mean over the A rows predicted,
+        and 0 where none is.
 
         Args:
-            targets: `[S, B, 2, N]`, voltages at t + 1 and t.
-            hidden: `[S, 2 B, H]`, the last layer's input; rows are (b, prediction then reconstruction).
+            targets: `[S, B, A + 1, N]`, voltages at what is predicted and at t.
+            hidden: `[S, (A + 1) B, H]`, the last layer's input; rows are (b, predictions then reconstruction).
 
         Returns:
-            Mean squared errors `[S, 2]` of prediction and reconstruction, and the gradient `[S, 2 B, H]` of `hidden`.
+            Mean losses `[S, 2]` of prediction and reconstruction, and the gradient `[S, (A + 1) B, H]` of `hidden`.
         """
+        groups = targets.shape[2]
         last, targets = self._last, targets.flatten(1, 2)
         seeds, rows, neurons = targets.shape
-        scale = 4 / (rows * neurons)
-        squares = torch.zeros(seeds, rows, dtype=last.weight_gradient.dtype, device=targets.device)
-        gradient = torch.zeros_like(hidden, dtype=squares.dtype)
+        scale = groups * self._loss.slope / (rows * neurons)
+        sums = torch.zeros(seeds, rows, dtype=last.weight_gradient.dtype, device=targets.device)
+        gradient = torch.zeros_like(hidden, dtype=sums.dtype)
         packed = not writes_in_place(last.weight_gradient, hidden)
         width = max(NARROWEST_TILE, TILE[targets.device.type] // (seeds * rows))
         for start in range(0, neurons, width):
@@ -121,9 +148,16 @@ class OuterLayers:
             error = self._workspace.take("error", hidden, seeds, rows, weight.shape[2])
             torch.sub(last.bias[:, :, tile], targets[:, :, tile], out=error)
             add_product(error, hidden, weight)
-            squares += torch.linalg.vector_norm(error, dim=2, dtype=squares.dtype).square_()
+            sums += self._loss.take(error, sums.dtype)
+            if groups > 2:
+                error.view(seeds, -1, groups, error.shape[2])[:, :, :-1].div_(groups - 1)
             write_product(last.weight_gradient[:, :, tile], hidden.transpose(1, 2), error, scale)
             sum_rows(last.bias_gradient[:, :, tile], error)
             add_product(gradient, error, weight.transpose(1, 2), scale)
         last.bias_gradient.mul_(scale)
-        return squares.view(seeds, -1, 2).sum(dim=1).mul_(scale / 2), gradient.to(hidden.dtype)
+        losses = sums.view(seeds, -1, groups).sum(dim=1).mul_(groups / (rows * neurons))
+        if groups == 1:
+            losses = torch.cat((torch.zeros_like(losses), losses), dim=1)
+        elif groups > 2:
+            losses = torch.stack((losses[:, :-1].mean(dim=1), losses[:, -1]), dim=1)
+        return losses, gradient.to(hidden.dtype)

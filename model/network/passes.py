@@ -1,20 +1,25 @@
 """Forward and backward of S seeds in training mode: losses and batch moments out, gradients into the flat vector.
 
 With `z = encode(x[t])`, the model predicts `x[t+1]` by `decode(z + evolve(z))` and reconstructs `x[t]` by `decode(z)`;
-the loss of a seed is the sum of the two mean squared errors.
+with `evolve_steps` k it predicts `x[t+k]` from k such steps, and the loss of prediction is the mean of those at k, 2 k,
+up to `evolve_multiples` times k. The loss of a seed is the sum of the two mean squared errors, or of what `loss` has in
+their place.
 
 Two places differ from a plain loop over the published recipe, by design:
 
-* The decoder runs once, over evolved and plain latents together, as two groups (G = 2): each group is normalised with
-  its own batch statistics and the running statistics are updated first from the prediction, then from the
-  reconstruction, exactly as two calls in this order would.
+* The decoder runs once, over evolved and plain latents together, as two groups (G = 2, or one more for each further
+  multiple): each group is normalised with its own batch statistics and the running statistics are updated first from
+  the predictions, then from the reconstruction, exactly as calls in this order would.
 * The published recipe encodes the same `x[t]` twice, which gives the same latents and moves the encoder's running
   statistics twice per step. Here it is encoded once and they move once.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from model.network.losses import LOSSES
 from model.network.network import Network
 from model.network.norm import Moments
 from model.network.outer import OuterLayers, Workspace
@@ -32,6 +37,7 @@ class Passes:
         stimulus: `[T, M]` on the device when the evolver sees it, else None.
         product_type: Type of the matrix products.
         workspace: May be shared with passes that run at another time.
+        reconstruction_only: Nothing is predicted; the gradients of evolver and stimulus encoder are left alone.
     """
 
     def __init__(
@@ -44,9 +50,12 @@ class Passes:
         *,
         product_type: torch.dtype,
         workspace: Workspace,
+        reconstruction_only: bool = False,
     ) -> None:
         config, layout = network.config, network.parameters
         self._stimulus = stimulus
+        self._apart, self._horizon = config.evolve_steps, 0 if reconstruction_only else config.horizon
+        ahead = range(self._apart, self._horizon + 1, self._apart)
         named = layout.views(parameters)
         matrices = [name for name in named if name.endswith(("weight", "bias"))]
         self._live = [named[name] for name in matrices]
@@ -56,14 +65,24 @@ class Passes:
             products = {name: named[name].to(product_type, memory_format=torch.contiguous_format) for name in matrices}
         self._rounded = [] if products is named else [products[name] for name in matrices]
         weights = Weights(products, named, layout.views(gradient))
-        encoder, evolver, decoder = (network.layers(part) for part in ("encoder", "evolver", "decoder"))
-        self._encoder = Part(config, weights, encoder, outside=encoder[0])
-        self._evolver = Part(config, weights, evolver, outside=None)
-        self._decoder = Part(config, weights, decoder, outside=decoder[-1], groups=2)
-        normalised = config.use_batch_norm and len(encoder) > 1
-        ends = (weights.linear(encoder[0]), weights.linear(decoder[-1]))
-        self._outer = OuterLayers(voltages, *ends, first_normalised=normalised, workspace=workspace)
+        encoder, evolver, decoder = (network.parts[part] for part in ("encoder", "evolver", "decoder"))
+        self._encoder = Part(encoder, weights, outside=encoder.layers[0])
+        self._evolver = Part(evolver, weights, calls=self._horizon)
+        self._decoder = Part(decoder, weights, outside=decoder.layers[-1], groups=1 + len(ahead))
+        of_stimulus = network.parts.get("stimulus")
+        self._stimulus_encoder = None if of_stimulus is None else Part(of_stimulus, weights, leaf=True)
+        self._outer = OuterLayers(
+            voltages,
+            weights.linear(encoder.layers[0]),
+            weights.linear(decoder.layers[-1]),
+            first_normalised=encoder.normalised and len(encoder.layers) > 1,
+            ahead=ahead,
+            skips=weights.skips(encoder),
+            loss=LOSSES[config.loss],
+            workspace=workspace,
+        )
         self._latent_dims = config.latent_dims
+        self._later = torch.arange(self._horizon, device=voltages.device).view(1, -1, 1)
 
     def run(self, rows: Tensor) -> tuple[Tensor, Moments]:
         """Fill the gradient.
@@ -77,21 +96,62 @@ class Passes:
         if self._rounded:
             torch._foreach_copy_(self._rounded, self._live)
         targets, inputs = self._outer.gather(rows)
-        tapes = [Tape(), Tape(), Tape()]
-        z = self._encoder.forward(self._outer.encode(inputs), tapes[0])
-        step = self._evolver.forward(self._with_stimulus(z, rows), tapes[1])
-        both = torch.stack(((z + step).transpose(0, 1), z.transpose(0, 1)), dim=1).flatten(0, 1).transpose(0, 1)
-        losses, gradient = self._outer.decode(targets, self._decoder.forward(both, tapes[2]))
-        gradient = self._decoder.backward(gradient, tapes[2])
-        of_evolved, of_plain = gradient[:, 0::2], gradient[:, 1::2]
-        of_seen = self._evolver.backward(of_evolved, tapes[1])[:, :, : self._latent_dims]
-        self._outer.encode_backward(inputs, self._encoder.backward(of_evolved + of_plain + of_seen, tapes[0]))
+        of_encoder, of_decoder, of_stimulus = Tape(), Tape(), Tape()
+        first, projections = self._outer.encode(inputs)
+        z = self._encoder.forward(first, of_encoder, projections)
+        seen = self._see(rows, z, of_stimulus)
+        evolved, of_evolver = self._evolve(z, seen)
+        decoded = torch.stack([one.transpose(0, 1) for one in (*evolved, z)], dim=1).flatten(0, 1).transpose(0, 1)
+        losses, gradient = self._outer.decode(targets, self._decoder.forward(decoded, of_decoder))
+        gradient = self._decoder.backward(gradient, of_decoder)
+        groups = len(evolved) + 1
+        gradient, of_seen = self._evolve_backward([gradient[:, i::groups] for i in range(groups)], of_evolver)
+        if self._stimulus_encoder is not None and of_seen:
+            self._stimulus_encoder.backward(torch.cat(of_seen, dim=1), of_stimulus)
+        self._outer.encode_backward(inputs, self._encoder.backward(gradient, of_encoder), of_encoder.of_projections)
         moments = {**self._encoder.moments(), **self._evolver.moments(), **self._decoder.moments()}
         return losses, moments
 
-    def _with_stimulus(self, z: Tensor, rows: Tensor) -> Tensor:
-        """Append the stimulus at t to the latents: `[S, B, L + M]`."""
-        if self._stimulus is None:
-            return z
-        seen = self._stimulus.index_select(0, rows.flatten()).view(*rows.shape, -1)
-        return torch.cat((z, seen.to(z.dtype)), dim=2)
+    def _evolve(self, z: Tensor, seen: Sequence[Tensor]) -> tuple[list[Tensor], list[Tape]]:
+        """Run the evolver step by step from latents `[S, B, L]`.
+
+        Returns:
+            The latents at each multiple of `evolve_steps`, and the tape of each step.
+        """
+        evolved, tapes = [], []
+        for step in range(self._horizon):
+            tapes.append(Tape())
+            given = torch.cat((z, seen[step]), dim=2) if seen else z
+            z = z + self._evolver.forward(given, tapes[-1], call=step)
+            if (step + 1) % self._apart == 0:
+                evolved.append(z)
+        return evolved, tapes
+
+    def _evolve_backward(self, arriving: list[Tensor], tapes: list[Tape]) -> tuple[Tensor, list[Tensor]]:
+        """Go the steps of `_evolve` back, from the gradients of what it returned and, last, of the latents at t.
+
+        Returns:
+            The gradient `[S, B, L]` of the latents at t, and those of what is seen of the stimulus, step by step.
+        """
+        *of_evolved, of_plain = arriving
+        gradient = of_evolved[-1] if of_evolved else of_plain
+        of_seen: list[Tensor] = []
+        for step in range(self._horizon - 1, -1, -1):
+            of_given = self._evolver.backward(gradient, tapes[step], add=step < self._horizon - 1)
+            of_seen.insert(0, of_given[:, :, self._latent_dims :])
+            if step == 0:
+                gradient = gradient + of_plain
+            elif step % self._apart == 0:
+                gradient = gradient + of_evolved[step // self._apart - 1]
+            gradient = gradient + of_given[:, :, : self._latent_dims]
+        return gradient, of_seen
+
+    def _see(self, rows: Tensor, z: Tensor, tape: Tape) -> Sequence[Tensor]:
+        """Fetch the stimulus of each step, or what its encoder makes of it, `[S, B, M]` each in the type of `z`."""
+        if self._stimulus is None or self._horizon == 0:
+            return ()
+        needed = rows if self._horizon == 1 else (rows.unsqueeze(1) + self._later).flatten(1)
+        seen = self._stimulus.index_select(0, needed.flatten()).view(*needed.shape, -1).to(z.dtype)
+        if self._stimulus_encoder is not None:
+            seen = self._stimulus_encoder.forward(seen, tape)
+        return torch.split(seen, rows.shape[1], dim=1)

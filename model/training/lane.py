@@ -25,10 +25,11 @@ class Lane:
     Args:
         network: The model's shape.
         seeds: Of this lane.
-        steps_done: By each of them.
+        steps_done: By the optimizer of each of them.
         voltages: `[T, N]` on the device.
         stimulus: `[T, M]` on the device when the evolver sees it, else None.
         workspace: Shared by lanes, which run one after another.
+        reconstruct_first: Epochs that only reconstruct are still to come.
 
     Attributes:
         tensors: All that training changes.
@@ -44,6 +45,7 @@ class Lane:
         stimulus: Tensor | None,
         *,
         workspace: Workspace,
+        reconstruct_first: bool = False,
     ) -> None:
         device, config = voltages.device, network.config
         flat, running = (tensor.to(device) for tensor in network.initialise(seeds))
@@ -52,21 +54,33 @@ class Lane:
         self.tensors = SeedTensors(flat, running, failed, average)
         self._data = (voltages, stimulus)
         self._network = network
-        optimizer = SeedOptimizer(config, flat, steps_done)
-        self.state = SeedState(network, self.tensors, optimizer.moments)
-        self._step = TrainingStep(network, self.tensors, optimizer, voltages, stimulus, workspace=workspace)
-        self._run = Captured(self._step.run_on, device)
+        self._optimizer = SeedOptimizer(config, flat, steps_done)
+        self.state = SeedState(network, self.tensors, self._optimizer.moments)
+        # By whether a step only reconstructs.
+        given = (network, self.tensors, self._optimizer, voltages, stimulus)
+        self._steps = {
+            only: TrainingStep(*given, workspace=workspace, reconstruction_only=only)
+            for only in ((False, True) if reconstruct_first else (False,))
+        }
+        self._runs = {only: Captured(step.run_on, device) for only, step in self._steps.items()}
         self._evaluations: dict[tuple[int, int], Captured] = {}
 
-    def train(self, plan: Sequence[StepInputs]) -> Tensor:
+    def train(self, plan: Sequence[StepInputs], *, reconstruction_only: bool = False) -> Tensor:
         """Do some steps; return prediction loss, reconstruction loss and gradient norm `[3, S]`, means over them."""
-        self._step.totals.zero_()
+        step, run = self._steps[reconstruction_only], self._runs[reconstruction_only]
+        step.totals.zero_()
         for inputs in plan:
-            self._run(*inputs)
-        return self._step.totals / len(plan)
+            run(*inputs)
+        return step.totals / len(plan)
+
+    def end_reconstruction(self) -> None:
+        """Train all parts from now on, with an optimizer that starts anew; free what only reconstruction needed."""
+        self._optimizer.restart()
+        for of_steps in (self._steps, self._runs):
+            of_steps.pop(True, None)
 
     def loss(self, span: tuple[int, int]) -> Tensor:
-        """Compute the one-step prediction loss `[S]` over a split."""
+        """Compute the prediction loss `[S]` over a split."""
         if span not in self._evaluations:
             # Not of self: a cycle would keep the recording on the device until Python looks for cycles.
             evaluate = partial(_evaluate, self._network, self.tensors, self._data, span)
@@ -81,8 +95,10 @@ class Lane:
 
     def compile(self) -> None:
         """Compile forward and backward, and capture anew."""
-        self._step.compile()
-        self._run.forget()
+        for step in self._steps.values():
+            step.compile()
+        for run in self._runs.values():
+            run.forget()
 
 
 def _evaluate(

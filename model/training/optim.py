@@ -51,6 +51,11 @@ class SeedOptimizer:
         """Update the parameters from `gradient`; no host synchronisation."""
         self._update()
 
+    def restart(self) -> None:
+        """Forget all steps done; the parameters stay."""
+        for remembered in (*self.moments.values(), self.steps):
+            remembered.zero_()
+
 
 def _operator(config: TrainingConfig, flat: Tensor, of: SeedOptimizer) -> Callable[[], Any]:
     operator, moments = getattr(torch, _OPERATORS[config.optimizer]), [[one] for one in of.moments.values()]

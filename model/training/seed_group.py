@@ -63,25 +63,31 @@ class SeedGroup:
         self._compiled = False
         self.consider_compiling(0.0)
 
-    def train_epoch(self) -> dict[str, list[float]]:
+    def train_epoch(self) -> dict[str, Sequence[float | None]]:
         """Train one epoch and validate; the host waits for the device once, at the end.
 
         Returns:
             `train_loss`, `reconstruction_loss`, `validation_loss`, `grad_norm`, one number per seed; NaN for failed.
+            `train_loss` is None in an epoch that only reconstructs.
         """
         schedule, tables = self._plan_schedule(), []
+        only = self._reconstructs()
+        if self.epoch == self._config.reconstruction_warmup_epochs > 0:
+            for lane in self._lanes:
+                lane.end_reconstruction()
         with numerics(self._config, self.device):
             for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
-                means = lane.train(self._plan_lane(seeds, schedule))
+                means = lane.train(self._plan_lane(seeds, schedule), reconstruction_only=only)
                 table = torch.cat((means, lane.loss(self._spans["validation"]).unsqueeze(0)))
                 tables.append(table.masked_fill(lane.tensors.failed, torch.nan))
         self.epoch += 1
         self._steps_done += self.steps_per_epoch
         names = ("train_loss", "reconstruction_loss", "grad_norm", "validation_loss")
-        return dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
+        metrics = dict(zip(names, torch.cat(tables, dim=1).cpu().tolist(), strict=True))
+        return metrics | ({"train_loss": [None] * len(self.seeds)} if only else {})
 
     def evaluate(self, split: str) -> Tensor:
-        """Compute the one-step prediction loss `[S]` on a split, on the CPU; NaN for failed seeds."""
+        """Compute the prediction loss `[S]` on a split, on the CPU; NaN for failed seeds."""
         span = self._spans[split]
         with numerics(self._config, self.device):
             losses = [lane.loss(span).masked_fill(lane.tensors.failed, torch.nan) for lane in self._lanes]
@@ -113,7 +119,10 @@ class SeedGroup:
 
     def baseline(self) -> dict[str, float]:
         """Compute the constant model's loss on each split."""
-        return {f"{name}_loss": constant_loss(self._voltages, span) for name, span in self._spans.items()}
+        return {
+            f"{name}_loss": constant_loss(self._voltages, span, self._config.evolve_steps)
+            for name, span in self._spans.items()
+        }
 
     def state(self) -> dict[int, dict[str, Any]]:
         """Copy each seed's state; see `SeedState`."""
@@ -131,15 +140,23 @@ class SeedGroup:
         self.epoch = saved[self.seeds[0]]["epoch"] if saved else 0
         self._steps_done = saved[self.seeds[0]]["step"] if saved else 0
         self._lane_seeds = split_into_lanes(self.seeds, self._network, self.device)
-        workspace = Workspace()
+        workspace, first = Workspace(), self._reconstructs()
+        steps = self._steps_done
+        if self.epoch > self._config.reconstruction_warmup_epochs:  # after which the optimizer started anew
+            steps -= self._config.reconstruction_warmup_epochs * self.steps_per_epoch
+        given = (self._voltages, stimulus)
         self._lanes = [
-            Lane(self._network, seeds, self._steps_done, self._voltages, stimulus, workspace=workspace)
+            Lane(self._network, seeds, steps, *given, workspace=workspace, reconstruct_first=first)
             for seeds in self._lane_seeds
         ]
         for lane, seeds in zip(self._lanes, self._lane_seeds, strict=True):
             for row, seed in enumerate(seeds if saved else []):
                 lane.state.pack(row, saved[seed])
                 lane.tensors.failed[row] = saved[seed]["failed"]
+
+    def _reconstructs(self) -> bool:
+        """Say whether the coming epoch trains encoder and decoder alone."""
+        return self.epoch < self._config.reconstruction_warmup_epochs
 
     def _plan_schedule(self) -> Tensor:
         """Learning rate and averaging weight of the coming epoch's steps, `[2, steps]` on the device."""
@@ -152,8 +169,9 @@ class SeedGroup:
 
     def _plan_lane(self, seeds: Sequence[int], schedule: Tensor) -> list[StepInputs]:
         """Draw all batches of the coming epoch and put them on the device."""
-        steps, batch = self.steps_per_epoch, self._config.batch_size
-        drawn = [draw_rows(seed, self.epoch, self._spans["train"], steps, batch) for seed in seeds]
+        config, train = self._config, self._spans["train"]
+        sizes = (self.steps_per_epoch, config.batch_size)
+        drawn = [draw_rows(seed, self.epoch, train, *sizes, horizon=config.horizon) for seed in seeds]
         rows = torch.stack(drawn, dim=1).to(self.device)
         return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
 
@@ -164,9 +182,22 @@ def find_misfits(config: TrainingConfig, recording: Recording) -> dict[str, str]
     first, last = recording.split.train
     if config.batch_size > last - first:
         misfits["batch_size"] = f"must be at most the {last - first} training rows, got {config.batch_size}"
+    misfits |= _find_short_splits(config, recording)
     if config.use_stimulus and recording.stimulus is None:
         misfits["use_stimulus"] = f"is true, but the recording {recording.source} has no stimulus"
     return misfits
+
+
+def _find_short_splits(config: TrainingConfig, recording: Recording) -> dict[str, str]:
+    """Find a split in which no row has the rows that are predicted from it."""
+    needed = {"train": config.horizon, "validation": config.evolve_steps, "test": config.evolve_steps}
+    for name, steps in needed.items():
+        first, last = getattr(recording.split, name)
+        if steps >= last - first:
+            key = "evolve_steps" if config.evolve_steps >= last - first else "evolve_multiples"
+            reach = f"the prediction is {steps} rows ahead, the {name} split has {last - first}"
+            return {key: f"must be smaller, got {getattr(config, key)}: {reach}"}
+    return {}
 
 
 def _check_fit(config: TrainingConfig, recording: Recording, seeds: Sequence[int]) -> None:

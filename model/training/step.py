@@ -70,6 +70,7 @@ class TrainingStep:
         voltages: `[T, N]` on the device.
         stimulus: `[T, M]` on the device when the evolver sees it, else None.
         workspace: May be shared with steps that run at another time.
+        reconstruction_only: Only encoder and decoder are trained, to reconstruct.
 
     Attributes:
         totals: float64 `[3, S]`: prediction loss, reconstruction loss and gradient norm, summed over steps.
@@ -84,6 +85,7 @@ class TrainingStep:
         stimulus: Tensor | None,
         *,
         workspace: Workspace | None = None,
+        reconstruction_only: bool = False,
     ) -> None:
         self._config: TrainingConfig = network.config
         self._tensors = tensors
@@ -97,9 +99,13 @@ class TrainingStep:
             stimulus,
             product_type=precision,
             workspace=workspace or Workspace(),
+            reconstruction_only=reconstruction_only,
         )
         self._forward_backward: Callable[[Tensor], tuple[Tensor, Moments]] = self._passes.run
         self._running = network.statistics.views(tensors.running)
+        self._penalties = _find_penalties(network)
+        resting = [part for part in network.parts if part not in {"encoder", "decoder"}] if reconstruction_only else []
+        self._resting = [network.parameters.span(part) for part in resting]
         self._failed_at_hand = None if tensors.failed.is_cuda else tensors.failed.numpy()
         self.totals = torch.zeros(3, len(tensors.failed), dtype=torch.float64, device=voltages.device)
 
@@ -117,16 +123,26 @@ class TrainingStep:
         self._optimizer.learning_rate.copy_(inputs.learning_rate)
         with torch.no_grad():
             losses, moments = self._forward_backward(inputs.rows)
-            if self._config.l1:
-                self._optimizer.gradient.add_(self._tensors.parameters.sign(), alpha=self._config.l1)
+            for span, weight in self._penalties:
+                self._optimizer.gradient[:, span].add_(self._tensors.parameters[:, span].sign(), alpha=weight)
+            for span in self._resting:
+                self._optimizer.gradient[:, span].zero_()
             norms = self._limit_gradient(losses)
-            self._optimizer.step()
+            self._update()
             _update_running(self._running, moments)
             if self._tensors.average is not None:
                 live = (self._tensors.parameters, self._tensors.running)
                 for average, newest in zip(self._tensors.average, live, strict=True):
                     average.lerp_(newest, inputs.averaging_weight)
             self.totals += torch.stack((losses[:, 0], losses[:, 1], norms))
+
+    def _update(self) -> None:
+        """Let the optimizer step, which decays weights without a gradient too: those of resting parts are put back."""
+        parameters = self._tensors.parameters
+        kept = [parameters[:, span].clone() for span in self._resting]
+        self._optimizer.step()
+        for span, values in zip(self._resting, kept, strict=True):
+            parameters[:, span] = values
 
     def _limit_gradient(self, losses: Tensor) -> Tensor:
         """Clip each seed's gradient, silence failed seeds; return the norms `[S]` before clipping.
@@ -147,9 +163,23 @@ class TrainingStep:
         return self._failed_at_hand is None or bool(self._failed_at_hand.any())
 
 
+def _find_penalties(network: Network) -> list[tuple[slice, float]]:
+    """Give stretches of the parameters and the weight of each |p| in them.
+
+    `l1` weighs the sum over all parameters, `encoder_l1` and the like the mean over those of a part.
+
+    Source: Tibshirani 1996, "Regression Shrinkage and Selection via the Lasso"; the derivative of |p| is its sign.
+    """
+    config, layout = network.config, network.parameters
+    found = [(slice(None), config.l1)] if config.l1 else []
+    return found + [
+        (layout.span(part), weight / layout.count(part)) for part, weight in config.part_l1.items() if weight
+    ]
+
+
 def _update_running(running: dict[str, Tensor], moments: Moments) -> None:
-    """Move the running statistics: from the prediction, then, in the decoder, from the reconstruction."""
-    for group in range(2 if moments else 0):
+    """Move the running statistics: of each step or prediction, then, in the decoder, from the reconstruction."""
+    for group in range(max(map(len, moments.values()), default=0)):
         names = [name for name, moment in moments.items() if len(moment) > group]
         old = [running[name] for name in names]
         new = [moments[name][group] for name in names]

@@ -37,6 +37,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
     "sgd": {"optimizer": "sgd", "gradient_clipping": 0.1},
     "stimulus": {"use_stimulus": True, "l1": 1e-4},
+    "lab": {
+        "use_stimulus": True,
+        "stimulus_dims": 3,
+        "stimulus_units": 5,
+        "use_batch_norm": False,
+        "input_skips": True,
+        "evolver_activation": "tanh",
+        "evolver_zero_init": True,
+        "loss": "huber",
+        "evolver_l1": 1e-2,
+    },
+    "steps": {"evolve_steps": 3, "evolve_multiples": 2, "use_stimulus": True},
+    "warm-up that is continued": {"reconstruction_warmup_epochs": 3, "weight_decay": 0.1, "l1": 1e-4, "ema": 0.9},
+    "warm-up that is over": {"reconstruction_warmup_epochs": 2, "optimizer": "sgd", "use_stimulus": True},
+    "input skips": {"input_skips": True, "encoder_units": 6, "loss": "l1"},
 }
 
 

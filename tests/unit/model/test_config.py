@@ -1,6 +1,7 @@
 """What a configuration may say, and what is answered when it says something else."""
 
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,30 @@ MESSAGES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"warmup_fraction": 0.1},
         {"epochs": "is needed by warmup_fraction: give the number of epochs planned in total"},
     ),
+    "misspelt choice that may be null": (
+        {"evolver_activation": "tahn"},
+        {"evolver_activation": "must be one of relu, gelu, tanh, silu, elu; got 'tahn': did you mean 'tanh'?"},
+    ),
+    "an encoder without a stimulus": (
+        {"stimulus_dims": 64, "stimulus_units": 64},
+        {"stimulus_dims": "must be null or 0 without use_stimulus, got 64: it encodes that"},
+    ),
+    "sizes of no encoder": (
+        {"use_stimulus": True, "stimulus_layers": 3, "stimulus_units": 64, "stimulus_dims": 0},
+        {"stimulus_units": "is of the stimulus encoder, which there is only with stimulus_dims of at least 1, got 64"}
+        | {
+            "stimulus_layers": "is of the stimulus encoder, which there is only with stimulus_dims of at least 1, got 3"
+        },
+    ),
+    "warm-up of everything": (
+        {"reconstruction_warmup_epochs": 5, "epochs": 5},
+        {
+            "reconstruction_warmup_epochs": "must be less than epochs, which is 5, got 5: nothing would be trained to "
+            "predict"
+        },
+    ),
+    "a part without width": ({"encoder_units": 0}, {"encoder_units": "must be at least 1, got 0"}),
+    "negative penalty": ({"decoder_l1": -0.1}, {"decoder_l1": "must be at least 0, got -0.1"}),
 }
 
 
@@ -96,6 +121,9 @@ def test_published_defaults() -> None:
     assert (config.latent_dims, config.hidden_units, config.layers) == (256, 256, (3, 3, 3))
     assert (config.activation, config.use_batch_norm, config.optimizer) == ("relu", True, "adam")
     assert (config.l1, config.schedule, config.use_stimulus) == (0.0, "constant", False)
+    assert (config.units, config.loss, config.input_skips) == ((256, 256, 256), "mse", False)
+    assert (config.stimulus_dims, config.evolver_activation, config.evolver_zero_init) == (None, None, False)
+    assert set(config.part_l1.values()) == {0.0}
 
 
 def test_fine_configurations() -> None:
@@ -103,6 +131,15 @@ def test_fine_configurations() -> None:
     assert check_config({"learning_rate": 1, "gradient_clipping": None, "ema": None, "epochs": 3}) == {}
     assert check_config({"batch_size": 1, "use_batch_norm": False}) == {}
     assert parse_config({"hidden_layers": 2, "decoder_layers": 0}).layers == (2, 2, 0)
+    assert parse_config({"hidden_units": 2, "decoder_units": 5}).units == (2, 2, 5)
+    assert check_config({"use_stimulus": True, "stimulus_dims": 0, "evolver_activation": None}) == {}
+    assert check_config({"use_stimulus": True, "stimulus_dims": 64, "stimulus_layers": 0}) == {}
+
+
+def test_every_parameter_is_documented() -> None:
+    """The page about the model names each field."""
+    page = (Path(__file__).parents[3] / "docs" / "model.md").read_text(encoding="utf-8")
+    assert [one.name for one in fields(TrainingConfig) if f"`{one.name}`" not in page] == []
 
 
 def test_frozen() -> None:

@@ -103,6 +103,25 @@ def test_metrics() -> None:
     assert first["gpu_utilisation"] == first["gpu_memory_mib"] == first["gpu_power_w"] == [None] * 3
 
 
+def test_a_warm_up_of_reconstruction() -> None:
+    """Its epochs tell no prediction loss and leave the evolver as it was; the next epoch trains all parts."""
+    trainer = build(reconstruction_warmup_epochs=2, use_stimulus=True, stimulus_dims=3)
+    states, epochs = [trainer.state()], []
+    for metrics in trainer.train(3):
+        epochs.append(metrics)
+        states.append(trainer.state())
+    assert [one["train_loss"] == [None] * len(SEEDS) for one in epochs] == [True, True, False]
+    for name in ("reconstruction_loss", "validation_loss", "grad_norm"):
+        assert all(np.isfinite(value) for one in epochs for value in one[name])
+
+    def changed(before: int, after: int) -> set[str]:
+        first, second = (states[number][1]["parameters"] for number in (before, after))
+        return {name.partition(".")[0] for name in first if not torch.equal(first[name], second[name])}
+
+    assert changed(0, 2) == {"encoder", "decoder"}
+    assert changed(2, 3) == {"encoder", "evolver", "decoder", "stimulus"}
+
+
 def test_learns() -> None:
     """The losses fall, on seen and unseen rows."""
     epochs = list(build(learning_rate=0.01, use_batch_norm=False, hidden_units=32, latent_dims=8).train(25))
@@ -110,37 +129,43 @@ def test_learns() -> None:
         assert max(epochs[-1][name]) < 0.3 * min(epochs[0][name])
 
 
-def test_baseline() -> None:
-    """The baseline is the mean squared difference of neighbouring rows inside each split."""
+@pytest.mark.parametrize("steps", [1, 7])
+def test_baseline(steps: int) -> None:
+    """The baseline is the mean squared difference of rows that far apart inside each split."""
     recording = make_recording()
-    baseline = build().baseline()
+    baseline = build(evolve_steps=steps).baseline()
     assert list(baseline) == ["train_loss", "validation_loss", "test_loss"]
     for name, (first, last) in SPLIT.items():
         rows = recording["voltages"][first:last].astype(float)
-        assert baseline[f"{name}_loss"] == pytest.approx(np.mean((rows[1:] - rows[:-1]) ** 2), rel=1e-6)
+        assert baseline[f"{name}_loss"] == pytest.approx(np.mean((rows[steps:] - rows[:-steps]) ** 2), rel=1e-6)
 
 
-def test_losses_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [{}, {"evolve_steps": 4, "use_stimulus": True, "stimulus_dims": 3}])
+def test_losses_do_not_depend_on_the_chunks(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluation row by row gives the loss of evaluation in one piece."""
-    trainer = build()
+    trainer = build(**settings)
     (whole,), baseline = trainer.train(1), trainer.baseline()
     tested = trainer.evaluate()
     monkeypatch.setattr("model.network.evaluate.CHUNK_ELEMENTS", {"cpu": 1})
-    again = build()
+    again = build(**settings)
     (pieces,) = again.train(1)
     assert pieces["validation_loss"] == pytest.approx(whole["validation_loss"], rel=1e-5)
     assert again.evaluate()["test_loss"] == pytest.approx(tested["test_loss"], rel=1e-5)
     assert trainer.baseline() == pytest.approx(baseline, rel=1e-5)
 
 
-def test_training_stays_inside_its_split() -> None:
+@pytest.mark.parametrize(
+    "settings", [{}, {"evolve_steps": 8, "use_stimulus": True}, {"evolve_steps": 8, "evolve_multiples": 3}]
+)
+def test_training_stays_inside_its_split(settings: dict[str, Any]) -> None:
     """Values outside the train and validation splits change nothing that is computed from those."""
     recording = make_recording()
-    changed = recording["voltages"].copy()
+    changed = {name: recording[name].copy() for name in ("voltages", "stimulus")}
     for first, last in ((0, 10), (210, 220), (300, ROWS)):
-        changed[first:last] = 1e6
-    (expected,) = build().train(1)
-    (metrics,) = LatentEvolutionTrainer(SMALL, {**recording, "voltages": changed}, SEEDS).train(1)
+        for values in changed.values():
+            values[first:last] = 1e6
+    (expected,) = build(**settings).train(1)
+    (metrics,) = LatentEvolutionTrainer({**SMALL, **settings}, {**recording, **changed}, SEEDS).train(1)
     assert metrics["train_loss"] == expected["train_loss"]
     assert metrics["validation_loss"] == expected["validation_loss"]
 

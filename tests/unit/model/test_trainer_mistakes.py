@@ -11,6 +11,16 @@ from tests.fakes.latent import SEEDS, SMALL, build, make_recording
 MISTAKES: dict[str, tuple[dict[str, Any], list[int], str]] = {
     "configuration": ({"learning_rat": 1.0}, [1], r"learning_rat: unknown parameter: did you mean 'learning_rate'\?"),
     "large batch": ({"batch_size": 201}, [1], "batch_size: must be at most the 200 training rows, got 201"),
+    "steps out of the split": (
+        {"evolve_steps": 80},
+        [1],
+        "evolve_steps: must be smaller, got 80: the prediction is 80 rows ahead, the validation split has 80",
+    ),
+    "multiples out of the split": (
+        {"evolve_steps": 50, "evolve_multiples": 4},
+        [1],
+        "evolve_multiples: must be smaller, got 4: the prediction is 200 rows ahead, the train split has 200",
+    ),
     "repeated seeds": ({}, [1, 1], r"seeds: must be at least one number and all different, got \[1, 1\]"),
     "no seeds": ({}, [], r"seeds: must be at least one number and all different, got \[\]"),
 }

@@ -88,18 +88,24 @@ def test_without_a_gpu_nothing_is_captured() -> None:
     assert [a is b for a, b in zip(seen, given, strict=True)] == [True, True]
 
 
+OPTIONS = {"input_skips": True, "use_stimulus": True, "stimulus_dims": 2, "evolver_activation": "tanh"}
+
+
 @pytest.mark.usefixtures("nothing_reported")
-def test_the_compiled_step_agrees(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("settings", [{}, {**OPTIONS, "loss": "huber"}, {**OPTIONS, "loss": "l1", "evolve_steps": 2}])
+def test_the_compiled_step_agrees(settings: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     """What the compiler is given for a step, plain functions without writes into strided memory, does the same step."""
-    network = Network(TrainingConfig(latent_dims=4, hidden_units=8, hidden_layers=1, batch_size=4), 7)
+    config = TrainingConfig(latent_dims=4, hidden_units=8, hidden_layers=1, batch_size=4, **settings)
+    network = Network(config, 7, 3 if config.use_stimulus else 0)
     flat, _ = network.initialise([1, 12])
-    voltages = torch.randn(9, 7, generator=torch.Generator().manual_seed(0))
+    voltages = torch.randn(10, 7, generator=torch.Generator().manual_seed(0))
+    stimulus = voltages[:, :3] if config.use_stimulus else None
     rows = torch.arange(8).view(2, 4)
     results = []
     for wrap in (lambda run: run, lambda run: Compiled(run, backend="eager")):
         gradient = torch.zeros_like(flat)
         plain = {"product_type": torch.float32, "workspace": Workspace()}
-        losses, _ = wrap(Passes(network, flat, gradient, voltages, None, **plain).run)(rows)
+        losses, _ = wrap(Passes(network, flat, gradient, voltages, stimulus, **plain).run)(rows)
         results.append((losses, gradient))
     assert not [record for record in caplog.records if record.name == "latent-tune"]
     torch.testing.assert_close(*results)

@@ -16,10 +16,19 @@ SEEDS, ROWS, NEURONS = (1, 12), 60, 19
 TOLERANCES = {"float32": (1e-5, 1e-4, 1e-6), "tf32": (1e-5, 1e-4, 1e-6), "bfloat16": (5e-3, 1e-1, 5e-2)}
 
 
-def first_step(precision: str, recording: torch.dtype, exact: torch.dtype = torch.float32) -> tuple[torch.Tensor, ...]:
+SETTINGS: dict[str, dict[str, object]] = {
+    "published": {},
+    "lab": {"input_skips": True, "use_batch_norm": False, "evolver_activation": "tanh", "loss": "huber"},
+    "l1": {"use_batch_norm": False, "loss": "l1"},
+}
+
+
+def first_step(
+    settings: dict[str, object], precision: str, recording: torch.dtype, exact: torch.dtype = torch.float32
+) -> tuple[torch.Tensor, ...]:
     """Losses, gradient norms and gradients of the first step."""
     sizes = {"latent_dims": 8, "hidden_units": 32, "batch_size": 16, "device": "cpu"}
-    config = TrainingConfig(**sizes, precision=precision)
+    config = TrainingConfig(**sizes, precision=precision, **settings)
     voltages = torch.randn(ROWS, NEURONS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     network = Network(config, NEURONS)
     flat, running = (tensor.to(exact) for tensor in network.initialise(SEEDS))
@@ -33,13 +42,16 @@ def first_step(precision: str, recording: torch.dtype, exact: torch.dtype = torc
 
 @pytest.mark.parametrize("recording", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("precision", TOLERANCES)
-def test_each_precision_agrees_with_float64(precision: str, recording: torch.dtype) -> None:
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
+def test_each_precision_agrees_with_float64(
+    settings: dict[str, object], precision: str, recording: torch.dtype
+) -> None:
     """Losses and gradients of every precision stay within its tolerance of the exact ones, seed by seed."""
     if recording == torch.bfloat16 and precision != "bfloat16":
         pytest.skip("a rounded recording is meant for rounded products")
     of_loss, of_norm, of_gradient = TOLERANCES[precision]
-    totals, gradient = first_step(precision, recording)
-    exact_totals, exact_gradient = first_step("float32", torch.float64, torch.float64)
+    totals, gradient = first_step(settings, precision, recording)
+    exact_totals, exact_gradient = first_step(settings, "float32", torch.float64, torch.float64)
     torch.testing.assert_close(totals[:2], exact_totals[:2], rtol=of_loss, atol=0.0)
     torch.testing.assert_close(totals[2], exact_totals[2], rtol=of_norm, atol=0.0)
     cosine = torch.nn.functional.cosine_similarity(gradient, exact_gradient, dim=1)

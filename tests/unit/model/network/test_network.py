@@ -62,7 +62,45 @@ def test_without_batch_norm_there_is_nothing_to_normalise() -> None:
 def test_the_stimulus_widens_the_evolver() -> None:
     """With M stimulus values the evolver's first layer takes L + M inputs; the other parts stay."""
     network = Network(TrainingConfig(latent_dims=3), neurons=7, stimuli=2)
-    assert [widths[0] for widths in network.widths.values()] == [7, 5, 3]
+    assert [part.widths[0] for part in network.parts.values()] == [7, 5, 3]
+
+
+def test_input_skips_widen_all_layers_but_the_first() -> None:
+    """Each gets the layer before it and a projection as wide as a hidden layer; a linear part has no projections."""
+    matrices = {name: dict(part.matrices) for name, part in build(input_skips=True, evolver_layers=0).parts.items()}
+    assert matrices == {
+        "encoder": {"encoder.0": (7, 5), "encoder.1": (10, 5), "encoder.2": (10, 3), "encoder.skip": (7, 10)},
+        "evolver": {"evolver.0": (3, 3)},
+        "decoder": {"decoder.0": (3, 5), "decoder.1": (10, 5), "decoder.2": (10, 7), "decoder.skip": (3, 10)},
+    }
+
+
+def test_parts_of_their_own_widths_with_a_stimulus_encoder() -> None:
+    """Each part has its units; the stimulus encoder comes last, is never normalised, and feeds the evolver."""
+    own = {"encoder_units": 4, "decoder_units": 6, "hidden_layers": 1, "stimulus_dims": 2, "stimulus_units": 9}
+    network = Network(TrainingConfig(latent_dims=3, hidden_units=5, use_stimulus=True, input_skips=True, **own), 7, 8)
+    assert {name: part.widths for name, part in network.parts.items()} == {
+        "encoder": (7, 4, 3),
+        "evolver": (5, 5, 3),
+        "decoder": (3, 6, 7),
+        "stimulus": (8, 9, 2),
+    }
+    kinds = {name.rpartition(".")[2] for name in network.parameters.shapes if name.startswith("stimulus")}
+    assert kinds == {"weight", "bias"}
+    assert network.statistics.shapes["decoder.0.mean"] == (6,)
+
+
+def test_an_evolver_from_zero_predicts_no_change() -> None:
+    """Prediction equals reconstruction at first, and all other weights are those of the seed without the option."""
+    zero, plain = build(evolver_zero_init=True, use_batch_norm=False), build(use_batch_norm=False)
+    named, expected = (one.parameters.views(one.initialise([1])[0]) for one in (zero, plain))
+    for name, view in named.items():
+        last = name.startswith("evolver.2")
+        assert torch.equal(view, torch.zeros_like(view) if last else expected[name])
+    folded = zero.fold(*zero.initialise([1]), torch.float32)
+    x = torch.randn(1, 4, 7, generator=derive_generator(0, "x"))
+    reconstruction = zero._apply("decoder", folded, zero.encode(folded, x))
+    assert torch.equal(zero.predict(folded, x, None), reconstruction)
 
 
 def test_initial_weights() -> None:
@@ -143,3 +181,4 @@ def test_batches_of_an_epoch() -> None:
     assert torch.equal(rows, draw_rows(1, 0, (10, 14), 100, 8))
     assert not torch.equal(rows, draw_rows(1, 1, (10, 14), 100, 8))
     assert not torch.equal(rows, draw_rows(2, 0, (10, 14), 100, 8))
+    assert set(draw_rows(1, 0, (10, 14), 100, 8, horizon=3).flatten().tolist()) == {10}

@@ -86,6 +86,18 @@ def test_published_work() -> None:
     assert floor_s(network, 256, rates, "bfloat16") == pytest.approx(0.351, rel=0.01)
 
 
+def test_work_of_the_options() -> None:
+    """Projections and a stimulus encoder are counted as the products that they are, each seen as often as its part."""
+    sizes = {"latent_dims": 3, "hidden_units": 5, "hidden_layers": 1, "use_stimulus": True, "stimulus_dims": 2}
+    network = Network(TrainingConfig(**sizes, input_skips=True), 7, 8)
+    encoder, evolver = 2 * 2 * 7 * 5 + 3 * 10 * 3, 3 * (2 * 5 * 5 + 10 * 3)
+    decoder, stimulus = 2 * 3 * (2 * 3 * 5 + 10 * 7), 2 * 8 * 5 + 3 * 5 * 2
+    assert count_flops(network, 1) == 2 * (encoder + evolver + decoder + stimulus)
+    unrolled = Network(TrainingConfig(**sizes, input_skips=True, evolve_steps=4, evolve_multiples=3), 7, 8)
+    assert count_flops(unrolled, 1) == 2 * (encoder + 12 * evolver + 2 * decoder + 12 * stimulus)
+    assert count_bytes(unrolled, 2) - count_bytes(network, 2) == 4 * 2 * 2 * 7
+
+
 def test_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile names the time by kind of work, the counted floor and what was reached, and leaves a Chrome trace."""
     rates = Rates(copy_bytes_per_s=1e9, flops_per_s={"float32": 1e9})

@@ -12,7 +12,7 @@ from model.network.network import Network
 from model.training.optim import SeedOptimizer
 from model.training.schedule import averaging_weight_at
 from model.training.step import SeedTensors, StepInputs, TrainingStep
-from tests.fakes.reference import Reference, build_optimizer
+from tests.fakes.reference import LOSSES, Reference, build_optimizer
 
 SEEDS = (1, 12, 123)
 ROWS, NEURONS, STIMULI = 60, 11, 3
@@ -33,15 +33,21 @@ class Bench:
         average = (flat.clone(), running.clone()) if self.config.ema else None
         self.tensors = SeedTensors(flat, running, torch.zeros(len(SEEDS), dtype=torch.bool), average)
         self.optimizer = SeedOptimizer(self.config, flat, 0)
-        self.step = TrainingStep(self.network, self.tensors, self.optimizer, self.voltages, self.seen)
+        given = (self.network, self.tensors, self.optimizer, self.voltages, self.seen)
+        self.step = TrainingStep(*given)
+        self.reconstruct = TrainingStep(*given, reconstruction_only=True)
         self.source = source
 
     def draw(self, rate: float | None = None, averaging: float = 0.0) -> StepInputs:
         # No row twice: of two equal rows, alone in a batch, batch norm leaves only rounding, and ReLU cuts at 0.
-        orders = [torch.randperm(ROWS - 1, generator=self.source) for _ in SEEDS]
+        orders = [torch.randperm(ROWS - self.config.horizon, generator=self.source) for _ in SEEDS]
         rows = torch.stack(orders)[:, : self.config.batch_size]
         rate = self.config.learning_rate if rate is None else rate
         return StepInputs(rows, torch.tensor(rate), torch.tensor(averaging, dtype=torch.float64))
+
+    def stimuli(self, rows: torch.Tensor, steps: int) -> list[torch.Tensor | None]:
+        """What is seen of the stimulus at each of so many steps from some rows on."""
+        return [None if self.seen is None else self.seen[rows + step] for step in range(steps)]
 
     def named(self, row: int) -> dict[str, torch.Tensor]:
         parameters = self.network.parameters.views(self.tensors.parameters)
@@ -61,11 +67,12 @@ def train_reference(bench: Bench, reference: Reference, batches: list[StepInputs
     optimizer, history = build_optimizer(reference), []
     for inputs in batches:
         rows = inputs.rows[row]
-        seen = None if bench.seen is None else bench.seen[rows]
-        prediction, reconstruction = reference.losses(bench.voltages[rows], bench.voltages[rows + 1], seen)
-        penalty = bench.config.l1 * sum(p.abs().sum() for p in reference.parameters())
+        horizon, apart = bench.config.horizon, bench.config.evolve_steps
+        following = [bench.voltages[rows + ahead] for ahead in range(apart, horizon + 1, apart)]
+        stimuli = bench.stimuli(rows, horizon)
+        prediction, reconstruction = reference.losses(bench.voltages[rows], following, stimuli)
         optimizer.zero_grad()
-        (prediction + reconstruction + penalty).backward()
+        (prediction + reconstruction + reference.penalty()).backward()
         limit = bench.config.gradient_clipping or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(reference.parameters(), limit)
         optimizer.param_groups[0]["lr"] = float(inputs.learning_rate)
@@ -73,6 +80,20 @@ def train_reference(bench: Bench, reference: Reference, batches: list[StepInputs
         history.append((prediction.item(), reconstruction.item(), norm.item()))
     return torch.tensor(history, dtype=torch.float64)
 
+
+STIMULUS_ENCODER = {"use_stimulus": True, "stimulus_dims": 2}
+LAB = {
+    **STIMULUS_ENCODER,
+    "hidden_layers": 1,
+    "use_batch_norm": False,
+    "input_skips": True,
+    "stimulus_layers": 3,
+    "stimulus_units": 6,
+    "evolver_activation": "tanh",
+    "evolver_zero_init": True,
+    "loss": "huber",
+    "evolver_l1": 1e-2,
+}
 
 CASES = {
     "published": {},
@@ -92,6 +113,30 @@ CASES = {
     "sgd": {"optimizer": "sgd", "weight_decay": 0.1, "use_batch_norm": False},
     "sgd without momentum": {"optimizer": "sgd", "momentum": 0.0},
     "smallest batch": {"batch_size": 2},
+    "input skips": {"input_skips": True},
+    "input skips without batch norm": {"input_skips": True, "use_batch_norm": False},
+    "input skips of one layer": {"input_skips": True, "hidden_layers": 1, "use_batch_norm": False},
+    "input skips of some parts": {"input_skips": True, "encoder_layers": 0, "evolver_layers": 3, "decoder_layers": 1},
+    "own units": {"encoder_units": 9, "evolver_units": 5, "decoder_units": 6},
+    "own units with input skips": {"encoder_units": 9, "evolver_units": 5, "decoder_units": 6, "input_skips": True},
+    "stimulus encoder": {**STIMULUS_ENCODER, "stimulus_layers": 3, "stimulus_units": 6},
+    "stimulus encoder without batch norm": {**STIMULUS_ENCODER, "use_batch_norm": False},
+    "linear stimulus encoder": {**STIMULUS_ENCODER, "stimulus_layers": 0},
+    "tanh in the evolver": {"evolver_activation": "tanh"},
+    "evolver from zero": {"evolver_zero_init": True},
+    "evolver from zero without batch norm": {"evolver_zero_init": True, "use_batch_norm": False},
+    "huber": {"loss": "huber"},
+    "huber without batch norm": {"loss": "huber", "use_batch_norm": False},
+    "mean absolute error": {"loss": "l1"},
+    "l1 by part": {"encoder_l1": 0.5, "evolver_l1": 0.25, "decoder_l1": 1.0, "l1": 1e-3},
+    "l1 of one part without batch norm": {"evolver_l1": 0.5, "use_batch_norm": False},
+    "as its lab trains it": LAB,
+    "every third step": {"evolve_steps": 3},
+    "every third step with the stimulus": {"evolve_steps": 3, "use_stimulus": True, "use_batch_norm": False},
+    "multiples": {"evolve_steps": 2, "evolve_multiples": 3},
+    "multiples of one step": {"evolve_multiples": 2, "use_batch_norm": False, "loss": "l1"},
+    "multiples with input skips": {"evolve_steps": 2, "evolve_multiples": 2, "input_skips": True, "use_stimulus": True},
+    "as its lab trains it, every second step": {**LAB, "evolve_steps": 2, "evolve_multiples": 2},
 }
 
 
@@ -114,20 +159,77 @@ def test_agrees_with_plain_pytorch(settings: dict[str, object]) -> None:
         assert set(ours) == set(theirs)
         for name in ours:
             torch.testing.assert_close(ours[name].view(theirs[name].shape), theirs[name], rtol=1e-6, atol=1e-8)
-        seen = None if bench.seen is None else bench.seen[5:39]
-        error = reference.predict(bench.voltages[5:39], seen) - bench.voltages[6:40]
+        ahead = bench.config.evolve_steps
+        within = torch.arange(5, 40 - ahead)
+        prediction = reference.predict(bench.voltages[within], bench.stimuli(within, ahead))
+        error = prediction - bench.voltages[within + ahead]
         torch.testing.assert_close(evaluated[row], error.square().mean(), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("use_batch_norm", [True, False])
-def test_alone_and_in_company(use_batch_norm: bool) -> None:
+def reconstruct_reference(bench: Bench, reference: Reference, batches: list[StepInputs], row: int) -> torch.Tensor:
+    """Train encoder and decoder of one seed the plain way; return reconstruction losses and gradient norms."""
+    trained = [p for part in ("encoder", "decoder") for p in reference.parts[part].parameters()]
+    optimizer, history = build_optimizer(reference, trained), []
+    for inputs in batches:
+        x = bench.voltages[inputs.rows[row]]
+        loss = LOSSES[bench.config.loss](reference.parts["decoder"](reference.parts["encoder"](x)), x)
+        reference.zero_grad()
+        (loss + reference.penalty()).backward()
+        norm = torch.nn.utils.clip_grad_norm_(trained, bench.config.gradient_clipping or float("inf"))
+        optimizer.param_groups[0]["lr"] = float(inputs.learning_rate)
+        optimizer.step()
+        history.append((0.0, loss.item(), norm.item()))
+    return torch.tensor(history, dtype=torch.float64)
+
+
+WARMED_UP = {
+    "published": {},
+    "decay and penalties": {"weight_decay": 0.1, "l1": 1e-3, "evolver_l1": 0.5, "gradient_clipping": 0.05},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1, "use_batch_norm": False},
+    "sgd": {"optimizer": "sgd", "use_batch_norm": False, "loss": "l1"},
+    "lab": {**LAB, "evolver_zero_init": False, "evolve_steps": 2, "evolve_multiples": 2},
+}
+
+
+@pytest.mark.parametrize("settings", WARMED_UP.values(), ids=WARMED_UP.keys())
+def test_reconstruction_first(settings: dict[str, object]) -> None:
+    """Encoder and decoder train alone, evolver and stimulus encoder rest; then all train, with a fresh optimizer."""
+    bench = Bench(learning_rate=0.01, **settings)
+    references, before = bench.references(), [bench.named(row) for row in range(len(SEEDS))]
+    early, late = ([bench.draw() for _ in range(4)] for _ in range(2))
+    totals = []
+    for inputs in early:
+        bench.reconstruct.totals.zero_()
+        bench.reconstruct.run(inputs)
+        totals.append(bench.reconstruct.totals.clone())
+    for row, reference in enumerate(references):
+        history = reconstruct_reference(bench, reference, early, row)
+        torch.testing.assert_close(torch.stack(totals)[:, :, row], history, rtol=1e-7, atol=1e-9)
+        for name, value in bench.named(row).items():
+            if name.startswith(("evolver", "stimulus")):
+                assert torch.equal(value, before[row][name])
+    bench.optimizer.restart()
+    for inputs in late:
+        bench.step.run(inputs)
+    for row, reference in enumerate(references):
+        train_reference(bench, reference, late, row)
+        theirs = reference.named()
+        for name, value in bench.named(row).items():
+            torch.testing.assert_close(value.view(theirs[name].shape), theirs[name], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"use_batch_norm": False}, LAB, {**LAB, "use_batch_norm": True, "hidden_layers": 2, "evolve_steps": 2}],
+)
+def test_alone_and_in_company(settings: dict[str, object]) -> None:
     """A seed trained alone ends where it ends among others."""
-    together = Bench(use_batch_norm=use_batch_norm)
+    together = Bench(**settings)
     batches = [together.draw() for _ in range(5)]
-    alone = Bench(use_batch_norm=use_batch_norm)
+    alone = Bench(**settings)
     flat, running = alone.tensors.parameters[1:2].clone(), alone.tensors.running[1:2].clone()
     tensors = SeedTensors(flat, running, torch.zeros(1, dtype=torch.bool), None)
-    step = TrainingStep(alone.network, tensors, SeedOptimizer(alone.config, flat, 0), alone.voltages, None)
+    step = TrainingStep(alone.network, tensors, SeedOptimizer(alone.config, flat, 0), alone.voltages, alone.seen)
     for inputs in batches:
         together.step.run(inputs)
         step.run(inputs._replace(rows=inputs.rows[1:2]))
@@ -196,12 +298,16 @@ class RefuseToWait(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize("loss", ["mse", "huber", "l1"])
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_no_step_waits_for_the_device(optimizer: str) -> None:
+def test_no_step_waits_for_the_device(optimizer: str, loss: str) -> None:
     """Nothing in a step reads a value back, with every option on."""
-    bench = Bench(optimizer=optimizer, l1=1e-4, gradient_clipping=1.0, ema=0.9, use_stimulus=True)
+    settings = {**LAB, "hidden_layers": 2, "use_batch_norm": True, "encoder_l1": 1e-3, "loss": loss}
+    settings |= {"evolve_steps": 2, "evolve_multiples": 2}
+    bench = Bench(optimizer=optimizer, l1=1e-4, gradient_clipping=1.0, ema=0.9, **settings)
     inputs = bench.draw()
     with RefuseToWait():
+        bench.reconstruct.run(inputs)
         bench.step.run(inputs)
     with pytest.raises(AssertionError, match="waits"), RefuseToWait():
         inputs.learning_rate.item()
