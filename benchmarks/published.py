@@ -17,14 +17,15 @@ class PublishedModel(nn.Module):
     Args:
         neurons: N.
         hidden_units: H, also the size of the latent state.
+        use_batch_norm: As published; False leaves it out.
     """
 
-    def __init__(self, neurons: int, hidden_units: int = 256) -> None:
+    def __init__(self, neurons: int, hidden_units: int = 256, *, use_batch_norm: bool = True) -> None:
         super().__init__()
         hidden = [hidden_units] * 3
-        self.encoder = build_perceptron([neurons, *hidden, hidden_units])
-        self.evolver = build_perceptron([hidden_units, *hidden, hidden_units])
-        self.decoder = build_perceptron([hidden_units, *hidden, neurons])
+        self.encoder = build_perceptron([neurons, *hidden, hidden_units], use_batch_norm=use_batch_norm)
+        self.evolver = build_perceptron([hidden_units, *hidden, hidden_units], use_batch_norm=use_batch_norm)
+        self.decoder = build_perceptron([hidden_units, *hidden, neurons], use_batch_norm=use_batch_norm)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Predict `x[t+1]` and reconstruct `x[t]`, both `[B, N]`."""
@@ -33,11 +34,12 @@ class PublishedModel(nn.Module):
         return prediction, self.decoder(self.encoder(x))
 
 
-def build_perceptron(widths: list[int]) -> nn.Sequential:
-    """Stack linear layers; batch norm and ReLU follow each but the last."""
+def build_perceptron(widths: list[int], *, use_batch_norm: bool) -> nn.Sequential:
+    """Stack linear layers; batch norm, where it is on, and ReLU follow each but the last."""
     modules: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths[:-1]):
-        modules += [nn.Linear(fan_in, fan_out), nn.BatchNorm1d(fan_out), nn.ReLU()]
+        norm = [nn.BatchNorm1d(fan_out)] if use_batch_norm else []
+        modules += [nn.Linear(fan_in, fan_out), *norm, nn.ReLU()]
     return nn.Sequential(*modules, nn.Linear(widths[-2], widths[-1]))
 
 
@@ -50,12 +52,20 @@ class PublishedTraining:
         compiled: Compile the model with `mode="reduce-overhead"`.
         l1: Weight of the penalty; the loop runs whatever it is.
         hidden_units: H.
+        use_batch_norm: As published.
     """
 
     def __init__(
-        self, voltages: Tensor, batch_size: int, *, compiled: bool = False, l1: float = 0.0, hidden_units: int = 256
+        self,
+        voltages: Tensor,
+        batch_size: int,
+        *,
+        compiled: bool = False,
+        l1: float = 0.0,
+        hidden_units: int = 256,
+        use_batch_norm: bool = True,
     ) -> None:
-        model = PublishedModel(voltages.shape[1], hidden_units).to(voltages.device)
+        model = PublishedModel(voltages.shape[1], hidden_units, use_batch_norm=use_batch_norm).to(voltages.device)
         self._parameters = list(model.parameters())
         self._model = torch.compile(model, mode="reduce-overhead") if compiled else model
         self._optimizer = torch.optim.Adam(self._parameters, lr=1e-3, foreach=False, fused=False)
