@@ -15,11 +15,13 @@ class Sample:
         own_bytes: Memory held by this process; None where NVML does not see it, as in a container.
         used_bytes: Held by all.
         utilisation: Share of the time just past in which it ran a kernel of anyone, 0 to 1; None where it is not told.
+        watts: Power that the whole board draws; None where it is not told.
     """
 
     own_bytes: int | None
     used_bytes: int
     utilisation: float | None
+    watts: float | None = None
 
 
 class Gpu(Protocol):
@@ -55,7 +57,7 @@ class NvmlGpu:
 
     def sample(self) -> Sample | None:
         """Returns what it does now; None where it does not answer any more."""
-        own = utilisation = None
+        own = utilisation = watts = None
         with suppress(self._nvml.NVMLError):
             for process in self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle):
                 if process.pid == os.getpid() and process.usedGpuMemory is not None:
@@ -63,7 +65,9 @@ class NvmlGpu:
         with suppress(self._nvml.NVMLError):
             utilisation = self._nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu / 100
         with suppress(self._nvml.NVMLError):
-            return Sample(own, int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used), utilisation)
+            watts = self._nvml.nvmlDeviceGetPowerUsage(self._handle) / 1000
+        with suppress(self._nvml.NVMLError):
+            return Sample(own, int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used), utilisation, watts)
         return None
 
 

@@ -55,6 +55,7 @@ def expected(
         driver=driver,
         slots=slots,
         gpus=gpus_of_one(study),
+        watts=_watts(trained),
         cores=None if cluster else os.cpu_count(),
         price_per_gpu_hour=study.budget.price_per_gpu_hour,
         overheads=measured(study),
@@ -67,6 +68,12 @@ def expected(
     found = options(study, trained, setup, seconds=seconds, check=check, seed=seed)
     others = {words: _plain(one) for words, one in found.items() if words != _SAME}
     return {**_plain(found[_SAME]), "options": others}
+
+
+def _watts(trained: Sequence[Probed]) -> float | None:
+    """Returns the mean power of one GPU's board over the short trainings; None where it was not told."""
+    told = [one.watts for one in trained if one.watts is not None]
+    return sum(told) / len(told) if told else None
 
 
 def _busy() -> float:

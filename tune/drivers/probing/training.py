@@ -131,8 +131,8 @@ def _trained(
             else:
                 kind = item.kind if isinstance(item, Death) else "crashed"
                 yield {"died": item.cause, "kind": kind, "text": item.text}
-        if meter.utilisation is not None:
-            yield {"utilisation": meter.utilisation}
+        told = {"utilisation": meter.utilisation, "watts": meter.watts}
+        yield {name: value for name, value in told.items() if value is not None}
 
 
 class _Metered:
@@ -169,6 +169,7 @@ class _Meter:
         self._process = psutil.Process()
         self._gpu = next(iter(visible_gpus()), None)
         self._used: list[float] = []
+        self._watts: list[float] = []
         self.peak_bytes = 0
         self._took: Event = {}
         self.begin()
@@ -177,6 +178,11 @@ class _Meter:
     def utilisation(self) -> float | None:
         """Share of the time in which the GPU ran a kernel, 0 to 1; None where that is not told."""
         return sum(self._used) / len(self._used) if self._used else None
+
+    @property
+    def watts(self) -> float | None:
+        """Mean power of the GPU's board; None where that is not told."""
+        return sum(self._watts) / len(self._watts) if self._watts else None
 
     def begin(self) -> None:
         """Counts from now."""
@@ -197,6 +203,7 @@ class _Meter:
         if self._gpu is not None and (sample := self._gpu.sample()) is not None:
             gpu = sample.own_bytes if sample.own_bytes is not None else sample.used_bytes
             self._used += [sample.utilisation] if sample.utilisation is not None else []
+            self._watts += [sample.watts] if sample.watts is not None else []
         return {
             "number": report.epoch,
             **self._took,

@@ -86,6 +86,7 @@ class Probed:
         seedings: What was seeded, in `alone` and `other`; None where that cannot be asked (a program).
         overlaps: Share of the rows of one split that lie in another as well, by `validation in train`; None: not told.
         utilisation: Share of the time in which the GPU ran a kernel; None where it is not told.
+        watts: Mean power of the GPU's board at the ends of epochs; None where it is not told.
         node: The type of node, such as its GPU's name; empty on this machine.
     """
 
@@ -110,6 +111,7 @@ class Probed:
     seedings: Sequence[Seeding] | None = None
     overlaps: Mapping[str, float] | None = None
     utilisation: float | None = None
+    watts: float | None = None
     node: str = ""
 
     @property
