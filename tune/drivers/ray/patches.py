@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray.air._internal import usage
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.tune.execution import class_cache
 from ray.tune.registry import _global_registry
@@ -16,7 +17,7 @@ from ray.tune.registry import _global_registry
 @contextmanager
 def patched() -> Iterator[None]:
     """Has Ray Tune be patched while a study runs, and no longer."""
-    with _every_death_is_an_actors(), _in_processes_that_wait(), _looked_up_once():
+    with _every_death_is_an_actors(), _in_processes_that_wait(), _looked_up_once(), _uncounted():
         yield
 
 
@@ -76,3 +77,18 @@ def _looked_up_once() -> Iterator[None]:
         yield
     finally:
         del registry.get, registry.contains
+
+
+@contextmanager
+def _uncounted() -> Iterator[None]:
+    """Has Tune not count which callbacks it is given, nobody being told.
+
+    It would import every tracker that is installed to see whether one is of it (Ray 2.60, `tag_callbacks`): with MLflow
+    and W&B more than a second before the first trial.
+    """
+    theirs = usage.tag_callbacks
+    usage.tag_callbacks = lambda _: False
+    try:
+        yield
+    finally:
+        usage.tag_callbacks = theirs

@@ -15,6 +15,7 @@ def parts() -> dict[str, Any]:
         "the environment of actors": patches.class_cache.DEFAULT_ENV_VARS,
         "what is looked up": patches._global_registry.get,
         "what is known": patches._global_registry.contains,
+        "what is counted": patches.usage.tag_callbacks,
     }
 
 
