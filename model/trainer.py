@@ -141,15 +141,18 @@ class LatentEvolutionTrainer:
             - `rollout_diverged`: 1 where any of them has an error that is not finite or beyond 100 times the variance
               of the split, and for a seed that met a non-finite loss, else 0.
 
+            For each of the recording's `others` with `@NAME` at the end of the name: `validation_loss` and `test_loss`,
+            and what is told of roll-outs, over the splits of that recording.
+
         Raises:
             RuntimeError: The trainer is closed.
         """
         group = self._require_group()
-        return {"test_loss": group.evaluate("test").tolist(), **group.roll_out()}
+        return {"test_loss": group.evaluate("test").tolist(), **group.roll_out(), **group.evaluate_others()}
 
     @staticmethod
     def directions() -> Mapping[str, str]:
-        """Say of which metrics higher values are better."""
+        """Say of which metrics higher values are better, of other recordings too."""
         return {"rollout_horizon": "maximize", "rollout_horizon_decoded": "maximize"}
 
     def rollout_errors(self) -> Mapping[str, Any]:
@@ -191,7 +194,7 @@ class LatentEvolutionTrainer:
         return self._require_group().state()
 
     def baseline(self) -> Mapping[str, float]:
-        """Losses of the constant model `x[t+k] = x[t]` on each split, with k `evolve_steps`, and in roll-outs."""
+        """Losses of the constant model `x[t+k] = x[t]`, k `evolve_steps`, by split, in roll-outs and on `others`."""
         return self._require_group().baseline()
 
     def profile(self, trace: Path) -> Mapping[str, Any]:

@@ -88,6 +88,11 @@ class Lane:
             self._evaluations[span] = Captured(evaluate, self._data[0].device)
         return self._evaluations[span]()
 
+    def loss_on(self, voltages: Tensor, stimulus: Tensor | None) -> Tensor:
+        """Compute the prediction loss `[S]` over all of some other rows `[T, N]`; NaN for failed seeds."""
+        losses = _evaluate(self._network, self.tensors, (voltages, stimulus), (0, len(voltages)))
+        return losses.masked_fill(self.tensors.failed, torch.nan)
+
     def latents(self, span: tuple[int, int], most: int) -> Tensor:
         """Compute the latents `[S, rows, L]` of so many rows of a split at most, on the CPU."""
         precision = product_type(self._network.config, self.tensors.parameters)

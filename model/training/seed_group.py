@@ -1,6 +1,5 @@
 """A group of seeds of one configuration: their tensors, their epochs, their state."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from model.config import TrainingConfig
 from model.device.compiling import pays
+from model.device.placing import choose_device, to_device
 from model.device.precision import numerics, recording_type
 from model.device.profiling import profile_steps
 from model.network.evaluate import constant_loss
@@ -19,6 +19,7 @@ from model.network.outer import Workspace
 from model.recording.recording import Recording
 from model.training.fitting import check_fit
 from model.training.lane import Lane, split_into_lanes
+from model.training.others import OtherRecordings
 from model.training.rollouts import WAYS, lay_course, rollout_baseline, rollout_errors, rollout_metrics
 from model.training.schedule import averaging_weight_at, learning_rate_at
 from model.training.step import StepInputs
@@ -51,12 +52,13 @@ class SeedGroup:
     ) -> None:
         check_fit(config, recording, seeds)
         self.seeds = list(seeds)
-        self.device = _choose_device(config.device)
+        self.device = choose_device(config.device)
         self._config = config
         self._spans = {name: getattr(recording.split, name) for name in ("train", "validation", "test")}
-        self._voltages = _to_device(recording.voltages, self.device).to(recording_type(config))
-        stimulus = _to_device(recording.stimulus, self.device) if config.use_stimulus else None
+        self._voltages = to_device(recording.voltages, self.device).to(recording_type(config))
+        stimulus = to_device(recording.stimulus, self.device) if config.use_stimulus else None
         self._course = lay_course(config, self._voltages, stimulus, self._spans["validation"])
+        self._others = OtherRecordings(config, recording.others, self.device)
         first, last = self._spans["train"]
         self.steps_per_epoch = (last - first) // config.batch_size
         self.samples_per_epoch = self.steps_per_epoch * config.batch_size
@@ -103,6 +105,11 @@ class SeedGroup:
         with numerics(self._config, self.device):
             return rollout_metrics(self._lanes, self._course)
 
+    def evaluate_others(self) -> dict[str, list[float]]:
+        """Evaluate on the other recordings; metrics by name, one number per seed, see `OtherRecordings`."""
+        with numerics(self._config, self.device):
+            return self._others.metrics(self._lanes)
+
     def rollout_errors(self) -> dict[str, Tensor]:
         """Compute errors of roll-outs by step, mean over starts, float64 on the CPU; none without `rollout_steps`.
 
@@ -143,12 +150,13 @@ class SeedGroup:
                 lane.compile()
 
     def baseline(self) -> dict[str, float]:
-        """Compute the constant model's loss on each split, and in roll-outs."""
+        """Compute the constant model's loss on each split, in roll-outs, and on other recordings."""
         losses = {
             f"{name}_loss": constant_loss(self._voltages, span, self._config.evolve_steps)
             for name, span in self._spans.items()
         }
-        return losses | ({} if self._course is None else rollout_baseline(self._course))
+        rolled = {} if self._course is None else rollout_baseline(self._course)
+        return losses | rolled | self._others.baseline()
 
     def state(self) -> dict[int, dict[str, Any]]:
         """Copy each seed's state; see `SeedState`."""
@@ -200,20 +208,6 @@ class SeedGroup:
         drawn = [draw_rows(seed, self.epoch, train, *sizes, horizon=config.horizon) for seed in seeds]
         rows = torch.stack(drawn, dim=1).to(self.device)
         return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
-
-
-def _choose_device(wanted: str) -> torch.device:
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise ValueError("device: is cuda, but PyTorch finds no usable GPU; use auto or cpu")
-    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
-
-
-def _to_device(array: Any, device: torch.device) -> Tensor:
-    """Wrap an array without copying it on the CPU; it may be read-only, nothing writes to it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array).to(device)
 
 
 def _select_saved(seeds: Sequence[int], state: Mapping[int, Any] | None) -> Mapping[int, Mapping[str, Any]]:
