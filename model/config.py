@@ -73,6 +73,14 @@ class TrainingConfig:
         "starts anew",
         ge=0,
     )
+    rollout_steps: int = parameter(
+        0,
+        "observed steps, evolve_steps apart, that the model runs freely for when a rung is evaluated; 0: it does not",
+        ge=0,
+    )
+    rollout_starts: int = parameter(
+        16, "rows of the validation split, at equal distances, from which it does; fewer where there are fewer", ge=1
+    )
     loss: Literal["mse", "huber", "l1"] = parameter(
         "mse", "of prediction and reconstruction in training; huber: quadratic up to an error of 1, then linear"
     )

@@ -9,7 +9,8 @@ from model.config import check_config, parse_config
 from model.device.gpu_sampler import watch_gpu
 from model.recording.recording import Recording, as_mapping, describe, from_mapping
 from model.recording.split import PARTS
-from model.training.seed_group import SeedGroup, find_misfits
+from model.training.fitting import find_misfits
+from model.training.seed_group import SeedGroup
 
 Metrics = Mapping[str, Sequence[float | None]]
 
@@ -123,15 +124,53 @@ class LatentEvolutionTrainer:
             yield metrics
 
     def evaluate(self) -> Metrics:
-        """Evaluate what has been trained so far on the test split, with the averaged weights when EMA is on.
+        """Evaluate what has been trained so far, with the averaged weights when EMA is on.
 
         Returns:
-            `test_loss`: as `validation_loss`, one number per seed; NaN for a seed that met a non-finite loss.
+            Metric name to one number per seed, NaN for a seed that met a non-finite loss:
+
+            - `test_loss`: as `validation_loss`, on the test split.
+
+            With `rollout_steps`, of roll-outs over the validation split, see `model.network.rollout`; and each once
+            more with `_decoded` at its end, of roll-outs that go through decoder and encoder at every step:
+
+            - `rollout_horizon`: the first step at which their mean squared error is no smaller than the constant
+              model's; `rollout_steps` where that is the last or none. Higher is better;
+            - `rollout_loss`: that error, mean over steps; not finite where they ran away;
+            - `rollout_loss_to_interpolation`: that as a share of the error of a straight line from start to end;
+            - `rollout_diverged`: 1 where any of them has an error that is not finite or beyond 100 times the variance
+              of the split, and for a seed that met a non-finite loss, else 0.
+
+            For each of the recording's `others` with `@NAME` at the end of the name: `validation_loss` and `test_loss`,
+            and what is told of roll-outs, over the splits of that recording.
 
         Raises:
             RuntimeError: The trainer is closed.
         """
-        return {"test_loss": self._require_group().evaluate("test").tolist()}
+        group = self._require_group()
+        return {"test_loss": group.evaluate("test").tolist(), **group.roll_out(), **group.evaluate_others()}
+
+    @staticmethod
+    def directions() -> Mapping[str, str]:
+        """Say of which metrics higher values are better, of other recordings too."""
+        return {"rollout_horizon": "maximize", "rollout_horizon_decoded": "maximize"}
+
+    def rollout_errors(self) -> Mapping[str, Any]:
+        """Compute the mean squared error of roll-outs at each of the J `rollout_steps`, mean over starts.
+
+        Returns:
+            `latent` and `decoded`: seed to float64 `[J]`, NaN for a seed that met a non-finite loss. `constant` and
+            `interpolated`: `[J]`, of the constant model and of a straight line from start to end. Empty without
+            `rollout_steps`.
+
+        Raises:
+            RuntimeError: The trainer is closed.
+        """
+        group = self._require_group()
+        return {
+            name: dict(zip(group.seeds, errors.unbind(), strict=True)) if errors.ndim == 2 else errors
+            for name, errors in group.rollout_errors().items()
+        }
 
     def features(self) -> Mapping[int, Any]:
         """Encode validation rows, with the averaged weights when EMA is on; what is trained on is not changed.
@@ -155,7 +194,7 @@ class LatentEvolutionTrainer:
         return self._require_group().state()
 
     def baseline(self) -> Mapping[str, float]:
-        """Losses of the constant model `x[t+k] = x[t]` on each split, with k `evolve_steps`."""
+        """Losses of the constant model `x[t+k] = x[t]`, k `evolve_steps`, by split, in roll-outs and on `others`."""
         return self._require_group().baseline()
 
     def profile(self, trace: Path) -> Mapping[str, Any]:

@@ -41,7 +41,8 @@ class Trainer(Protocol):
       for those who write logs of their own; a node may not see the folder.
 
     - `directions() -> Mapping[str, str]`: of metrics of which it is known, `minimize` or `maximize`, so that a study
-      need not say which values are better.
+      need not say which values are better. What is said of `name` holds for `name@anything` too: the same metric of
+      another recording.
     - `begins_again() -> str`: why a run that is to train longer begins at its first epoch again, for the plan; "" where
       it goes on.
 
@@ -238,7 +239,7 @@ def direction_of(trainer: TrainerClass, metric: str, said: Direction | None, whe
     """
     ask = hook(trainer, "directions")
     found = {} if ask is None else ask()
-    known = found.get(metric) if isinstance(found, Mapping) else found
+    known = found.get(metric, found.get(metric.partition("@")[0])) if isinstance(found, Mapping) else found
     if known not in (None, *get_args(Direction)):
         raise UserMistake(
             f"trainer: directions() must return a mapping from metrics to minimize or maximize, got {found!r:.80}"

@@ -36,7 +36,7 @@ def prediction_loss(
     steps = network.config.evolve_steps
     total = torch.zeros(seeds, dtype=torch.float64, device=voltages.device)
     folded = network.fold(*weights, product_type)
-    for start, stop in _chunks(span, _rows_at_a_time(network, seeds, voltages), steps):
+    for start, stop in _chunks(span, rows_at_a_time(network, seeds, voltages), steps):
         x = voltages[start:stop].to(product_type).expand(seeds, -1, -1)
         seen = None
         if stimulus is not None:
@@ -75,7 +75,7 @@ def latents(
     seeds = len(weights[0])
     found = [
         network.encode(folded, voltages[chosen].to(product_type).expand(seeds, -1, -1)).float().cpu()
-        for chosen in torch.split(rows.round().long(), _rows_at_a_time(network, seeds, voltages))
+        for chosen in torch.split(rows.round().long(), rows_at_a_time(network, seeds, voltages))
     ]
     return torch.cat(found, dim=1)
 
@@ -88,7 +88,7 @@ def constant_loss(voltages: Tensor, span: tuple[int, int], steps: int = 1) -> fl
     return float(total / ((span[1] - span[0] - steps) * voltages.shape[1]))
 
 
-def _rows_at_a_time(network: Network, seeds: int, voltages: Tensor) -> int:
+def rows_at_a_time(network: Network, seeds: int, voltages: Tensor) -> int:
     """Say of how many rows the largest activation of so many seeds fits memory."""
     widest = seeds * max(part.widest for part in network.parts.values())
     return max(1, CHUNK_ELEMENTS[voltages.device.type] // widest)

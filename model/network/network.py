@@ -144,17 +144,29 @@ class Network:
         """
         z = self.encode(folded, x)
         for step in range(self.config.evolve_steps):
-            given = z if stimulus is None else torch.cat((z, self._see(folded, stimulus[step])), dim=2)
-            z = z + self._apply("evolver", folded, given)
-        return self._apply("decoder", folded, z)
+            z = z + self.evolve(folded, z, None if stimulus is None else stimulus[step])
+        return self.decode(folded, z)
 
     def encode(self, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
         """Map voltages `[S, R, N]` to latents `[S, R, L]` in evaluation mode."""
         return self._apply("encoder", folded, x)
 
-    def _see(self, folded: Mapping[str, tuple[Tensor, Tensor]], stimulus: Tensor) -> Tensor:
-        """Give what the evolver sees of the stimulus `[S, R, M]`."""
-        return self._apply("stimulus", folded, stimulus) if "stimulus" in self.parts else stimulus
+    def evolve(self, folded: Mapping[str, tuple[Tensor, Tensor]], z: Tensor, stimulus: Tensor | None) -> Tensor:
+        """Give the change of latents `[S, R, L]` over one time step, in evaluation mode.
+
+        Args:
+            folded: What `fold` returned.
+            z: `[S, R, L]`.
+            stimulus: `[S, R, M]` of the same time, when the evolver sees it.
+        """
+        if stimulus is not None:
+            seen = self._apply("stimulus", folded, stimulus) if "stimulus" in self.parts else stimulus
+            z = torch.cat((z, seen), dim=2)
+        return self._apply("evolver", folded, z)
+
+    def decode(self, folded: Mapping[str, tuple[Tensor, Tensor]], z: Tensor) -> Tensor:
+        """Map latents `[S, R, L]` to voltages `[S, R, N]` in evaluation mode."""
+        return self._apply("decoder", folded, z)
 
     def _apply(self, part: str, folded: Mapping[str, tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
         """Run one part over `[S, R, in]`."""

@@ -3,7 +3,8 @@
 A recording larger than memory can be loaded. Letters: T rows, N neurons, M stimulus inputs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from model.recording.arrays import CHUNK_BYTES, RowWriter, map_rows
 from model.recording.cache import find_or_build
 from model.recording.flyvis import Simulation, simulated
 from model.recording.identity import identity, unchanged
-from model.recording.mistakes import ROOT, UNREADABLE, RecordingError, first_line
+from model.recording.mistakes import ROOT, UNREADABLE, RecordingError, first_line, of_other
 from model.recording.plausibility import find_notes
-from model.recording.recording import Recording
+from model.recording.recording import Recording, check_others
 from model.recording.sources import Source, open_sources
 from model.recording.spec import RecordingSpec, read_spec
 from model.recording.split import make_split
 from model.recording.standardizing import standardized
 
 _STANDARDIZED = ", standardized by neuron (mean 0 and standard deviation 1 over the training rows)"
+_AS_TRAINED_ON = ", scaled by the same numbers"
 
 _FORMAT = 2
 """Raise it when extraction changes: extracted columns are then made again."""
@@ -39,30 +41,52 @@ def load_recording(spec: Mapping[str, Any]) -> Recording:
     Args:
         spec: ``{"simulate": {...}}`` (keys of :class:`model.recording.flyvis.Simulation`) or
             ``{"path": ..., "column": ...}``, with optional ``split``, ``stimulus``, ``stimulus_inputs``,
-            ``stimulus_path``, ``stimulus_columns``, ``columns``, ``exclude``, ``standardize`` and ``allow_constant``
-            (:class:`model.recording.spec.RecordingSpec`).
+            ``stimulus_path``, ``stimulus_columns``, ``columns``, ``exclude``, ``standardize``, ``allow_constant`` and
+            ``others``, such blocks by name (:class:`model.recording.spec.RecordingSpec`).
 
     Raises:
         RecordingError: one line per mistake: what, where, the value got and what is allowed.
     """
     checked = read_spec(spec)
-    return _simulated(checked, checked.simulate) if checked.simulate is not None else _read(checked)
+    own, others = _read_any(checked), {}
+    for name, other in checked.others.items():
+        with of_other(name):
+            others[name] = _read_any(other)
+    check_others(own.recording.voltages.shape[1], {name: other.recording for name, other in others.items()})
+    scaled = {name: _finish_other(other, own if checked.standardize else None) for name, other in others.items()}
+    return replace(_finish(own, standardize=checked.standardize), others=scaled)
 
 
-def _simulated(spec: RecordingSpec, simulation: Simulation) -> Recording:
+@dataclass(frozen=True)
+class _Read:
+    """A recording as it was read, at its own scale.
+
+    Attributes:
+        recording: Without notes.
+        key: What determines its voltages, JSON values.
+        like_clocks: Columns that may be clocks, which nobody asked for; None of a simulation: nothing is noted of it.
+    """
+
+    recording: Recording
+    key: Any
+    like_clocks: Sequence[int] | None
+
+
+def _read_any(spec: RecordingSpec) -> _Read:
+    return _simulated(spec, spec.simulate) if spec.simulate is not None else _read(spec)
+
+
+def _simulated(spec: RecordingSpec, simulation: Simulation) -> _Read:
     split = make_split(spec.split, simulation.steps)
     folder = simulated(simulation)
     voltages, stimulus = (_map(folder / f"{name}.npy") for name in ("voltages", "stimulus"))
     _check_values(voltages, "simulate", "the simulation", allow_constant=spec.allow_constant)
     settings = ", ".join(f"{key} {value}" for key, value in simulation.model_dump().items())
     source = f"simulated fly visual system: {settings}"
-    if spec.standardize:
-        voltages = _standardize(voltages, split.train, folder.name)
-        source += _STANDARDIZED
-    return Recording(voltages, stimulus, split, source)
+    return _Read(Recording(voltages, stimulus, split, source), folder.name, None)
 
 
-def _read(spec: RecordingSpec) -> Recording:
+def _read(spec: RecordingSpec) -> _Read:
     voltage_source, stimulus_source = open_sources(spec)
     split = make_split(spec.split, voltage_source.shape[0])
     voltages = _materialise(voltage_source, spec, "voltages")
@@ -74,17 +98,42 @@ def _read(spec: RecordingSpec) -> Recording:
     source = f"{spec.path}, column {spec.column}" if spec.column else str(spec.path)
     if left_out := voltage_source.left_out:
         source += f" (left out: {'; '.join(left_out[:5])}{'; ...' if len(left_out) > 5 else ''})"
-    if spec.standardize:
-        voltages = _standardize(voltages, split.train, _key(spec, "voltages"))
-        source += _STANDARDIZED
-    notes = find_notes(voltages, split.train, voltage_source.like_clocks, standardized=spec.standardize)
-    return Recording(voltages, light, split, source, voltage_source.dtype, notes)
+    recording = Recording(voltages, light, split, source, voltage_source.dtype)
+    return _Read(recording, _key(spec, "voltages"), voltage_source.like_clocks)
 
 
-def _standardize(voltages: NDArray[np.float32], train: tuple[int, int], key: Any) -> NDArray[np.float32]:
-    scaled = _map(standardized(voltages, train, key))
+def _finish(read: _Read, *, standardize: bool) -> Recording:
+    """Scale the recording that is trained on, if that is wanted, and look at what came out."""
+    recording = read.recording
+    if standardize:
+        recording = _scale(recording, _training_rows(read), [read.key, list(recording.split.train)], _STANDARDIZED)
+    return _note(recording, read.like_clocks, standardized=standardize)
+
+
+def _finish_other(read: _Read, reference: _Read | None) -> Recording:
+    """Bring another recording to the units of the one that is trained on; None where these are its own."""
+    recording = read.recording
+    if reference is not None:
+        train = list(reference.recording.split.train)
+        recording = _scale(recording, _training_rows(reference), [read.key, reference.key, train], _AS_TRAINED_ON)
+    return _note(recording, read.like_clocks, standardized=True)  # at what scale to train, the other one says
+
+
+def _training_rows(read: _Read) -> NDArray[np.float32]:
+    return read.recording.voltages[slice(*read.recording.split.train)]
+
+
+def _scale(recording: Recording, training: NDArray[np.float32], key: Any, how: str) -> Recording:
+    scaled = _map(standardized(recording.voltages, training, key))
     _check_values(scaled, "standardize", "the standardized recording", allow_constant=True)
-    return scaled
+    return replace(recording, voltages=scaled, source=recording.source + how)
+
+
+def _note(recording: Recording, like_clocks: Sequence[int] | None, *, standardized: bool) -> Recording:
+    if like_clocks is None:
+        return recording
+    notes = find_notes(recording.voltages, recording.split.train, like_clocks, standardized=standardized)
+    return replace(recording, notes=notes)
 
 
 def _map(path: Path) -> NDArray[np.float32]:

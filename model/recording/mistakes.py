@@ -1,11 +1,13 @@
 """The one exception that a wrong recording raises, and how its lines are worded."""
 
 import lzma
+import re
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,12 +21,26 @@ ROOT = "recording"
 """Where the block stands in a study file; every mistake's path starts with it."""
 
 
+_PATHS = rf"^{ROOT}(?=[.:])|(?<=\s){ROOT}(?=\.(allow_constant|column|columns|exclude|split|stimulus_columns)\b(?!\.))"
+"""Where a message has the path of a setting: at the start of a line, and in advice. ``recording.npy`` is a file."""
+
+
 class RecordingError(ValueError):
     """A mistake in a recording or in its description; nothing was loaded.
 
     The message has one line per mistake. Each line starts with where it is, such as
     ``recording.split.test:``, and says the rule, the value got, and what is allowed.
     """
+
+
+@contextmanager
+def of_other(name: str) -> Iterator[None]:
+    """Tell mistakes of one of the other recordings under its own path, ``recording.others.NAME``."""
+    try:
+        yield
+    except RecordingError as error:
+        told = re.sub(_PATHS, f"{ROOT}.others.{name}", str(error), flags=re.MULTILINE)
+        raise RecordingError(told) from error
 
 
 def in_lines(findings: Iterable[Mapping[str, Any]], root: str, known: Sequence[str]) -> list[str]:

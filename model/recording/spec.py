@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.recording.flyvis import Simulation
-from model.recording.mistakes import ROOT, RecordingError, in_lines
+from model.recording.mistakes import ROOT, RecordingError, in_lines, of_other
+from model.recording.recording import find_name_mistakes
 from model.recording.split import find_mistakes
 
 
@@ -34,6 +35,11 @@ class RecordingSpec(BaseModel):
     )
     split: Mapping[str, Any] | None = Field(None, description="default: the published proportions")
     allow_constant: bool = Field(default=False, description="accept neurons whose value never changes")
+    others: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="by name, recordings of the same neurons on which what is trained is evaluated too: such blocks, "
+        "but for others and standardize",
+    )
 
 
 def read_spec(spec: Mapping[str, Any]) -> RecordingSpec:
@@ -57,16 +63,42 @@ def read_spec(spec: Mapping[str, Any]) -> RecordingSpec:
         lines.append(f"{ROOT}.exclude: columns names what is taken, so nothing is left to exclude; give one of the two")
     lines += _find_simulation_mistakes(spec.get("simulate"))
     lines += find_mistakes(spec["split"]) if spec.get("split") is not None else []
+    others, of_others = _read_others(spec.get("others"))
     try:
         checked = RecordingSpec.model_validate(
-            {key: value for key, value in spec.items() if key not in {"simulate", "split"}}
+            {key: value for key, value in spec.items() if key not in {"simulate", "split", "others"}}
         )
     except ValidationError as error:
         lines += in_lines(error.errors(), ROOT, [*RecordingSpec.model_fields])
+    lines += of_others
     if lines:
         raise RecordingError("\n".join(lines))
     simulation = Simulation.model_validate(spec["simulate"]) if "simulate" in given else None
-    return checked.model_copy(update={"simulate": simulation, "split": spec.get("split")})
+    return checked.model_copy(update={"simulate": simulation, "split": spec.get("split"), "others": others})
+
+
+def _read_others(given: Any) -> tuple[dict[str, RecordingSpec], list[str]]:
+    """Check the blocks of other recordings; give those that are right, and the lines of all mistakes."""
+    if given is None:
+        return {}, []
+    if not isinstance(given, Mapping):
+        return {}, [f"{ROOT}.others: must be a mapping from names to recordings, got {given!r}"]
+    checked, lines = {}, find_name_mistakes(given)
+    for name, block in given.items():
+        where = f"{ROOT}.others.{name}"
+        if not isinstance(block, Mapping):
+            lines.append(f"{where}: must be a mapping, a recording's, got {block!r}")
+            continue
+        if "standardize" in block:
+            lines.append(f"{where}.standardize: others are scaled as the recording that is trained on; leave it out")
+        if "others" in block:
+            lines.append(f"{where}.others: other recordings have none of their own")
+        try:
+            with of_other(str(name)):
+                checked[name] = read_spec({key: value for key, value in block.items() if key != "others"})
+        except RecordingError as error:
+            lines += str(error).splitlines()
+    return checked, lines
 
 
 def _find_simulation_mistakes(value: Any) -> list[str]:

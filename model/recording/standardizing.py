@@ -17,24 +17,24 @@ _FORMAT = 1
 """Raise it when the numbers change: standardized recordings are then made again."""
 
 
-def standardized(voltages: NDArray[np.float32], train: tuple[int, int], key: Any) -> Path:
+def standardized(voltages: NDArray[np.float32], training: NDArray[np.float32], key: Any) -> Path:
     """The file, in the cache, with ``(voltages - mean) / sd`` by neuron.
 
     A neuron that does not change in the training rows is only moved.
 
     Args:
         voltages: ``[T, N]``.
-        train: the training rows, which mean and standard deviation are of.
-        key: what determines the voltages, JSON values.
+        training: ``[t, N]``, training rows, of these voltages or of others; mean and standard deviation are theirs.
+        key: what determines both, JSON values.
     """
 
     def build(folder: Path) -> None:
-        mean, sd = _moments(voltages[train[0] : train[1]])
+        mean, sd = _moments(training)
         with RowWriter(folder / "voltages.npy", *voltages.shape) as rows:
             for chunk in _chunks(voltages):
                 rows.write((chunk - mean) / sd)
 
-    whole = {"standardized": [key, list(train)], "format": _FORMAT}
+    whole = {"standardized": key, "format": _FORMAT}
     return find_or_build(whole, build, voltages.nbytes) / "voltages.npy"
 
 

@@ -12,6 +12,7 @@ from model.device.precision import product_type
 from model.network.evaluate import latents, prediction_loss
 from model.network.network import Network
 from model.network.outer import Workspace
+from model.network.rollout import Course, roll_out
 from model.training.optim import SeedOptimizer
 from model.training.seed_state import SeedState
 from model.training.step import SeedTensors, StepInputs, TrainingStep
@@ -87,11 +88,22 @@ class Lane:
             self._evaluations[span] = Captured(evaluate, self._data[0].device)
         return self._evaluations[span]()
 
+    def loss_on(self, voltages: Tensor, stimulus: Tensor | None) -> Tensor:
+        """Compute the prediction loss `[S]` over all of some other rows `[T, N]`; NaN for failed seeds."""
+        losses = _evaluate(self._network, self.tensors, (voltages, stimulus), (0, len(voltages)))
+        return losses.masked_fill(self.tensors.failed, torch.nan)
+
     def latents(self, span: tuple[int, int], most: int) -> Tensor:
         """Compute the latents `[S, rows, L]` of so many rows of a split at most, on the CPU."""
         precision = product_type(self._network.config, self.tensors.parameters)
         weights, voltages = self.tensors.evaluated(), self._data[0]
         return latents(self._network, weights, voltages, span, most=most, product_type=precision)
+
+    def roll_out(self, course: Course, *, through_voltages: bool) -> Tensor:
+        """Compute the errors `[S, R, J]` of roll-outs, see `model.network.rollout`."""
+        precision = product_type(self._network.config, self.tensors.parameters)
+        weights = self.tensors.evaluated()
+        return roll_out(self._network, weights, course, through_voltages=through_voltages, product_type=precision)
 
     def compile(self) -> None:
         """Compile forward and backward, and capture anew."""

@@ -1,6 +1,5 @@
 """A group of seeds of one configuration: their tensors, their epochs, their state."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from model.config import TrainingConfig
 from model.device.compiling import pays
+from model.device.placing import choose_device, to_device
 from model.device.precision import numerics, recording_type
 from model.device.profiling import profile_steps
 from model.network.evaluate import constant_loss
@@ -17,7 +17,10 @@ from model.network.generators import draw_rows
 from model.network.network import Network
 from model.network.outer import Workspace
 from model.recording.recording import Recording
+from model.training.fitting import check_fit
 from model.training.lane import Lane, split_into_lanes
+from model.training.others import OtherRecordings
+from model.training.rollouts import WAYS, lay_course, rollout_baseline, rollout_errors, rollout_metrics
 from model.training.schedule import averaging_weight_at, learning_rate_at
 from model.training.step import StepInputs
 
@@ -47,13 +50,15 @@ class SeedGroup:
     def __init__(
         self, config: TrainingConfig, recording: Recording, seeds: Sequence[int], state: Mapping[int, Any] | None
     ) -> None:
-        _check_fit(config, recording, seeds)
+        check_fit(config, recording, seeds)
         self.seeds = list(seeds)
-        self.device = _choose_device(config.device)
+        self.device = choose_device(config.device)
         self._config = config
         self._spans = {name: getattr(recording.split, name) for name in ("train", "validation", "test")}
-        self._voltages = _to_device(recording.voltages, self.device).to(recording_type(config))
-        stimulus = _to_device(recording.stimulus, self.device) if config.use_stimulus else None
+        self._voltages = to_device(recording.voltages, self.device).to(recording_type(config))
+        stimulus = to_device(recording.stimulus, self.device) if config.use_stimulus else None
+        self._course = lay_course(config, self._voltages, stimulus, self._spans["validation"])
+        self._others = OtherRecordings(config, recording.others, self.device)
         first, last = self._spans["train"]
         self.steps_per_epoch = (last - first) // config.batch_size
         self.samples_per_epoch = self.steps_per_epoch * config.batch_size
@@ -93,6 +98,33 @@ class SeedGroup:
             losses = [lane.loss(span).masked_fill(lane.tensors.failed, torch.nan) for lane in self._lanes]
         return torch.cat(losses).cpu()
 
+    def roll_out(self) -> dict[str, list[float]]:
+        """Roll out over the validation split; metrics by name, one number per seed, none without `rollout_steps`."""
+        if self._course is None:
+            return {}
+        with numerics(self._config, self.device):
+            return rollout_metrics(self._lanes, self._course)
+
+    def evaluate_others(self) -> dict[str, list[float]]:
+        """Evaluate on the other recordings; metrics by name, one number per seed, see `OtherRecordings`."""
+        with numerics(self._config, self.device):
+            return self._others.metrics(self._lanes)
+
+    def rollout_errors(self) -> dict[str, Tensor]:
+        """Compute errors of roll-outs by step, mean over starts, float64 on the CPU; none without `rollout_steps`.
+
+        Returns:
+            `latent` and `decoded` `[S, J]`, NaN for failed seeds; `constant` and `interpolated` `[J]`.
+        """
+        course = self._course
+        if course is None:
+            return {}
+        with numerics(self._config, self.device):
+            names = zip(("latent", "decoded"), WAYS.values(), strict=True)
+            found = {name: rollout_errors(self._lanes, course, through_voltages=way) for name, way in names}
+            plain = {"constant": course.constant, "interpolated": course.interpolated}
+            return found | {name: errors.mean(dim=0).cpu() for name, errors in plain.items()}
+
     def latents(self, split: str, most: int) -> dict[int, Tensor]:
         """Compute each seed's latents `[rows, L]` of a split, of so many rows at most, on the CPU; NaN for failed."""
         found: dict[int, Tensor] = {}
@@ -118,11 +150,13 @@ class SeedGroup:
                 lane.compile()
 
     def baseline(self) -> dict[str, float]:
-        """Compute the constant model's loss on each split."""
-        return {
+        """Compute the constant model's loss on each split, in roll-outs, and on other recordings."""
+        losses = {
             f"{name}_loss": constant_loss(self._voltages, span, self._config.evolve_steps)
             for name, span in self._spans.items()
         }
+        rolled = {} if self._course is None else rollout_baseline(self._course)
+        return losses | rolled | self._others.baseline()
 
     def state(self) -> dict[int, dict[str, Any]]:
         """Copy each seed's state; see `SeedState`."""
@@ -174,53 +208,6 @@ class SeedGroup:
         drawn = [draw_rows(seed, self.epoch, train, *sizes, horizon=config.horizon) for seed in seeds]
         rows = torch.stack(drawn, dim=1).to(self.device)
         return [StepInputs(*inputs) for inputs in zip(rows, schedule[0], schedule[1], strict=True)]
-
-
-def find_misfits(config: TrainingConfig, recording: Recording) -> dict[str, str]:
-    """Say by hyperparameter why a configuration cannot be trained on a recording; empty when it can."""
-    misfits = {}
-    first, last = recording.split.train
-    if config.batch_size > last - first:
-        misfits["batch_size"] = f"must be at most the {last - first} training rows, got {config.batch_size}"
-    misfits |= _find_short_splits(config, recording)
-    if config.use_stimulus and recording.stimulus is None:
-        misfits["use_stimulus"] = f"is true, but the recording {recording.source} has no stimulus"
-    return misfits
-
-
-def _find_short_splits(config: TrainingConfig, recording: Recording) -> dict[str, str]:
-    """Find a split in which no row has the rows that are predicted from it."""
-    needed = {"train": config.horizon, "validation": config.evolve_steps, "test": config.evolve_steps}
-    for name, steps in needed.items():
-        first, last = getattr(recording.split, name)
-        if steps >= last - first:
-            key = "evolve_steps" if config.evolve_steps >= last - first else "evolve_multiples"
-            reach = f"the prediction is {steps} rows ahead, the {name} split has {last - first}"
-            return {key: f"must be smaller, got {getattr(config, key)}: {reach}"}
-    return {}
-
-
-def _check_fit(config: TrainingConfig, recording: Recording, seeds: Sequence[int]) -> None:
-    """Check what neither the configuration nor the recording can know alone."""
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds: must be at least one number and all different, got {list(seeds)}")
-    misfits = find_misfits(config, recording)
-    if misfits:
-        raise ValueError("\n".join(f"{key}: {message}" for key, message in misfits.items()))
-
-
-def _choose_device(wanted: str) -> torch.device:
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise ValueError("device: is cuda, but PyTorch finds no usable GPU; use auto or cpu")
-    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
-
-
-def _to_device(array: Any, device: torch.device) -> Tensor:
-    """Wrap an array without copying it on the CPU; it may be read-only, nothing writes to it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array).to(device)
 
 
 def _select_saved(seeds: Sequence[int], state: Mapping[int, Any] | None) -> Mapping[int, Mapping[str, Any]]:

@@ -114,6 +114,18 @@ class Reference(nn.Module):
         self.train()
         return prediction
 
+    def roll_out(self, x: Tensor, stimuli: Sequence[Tensor | None], *, through_voltages: bool) -> Iterator[Tensor]:
+        """What is predicted after every `evolve_steps` of `stimuli`, from `x` on."""
+        self.eval()
+        with torch.no_grad():
+            z = self.parts["encoder"](x)
+            for number, stimulus in enumerate(stimuli, start=1):
+                z = self.step(z, stimulus)
+                if number % self.config.evolve_steps == 0:
+                    yield (decoded := self.parts["decoder"](z))
+                    z = self.parts["encoder"](decoded) if through_voltages else z
+        self.train()
+
 
 def build_optimizer(reference: Reference, parameters: Iterable[nn.Parameter] | None = None) -> torch.optim.Optimizer:
     """The optimizer that the configuration names, in PyTorch's plain form, of all parameters or some."""

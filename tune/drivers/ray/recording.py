@@ -6,7 +6,7 @@ large. Everything else in a recording is small, or was computed, and goes throug
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,9 @@ from tune.drivers.ray.node_checks import Silent, ask, names
 from tune.errors import UserMistake
 
 Verdict = Literal["same", "other", "missing"]
+
+Place = tuple[Any, ...]
+"""The keys that lead to an array of a recording, from one mapping to the next."""
 
 
 @dataclass(frozen=True)
@@ -55,33 +58,33 @@ class SharedRecording:
 
     Attributes:
         plain: What travels as it is.
-        files: What is mapped where the file is the same, by its key in the recording.
+        files: What is mapped where the file is the same, by its place in the recording: the keys that lead to it.
         nodes: Ray's names of the nodes where all of these files are.
         source: An actor on the driver's node that has them for the others; None where nobody can join.
     """
 
     plain: Mapping[str, Any]
-    files: Mapping[str, MappedFile]
+    files: Mapping[Place, MappedFile]
     nodes: frozenset[str]
     source: Any = None
 
     def here(self) -> dict[str, Any]:
         """Returns the recording on the node of this process."""
         if not self.files or ray.get_runtime_context().get_node_id() in self.nodes:
-            return {**self.plain, **{key: file.array() for key, file in self.files.items()}}
+            return whole(self.plain, {key: file.array() for key, file in self.files.items()})
         (arrays,) = ray.get(self.source.arrays.remote())
-        return {**self.plain, **ray.get(arrays)}
+        return whole(self.plain, ray.get(arrays))
 
 
 class RecordingServer:
     """An actor that puts files into the object store when the first node asks that lacks them."""
 
-    def __init__(self, files: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, files: Mapping[Place, Mapping[str, Any]]) -> None:
         self._files = {key: MappedFile(**file) for key, file in files.items()}
         self._arrays: Any = None
 
     def arrays(self) -> list[Any]:
-        """Returns, in a list so that Ray hands on the reference itself, that to the arrays by key."""
+        """Returns, in a list so that Ray hands on the reference itself, that to the arrays by place."""
         self._arrays = self._arrays or ray.put({key: file.array() for key, file in self._files.items()})
         return [self._arrays]
 
@@ -97,8 +100,7 @@ def share_recording(recording: Mapping[str, Any], named: Mapping[str, Any], *, j
     Raises:
         UserMistake: Names each node where a file that the study names is another one.
     """
-    files = {key: file for key, value in recording.items() if (file := mapped_file(value)) is not None}
-    plain = {key: value for key, value in recording.items() if key not in files}
+    plain, files = split_files(recording)
     here, nodes = ray.get_runtime_context().get_node_id(), names()
     others = {node: name for node, name in nodes.items() if node != here}
     if not files or not (others or joinable):
@@ -113,6 +115,28 @@ def share_recording(recording: Mapping[str, Any], named: Mapping[str, Any], *, j
     return SharedRecording(
         plain, files, frozenset({here, *having}), source.remote({key: asdict(file) for key, file in files.items()})
     )
+
+
+def split_files(recording: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Place, MappedFile]]:
+    """Returns a recording without the arrays that map files, and these files by place; dicts in it are gone through."""
+    plain = dict(recording)
+    files: dict[Place, MappedFile] = {}
+    for key, value in recording.items():
+        if type(value) is dict:
+            plain[key], within = split_files(value)
+            files |= {(key, *place): file for place, file in within.items()}
+        elif (file := mapped_file(value)) is not None:
+            del plain[key]
+            files[key,] = file
+    return plain, files
+
+
+def whole(plain: Mapping[Any, Any], arrays: Mapping[Place, Any]) -> dict[Any, Any]:
+    """Returns what `split_files` took apart, with arrays in the places of the files; what is given stays as it is."""
+    joined = dict(plain)
+    for (key, *rest), array in arrays.items():
+        joined[key] = whole(joined[key], {tuple(rest): array}) if rest else array
+    return joined
 
 
 def mapped_file(value: Any) -> MappedFile | None:
@@ -133,8 +157,8 @@ def mapped_file(value: Any) -> MappedFile | None:
     return MappedFile(str(file), base.offset, value.shape, value.dtype.str, order, file.stat().st_size)
 
 
-def look(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Verdict]:
-    """Returns by key what this machine has in the place of each file."""
+def look(files: Mapping[Place, Mapping[str, Any]]) -> dict[Place, Verdict]:
+    """Returns by place what this machine has in the place of each file."""
     return {key: _compared(MappedFile(**file)) for key, file in files.items()}
 
 
@@ -158,9 +182,9 @@ def _verdicts(answer: Any) -> list[str]:
 
 
 def _refuse_other_files(
-    seen: Mapping[str, Any], nodes: Mapping[str, str], files: Mapping[str, MappedFile], named: Mapping[str, Any]
+    seen: Mapping[str, Any], nodes: Mapping[str, str], files: Mapping[Place, MappedFile], named: Mapping[str, Any]
 ) -> None:
-    told = {str(Path(value).expanduser().resolve()) for value in named.values() if isinstance(value, str)}
+    told = {str(Path(text).expanduser().resolve()) for text in _texts(named)}
     wrong = [
         f"  {nodes[node]}: its {files[key].path} is not the one that the driver has (size or SHA-256 differs)"
         for node, verdicts in seen.items()
@@ -173,3 +197,11 @@ def _refuse_other_files(
             "\n".join(["recording: the nodes do not have the same recording:", *wrong])
             + "\ncopy the same file there, or remove it there: a node without it is sent the driver's"
         )
+
+
+def _texts(named: Mapping[str, Any]) -> Iterator[str]:
+    for value in named.values():
+        if isinstance(value, Mapping):
+            yield from _texts(value)
+        elif isinstance(value, str):
+            yield value

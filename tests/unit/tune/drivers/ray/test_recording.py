@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tune.drivers.ray.recording import MappedFile, look, mapped_file
+from tune.drivers.ray.recording import MappedFile, look, mapped_file, split_files, whole
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_file_is_the_same_by_its_content(path: Path, tmp_path: Path) -> None:
     known = replace(file, sha256=_digest(path))
 
     def seen(one: MappedFile) -> str:
-        return look({"voltages": asdict(one)})["voltages"]
+        return look({("voltages",): asdict(one)})["voltages",]
 
     assert seen(known) == "same"
     assert seen(replace(known, path=str(tmp_path / "gone.npy"))) == "missing"
@@ -64,3 +64,17 @@ def test_a_file_is_the_same_by_its_content(path: Path, tmp_path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     assert seen(known) == "other"
+
+
+def test_arrays_in_nested_mappings_are_found_and_put_back(path: Path) -> None:
+    """Recordings in a recording travel as files too; whatever is no array that maps one stays where it is."""
+    mapped, small = np.load(path, mmap_mode="r"), np.ones(3)
+    recording = {"voltages": mapped, "others": {"x/y": {"voltages": mapped, "split": {"test": [1, 2]}, "small": small}}}
+    plain, files = split_files(recording)
+    assert plain == {"others": {"x/y": {"split": {"test": [1, 2]}, "small": small}}}
+    assert list(files) == [("voltages",), ("others", "x/y", "voltages")]
+    again = whole(plain, {place: file.array() for place, file in files.items()})
+    np.testing.assert_array_equal(again["others"]["x/y"]["voltages"], mapped)
+    np.testing.assert_array_equal(again["voltages"], mapped)
+    assert again["others"]["x/y"]["split"] == {"test": [1, 2]}
+    assert "voltages" not in plain["others"]["x/y"]
