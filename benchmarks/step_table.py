@@ -112,7 +112,7 @@ def _width(ratio: str) -> int:
 
 def write(result: dict[str, Any], path: Path, *, append: bool) -> None:
     """Write the result file, when `append` together with what it had of other sizes; `result` then has both."""
-    if append:
+    if append and path.exists():
         again = {_size(row) for row in result["rows"]}
         before = json.loads(path.read_text(encoding="utf-8"))["rows"]
         rows = [row for row in before if _size(row) not in again] + result["rows"]
