@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that only a GPU can tell, in one call under eight minutes: the step at the published size, whole trainings,
-# the checks of gpu_checks.py, and the step at other sizes. Writes JSON to benchmarks/results/ as it goes, and prints a
+# the checks of gpu_checks.py, the step of the lab's later models, and the step at other sizes. Writes JSON to benchmarks/results/ as it goes, and prints a
 # table last; what fails does not stop the rest.
 #
 #     benchmarks/gpu.sh
@@ -14,6 +14,8 @@ python=${PYTHON:-python3}
 export PYTHONUNBUFFERED=1 CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 
 first=(--neurons 13741 --batches 256 --seeds 1 5 --budget-s 3)
+lab=(--model lab --neurons 13741 --batches 256 --seeds 1 5 --budget-s 2 --no-compile --append)
+unrolled=(--model unrolled --neurons 1203 --batches 256 --seeds 1 5 --budget-s 2 --no-compile --append)
 others=(--neurons 443 1203 13741 --batches 128 256 512 --budget-s 1.5 --append)
 case ${1:-} in
 --rehearse)
@@ -22,6 +24,9 @@ case ${1:-} in
     export REHEARSE=1 REHEARSAL_RESULTS OMP_NUM_THREADS=1 PYTHONPATH=$PWD/tests/fakes/nvml:$PYTHONPATH
     export FAKE_NVML='{"gpus": 1, "total": 1000000000, "own": 500000000, "busy": 30, "milliwatts": 70000}'
     first=(--neurons 20 --batches 16 --seeds 1 2 --hidden-units 8 --budget-s 0 --rounds 1)
+    later=(--neurons 20 --batches 16 --seeds 1 2 --hidden-units 8 --budget-s 0 --rounds 1 --no-compile --append)
+    lab=(--model lab "${later[@]}")
+    unrolled=(--model unrolled "${later[@]}")
     others=(--neurons 10 --batches 8 16 --seeds 1 2 --hidden-units 8 --budget-s 0 --rounds 1 --append)
     ;;
 '') ;;
@@ -51,9 +56,11 @@ step() {  # step SECONDS COMMAND...: never longer than that, and the next one ru
 }
 
 step 90 "$python" benchmarks/train_step.py "${first[@]}" --name train_step-cuda
-step 190 "$python" benchmarks/gpu_training.py
+step 175 "$python" benchmarks/gpu_training.py
 step 80 "$python" benchmarks/gpu_checks.py
-step 100 "$python" benchmarks/train_step.py "${others[@]}" --name train_step-cuda
+step 25 "$python" benchmarks/train_step.py "${lab[@]}" --name train_step-cuda
+step 25 "$python" benchmarks/train_step.py "${unrolled[@]}" --name train_step-cuda
+step 80 "$python" benchmarks/train_step.py "${others[@]}" --name train_step-cuda
 "$python" benchmarks/gpu_table.py || failed=1
 echo "== ${SECONDS} s"
 exit "$failed"

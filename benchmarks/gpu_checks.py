@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.models import MODELS
 from benchmarks.rehearsal import DEVICE, REHEARSED, stage
 from model.device.cuda_graph import WARM_UP_CALLS, Captured
 from model.device.gpu_sampler import watch_gpu
@@ -24,6 +25,8 @@ from model.trainer import LatentEvolutionTrainer
 ROWS, NEURONS, SEEDS = *((900, 40) if REHEARSED else (3000, 300)), [1, 12, 123]
 SPLIT = {"train": [0, ROWS * 2 // 3], "validation": [ROWS * 2 // 3, ROWS * 5 // 6], "test": [ROWS * 5 // 6, ROWS]}
 SMALL = {"latent_dims": 16, "hidden_units": 64, "batch_size": 128, "device": DEVICE}
+LAB = {**MODELS["lab"], "stimulus_dims": 8, "stimulus_units": 16}
+UNROLLED = {**MODELS["unrolled"], "evolve_steps": 4}
 LOSSES = ("train_loss", "reconstruction_loss", "validation_loss", "grad_norm")
 
 
@@ -32,7 +35,8 @@ def build(state: Any = None, seeds: list[int] = SEEDS, **settings: Any) -> Laten
     time = np.arange(ROWS, dtype=np.float32)[:, None]
     waves = np.sin(time * np.linspace(0.01, 0.2, NEURONS, dtype=np.float32))
     noise = np.random.default_rng(0).normal(0, 0.05, waves.shape).astype(np.float32)
-    return LatentEvolutionTrainer({**SMALL, **settings}, {"voltages": waves + noise, "split": SPLIT}, seeds, state)
+    recording = {"voltages": waves + noise, "stimulus": waves[:, ::4].copy(), "split": SPLIT}
+    return LatentEvolutionTrainer({**SMALL, **settings}, recording, seeds, state)
 
 
 def curves(trainer: LatentEvolutionTrainer, epochs: int) -> list[dict[str, Any]]:
@@ -68,6 +72,10 @@ def check_graph_equals_eager() -> None:
         {"precision": "bfloat16"},
         {"optimizer": "sgd"},
         {"optimizer": "adamw", "schedule": "cosine", "epochs": 6, "gradient_clipping": 0.1},  # the rate is an input
+        LAB,
+        UNROLLED,
+        {"evolve_steps": 3, "loss": "huber"},  # with batch norm: statistics of each run
+        {**LAB, "reconstruction_warmup_epochs": 2},  # another graph for each kind of epoch
     ):
         graph = curves(build(deterministic=True, **settings), 6)
         with launched_one_by_one():
@@ -92,6 +100,14 @@ def check_agrees_with_the_cpu() -> None:
         found = curves(build(precision=precision), 1)[0]
         for name in ("train_loss", "validation_loss"):
             assert np.allclose(found[name], expected[name], rtol=tolerance), (precision, name)
+
+
+def check_later_models_agree_with_the_cpu() -> None:
+    """So do those of the lab's later model and of an evolver that runs several steps."""
+    for settings in (LAB, UNROLLED):
+        expected, found = (curves(build(precision="float32", device=one, **settings), 1)[0] for one in ("cpu", DEVICE))
+        for name in ("train_loss", "validation_loss"):
+            assert np.allclose(found[name], expected[name], rtol=1e-3), (settings, name)
 
 
 def check_compiled_agrees() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.models import MODELS, STIMULI
 from benchmarks.rehearsal import DEVICE, REHEARSED, RESULTS, stage
 from model import trainer as trainer_module
 from model.device.gpu_sampler import NullSampler
@@ -22,24 +23,26 @@ from model.trainer import LatentEvolutionTrainer
 ROWS = 50_000 // (50 if REHEARSED else 1)  # in a rehearsal all is small
 SPLIT = {"train": [0, ROWS * 3 // 5], "validation": [ROWS * 3 // 5, ROWS * 4 // 5], "test": [ROWS * 4 // 5, ROWS]}
 PUBLISHED, MIDDLE = (50, 20) if REHEARSED else (13_741, 1203)
+NARROW = {"hidden_units": 16, "latent_dims": 16} if REHEARSED else {}
 PUBLISHED_EPOCHS = 5000
 SEEDS = [1, 12, 123, 1234, 12345, 2, 22, 222, 2222, 22222]
 
 
 def record(neurons: int) -> dict[str, Any]:
-    """Make a random recording of the published length."""
+    """Make a random recording of the published length, with a stimulus."""
     generator = np.random.default_rng(0)
-    voltages = np.empty((ROWS, neurons), dtype=np.float32)
-    for start in range(0, len(voltages), 5000):
-        generator.standard_normal(out=voltages[start : start + 5000], dtype=np.float32)
-    return {"voltages": voltages, "split": SPLIT}
+    voltages, stimulus = (np.empty((ROWS, width), dtype=np.float32) for width in (neurons, STIMULI))
+    for values in (voltages, stimulus):
+        for start in range(0, ROWS, 5000):
+            generator.standard_normal(out=values[start : start + 5000], dtype=np.float32)
+    return {"voltages": voltages, "stimulus": stimulus, "split": SPLIT}
 
 
 def epochs_s(recording: dict[str, Any], seeds: int, epochs: int, **config: Any) -> dict[str, Any]:
     """Train; give the first epoch (start, warm-up, capture, compiler) and the median of the later ones."""
     torch.cuda.reset_peak_memory_stats()
     started = time.perf_counter()
-    trainer = LatentEvolutionTrainer({"device": DEVICE, **config}, recording, SEEDS[:seeds])
+    trainer = LatentEvolutionTrainer({"device": DEVICE, **config, **NARROW}, recording, SEEDS[:seeds])
     built_s = time.perf_counter() - started
     times = []
     for _ in trainer.train(epochs):
@@ -96,10 +99,15 @@ def main() -> int:
             add(f"13,741 x 256, {precision}, compile {compiler}", large, 1, 30, **options)
     rounded = {"precision": "bfloat16", "recording_precision": "bfloat16", **plain}
     add("13,741 x 256, bfloat16, recording too", large, 1, 30, **rounded)
+    lab = {**MODELS["lab"], **plain}
+    for seeds, words in ((1, "one seed"), (5, "five seeds")):
+        add(f"the lab's later model, {words}, tf32", large, seeds, 10, precision="tf32", **lab)
     del large
     middle = record(MIDDLE)
     one = add("1,203 x 128, one seed", middle, 1, 30, batch_size=128, compile="off")
     ten = add("1,203 x 128, ten seeds", middle, 10, 30, batch_size=128, compile="off")
+    unrolled = {**MODELS["unrolled"], **plain}
+    add("1,203 x 256, 20 steps and 40, five seeds", middle, 5, 7, **unrolled)
     watched = trainer_module.watch_gpu
     trainer_module.watch_gpu = lambda _: NullSampler()
     unwatched = add("1,203 x 128, one seed, NVML off", middle, 1, 30, batch_size=128, compile="off")

@@ -17,10 +17,10 @@ LEARNING_RATE = 1e-3
 PLANNED_STEPS = 32  # drawn in advance; then the same batches come again
 
 
-def draw_batches(seeds: int, voltages: Tensor, batch_size: int) -> Tensor:
+def draw_batches(seeds: int, voltages: Tensor, batch_size: int, *, horizon: int = 1) -> Tensor:
     """Draw the batches of seeds 0 to S - 1: int64 `[steps, S, B]`, the time steps t, on the CPU."""
-    span = (0, len(voltages))
-    return torch.stack([draw_rows(seed, 0, span, PLANNED_STEPS, batch_size) for seed in range(seeds)], dim=1)
+    span, sizes = (0, len(voltages)), (PLANNED_STEPS, batch_size)
+    return torch.stack([draw_rows(seed, 0, span, *sizes, horizon=horizon) for seed in range(seeds)], dim=1)
 
 
 class OurTraining:
@@ -30,23 +30,32 @@ class OurTraining:
         voltages: `[T, N]` on the device.
         batch_size: B.
         seeds: S.
+        stimulus: `[T, M]` on the device, None where the evolver does not see it.
         together: Seeds per lane; None: as a training has them.
         settings: Of `TrainingConfig`.
     """
 
     def __init__(
-        self, voltages: Tensor, batch_size: int, seeds: int, *, together: int | None = None, **settings: Any
+        self,
+        voltages: Tensor,
+        batch_size: int,
+        seeds: int,
+        *,
+        stimulus: Tensor | None = None,
+        together: int | None = None,
+        **settings: Any,
     ) -> None:
         self.config = TrainingConfig(batch_size=batch_size, **settings)
         self._device = voltages.device
         recording = voltages.bfloat16() if self.config.recording_precision == "bfloat16" else voltages
-        network, workspace = Network(self.config, voltages.shape[1]), Workspace()
+        stimuli, workspace = 0 if stimulus is None else stimulus.shape[1], Workspace()
+        network = Network(self.config, voltages.shape[1], stimuli)
         lanes = split_into_lanes(range(seeds), network, voltages.device)
         if together is not None:
             lanes = [list(range(seeds))[start : start + together] for start in range(0, seeds, together)]
-        self.lanes = [Lane(network, lane, 0, recording, None, workspace=workspace) for lane in lanes]
+        self.lanes = [Lane(network, lane, 0, recording, stimulus, workspace=workspace) for lane in lanes]
         rate, weight = (torch.tensor(value, device=self._device) for value in (LEARNING_RATE, 0.0))
-        batches = draw_batches(seeds, voltages, batch_size).to(self._device)
+        batches = draw_batches(seeds, voltages, batch_size, horizon=self.config.horizon).to(self._device)
         self._plans = [[StepInputs(rows, rate, weight) for rows in batches[:, lane]] for lane in lanes]
         if self.config.compile == "on":
             for one in self.lanes:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.ours import OurTraining
+from benchmarks.plain import PlainTraining
 from benchmarks.published import PublishedTraining
 from benchmarks.rehearsal import on_gpu
 
 PEERS = ("torch.func", "jax")
+RECIPES = ("published", "plain")  # without a library's help: in every table one of them, in float32, one seed
 CHECKED = "with checks"  # gradient norm and failed flag of each seed, which our step always has
 
 
@@ -28,7 +30,7 @@ class Side(NamedTuple):
     """One thing that takes its turn.
 
     Attributes:
-        program: "published", "ours" or a peer.
+        program: "published", "plain", "ours" or a peer.
         precision: Of the matrix products.
         seeds: S.
         variant: What is special about it, empty if nothing.
@@ -42,7 +44,7 @@ class Side(NamedTuple):
     @property
     def name(self) -> str:
         """What a row of the table is called; ours, as in older files, by precision."""
-        precision = "" if self.program == "published" else self.precision
+        precision = "" if self.program in RECIPES else self.precision
         program = "" if self.program == "ours" else self.program
         return " ".join(word for word in (program, precision, self.variant) if word)
 
@@ -78,7 +80,7 @@ def list_sides(options: argparse.Namespace, peers: list[str]) -> Iterator[Side]:
     """Give the sides of every size, in the order of the table."""
     variants = ["", "compiled"] if options.compile else [""]
     for variant in variants:
-        yield Side("published", "float32", 1, variant)
+        yield Side("published" if options.model == "published" else "plain", "float32", 1, variant)
     for seeds in sorted({1, *options.seeds}):
         for precision in options.precisions:
             for variant in variants:
@@ -92,16 +94,21 @@ def list_sides(options: argparse.Namespace, peers: list[str]) -> Iterator[Side]:
             yield Side("ours", "bfloat16", seeds, "+ recording")
 
 
-def build(side: Side, voltages: Tensor, batch_size: int, sizes: dict[str, Any]) -> Training:
+def build(
+    side: Side, voltages: Tensor, stimulus: Tensor | None, batch_size: int, settings: Mapping[str, Any]
+) -> Training:
     """Build one side.
 
     Args:
         side: Which.
         voltages: `[T, N]` on the device.
+        stimulus: `[T, M]` on the device, None where the model does not see it.
         batch_size: B.
-        sizes: `hidden_units`, `latent_dims` and `use_batch_norm`, as in `TrainingConfig`.
+        settings: Of `TrainingConfig`: sizes and what the model has.
     """
-    compiled, settings = side.variant == "compiled", {**sizes, "precision": side.precision}
+    compiled, sizes, settings = side.variant == "compiled", settings, {**settings, "precision": side.precision}
+    if side.program == "plain":
+        return PlainTraining(voltages, stimulus, batch_size, compiled=compiled, **sizes)
     if side.program == "published":
         chosen = {name: sizes[name] for name in ("hidden_units", "use_batch_norm")}
         return PublishedTraining(voltages, batch_size, compiled=compiled, **chosen)
@@ -119,4 +126,4 @@ def build(side: Side, voltages: Tensor, batch_size: int, sizes: dict[str, Any]) 
     if side.variant == "+ recording":
         settings["recording_precision"] = "bfloat16"
     together = int(side.variant.split()[0]) if side.variant.endswith("in a lane") else None
-    return OurTraining(voltages, batch_size, side.seeds, together=together, **settings)
+    return OurTraining(voltages, batch_size, side.seeds, stimulus=stimulus, together=together, **settings)

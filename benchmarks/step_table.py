@@ -6,12 +6,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.step_sides import PEERS, Side
+from benchmarks.step_sides import PEERS, RECIPES, Side
 from model.device.cost import Rates, count_bytes, count_flops, floor_s
 from model.network.network import Network
 
 TRAINING_ROWS = 30_000  # of the published recording: what an epoch is counted over
-OUR_RATIOS = ("published_over_ours", "alone_over_together")
 RATIO_WIDTH = 20
 
 
@@ -32,12 +31,15 @@ class Rounds:
     cores: list[float] = field(default_factory=list)
 
 
-def describe(side: Side, measured: dict[Side, Rounds], network: Network, rates: Rates) -> dict[str, Any]:
-    """Put one side of one size into figures."""
+def describe(
+    side: Side, measured: dict[Side, Rounds], network: Network, rates: Rates, model: str = "published"
+) -> dict[str, Any]:
+    """Put one side of one size of a model into figures."""
     rounds, batch_size, seeds = measured[side], network.config.batch_size, side.seeds
     step_s = median(rounds.step_s)
     precision = side.precision if side.precision in rates.flops_per_s else "float32"
     row: dict[str, Any] = {
+        "model": model,
         "neurons": network.neurons,
         "batch_size": batch_size,
         "hidden_units": network.config.hidden_units,
@@ -57,15 +59,15 @@ def describe(side: Side, measured: dict[Side, Rounds], network: Network, rates: 
         "cores_used": median(rounds.cores),
         "first_steps_s": rounds.first_steps_s,
     }
-    if side.program == "published":
+    if side.program in RECIPES:
         return row
     alone = side._replace(seeds=1)
     if alone not in measured:
         alone = alone._replace(variant="")
     row["alone_over_together"] = spread([seeds * one for one in measured[alone].step_s], rounds.step_s)
     if side.program == "ours":
-        published = measured[Side("published", "float32")].step_s
-        row["published_over_ours"] = spread([seeds * one for one in published], rounds.step_s)
+        recipe = next(one for one in measured if one.program in RECIPES)  # the first, which is not compiled
+        row[f"{recipe.program}_over_ours"] = spread([seeds * one for one in measured[recipe].step_s], rounds.step_s)
         row["peer_over_ours"] = {
             peer.column: spread(of_peer.step_s, rounds.step_s)
             for peer, of_peer in measured.items()
@@ -80,14 +82,14 @@ def spread(slow: list[float], fast: list[float]) -> dict[str, float]:
     return {"median": median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
-def show_head(columns: list[str]) -> None:
+def show_head(recipe: str, columns: list[str]) -> None:
     """Print the head of the table; `columns` are the peers, in the order in which `show` gives their ratios to ours."""
-    ratios = ["published/ours", "alone/together", *(f"{column}/ours" for column in columns)]
+    ratios = [f"{recipe}/ours", "alone/together", *(f"{column}/ours" for column in columns)]
     print(f"     N     B   S  {'side':31s}   ms/step  s/epoch samples/s  x seeds/s     MiB  floor"
           + "".join(f"  {ratio:{_width(ratio)}s}" for ratio in ratios).rstrip())  # fmt: skip
 
 
-def show(row: dict[str, Any], columns: list[str]) -> None:
+def show(row: dict[str, Any], recipe: str, columns: list[str]) -> None:
     """Print one line of the table."""
     memory = "" if row["peak_memory_mib"] is None else f"{row['peak_memory_mib']:.0f}"
     line = (
@@ -96,7 +98,7 @@ def show(row: dict[str, Any], columns: list[str]) -> None:
         f" {row['floor_fraction']:6.0%}"
     )
     peers = row.get("peer_over_ours", {})
-    ratios = {name.replace("_over_", "/"): row.get(name) for name in OUR_RATIOS}
+    ratios = {name.replace("_over_", "/"): row.get(name) for name in (f"{recipe}_over_ours", "alone_over_together")}
     ratios |= {f"{column}/ours": peers.get(column) for column in columns}
     for name, ratio in ratios.items():
         shown = "" if ratio is None else f"{ratio['median']:5.2f} [{ratio['low']:.2f} {ratio['high']:.2f}]"
@@ -110,7 +112,7 @@ def _width(ratio: str) -> int:
 
 def write(result: dict[str, Any], path: Path, *, append: bool) -> None:
     """Write the result file, when `append` together with what it had of other sizes; `result` then has both."""
-    if append:
+    if append and path.exists():
         again = {_size(row) for row in result["rows"]}
         before = json.loads(path.read_text(encoding="utf-8"))["rows"]
         rows = [row for row in before if _size(row) not in again] + result["rows"]
@@ -118,5 +120,7 @@ def write(result: dict[str, Any], path: Path, *, append: bool) -> None:
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def _size(row: dict[str, Any]) -> tuple[int, int, bool]:
-    return row["neurons"], row["batch_size"], not row.get("batch_norm", True)
+def _size(row: dict[str, Any]) -> tuple[bool, str, int, int, bool]:
+    """Give what rows of one table share, in the order of the file: the published model first."""
+    model = row.get("model", "published")
+    return model != "published", model, row["neurons"], row["batch_size"], not row.get("batch_norm", True)

@@ -12,6 +12,8 @@
     python benchmarks/train_step.py --peers --seeds 1 5 --name peers-cpu         # torch.func and JAX too, on one core
     python benchmarks/train_step.py --peers --seeds 1 5 --threads 2 --name peers-two-cores-cpu
     python benchmarks/train_step.py --peers --seeds 1 5 --no-batch-norm --name peers-no-batch-norm-cpu
+    python benchmarks/train_step.py --model lab --neurons 13741 --batches 256 --seeds 1 --name lab-cpu
+    python benchmarks/train_step.py --model unrolled --neurons 1203 --batches 256 --seeds 5 --name unrolled-cpu
 
 All sides of a size take turns, round after round, so that whatever else the machine does falls on all of them; each
 ratio is taken within a round, and the table gives the median and, in the file, the smallest and largest. Times are of
@@ -20,6 +22,10 @@ training steps, without validation. "alone" is the time of S trainings of one se
 A peer is the same model, from the same weights, on the same batches, in torch.func (`vmap(grad)`) or JAX
 (`jit(vmap(step))`), all S seeds in one step, against ours in the same precision with as many seeds. "with checks" has
 what our step always has: each seed's gradient norm, and a flag that silences a seed that fails.
+
+`--model lab` is the model as its lab trains it later (the end of docs/model.md), `--model unrolled` the published sizes
+without batch norm and with the stimulus, 20 steps to an observed row and the loss at 20 and 40. Against ours stands
+there the same step written plainly (`benchmarks/plain.py`).
 """
 
 import argparse
@@ -35,6 +41,7 @@ import torch
 
 from benchmarks.figure import draw
 from benchmarks.memory import PeakMemory
+from benchmarks.models import MODELS, STIMULI, make_stimulus
 from benchmarks.rehearsal import RESULTS, on_gpu, stage
 from benchmarks.step_sides import PEERS, Side, Training, build, list_sides, usable_peers
 from benchmarks.step_table import Rounds, describe, show, show_head, write
@@ -54,20 +61,22 @@ def measure(
     """Measure all sides of one size."""
     device = torch.device(options.device)
     voltages = torch.randn(ROWS, neurons, generator=torch.Generator().manual_seed(0)).to(device)
+    stimulus = make_stimulus(options.model, ROWS, device)
     units = options.hidden_units
-    sizes = {"hidden_units": units, "latent_dims": units, "use_batch_norm": options.batch_norm}
+    settings = {"hidden_units": units, "latent_dims": units, "use_batch_norm": options.batch_norm}
+    settings |= MODELS[options.model]
     trainings: dict[Side, Training] = {}
     measured: dict[Side, Rounds] = {}
     for side in sides:
         with PeakMemory(device) as peak:
-            trainings[side] = build(side, voltages, batch_size, sizes)
+            trainings[side] = build(side, voltages, stimulus, batch_size, settings)
             started = time.perf_counter()
             run_timed(trainings[side], 5 if on_gpu(device) else 2, device)
             first_steps_s = time.perf_counter() - started
         measured[side] = Rounds(peak.mib, first_steps_s)
     take_turns(trainings, measured, options, device)
-    network = Network(TrainingConfig(batch_size=batch_size, **sizes), neurons)
-    return [describe(side, measured, network, rates) for side in sides]
+    network = Network(TrainingConfig(batch_size=batch_size, **settings), neurons, 0 if stimulus is None else STIMULI)
+    return [describe(side, measured, network, rates, options.model) for side in sides]
 
 
 def take_turns(
@@ -129,6 +138,7 @@ def machine(device: torch.device, sides: list[Side]) -> dict[str, Any]:
 def parse() -> argparse.Namespace:
     """Read the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=tuple(MODELS), default="published")
     parser.add_argument("--neurons", type=int, nargs="+", default=list(NEURONS))
     parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
@@ -148,6 +158,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--append", action="store_true", help="keep the other sizes of the result file")
     parser.add_argument("--name", default=None, help="of the result files (default: by device)")
     options = parser.parse_args()
+    if options.model != "published" and options.peers is not None:
+        parser.error("--peers know the published model only")
     if options.precisions is None:
         options.precisions = ["tf32" if on_gpu(torch.device(options.device)) else "float32", "bfloat16"]
     if options.quick:
@@ -166,7 +178,7 @@ def main() -> int:
     rates = measure_rates(device)
     speeds = ", ".join(f"{name} {rate / 1e9:.0f} GFLOP/s" for name, rate in rates.flops_per_s.items())
     print(f"{machine(device, sides)}\ncopy {rates.copy_bytes_per_s / 1e9:.1f} GB/s, {speeds}\n")
-    show_head(columns)
+    show_head(sides[0].program, columns)
     rows: list[dict[str, Any]] = []
     failed: list[str] = []
     for neurons, batch_size in sizes:
@@ -178,7 +190,7 @@ def main() -> int:
             continue
         for row in measured:
             rows.append(row)
-            show(row, columns)
+            show(row, sides[0].program, columns)
     name = options.name or f"train_step-{options.device}{'-quick' if options.quick else ''}"
     RESULTS.mkdir(exist_ok=True)
     result: dict[str, Any] = {"machine": machine(device, sides), "rates": vars(rates), "failed": failed, "rows": rows}

@@ -69,12 +69,14 @@ def test_a_row_that_fails_leaves_the_others(
     monkeypatch.setattr(gpu_training, "epochs_s", measured)
     monkeypatch.setattr(gpu_training, "RESULTS", tmp_path)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "none")
-    assert gpu_training.main() == 2
+    assert gpu_training.main() == 4
     written = json.loads((tmp_path / "gpu_training.json").read_text())
-    assert [row["seeds"] for row in written["rows"]] == [1] * 8 + [10, 1]
+    assert [row["seeds"] for row in written["rows"]] == [1] * 9 + [10, 1]
     assert written["failed"] == [
         "13,741 x 256, five seeds, tf32: CUDA out of memory",
         "13,741 x 256, five seeds, bfloat16: CUDA out of memory",
+        "the lab's later model, five seeds, tf32: CUDA out of memory",
+        "1,203 x 256, 20 steps and 40, five seeds: CUDA out of memory",
     ]
     assert written["ten_seeds_over_one"] == 1.0
     assert "FAILED 13,741 x 256, five seeds, tf32" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from model.network.network import Network
 
 
 def options(**given: Any) -> argparse.Namespace:
-    defaults = {"device": "cpu", "threads": 1, "compile": False, "seeds": [3], "together": []}
+    defaults = {"device": "cpu", "model": "published", "threads": 1, "compile": False, "seeds": [3], "together": []}
     return argparse.Namespace(
         **{**defaults, "precisions": ["float32", "bfloat16"], "rounded_recording": False, **given}
     )
