@@ -30,13 +30,16 @@ UNROLLED = {**MODELS["unrolled"], "evolve_steps": 4}
 LOSSES = ("train_loss", "reconstruction_loss", "validation_loss", "grad_norm")
 
 
-def build(state: Any = None, seeds: list[int] = SEEDS, **settings: Any) -> LatentEvolutionTrainer:
-    """Make a trainer over sine waves with noise."""
+def build(
+    state: Any = None, seeds: list[int] = SEEDS, *, other: bool = False, **settings: Any
+) -> LatentEvolutionTrainer:
+    """Make a trainer over sine waves with noise, which may be another recording as well."""
     time = np.arange(ROWS, dtype=np.float32)[:, None]
     waves = np.sin(time * np.linspace(0.01, 0.2, NEURONS, dtype=np.float32))
     noise = np.random.default_rng(0).normal(0, 0.05, waves.shape).astype(np.float32)
-    recording = {"voltages": waves + noise, "stimulus": waves[:, ::4].copy(), "split": SPLIT}
-    return LatentEvolutionTrainer({**SMALL, **settings}, recording, seeds, state)
+    recording: dict[str, Any] = {"voltages": waves + noise, "stimulus": waves[:, ::4].copy(), "split": SPLIT}
+    beside = {"others": {"same": recording}} if other else {}
+    return LatentEvolutionTrainer({**SMALL, **settings}, {**recording, **beside}, seeds, state)
 
 
 def curves(trainer: LatentEvolutionTrainer, epochs: int) -> list[dict[str, Any]]:
@@ -150,6 +153,21 @@ def check_memory_is_given_back() -> None:
         assert torch.cuda.memory_allocated() <= before + 2**20
     finally:
         gc.enable()
+
+
+def check_roll_outs_agree_with_the_cpu() -> None:
+    """Between replays of graphs, roll-outs and other recordings are evaluated as on the CPU, and change no curve."""
+    asked = {"deterministic": True, "precision": "float32", "rollout_steps": 20, "use_batch_norm": False}
+    plain, rolled = build(deterministic=True, precision="float32", use_batch_norm=False), build(**asked)
+    for one, other in zip(curves(plain, WARM_UP_CALLS + 2), rolled.train(WARM_UP_CALLS + 2), strict=True):
+        assert one == {name: other[name] for name in LOSSES}
+        found = rolled.evaluate()
+    expected = build(rolled.state(), **{**asked, "device": "cpu"}).evaluate()
+    assert found.keys() == expected.keys()
+    for name in ("rollout_loss", "rollout_loss_decoded", "test_loss"):
+        assert np.allclose(found[name], expected[name], rtol=1e-2), name
+    metrics = build(other=True, **asked).evaluate()
+    assert np.allclose(metrics["test_loss@same"], metrics["test_loss"], rtol=1e-4)
 
 
 def check_nvml_sees_this_process() -> None:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.rollout [--neurons 1203] [--steps 500] [--starts 16] [--seeds 5] [--repetitions 3]
 
-The recording is noise: no model can run away from it, and what a roll-out costs depends on sizes alone. Beside them
-stands an epoch of training of the same seeds. Writes benchmarks/results/rollout.json.
+The recording is noise: what a roll-out costs depends on sizes alone. Beside them stand `evaluate()`, which does both,
+and an epoch of training of the same seeds. Writes benchmarks/results/rollout.json.
 """
 
 import argparse

@@ -193,3 +193,15 @@ def test_the_baseline_of_roll_outs() -> None:
     assert baseline["rollout_loss"] == pytest.approx(float(errors["constant"].mean()))
     assert baseline["rollout_loss_to_interpolation"] > 1
     assert "rollout_diverged" not in baseline
+
+
+def test_rounded_products_roll_out_alike() -> None:
+    """In bfloat16 latents are added up in float32: errors are those of full precision to rounding."""
+    exact = build(**ROLLED, use_batch_norm=False)
+    list(exact.train(2))
+    rounded = build(
+        state=exact.state(), **ROLLED, use_batch_norm=False, precision="bfloat16", recording_precision="bfloat16"
+    )
+    for name, values in exact.evaluate().items():
+        if "loss" in name:
+            assert rounded.evaluate()[name] == pytest.approx(values, rel=0.02)

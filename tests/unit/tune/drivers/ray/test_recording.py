@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tune.drivers.ray.recording import MappedFile, look, mapped_file, split_files, whole
+from tune.drivers.ray.recording import MappedFile, _refuse_other_files, look, mapped_file, split_files, whole
+from tune.errors import UserMistake
 
 
 @pytest.fixture
@@ -78,3 +79,13 @@ def test_arrays_in_nested_mappings_are_found_and_put_back(path: Path) -> None:
     np.testing.assert_array_equal(again["voltages"], mapped)
     assert again["others"]["x/y"]["split"] == {"test": [1, 2]}
     assert "voltages" not in plain["others"]["x/y"]
+
+
+def test_a_node_with_another_file_in_its_place_is_refused_at_any_depth(path: Path) -> None:
+    """A file that the study names in a mapping of `recording` must be the same everywhere; others may differ."""
+    place = ("others", "x", "voltages")
+    files = {place: mapped_file(np.load(path, mmap_mode="r"))}
+    given = ({"id": {place: "other"}}, {"id": "node 2"}, files)
+    with pytest.raises(UserMistake, match=f"node 2: its {path} is not the one"):
+        _refuse_other_files(*given, {"others": {"x": {"path": str(path)}}})
+    _refuse_other_files(*given, {"others": {"x": {"path": "of the trainer's own.npy"}}})
