@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from model.network.driven import DrivenLayers
 from model.network.losses import LOSSES
 from model.network.network import Network
 from model.network.norm import Moments
@@ -67,7 +68,10 @@ class Passes:
         weights = Weights(products, named, layout.views(gradient))
         encoder, evolver, decoder = (network.parts[part] for part in ("encoder", "evolver", "decoder"))
         self._encoder = Part(encoder, weights, outside=encoder.layers[0])
-        self._evolver = Part(evolver, weights, calls=self._horizon)
+        # For one step alone, one product with [z, u] is the faster.
+        driven = stimulus is not None and self._horizon > 1
+        self._driven = DrivenLayers(evolver, weights, config.latent_dims) if driven else None
+        self._evolver = Part(evolver, weights, outside=evolver.layers[0] if driven else None, calls=self._horizon)
         self._decoder = Part(decoder, weights, outside=decoder.layers[-1], groups=1 + len(ahead))
         of_stimulus = network.parts.get("stimulus")
         self._stimulus_encoder = None if of_stimulus is None else Part(of_stimulus, weights, leaf=True)
@@ -105,53 +109,69 @@ class Passes:
         losses, gradient = self._outer.decode(targets, self._decoder.forward(decoded, of_decoder))
         gradient = self._decoder.backward(gradient, of_decoder)
         groups = len(evolved) + 1
-        gradient, of_seen = self._evolve_backward([gradient[:, i::groups] for i in range(groups)], of_evolver)
-        if self._stimulus_encoder is not None and of_seen:
-            self._stimulus_encoder.backward(torch.cat(of_seen, dim=1), of_stimulus)
+        arriving = [gradient[:, i::groups] for i in range(groups)]
+        gradient, of_seen = self._evolve_backward(arriving, of_evolver, seen)
+        if self._stimulus_encoder is not None and of_seen is not None:
+            self._stimulus_encoder.backward(of_seen.contiguous(), of_stimulus)
         self._outer.encode_backward(inputs, self._encoder.backward(gradient, of_encoder), of_encoder.of_projections)
         moments = {**self._encoder.moments(), **self._evolver.moments(), **self._decoder.moments()}
         return losses, moments
 
-    def _evolve(self, z: Tensor, seen: Sequence[Tensor]) -> tuple[list[Tensor], list[Tape]]:
+    def _evolve(self, z: Tensor, seen: Tensor | None) -> tuple[list[Tensor], list[Tape]]:
         """Run the evolver step by step from latents `[S, B, L]`.
 
         Returns:
             The latents at each multiple of `evolve_steps`, and the tape of each step.
         """
         evolved, tapes = [], []
+        driven = None if self._driven is None or seen is None else self._driven.drive(seen, self._horizon)
         for step in range(self._horizon):
             tapes.append(Tape())
-            given = torch.cat((z, seen[step]), dim=2) if seen else z
-            z = z + self._evolver.forward(given, tapes[-1], call=step)
+            if self._driven is not None and driven is not None:
+                first, projections = self._driven.forward(z, driven[step], tapes[-1])
+                change = self._evolver.forward(first, tapes[-1], projections, call=step)
+            else:
+                given = z if seen is None else torch.cat((z, seen), dim=2)
+                change = self._evolver.forward(given, tapes[-1], call=step)
+            z = z + change
             if (step + 1) % self._apart == 0:
                 evolved.append(z)
         return evolved, tapes
 
-    def _evolve_backward(self, arriving: list[Tensor], tapes: list[Tape]) -> tuple[Tensor, list[Tensor]]:
+    def _evolve_backward(
+        self, arriving: list[Tensor], tapes: list[Tape], seen: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
         """Go the steps of `_evolve` back, from the gradients of what it returned and, last, of the latents at t.
 
         Returns:
-            The gradient `[S, B, L]` of the latents at t, and those of what is seen of the stimulus, step by step.
+            The gradients `[S, B, L]` of the latents at t, and `[S, k B, M]` of what a stimulus encoder gave.
         """
         *of_evolved, of_plain = arriving
         gradient = of_evolved[-1] if of_evolved else of_plain
-        of_seen: list[Tensor] = []
+        of_driven: list[Sequence[Tensor]] = []
+        of_seen = None
         for step in range(self._horizon - 1, -1, -1):
-            of_given = self._evolver.backward(gradient, tapes[step], add=step < self._horizon - 1)
-            of_seen.insert(0, of_given[:, :, self._latent_dims :])
+            tape, add = tapes[step], step < self._horizon - 1
+            of_given = self._evolver.backward(gradient, tape, add=add)
+            if self._driven is not None:
+                of_latents, of_layers = self._driven.backward(of_given, tape, add=add)
+                of_driven.insert(0, of_layers)
+            else:
+                of_latents, of_seen = of_given[:, :, : self._latent_dims], of_given[:, :, self._latent_dims :]
             if step == 0:
                 gradient = gradient + of_plain
             elif step % self._apart == 0:
                 gradient = gradient + of_evolved[step // self._apart - 1]
-            gradient = gradient + of_given[:, :, : self._latent_dims]
+            gradient = gradient + of_latents
+        if self._driven is not None and seen is not None:
+            of_whole = self._driven.drive_backward(seen, of_driven)
+            of_seen = None if self._stimulus_encoder is None else self._driven.seen_backward(of_whole)
         return gradient, of_seen
 
-    def _see(self, rows: Tensor, z: Tensor, tape: Tape) -> Sequence[Tensor]:
-        """Fetch the stimulus of each step, or what its encoder makes of it, `[S, B, M]` each in the type of `z`."""
+    def _see(self, rows: Tensor, z: Tensor, tape: Tape) -> Tensor | None:
+        """Fetch the stimulus of each step, or what its encoder makes of it, `[S, k B, M]` in the type of `z`."""
         if self._stimulus is None or self._horizon == 0:
-            return ()
+            return None
         needed = rows if self._horizon == 1 else (rows.unsqueeze(1) + self._later).flatten(1)
         seen = self._stimulus.index_select(0, needed.flatten()).view(*needed.shape, -1).to(z.dtype)
-        if self._stimulus_encoder is not None:
-            seen = self._stimulus_encoder.forward(seen, tape)
-        return torch.split(seen, rows.shape[1], dim=1)
+        return seen if self._stimulus_encoder is None else self._stimulus_encoder.forward(seen, tape)
