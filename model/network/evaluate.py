@@ -69,15 +69,21 @@ def latents(
     Returns:
         Float32 `[S, rows, L]`, on the CPU.
     """
-    first, last = span
-    rows = torch.linspace(first, last - 1, min(most, last - first), dtype=torch.float64, device=voltages.device)
+    rows = spread_rows(span, most, voltages.device)
     folded = network.fold(*weights, product_type)
     seeds = len(weights[0])
     found = [
         network.encode(folded, voltages[chosen].to(product_type).expand(seeds, -1, -1)).float().cpu()
-        for chosen in torch.split(rows.round().long(), rows_at_a_time(network, seeds, voltages))
+        for chosen in torch.split(rows, rows_at_a_time(network, seeds, voltages))
     ]
     return torch.cat(found, dim=1)
+
+
+def spread_rows(span: tuple[int, int], most: int, device: torch.device) -> Tensor:
+    """Choose so many rows at most of a span, int64: at equal distances, the first and the last among them."""
+    first, last = span
+    rows = torch.linspace(first, last - 1, min(most, last - first), dtype=torch.float64, device=device)
+    return rows.round().long()
 
 
 def constant_loss(voltages: Tensor, span: tuple[int, int], steps: int = 1) -> float:

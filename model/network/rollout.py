@@ -16,7 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from model.network.evaluate import rows_at_a_time
+from model.network.evaluate import rows_at_a_time, spread_rows
 from model.network.network import Network
 
 DIVERGED = 100.0
@@ -48,9 +48,8 @@ class Course:
     @cached_property
     def starts(self) -> Tensor:
         """Rows t from which roll-outs begin, int64 `[R]`: at equal distances, the first and the last that can be."""
-        first, last = self.span[0], self.span[1] - 1 - self.steps * self.apart
-        count = min(self.most, last - first + 1)
-        return torch.linspace(first, last, count, dtype=torch.float64, device=self.voltages.device).round().long()
+        first, last = self.span
+        return spread_rows((first, last - self.steps * self.apart), self.most, self.voltages.device)
 
     @cached_property
     def constant(self) -> Tensor:

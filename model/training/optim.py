@@ -44,7 +44,7 @@ class SeedOptimizer:
         names = ("momentum_buffer",) if config.optimizer == "sgd" else ("exp_avg", "exp_avg_sq")
         self.moments = {name: torch.zeros_like(flat) for name in names}
         self.steps = torch.tensor(float(steps), device=flat.device)
-        build = _operator if hasattr(torch, _OPERATORS[config.optimizer]) else _class
+        build = _by_operator if hasattr(torch, _OPERATORS[config.optimizer]) else _by_class
         self._update = build(config, flat, self)
 
     def step(self) -> None:
@@ -57,16 +57,16 @@ class SeedOptimizer:
             remembered.zero_()
 
 
-def _operator(config: TrainingConfig, flat: Tensor, of: SeedOptimizer) -> Callable[[], Any]:
-    operator, moments = getattr(torch, _OPERATORS[config.optimizer]), [[one] for one in of.moments.values()]
-    settings = {"lr": of.learning_rate, "weight_decay": config.weight_decay, "maximize": False}
+def _by_operator(config: TrainingConfig, flat: Tensor, seeds: SeedOptimizer) -> Callable[[], Any]:
+    operator, moments = getattr(torch, _OPERATORS[config.optimizer]), [[one] for one in seeds.moments.values()]
+    settings = {"lr": seeds.learning_rate, "weight_decay": config.weight_decay, "maximize": False}
     if config.optimizer == "sgd":
         kept = moments[0] if config.momentum else []
         settings |= {"momentum": config.momentum, "dampening": 0.0, "nesterov": False, "is_first_step": False}
-        return partial(operator, [flat], [of.gradient], kept, **settings)
+        return partial(operator, [flat], [seeds.gradient], kept, **settings)
     settings |= {"beta1": _BETAS[0], "beta2": _BETAS[1], "eps": _EPSILON, "amsgrad": False}
-    steps = of.steps  # not all of it, which holds what is returned: a cycle would keep its memory for a while
-    update = partial(operator, [flat], [of.gradient], *moments, [], [steps], **settings)
+    steps = seeds.steps  # not all of it, which holds what is returned: a cycle would keep its memory for a while
+    update = partial(operator, [flat], [seeds.gradient], *moments, [], [steps], **settings)
 
     def count_and_update() -> None:
         steps.add_(1)
@@ -75,15 +75,15 @@ def _operator(config: TrainingConfig, flat: Tensor, of: SeedOptimizer) -> Callab
     return count_and_update
 
 
-def _class(config: TrainingConfig, flat: Tensor, of: SeedOptimizer) -> Callable[[], Any]:
-    flat.grad, decay = of.gradient, config.weight_decay
+def _by_class(config: TrainingConfig, flat: Tensor, seeds: SeedOptimizer) -> Callable[[], Any]:
+    flat.grad, decay = seeds.gradient, config.weight_decay
     optimizer: torch.optim.Optimizer
     if config.optimizer == "sgd":
-        rate, momentum = of.learning_rate, config.momentum
+        rate, momentum = seeds.learning_rate, config.momentum
         optimizer = torch.optim.SGD([flat], lr=rate, momentum=momentum, weight_decay=decay, fused=True)
     else:
         kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-        optimizer = kind([flat], lr=of.learning_rate, weight_decay=decay, fused=True, capturable=flat.is_cuda)
-        optimizer.state[flat]["step"] = of.steps
-    optimizer.state[flat].update(of.moments)
+        optimizer = kind([flat], lr=seeds.learning_rate, weight_decay=decay, fused=True, capturable=flat.is_cuda)
+        optimizer.state[flat]["step"] = seeds.steps
+    optimizer.state[flat].update(seeds.moments)
     return optimizer.step

@@ -33,8 +33,9 @@ from tune.cli.session.origin import (
     write_json,
 )
 from tune.drivers.config_checks import config_mistakes
+from tune.drivers.process_state import limit_threads
 from tune.drivers.reports import Death, EpochReport, Evaluation, Unsaved
-from tune.drivers.unit import TrainingSettings, Unit, limit_threads
+from tune.drivers.unit import TrainingSettings, Unit
 from tune.errors import FileMistakes, Interrupted, LatentTuneError, UserMistake
 from tune.ledger.checkpoints.adoption import adopt
 from tune.ledger.checkpoints.store import CheckpointStore

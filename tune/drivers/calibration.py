@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import Any
 
 from tune.drivers.config_checks import middle
-from tune.drivers.unit import limit_threads
+from tune.drivers.process_state import limit_threads
 from tune.errors import UserMistake
 from tune.gpus import Gpu, Sample, gpu_called, visible_gpus
 from tune.study.node import for_trainer

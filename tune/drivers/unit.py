@@ -1,17 +1,16 @@
 """One unit of work in the process that trains it, wherever that is, and what it has to tell."""
 
-import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tune.drivers.exits import holding_exits, is_trainers
+from tune.drivers.process_state import TrainersDirectory, limit_threads
 from tune.drivers.reports import Death, EpochReport, Evaluation, UnitReport, Unsaved
 from tune.errors import StudyStopped, TrainerMistake
 from tune.ledger.checkpoints.store import CheckpointStore, UnreportedEpoch
@@ -89,7 +88,7 @@ class Unit:
         self._epoch = work.from_epoch
         self._told: list[UnreportedEpoch] = []  # since the latest checkpoint
         self._unsaved = False
-        self._directory: str | None = None  # where the trainer has gone
+        self._directory = TrainersDirectory()
 
     def news(self) -> Iterator[UnitReport]:
         """Trains; yields each epoch after its checkpoint, where one is due, is durable, then the evaluation.
@@ -104,7 +103,7 @@ class Unit:
     def _next(self, training: Iterator[UnitReport]) -> UnitReport | None:
         """Returns what there is to tell next, None at the end; whatever a trainer raises is a dead trial, and data."""
         try:
-            with holding_exits(), self._own_directory():
+            with holding_exits(), self._directory.entered():
                 return next(training, None)
         except _NotSaved as error:
             return Unsaved.of(error.__cause__ or error)
@@ -126,7 +125,7 @@ class Unit:
             OSError, StudyStopped: If the disk or object store takes nothing.
         """
         try:
-            with holding_exits(), self._own_directory():
+            with holding_exits(), self._directory.entered():
                 self._save()
         except _NotSaved as error:
             raise (error.__cause__ or error) from None
@@ -142,27 +141,12 @@ class Unit:
         if self._trainer is None:
             return
         try:
-            with holding_exits(), self._own_directory():
+            with holding_exits(), self._directory.entered():
                 self._trainer.close()
         except BaseException as error:
             if not is_trainers(error):
                 raise
             log.warning("trial %d: close() of %s: %s", self.work.trial, self._name, Death.of(error).cause)
-
-    @contextmanager
-    def _own_directory(self) -> Iterator[None]:
-        """Lets a trainer change the working directory, and none but the trainer be in it."""
-        before = _directory()
-        if self._directory is not None:
-            with suppress(OSError):  # it has removed it
-                os.chdir(self._directory)
-        try:
-            yield
-        finally:
-            now = _directory()
-            if now != before and before is not None:
-                self._directory = now
-                os.chdir(before)
 
     def _save(self) -> None:
         if self._trainer is not None and self._unsaved:
@@ -306,20 +290,3 @@ def _name_of(trainer: TrainerClass) -> str:
 
 class _NotSaved(Exception):  # noqa: N818 - never seen outside
     """A checkpoint could not be written; its cause is why."""
-
-
-def limit_threads(threads: int) -> None:
-    """Has PyTorch use so many threads in this process; not loaded yet, it finds out when it is, if ever."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    if "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(threads)
-
-
-def _directory() -> str | None:
-    """Returns the working directory; None where it was removed."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - a text, whatever it is
-    except OSError:
-        return None

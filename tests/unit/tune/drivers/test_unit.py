@@ -160,7 +160,7 @@ def test_threads_are_limited_before_and_after_pytorch_is_loaded() -> None:
     """Without loading it for a trainer that does not."""
     source = """
 import sys
-from tune.drivers.unit import limit_threads
+from tune.drivers.process_state import limit_threads
 limit_threads(1)
 assert "torch" not in sys.modules
 import torch
